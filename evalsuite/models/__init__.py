@@ -1,0 +1,1 @@
+"""What answers requests: one small file a backend, behind the protocol in `backend`."""

@@ -1,0 +1,130 @@
+"""The protocol between the run loop and whatever answers: requests go in lazily, responses come out as they finish."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypedDict
+
+from evalsuite.errors import UsageError
+from evalsuite.task import Dataset, Item
+
+Finish = Literal["stop", "length", "refused"]
+Thinking = Literal["auto", "on", "off"]
+Facts = dict[str, "str | int | float | bool | None | list[str]"]
+
+
+class Message(TypedDict):
+    """One chat turn, in the shape every chat API takes."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How a response is generated; part of a run's identity."""
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    max_tokens: int = 4096
+    seed: int = 0
+    thinking: Thinking = "auto"
+    thinking_budget: int | None = None
+    """Most tokens of reasoning; a backend that can't enforce it refuses it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a backend is made from: the name behind the slash and what the user set."""
+
+    model: str
+    decoding: Decoding = Decoding()
+    base_urls: tuple[str, ...] = ()
+    revision: str | None = None
+    adapter: str | None = None
+    chat_template: str | None = None
+    """Text of a Jinja chat template that replaces the model's own."""
+    concurrency: int = 256
+    """Most requests (HTTP) or sequences (local engines) in flight."""
+    args: Mapping[str, str] = field(default_factory=dict)
+    """`--model-arg key=value`: what only this backend knows; a key it doesn't know is a `UsageError`."""
+
+    def checked_args(self, known: Sequence[str], backend: str) -> Mapping[str, str]:
+        """Return `args`; a key not in `known` is a `UsageError` that lists them."""
+        for key in self.args:
+            if key not in known:
+                offer = ", ".join(known) or "none"
+                raise UsageError(f"--model-arg {key}: {backend}/ does not know it; it knows: {offer}")
+        return self.args
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One sample of one item, ready to be asked."""
+
+    task: str
+    item: Item
+    sample: int
+    messages: tuple[Message, ...]
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came back for one request; with `error` set nothing did, after every retry that made sense."""
+
+    request: Request
+    text: str = ""
+    reasoning: str = ""
+    """Reasoning that the server returned apart from the text; never graded."""
+    finish: Finish = "stop"
+    opens_reasoning: bool = False
+    """Whether the prompt, as the chat template rendered it, ended inside an open reasoning block."""
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    latency: float | None = None
+    """Seconds from asking to the last token, retries excluded; None where nothing was timed."""
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How a task's items were put to the model, where that isn't the task's own way (recordings made elsewhere)."""
+
+    items: tuple[Item, ...]
+    """The items that can be answered at all: a recording may cover a part."""
+    format: str
+    labels: tuple[str, ...] | None = None
+    """Labels that the prompt used, by option position; None: the item's own."""
+    stop: tuple[str, ...] = ()
+    """Stop strings of that prompt, applied behind the reasoning when grading."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know, a sentence each; printed, and kept in run.json."""
+
+
+class Backend(ABC):
+    """Answers requests. A subclass needs `answer`; the rest has a default."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    async def open(self, datasets: Sequence[Dataset]) -> Facts:
+        """Make ready; raise `BackendError` where no request could ever succeed. Returns facts for run.json, no secrets."""
+        return {}
+
+    def asked(self, dataset: Dataset, format: str) -> Asked:
+        """Which items can be answered and how they were asked; the default: all of them, in the task's format."""
+        return Asked(items=dataset.items, format=format)
+
+    @abstractmethod
+    def answer(self, requests: Iterator[Request]) -> AsyncIterator[Response]:
+        """Take requests as capacity allows and yield each response as soon as it is whole, in any order.
+
+        A request that fails for good is yielded with `error`; `BackendError` is raised only when none could succeed.
+        Closing the generator abandons what is in flight.
+        """
+
+    async def close(self) -> None:
+        """Release what `open` took."""
