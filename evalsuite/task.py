@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +26,28 @@ class Item:
     """Subgroups to report by (subject, body system, ...)."""
 
 
+class Task(BaseModel):
+    """A benchmark's card."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    name: str
+    version: int
+    format: str = "answer_tag"
+    aliases: tuple[str, ...] = ()
+    """Other names under which recordings know the task."""
+    folder: Path
+
+
 @dataclass(frozen=True, slots=True)
 class Dataset:
     """A task with the items that were found for it."""
 
+    task: Task
     items: tuple[Item, ...]
+    digest: str
+    """sha256 over the canonical form of all items, whatever part of them is run."""
+    variant: str
+    """Which of the known forms of the data this is."""
+    root: Path
+    """Where its files were found."""
