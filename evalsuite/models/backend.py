@@ -5,21 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypedDict
+from typing import ClassVar, Literal
 
 from evalsuite.errors import UsageError
+from evalsuite.prompt import Message
 from evalsuite.task import Dataset, Item
 
 Finish = Literal["stop", "length", "refused"]
 Thinking = Literal["auto", "on", "off"]
 Facts = dict[str, "str | int | float | bool | None | list[str]"]
-
-
-class Message(TypedDict):
-    """One chat turn, in the shape every chat API takes."""
-
-    role: Literal["system", "user", "assistant"]
-    content: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +100,9 @@ class Asked:
 
 class Backend(ABC):
     """Answers requests. A subclass needs `answer`; the rest has a default."""
+
+    operational: ClassVar[frozenset[str]] = frozenset()
+    """Names of model args that can't change a response (timeouts, keys): a resumed run may set them anew."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

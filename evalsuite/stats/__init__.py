@@ -1,0 +1,1 @@
+"""Estimates from grades: pure functions over arrays, one idea a file."""
