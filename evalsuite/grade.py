@@ -1,0 +1,56 @@
+"""Item + response -> grade: both readings of the answer contract held against the gold label."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from evalsuite.answer import cut_at_stop, parse
+from evalsuite.journal import Record
+from evalsuite.models.backend import Asked
+from evalsuite.task import Item
+
+Span = tuple[int, int]
+
+
+class Reading(NamedTuple):
+    """What one reading made of a response."""
+
+    label: str | None
+    """In the item's own labels."""
+    status: str
+    correct: bool
+    span: Span | None
+
+
+class Grade(NamedTuple):
+    """The verdict on one sample of one item."""
+
+    item: str
+    sample: int
+    gold: str
+    strict: Reading
+    lenient: Reading
+    form: str | None
+    """Which of the documented forms the lenient reading read."""
+
+
+def grade(item: Item, record: Record, asked: Asked) -> Grade:
+    """Grade a response by how its prompt asked: format, labels and stop strings."""
+    shown = item.labels if asked.labels is None else asked.labels[: len(item.labels)]
+    text = cut_at_stop(record.text, asked.stop, record.opens_reasoning) if asked.stop else record.text
+    finish = record.finish if len(text) == len(record.text) else "stop"
+    reading = parse(text, shown, item.options, asked.format, finish, record.opens_reasoning)
+
+    def held(label: str | None, status: str, span: Span | None) -> Reading:
+        own = None if label is None else item.labels[shown.index(label)]
+        return Reading(own, status, own == item.gold, span)
+
+    strict, lenient = reading.strict, reading.lenient
+    return Grade(
+        item=item.id,
+        sample=record.sample,
+        gold=item.gold,
+        strict=held(strict.label, strict.status, strict.span),
+        lenient=held(lenient.label, lenient.status, lenient.span),
+        form=lenient.form,
+    )

@@ -1,0 +1,193 @@
+"""The run folder: who writes it, what was asked, and every response, on disk the moment it arrives.
+
+    run.json                  what was asked, resolved, and how it ended
+    responses/<task>.jsonl    append-only, a line a response
+    errors.jsonl              requests that failed for good; they stay unanswered and are asked again by a resumed run
+
+A response is one `write` of one line, with nothing buffered in the process: a kill loses only what was in flight. A line
+torn by a crash or a full disk is dropped when the folder is next opened for writing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import orjson
+
+from evalsuite.errors import RunError
+from evalsuite.models.backend import Finish, Response
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A response as the journal keeps it."""
+
+    item: str
+    sample: int
+    text: str
+    reasoning: str
+    finish: Finish
+    opens_reasoning: bool
+    input_tokens: int | None
+    output_tokens: int | None
+    latency: float | None
+    request: str
+    """Digest of the messages, decoding and seed that were sent."""
+
+
+class RunFolder:
+    """A run's files. Reading needs nothing; writing needs the lock, which `with folder.writing():` holds."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The content of run.json; a missing or unreadable one is a `RunError`."""
+        file = self.path / "run.json"
+        try:
+            facts = orjson.loads(file.read_bytes())
+        except FileNotFoundError:
+            raise RunError(f"{self.path}: no run is here (it has no run.json)") from None
+        except (OSError, orjson.JSONDecodeError) as error:
+            raise RunError(f"{file}: can't be read: {error}") from None
+        if not isinstance(facts, dict) or facts.get("schema") != SCHEMA:
+            raise RunError(f"{file}: not a run of schema {SCHEMA}, which is what this version reads")
+        return facts
+
+    def journal(self, task: str) -> Path:
+        """Where the responses of a task are."""
+        return self.path / "responses" / f"{task}.jsonl"
+
+    def records(self, task: str) -> Iterator[Record]:
+        """Read a task's responses in the order of arrival; a torn last line is passed over, any other is a `RunError`."""
+        path = self.journal(task)
+        if not path.exists():
+            return
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.endswith(b"\n"):
+                    yield _record(line, path, number)
+
+    def write_json(self, name: str, content: Any) -> None:
+        """Replace a JSON file of the folder as a whole, so that a reader never sees half of it."""
+        file = self.path / name
+        draft = file.with_name(f".{name}.part")
+        try:
+            draft.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+            draft.replace(file)
+        except OSError as error:
+            raise disk_error(file, error) from None
+
+    def writing(self) -> Writer:
+        """Claim the folder for this process."""
+        return Writer(self)
+
+
+class Writer:
+    """The one writer of a run folder; a second one, in this process or another, is a `RunError`."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self._files: dict[str, int] = {}
+
+    def __enter__(self) -> Self:
+        import filelock
+
+        try:
+            (self.folder.path / "responses").mkdir(parents=True, exist_ok=True)
+            self._lock = filelock.FileLock(self.folder.path / ".lock")
+            self._lock.acquire(blocking=False)
+        except filelock.Timeout:
+            raise RunError(f"{self.folder.path}: another process writes this run; wait for it or stop it") from None
+        except OSError as error:
+            raise disk_error(self.folder.path, error) from None
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for file in self._files.values():
+            os.close(file)
+        self._files.clear()
+        self._lock.release()
+
+    def append(self, response: Response, request: str) -> Record:
+        """Put a response on disk."""
+        record = Record(
+            item=response.request.item.id,
+            sample=response.request.sample,
+            text=response.text,
+            reasoning=response.reasoning,
+            finish=response.finish,
+            opens_reasoning=response.opens_reasoning,
+            input_tokens=response.input_tokens,
+            output_tokens=response.output_tokens,
+            latency=response.latency,
+            request=request,
+        )
+        self._write(f"responses/{response.request.task}.jsonl", _line(record))
+        return record
+
+    def fail(self, response: Response) -> None:
+        """Note a request that failed for good."""
+        request = response.request
+        note = {"task": request.task, "item": request.item.id, "sample": request.sample, "error": response.error}
+        self._write("errors.jsonl", _line(note))
+
+    def _write(self, name: str, line: bytes) -> None:
+        path = self.folder.path / name
+        try:
+            if name not in self._files:
+                self._files[name] = _open_whole(path)
+            written = os.write(self._files[name], line)
+        except OSError as error:
+            raise disk_error(path, error) from None
+        if written != len(line):
+            raise RunError(f"{path}: the disk took only a part of a line: make room, then go on with --resume")
+
+
+def disk_error(path: Path, error: OSError) -> RunError:
+    """Tell an operating system's refusal in one line."""
+    return RunError(f"{path}: {error.strerror or error}: make room or choose another --out, then go on with --resume")
+
+
+def _open_whole(path: Path) -> int:
+    """Open a journal for appending, cut behind its last whole line."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    end = os.lseek(file, 0, os.SEEK_END)
+    while end > 0:
+        start = max(0, end - 65536)
+        newline = os.pread(file, end - start, start).rfind(b"\n")
+        if newline >= 0:
+            end = start + newline + 1
+            break
+        end = start
+    os.ftruncate(file, end)
+    os.lseek(file, end, os.SEEK_SET)
+    return file
+
+
+def _line(content: Record | dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(content, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:  # a lone surrogate: only ASCII escapes can carry it
+        plain = {name: getattr(content, name) for name in Record.__slots__} if isinstance(content, Record) else content
+        return json.dumps(plain).encode() + b"\n"
+
+
+def _record(line: bytes, path: Path, number: int) -> Record:
+    try:
+        try:
+            fields = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            fields = json.loads(line)
+        return Record(**fields)
+    except (TypeError, ValueError):
+        raise RunError(f"{path}: line {number} is not a response; take it out and --resume asks it again") from None
