@@ -1,12 +1,35 @@
-"""Task, Item, Dataset: what a benchmark is, as its card says it."""
+"""Task, Item, Dataset: what a benchmark is, as its card says it, and where cards are found."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
+from typing import Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field, ValidationError
+
+from evalsuite.card import Hub, Layout, Part, Recording, Source
+from evalsuite.errors import TaskError, UsageError
+
+__all__ = ["Dataset", "Hub", "Item", "Layout", "Recording", "Source", "Suite", "Task"]
+__all__ += ["load_suites", "load_task", "resolve", "task_names"]
+
+FOLDERS = "EVALSUITE_TASKS"
+"""Environment variable: a path list of folders that hold task folders, searched before the built-in ones."""
+ENTRY_POINTS = "evalsuite.tasks"
+"""Entry point group: each names a `Path` (or a function that returns one) to a folder of task folders."""
+BUILT_IN = next(
+    (f for f in (Path(__file__).parent / "_tasks", Path(__file__).parent.parent / "tasks") if f.is_dir()),
+    Path(__file__).parent / "_tasks",
+)
+"""The task folders that come with the package: inside it when installed, next to it in a checkout."""
+LARGEST_CARD = 1 << 20
+M = TypeVar("M", bound=Part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +48,72 @@ class Item:
     meta: Mapping[str, str] = field(default_factory=dict)
     """Subgroups to report by (subject, body system, ...)."""
 
+    @property
+    def choices(self) -> tuple[tuple[str, str], ...]:
+        """(label, text) for each option, as a prompt prints them."""
+        return tuple(zip(self.labels, self.options, strict=True))
 
-class Task(BaseModel):
-    """A benchmark's card."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+class Constant(Part):
+    """The one label that scores best when it is always given, and how well that is."""
+
+    label: str
+    accuracy: float
+
+
+class Suite(Part):
+    """A named list of tasks, in the order of a table's columns."""
+
+    name: str
+    about: str
+    tasks: tuple[str, ...]
+
+
+class Task(Part):
+    """A benchmark's card: everything that is known about it, and how its files become items."""
 
     name: str
     version: int
+    """Raised whenever the same response could be graded otherwise, or another prompt is sent."""
+    title: str = ""
+    about: str = ""
+    language: Literal["en", "zh", "es"] = "en"
+    licence: str = ""
+    citation: str = ""
+    split: str = ""
+    """Which split is measured, and why."""
     format: str = "answer_tag"
     aliases: tuple[str, ...] = ()
     """Other names under which recordings know the task."""
+    items: int = 0
+    option_counts: dict[int, int] = Field(default_factory=dict)
+    """Number of options to number of items."""
+    chance: float = 0.0
+    """Expected accuracy of a uniform guess: the mean of 1 / number of options."""
+    constant: Constant | None = None
+    variant: str = ""
+    """Which of the known forms of the data the figures of this card are about."""
+    digest: str = ""
+    """Canonical digest of that variant's items; empty: not locked yet."""
+    defects: tuple[str, ...] = ()
+    contamination: tuple[str, ...] = ()
+    hub: Hub | None = None
+    recordings: tuple[Recording, ...] = ()
+    sources: tuple[Source, ...] = ()
+    train: tuple[Source, ...] = ()
+    dev: tuple[Source, ...] = ()
+    layouts: dict[str, Layout] = Field(default_factory=dict)
     folder: Path
+
+    @property
+    def prompt(self) -> Path:
+        """The task's prompt template: its own `prompt.j2`, or else the one that the built-in tasks share."""
+        own = self.folder / "prompt.j2"
+        return own if own.is_file() else BUILT_IN / "prompt.j2"
+
+    def recording(self, setting: str) -> Recording | None:
+        """How recordings made under `setting` had been asked for; None: the card does not know it."""
+        return next((r for r in self.recordings if r.setting == setting), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +128,132 @@ class Dataset:
     """Which of the known forms of the data this is."""
     root: Path
     """Where its files were found."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know about this copy, a sentence each."""
+
+
+@cache
+def _folders(path_list: str) -> tuple[Path, ...]:
+    """Where task folders are looked for, in order; the first that has a name wins."""
+    from importlib.metadata import entry_points
+
+    named = [Path(p).expanduser() for p in path_list.split(os.pathsep) if p]
+    for folder in named:
+        if not folder.is_dir():
+            raise TaskError(f"{FOLDERS}: {folder} is not a folder")
+    for point in entry_points(group=ENTRY_POINTS):
+        found = point.load()
+        named.append(Path(found() if callable(found) else found))
+    return (*named, BUILT_IN)
+
+
+def _task_folders() -> Iterator[tuple[str, Path]]:
+    for root in _folders(os.environ.get(FOLDERS, "")):
+        if (root / "task.yaml").is_file():
+            yield root.name, root
+            continue
+        for card in sorted(root.glob("*/task.yaml")):
+            yield card.parent.name, card.parent
+
+
+def task_names() -> tuple[str, ...]:
+    """Every task that can be asked for by name, third parties' first, each once."""
+    return tuple(dict(_task_folders()))
+
+
+def _read_yaml(path: Path) -> object:
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        if path.stat().st_size > LARGEST_CARD:
+            raise TaskError(f"{path}: larger than {LARGEST_CARD} bytes; a card is a page")
+        return yaml.load(path.read_text("utf-8"), Loader=loader)
+    except OSError as error:
+        raise TaskError(f"{path}: {error.strerror or error}") from None
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise TaskError(f"{path}: not YAML: {' '.join(str(error).split())[:200]}") from None
+
+
+def _validated(model: type[M], path: Path, facts: dict[str, object]) -> M:
+    import orjson
+
+    try:
+        return model.model_validate_json(orjson.dumps(facts, option=orjson.OPT_NON_STR_KEYS))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(p) for p in first["loc"]) or "card"
+        rest = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        raise TaskError(f"{path}: {where}: {first['msg']}{rest}") from None
+    except TypeError as error:
+        raise TaskError(f"{path}: {error}") from None
+
+
+def load_task(name: str, folder: Path | None = None) -> Task:
+    """Read one card; `folder` overrides where it is looked for. A malformed card is a `TaskError` naming the key."""
+    if folder is None:
+        folder = next((f for n, f in _task_folders() if n == name), None)
+        if folder is None:
+            raise UsageError(_unknown("task", name, task_names()))
+    path = folder / "task.yaml"
+    facts = _read_yaml(path)
+    if not isinstance(facts, dict):
+        raise TaskError(f"{path}: a card is a mapping of keys")
+    task = _validated(Task, path, {**facts, "folder": str(folder)})
+    _consistent(task, path, name)
+    return task
+
+
+def _consistent(task: Task, path: Path, name: str) -> None:
+    """Raise where a card contradicts itself."""
+    problems = []
+    if task.name != name:
+        problems.append(f"name is {task.name!r} but the folder is {name!r}")
+    if not re.fullmatch(r"[a-z0-9_]+", task.name):
+        problems.append(f"name {task.name!r}: only a-z, 0-9 and _ (it is a file name and a key of summaries)")
+    known = {*task.layouts, "native", ""}
+    for layout in [s.layout for s in (*task.sources, *task.train, *task.dev)] + [task.hub.layout if task.hub else ""]:
+        if layout not in known:
+            problems.append(f"layout {layout!r} is not among layouts: {', '.join(task.layouts) or 'none'}")
+    if task.option_counts and sum(task.option_counts.values()) != task.items:
+        problems.append(f"option_counts add up to {sum(task.option_counts.values())}, items says {task.items}")
+    if not task.prompt.is_file():
+        problems.append("there is no prompt.j2")
+    if problems:
+        raise TaskError(f"{path}: {problems[0]}")
+
+
+def load_suites() -> dict[str, Suite]:
+    """All suites, by name, from every `suites.yaml` beside the task folders, plus `all`: the built-in benchmarks."""
+    suites: dict[str, Suite] = {}
+    for root in reversed(_folders(os.environ.get(FOLDERS, ""))):
+        path = root / "suites.yaml"
+        if not path.is_file():
+            continue
+        facts = _read_yaml(path)
+        if not isinstance(facts, dict) or not all(isinstance(v, dict) for v in facts.values()):
+            raise TaskError(f"{path}: a mapping of suite name to {{about, tasks}}")
+        for name, suite in facts.items():
+            suites[str(name)] = _validated(Suite, path, {**suite, "name": str(name)})
+    return suites
+
+
+def resolve(tasks: str | None, suite: str | None) -> list[Task]:
+    """Turn `--tasks a,b` and/or `--suite s` into tasks, each once, in the order given."""
+    names: list[str] = []
+    if suite is not None:
+        suites = load_suites()
+        if suite not in suites:
+            raise UsageError(_unknown("suite", suite, tuple(suites)))
+        names += suites[suite].tasks
+    if tasks is not None:
+        names += [name for name in re.split(r"[,\s]+", tasks) if name]
+    if not names:
+        raise UsageError(f"no tasks: name some with --tasks ({', '.join(task_names())}) or a --suite")
+    return [load_task(name) for name in dict.fromkeys(names)]
+
+
+def _unknown(what: str, name: str, known: tuple[str, ...]) -> str:
+    near = get_close_matches(name, known, n=3, cutoff=0.5) or [k for k in known if name and (name in k or k in name)]
+    offer = f"did you mean {', '.join(near)}?" if near else f"there are: {', '.join(known)}"
+    return f"unknown {what} {name!r}; {offer}"

@@ -1,0 +1,142 @@
+"""What a task's card may say: where files lie, how rows become items, how recordings were asked."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Part(BaseModel):
+    """A piece of a card: frozen, typed strictly, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Recording(Part):
+    """How outputs recorded elsewhere under `setting` had been asked for, so that they are graded by that format."""
+
+    setting: str
+    """The recording's own word for its protocol, as its rows carry it."""
+    format: str
+    """Answer format that the prompt asked for; the nearest of ours where it asked for none of them."""
+    stop: tuple[str, ...] = ()
+    """Stop strings of that prompt."""
+    labels: tuple[str, ...] | None = None
+    """Labels that the prompt used, by option position; None: the item's own."""
+    response_field: str = "text"
+    """Field of a row that is graded."""
+    reasoning_field: str | None = None
+    """Field that holds reasoning apart from the graded text."""
+    note: str = ""
+    """What a reader of the grades must know, in a sentence."""
+
+
+class Hub(Part):
+    """The data set on the Hugging Face hub that the items come from."""
+
+    repo: str
+    config: str = "default"
+    split: str
+    files: tuple[str, ...]
+    """Paths in the repository; shell patterns allowed."""
+    revision: str = "unverified"
+    """A commit; `unverified`: nobody could check one, so `ref` is resolved when pulled and the digest decides."""
+    ref: str = "main"
+    layout: str = ""
+    """Which of the card's layouts reads these files; empty: none is known, so they are fetched but not loaded."""
+    keep: Literal["all", "lock"] = "all"
+    """`lock`: the files hold more than the benchmark; only ids in items.lock are taken."""
+    note: str = ""
+
+
+class Source(Part):
+    """One known file of a task, in a mirror or beside the card."""
+
+    path: str
+    """Below the data folder (or the task's); `.gz` may follow; shell patterns allowed."""
+    layout: str = "native"
+    variant: str = ""
+    """Which form of the data this is; empty: the task's own."""
+    items: int
+    sha256: str = ""
+    """Of the content, after decompression."""
+    stored_sha256: str = ""
+    """Of the file as the known mirror stores it."""
+    digest: str = ""
+    """Canonical digest of this file's items where it isn't the task's."""
+    keep: Literal["all", "lock"] = "all"
+    refuse: str = ""
+    """Why this file can't be run, where it is known but useless; it is never read."""
+    note: str = ""
+
+
+class OptionsAt(Part):
+    """Where a row keeps its options."""
+
+    kind: Literal["map", "list", "columns", "entries", "fixed"]
+    """{label: text} | [text] | one column each | [{label, text}] | the same for all items."""
+    at: str = ""
+    columns: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    """Only `fixed`: the labels, which are the texts too."""
+    label: str = "letter"
+    text: str = "content"
+    cell: str = ""
+    """A field that holds JSON as a string; `at` is then a path inside it."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> OptionsAt:
+        needs = {"columns": "columns", "fixed": "labels"}.get(self.kind, "at")
+        if not getattr(self, needs):
+            raise ValueError(f"options of kind {self.kind} need {needs!r}")
+        return self
+
+
+class GoldAt(Part):
+    """Where a row keeps its key."""
+
+    kind: Literal["label", "index", "list", "text"]
+    """A label | a number | a list of one label, perhaps written as a string | the option's text."""
+    at: str
+
+
+class Section(Part):
+    """One section of the context: a heading, and where its text stands."""
+
+    heading: str
+    at: str
+
+
+class ContextAt(Part):
+    """What the question is asked about: parallel lists of headings and texts, or single fields."""
+
+    headings: str = ""
+    texts: str = ""
+    fields: tuple[Section, ...] = ()
+
+
+class Layout(Part):
+    """How the rows of a file become items; paths are dotted field names."""
+
+    read: Literal["rows", "map", "columns"] = "rows"
+    """A row each | {id: row} | {column: {row key: value}}."""
+    id: str
+    """`$row`: the 0-based row number; `$key`: the key in a map or of the rows in columns."""
+    question: str
+    options: OptionsAt
+    gold: GoldAt
+    context: ContextAt | None = None
+    where: dict[str, str] = Field(default_factory=dict)
+    """Only rows whose field has this value."""
+    ids_from: str = ""
+    """Another file, {id: label}: only its ids are taken, and its labels must agree."""
+    ids: Literal["in", "not in"] = "in"
+    meta: dict[str, str] = Field(default_factory=dict)
+    """Subgroup name to field."""
+    group: Literal["", "question", "item"] = ""
+    """Items that share the question's text (`item`: and the set of option texts) form a group."""
+    cut: str = ""
+    """The question ends in its choices behind this mark; they are cut off, since the prompt prints them."""
+    shuffle: str = ""
+    """Seed by which each item's options are put in a fixed order of its own."""
