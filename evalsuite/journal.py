@@ -2,10 +2,10 @@
 
     run.json                  what was asked, resolved, and how it ended
     responses/<task>.jsonl    append-only, a line a response
-    errors.jsonl              requests that failed for good; they stay unanswered and are asked again by a resumed run
+    errors.jsonl              requests that failed for good; they stay unanswered, and a resumed run asks them again
 
-A response is one `write` of one line, with nothing buffered in the process: a kill loses only what was in flight. A line
-torn by a crash or a full disk is dropped when the folder is next opened for writing.
+A response is one `write` of one line, with nothing buffered in the process: a kill loses only what was in flight. A
+line torn by a crash or a full disk is dropped when the folder is next opened for writing.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class RunFolder:
         return self.path / "responses" / f"{task}.jsonl"
 
     def records(self, task: str) -> Iterator[Record]:
-        """Read a task's responses in the order of arrival; a torn last line is passed over, any other is a `RunError`."""
+        """Read a task's responses as they arrived; a torn last line is passed over, any other is a `RunError`."""
         path = self.journal(task)
         if not path.exists():
             return
@@ -112,7 +112,9 @@ class Writer:
             raise disk_error(self.folder.path, error) from None
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for file in self._files.values():
             os.close(file)
         self._files.clear()

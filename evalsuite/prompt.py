@@ -42,11 +42,14 @@ class Prompt:
             undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=False
         )
         try:
-            self._template = environment.from_string(task.template)
+            source = task.prompt.read_text("utf-8")
+            self._template = environment.from_string(source)
+        except (OSError, UnicodeDecodeError) as error:
+            raise TaskError(f"{task.prompt}: can't be read: {error}") from error
         except jinja2.TemplateError as error:
             raise TaskError(f"{task.name}: its prompt template doesn't compile: {error}") from error
         sample = instruction(format, ("A", "B"), task.language)
-        identity = "\0".join((task.template, sample, system or ""))
+        identity = "\0".join((source, sample, system or ""))
         self.digest = hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()
 
     def messages(self, item: Item) -> tuple[Message, ...]:

@@ -1,1 +1,46 @@
 """What answers requests: one small file a backend, behind the protocol in `backend`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from evalsuite.errors import UsageError
+from evalsuite.models.backend import Backend, Settings
+
+_BUILT_IN = {
+    "floor": "evalsuite.models.floor:Floor",
+    "hf": "evalsuite.models.hf:HF",
+    "inspect": "evalsuite.models.inspect:Inspect",
+    "openai": "evalsuite.models.openai:OpenAI",
+    "replay": "evalsuite.models.replay:Replay",
+    "vllm": "evalsuite.models.vllm:VLLM",
+}
+ENTRY_POINTS = "evalsuite.backends"
+
+
+def backend_class(prefix: str) -> type[Backend]:
+    """Find a backend by the part of a model's name before the slash: built in, or another package's entry point."""
+    if prefix in _BUILT_IN:
+        module, _, name = _BUILT_IN[prefix].partition(":")
+        found: type[Backend] = getattr(import_module(module), name)
+        return found
+    others = entry_points(group=ENTRY_POINTS)
+    if prefix in others.names:
+        loaded: type[Backend] = others[prefix].load()
+        return loaded
+    known = ", ".join(sorted({*_BUILT_IN, *others.names}))
+    raise UsageError(f"--model {prefix}/...: no backend has this name; known: {known}")
+
+
+def split_name(model: str) -> tuple[str, str]:
+    """Split `backend/model`; a name without both parts is a `UsageError`."""
+    prefix, slash, name = model.partition("/")
+    if not (prefix and slash and name):
+        raise UsageError(f"--model {model!r}: write it as backend/model, for example openai/NAME or floor/majority")
+    return prefix, name
+
+
+def make_backend(model: str, settings: Settings) -> Backend:
+    """Make the backend of `backend/model`."""
+    return backend_class(split_name(model)[0])(settings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -116,7 +116,7 @@ class Backend(ABC):
         return Asked(items=dataset.items, format=format)
 
     @abstractmethod
-    def answer(self, requests: Iterator[Request]) -> AsyncIterator[Response]:
+    def answer(self, requests: Iterator[Request]) -> AsyncGenerator[Response, None]:
         """Take requests as capacity allows and yield each response as soon as it is whole, in any order.
 
         A request that fails for good is yielded with `error`; `BackendError` is raised only when none could succeed.

@@ -89,7 +89,8 @@ def _distinct(scores: Floats, groups: Sequence[str]) -> tuple[Floats, Floats, ND
     """Distinct (sum, size) of the clusters and how many clusters have each."""
     keys = [group or f"\0{index}" for index, group in enumerate(groups)]
     _, member = np.unique(np.array(keys, dtype=object), return_inverse=True)
-    totals = np.round(np.bincount(member, weights=scores), 12)
+    totals: Floats = np.round(np.bincount(member, weights=scores), 12).astype(np.float64)
     sizes = np.bincount(member).astype(np.float64)
+    pairs: Floats
     pairs, counts = np.unique(np.column_stack((totals, sizes)), axis=0, return_counts=True)
-    return pairs[:, 0], pairs[:, 1], counts
+    return pairs[:, 0], pairs[:, 1], counts.astype(np.int64)

@@ -1,0 +1,72 @@
+"""The command line: each command is one call into the library, imported when it is called."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from evalsuite import __version__
+from evalsuite.errors import EvalsuiteError
+
+_COMMANDS = {
+    "run": ("evalsuite.cli.run:run", "Ask a model the items of one or more tasks and grade what comes back."),
+    "tasks": ("evalsuite.cli.tasks:tasks", "List the tasks, show one's card, or check them all without a model."),
+    "data": ("evalsuite.cli.data:data", "Fetch, verify and audit benchmark data."),
+    "doctor": ("evalsuite.cli.doctor:doctor", "Say what this installation can do."),
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command only when it is called, so that `--help` is instant."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands in the order of the table."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; while help is printed, its summary line is all that is needed."""
+        if cmd_name not in _COMMANDS:
+            return None
+        place, summary = _COMMANDS[cmd_name]
+        if ctx.resilient_parsing:
+            return click.Command(cmd_name, short_help=summary)
+        module, _, name = place.partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in _COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="evalsuite")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def cli(debug: bool) -> None:
+    """Evaluate medical question answering: pinned data, one strict answer parser, numbers with intervals."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 2 for an error, told in one line."""
+    asked = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = cli.main(asked, prog_name="evalsuite", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except EvalsuiteError as error:
+        if "--debug" in asked[:1]:
+            raise
+        print(f"evalsuite: {_one_line(str(error))}", file=sys.stderr)
+        return 2
+    except click.ClickException as error:
+        print(f"evalsuite: {_one_line(error.format_message())}", file=sys.stderr)
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+
+
+def _one_line(message: str) -> str:
+    return " ".join(message.split())

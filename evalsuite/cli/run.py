@@ -1,0 +1,200 @@
+"""`evalsuite run`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from evalsuite.errors import UsageError
+from evalsuite.journal import RunFolder
+from evalsuite.models.backend import Decoding, Settings
+from evalsuite.plan import Plan
+from evalsuite.run import Identity, Outcome, new_folder, same_folder
+from evalsuite.run import run as run_plan
+from evalsuite.task import resolve
+
+DEFAULT_SUITE = "starter"
+
+
+@click.command()
+@click.option(
+    "--model",
+    help="backend/model: openai/NAME, vllm/REPO, hf/REPO, inspect/PROVIDER/NAME, floor/majority, replay/PATH.",
+)
+@click.option("--tasks", help="Task names, with commas.")
+@click.option("--suite", help="A named list of tasks: fleming, reasonmed, all, starter (the default).")
+@click.option("--limit", type=int, help="Only the first N items of each task.")
+@click.option("--samples", type=int, default=1, show_default=True, help="Responses an item.")
+@click.option("--temperature", type=float, default=0.0, show_default=True)
+@click.option("--top-p", type=float, default=1.0, show_default=True)
+@click.option(
+    "--max-tokens", type=int, default=4096, show_default=True, help="Most tokens a response, reasoning included."
+)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--thinking",
+    type=click.Choice(["auto", "on", "off"]),
+    default="auto",
+    show_default=True,
+    help="Ask the chat template for reasoning, against it, or leave it to the model.",
+)
+@click.option("--thinking-budget", type=int, help="Most tokens of reasoning.")
+@click.option("--format", "answer_format", help="Answer format to ask for instead of the tasks' own.")
+@click.option("--system", help="System prompt; @FILE reads it from a file.")
+@click.option(
+    "--chat-template", type=click.Path(exists=True, dir_okay=False), help="Jinja file instead of the model's template."
+)
+@click.option("--base-url", multiple=True, help="Address of an OpenAI-compatible server; again for each replica.")
+@click.option("--concurrency", type=int, default=256, show_default=True, help="Most requests in flight.")
+@click.option("--revision", help="Revision of the model on the hub.")
+@click.option("--adapter", help="LoRA adapter: a folder or a hub name.")
+@click.option("--model-arg", "model_args", multiple=True, metavar="KEY=VALUE", help="What only this backend knows.")
+@click.option("--data-dir", envvar="EVALSUITE_DATA", help="A mirror of the benchmarks' raw files (EVALSUITE_DATA).")
+@click.option("--out", type=click.Path(file_okay=False), help="Folder of this run [default: runs/MODEL/STAMP].")
+@click.option(
+    "--resume", type=click.Path(file_okay=False), metavar="DIR", help="Go on with the run in DIR, as it was asked for."
+)
+@click.option(
+    "--alarm",
+    type=click.FloatRange(0, 1),
+    default=0.05,
+    show_default=True,
+    help="Share of invalid responses above which examples are shown.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print summary.json instead of the table.")
+@click.pass_context
+def run(ctx: click.Context, /, resume: str | None, alarm: float, as_json: bool, **options: Any) -> int:
+    """Ask a model the items of one or more tasks and grade what comes back.
+
+    The same command again, or --resume DIR, asks only for what is missing.
+    """
+    plan, choose = _resumed(ctx, Path(resume), options) if resume else _fresh(options)
+    outcome = _go(plan, choose)
+    from evalsuite.cli.table import print_run
+    from evalsuite.summary import summarise
+
+    folder = outcome.folder
+    summary = summarise(folder, plan, outcome.benches, folder.path.name)
+    if as_json:
+        click.echo(json.dumps(summary.content, indent=2))
+    else:
+        print_run(summary, folder.path, alarm)
+    if outcome.missing:
+        raise UsageError(
+            f"{outcome.missing} requests have no response and count as wrong (why: {folder.path / 'errors.jsonl'}); "
+            f"ask for them again: {_resume_command(folder.path)}"
+        )
+    return 0
+
+
+def _go(plan: Plan, choose: Callable[[Identity], RunFolder]) -> Outcome:
+    import uvloop
+
+    from evalsuite.progress import watch
+
+    chosen: list[RunFolder] = []
+
+    def remember(who: Identity) -> RunFolder:
+        chosen.append(choose(who))
+        return chosen[0]
+
+    watcher = watch()
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(run_plan(plan, remember, watcher))
+    except KeyboardInterrupt:
+        watcher.close()
+        if chosen:
+            print(f"stopped; every response is on disk. Go on: {_resume_command(chosen[0].path)}", file=sys.stderr)
+        raise
+    finally:
+        watcher.close()
+
+
+def _fresh(options: dict[str, Any]) -> tuple[Plan, Callable[[Identity], RunFolder]]:
+    if not options["model"]:
+        raise UsageError(
+            "--model is missing: for example --model openai/NAME --base-url URL, or --model floor/majority"
+        )
+    suite = options["suite"] if options["tasks"] or options["suite"] else DEFAULT_SUITE
+    plan = Plan(
+        model=options["model"],
+        tasks=tuple(task.name for task in resolve(options["tasks"], suite)),
+        settings=_settings(options),
+        samples=options["samples"],
+        limit=options["limit"],
+        format=options["answer_format"],
+        system=_text(options["system"]),
+        data_dir=options["data_dir"],
+    )
+    if options["out"]:
+        return plan, partial(same_folder, Path(options["out"]))
+    return plan, partial(new_folder, Path("runs"), plan.model)
+
+
+def _resumed(ctx: click.Context, path: Path, options: dict[str, Any]) -> tuple[Plan, Callable[[Identity], RunFolder]]:
+    """Take the plan from the folder; only what can't change a response may be given anew."""
+    from dataclasses import replace
+
+    given = {name for name in options if ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE}
+    fixed = given - {"base_url", "concurrency", "data_dir"}
+    if fixed:
+        flags = ", ".join("--" + name.replace("_", "-") for name in sorted(fixed))
+        raise UsageError(f"--resume takes everything from {path}; leave out {flags}")
+    plan = Plan.from_json(RunFolder(path).facts["plan"])
+    settings = plan.settings
+    if "base_url" in given:
+        settings = replace(settings, base_urls=options["base_url"])
+    if "concurrency" in given:
+        settings = replace(settings, concurrency=options["concurrency"])
+    data_dir = options["data_dir"] if "data_dir" in given else plan.data_dir
+    return replace(plan, settings=settings, data_dir=data_dir), partial(same_folder, path)
+
+
+def _settings(options: dict[str, Any]) -> Settings:
+    template = options["chat_template"]
+    _, _, name = options["model"].partition("/")
+    return Settings(
+        model=name,
+        decoding=Decoding(
+            temperature=options["temperature"],
+            top_p=options["top_p"],
+            max_tokens=options["max_tokens"],
+            seed=options["seed"],
+            thinking=options["thinking"],
+            thinking_budget=options["thinking_budget"],
+        ),
+        base_urls=options["base_url"],
+        revision=options["revision"],
+        adapter=options["adapter"],
+        chat_template=Path(template).read_text("utf-8") if template else None,
+        concurrency=options["concurrency"],
+        args=dict(_pair(arg) for arg in options["model_args"]),
+    )
+
+
+def _pair(arg: str) -> tuple[str, str]:
+    key, equals, value = arg.partition("=")
+    if not equals:
+        raise UsageError(f"--model-arg {arg!r}: write it as KEY=VALUE")
+    return key, value
+
+
+def _text(value: str | None) -> str | None:
+    if value is None or not value.startswith("@"):
+        return value
+    try:
+        return Path(value[1:]).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--system {value}: can't be read: {error}") from None
+
+
+def _resume_command(path: Path) -> str:
+    return f"evalsuite run --resume {path}"

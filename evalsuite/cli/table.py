@@ -1,0 +1,108 @@
+"""What a person reads at the end of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from evalsuite.summary import Example, Summary
+
+_AROUND = 60
+_COLUMNS = ("task", "n", "accuracy", "95% interval", "lenient", "invalid", "truncated", "majority", "longest", "chance")
+
+
+def print_run(summary: Summary, folder: Path, alarm: float) -> None:
+    """Print the table of a run, its notes, an alarm where answers weren't readable, and what to do next."""
+    console = Console(highlight=False)
+    tasks: dict[str, dict[str, Any]] = summary.content["tasks"]
+    table = Table(title=summary.content["model"], title_justify="left")
+    for column in _COLUMNS:
+        table.add_column(column, justify="left" if column == "task" else "right", no_wrap=True)
+    for name, task in tasks.items():
+        table.add_row(*_row(name, task))
+    if len(tasks) > 1:
+        average = summary.content["macro"]
+        table.add_section()
+        table.add_row("macro average", "", f"{average['value']:.1%}", _interval(average), *[""] * 6)
+    console.print(table)
+    for name, task in tasks.items():
+        for note in task["notes"]:
+            console.print(Text(f"{name}: {note}", style="yellow"))
+    _print_alarm(console, summary, alarm)
+    console.print(Text(f"run folder: {folder}"))
+
+
+def _row(name: str, task: dict[str, Any]) -> list[str]:
+    accuracy, floor = task["accuracy"], task["floor"]
+    count = str(task["n"]) if task["n"] == task["items"] else f"{task['n']} of {task['items']}"
+    return [
+        name,
+        count if task["samples"] == 1 else f"{count} x {task['samples']}",
+        f"{accuracy['value']:.1%}",
+        _interval(accuracy),
+        f"{task['accuracy_lenient']['value']:.1%}",
+        f"{_share(task, invalid=True):.1%}",
+        f"{_share(task, 'truncated'):.1%}",
+        f"{floor['majority']:.1%}",
+        f"{floor['longest']:.1%}",
+        f"{task['chance']:.1%}",
+    ]
+
+
+def _interval(estimate: dict[str, float]) -> str:
+    return f"{estimate['low']:.1%} - {estimate['high']:.1%}"
+
+
+def _share(task: dict[str, Any], status: str = "ok", invalid: bool = False) -> float:
+    counts: dict[str, int] = task["status"]
+    total = sum(counts.values())
+    count = total - counts.get("ok", 0) if invalid else counts.get(status, 0)
+    return count / total
+
+
+def _print_alarm(console: Console, summary: Summary, alarm: float) -> None:
+    loud = {name: task for name, task in summary.content["tasks"].items() if _share(task, invalid=True) > alarm}
+    if not loud:
+        return
+    console.print(Text("\nMany responses hold no valid answer, and each of them counts as wrong:", style="bold red"))
+    for name, task in loud.items():
+        reasons = ", ".join(f"{count} {status}" for status, count in task["status"].items() if status != "ok")
+        console.print(Text(f"  {name}: {_share(task, invalid=True):.1%} invalid ({reasons})"))
+        if _share(task, "truncated") > alarm:
+            console.print(Text("    stopped at the token limit before an answer: raise --max-tokens", style="red"))
+    for example in summary.examples:
+        _print_example(console, example)
+
+
+def _print_example(console: Console, example: Example) -> None:
+    strict, lenient = example.grade.strict, example.grade.lenient
+    console.print(
+        Text(
+            f"  {example.task} {example.record.item}: strict {strict.status}, lenient {lenient.label or lenient.status}"
+        )
+    )
+    span = strict.span or lenient.span
+    console.print(_excerpt(example.record.text, span))
+
+
+def _excerpt(text: str, span: tuple[int, int] | None) -> Text:
+    """The part of a response that was read, marked; or its end, where an answer is expected."""
+    start, end = span or (len(text), len(text))
+    before, read, after = (
+        text[max(0, start - _AROUND) : start],
+        text[start:end][: 2 * _AROUND],
+        text[end : end + _AROUND],
+    )
+    line = Text("    ... ", style="dim")
+    for part, style in ((before, "dim"), (read, "bold reverse"), (after, "dim")):
+        line.append(_visible(part), style=style)
+    return line
+
+
+def _visible(text: str) -> str:
+    """Control characters and lone surrogates spelt out: a response must not move the cursor of a terminal."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

@@ -1,0 +1,141 @@
+"""What a run was asked to do, and the identity that decides whether two runs may share a folder."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import orjson
+
+from evalsuite.errors import RunError, UsageError
+from evalsuite.models import backend_class, split_name
+from evalsuite.models.backend import Asked, Backend, Decoding, Facts, Request, Settings
+from evalsuite.prompt import Prompt
+from evalsuite.task import Dataset, Item
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One `evalsuite run`, as it was asked for."""
+
+    model: str
+    """backend/model."""
+    tasks: tuple[str, ...]
+    settings: Settings
+    samples: int = 1
+    limit: int | None = None
+    """Only the first so many items of each task, in the order of the file."""
+    format: str | None = None
+    """Answer format to ask for instead of the tasks' own."""
+    system: str | None = None
+    data_dir: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.samples < 1:
+            raise UsageError(f"--samples {self.samples}: at least 1")
+        if self.limit is not None and self.limit < 1:
+            raise UsageError(f"--limit {self.limit}: at least 1")
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything that a resumed run needs, without secrets."""
+        fields = asdict(self)
+        fields["settings"]["base_urls"] = [_without_secrets(url) for url in self.settings.base_urls]
+        return fields
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Plan:
+        """Rebuild a plan from run.json."""
+        try:
+            settings = dict(fields["settings"])
+            settings["decoding"] = Decoding(**settings["decoding"])
+            settings["base_urls"] = tuple(settings["base_urls"])
+            return cls(**{**fields, "settings": Settings(**settings), "tasks": tuple(fields["tasks"])})
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunError(f"run.json: its plan can't be read ({error}); was it edited?") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A task made ready to be asked: its data, its prompt, and which items can be answered."""
+
+    dataset: Dataset
+    prompt: Prompt
+    asked: Asked
+    limit: int | None
+
+    @property
+    def name(self) -> str:
+        """The task's name."""
+        return self.dataset.task.name
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """The items of this run."""
+        return self.asked.items[: self.limit]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know about the data and about how it was asked."""
+        return (*self.dataset.notes, *self.asked.notes)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What must be the same for two runs to have answered the same questions."""
+        return {
+            "version": self.dataset.task.version,
+            "data_digest": self.dataset.digest,
+            "variant": self.dataset.variant,
+            "prompt_digest": self.prompt.digest,
+            "format": self.asked.format,
+            "n": len(self.items),
+        }
+
+
+def identity(plan: Plan, benches: Sequence[Bench], facts: Facts) -> dict[str, Any]:
+    """Everything that shapes the responses of a run, and nothing else: no address, no key, no concurrency."""
+    settings = plan.settings
+    operational = backend_class(split_name(plan.model)[0]).operational
+    return {
+        "model": plan.model,
+        "revision": facts.get("revision", settings.revision),
+        "adapter": settings.adapter,
+        "chat_template": settings.chat_template and digest(settings.chat_template),
+        "args": {key: value for key, value in settings.args.items() if key not in operational},
+        "decoding": asdict(settings.decoding),
+        "samples": plan.samples,
+        "limit": plan.limit,
+        "tasks": {bench.name: bench.identity for bench in benches},
+    }
+
+
+def digest(content: Any) -> str:
+    """sha256 over canonical JSON."""
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def seed_of(plan: Plan, task: str, item: str, sample: int) -> int:
+    """A request's own seed, in [0, 2^31): it depends on nothing but the run's seed and the request's place."""
+    place = f"{plan.settings.decoding.seed}\0{task}\0{item}\0{sample}".encode()
+    return int.from_bytes(hashlib.blake2b(place, digest_size=4).digest()) >> 1
+
+
+def request_digest(request: Request, run_identity: str) -> str:
+    """What was sent, in 16 hexadecimal digits."""
+    sent = orjson.dumps([run_identity, request.messages, request.seed])
+    return hashlib.blake2b(sent, digest_size=8).hexdigest()
+
+
+def make_bench(plan: Plan, backend: Backend, dataset: Dataset) -> Bench:
+    """Make a task ready for a backend."""
+    format = plan.format or dataset.task.format
+    prompt = Prompt(dataset.task, format, plan.system)
+    return Bench(dataset, prompt, backend.asked(dataset, format), plan.limit)
+
+
+def _without_secrets(url: str) -> str:
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))
