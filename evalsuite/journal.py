@@ -63,6 +63,14 @@ class RunFolder:
             raise RunError(f"{file}: not a run of schema {SCHEMA}, which is what this version reads")
         return facts
 
+    def unfinished(self, identity: Any) -> bool:
+        """Whether a run of this identity is here and still lacks something; a folder that can't be read is no such run."""
+        try:
+            facts = self.facts
+        except RunError:
+            return False
+        return bool(facts.get("identity") == identity and facts["ended"]["status"] != "finished")
+
     def journal(self, task: str) -> Path:
         """Where the responses of a task are."""
         return self.path / "responses" / f"{task}.jsonl"

@@ -165,9 +165,9 @@ def new_folder(out: Path, model: str, who: Identity) -> RunFolder:
     """Find the latest unfinished run of this identity below `out`, or make a new folder `out/<model>/<stamp>`."""
     home = out / re.sub(r"[^\w.@+-]+", "_", model).strip("._")
     for file in sorted(home.glob("*/run.json"), reverse=True):
-        facts = RunFolder(file.parent).facts
-        if facts["identity"] == who and facts["ended"]["status"] != "finished":
-            return RunFolder(file.parent)
+        folder = RunFolder(file.parent)
+        if folder.unfinished(who):
+            return folder
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     for path in (home / f"{stamp}{suffix}" for suffix in ("", *(f"-{number}" for number in range(1, 100)))):
         try:
