@@ -64,7 +64,7 @@ class RunFolder:
         return facts
 
     def unfinished(self, identity: Any) -> bool:
-        """Whether a run of this identity is here and still lacks something; a folder that can't be read is no such run."""
+        """Whether a run of this identity is here and still lacks something; an unreadable one is no such run."""
         try:
             facts = self.facts
         except RunError:

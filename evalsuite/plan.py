@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -38,6 +39,11 @@ class Plan:
             raise UsageError(f"--samples {self.samples}: at least 1")
         if self.limit is not None and self.limit < 1:
             raise UsageError(f"--limit {self.limit}: at least 1")
+
+    @property
+    def data_folder(self) -> Path | None:
+        """The data folder that was named, if one was."""
+        return Path(self.data_dir) if self.data_dir else None
 
     def to_json(self) -> dict[str, Any]:
         """Everything that a resumed run needs, without secrets."""

@@ -64,7 +64,7 @@ async def run(plan: Plan, choose: Choose, watcher: Watcher) -> Outcome:
 
     An `EvalsuiteError` or a cancellation leaves the folder resumable and says in run.json how it ended.
     """
-    datasets = [load(load_task(name), plan.data_dir) for name in plan.tasks]
+    datasets = [load(load_task(name), plan.data_folder) for name in plan.tasks]
     backend = make_backend(plan.model, plan.settings)
     try:
         facts = await backend.open(datasets)

@@ -1,0 +1,97 @@
+"""`evalsuite tasks`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from evalsuite.errors import DataError
+from evalsuite.task import Task, load_suites, load_task, resolve, task_names
+
+
+class NameOrCommand(click.Group):
+    """`tasks NAME` shows a card; a subcommand of the same name wins."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Take an unknown word as a task's name."""
+        if args and args[0] not in self.commands:
+            return "show", self.commands["show"], args
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=NameOrCommand, invoke_without_command=True, subcommand_metavar="[NAME | check]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def tasks(ctx: click.Context, /, as_json: bool) -> None:
+    """List the tasks, show one's card, or check them all without a model."""
+    if ctx.invoked_subcommand is None:
+        cards = [load_task(name) for name in task_names()]
+        if as_json:
+            click.echo(json.dumps([_brief(card) for card in cards], indent=2))
+        else:
+            _print_list(cards)
+
+
+@tasks.command(hidden=True)
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True)
+def show(name: str, as_json: bool) -> None:
+    """Show a task's card."""
+    card = load_task(name).model_dump(mode="json", exclude={"folder"})
+    if as_json:
+        click.echo(json.dumps(card, indent=2, ensure_ascii=False))
+        return
+    import yaml
+
+    click.echo(yaml.safe_dump(card, sort_keys=False, allow_unicode=True, width=110).rstrip())
+
+
+@tasks.command()
+@click.option("--tasks", "names", help="Task names, with commas.")
+@click.option("--suite", help="A suite [default: every task whose data is found].")
+@click.option("--data-dir", envvar="EVALSUITE_DATA", type=click.Path(file_okay=False, path_type=Path))
+def check(names: str | None, suite: str | None, data_dir: Path | None) -> None:
+    """Prove without a model that every item can be asked and is graded as it should be."""
+    from evalsuite.check import check as problems_of
+    from evalsuite.data import load
+
+    chosen = resolve(names, suite) if names or suite else [load_task(name) for name in task_names()]
+    faults = absent = 0
+    for task in chosen:
+        try:
+            dataset = load(task, data_dir)
+        except DataError as error:
+            if names or suite:
+                raise
+            absent += 1
+            click.echo(f"{task.name:22} not checked: {error}")
+            continue
+        problems = list(problems_of(dataset))
+        faults += len(problems)
+        click.echo(f"{task.name:22} {len(dataset.items):6,} items  {len(problems) or 'no'} problems")
+        for problem in problems[:20]:
+            click.echo(f"  {problem}")
+    if faults:
+        raise DataError(
+            f"{faults} problems in {len(chosen) - absent} tasks; the items above can't be graded as they stand"
+        )
+    if absent == len(chosen):
+        raise DataError("no task's data was found: evalsuite data pull fetches it, --data-dir names a mirror")
+
+
+def _brief(card: Task) -> dict[str, Any]:
+    return card.model_dump(mode="json", include={"name", "version", "title", "language", "format", "items", "chance"})
+
+
+def _print_list(cards: list[Task]) -> None:
+    width = max(len(card.name) for card in cards)
+    for card in cards:
+        click.echo(f"{card.name:{width}}  {card.items:6,} items  chance {card.chance:5.1%}  {card.title}")
+    click.echo("")
+    for suite in load_suites().values():
+        click.echo(f"--suite {suite.name}: {', '.join(suite.tasks)}")
