@@ -1,0 +1,220 @@
+"""`hf/REPO_OR_PATH`: a model run by transformers in this process, on a GPU or on the CPU."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from evalsuite.errors import BackendError, UsageError
+from evalsuite.models.backend import Backend, Facts, Request, Response, Settings
+from evalsuite.models.batches import Batches
+from evalsuite.models.chat import Chat
+from evalsuite.models.draft import Draft, check_budget
+from evalsuite.models.extras import brief, flag, load, positive
+from evalsuite.models.generate import Continuous, Plain
+from evalsuite.models.weights import revision
+from evalsuite.task import Dataset
+
+_ARGS = ("batch", "continuous", "device", "dtype", "trust_remote_code")
+_DTYPES = ("auto", "float32", "bfloat16", "float16")
+_CPU_BATCH = 16
+_TYPICAL_PROMPT = 512
+
+
+class HF(Backend):
+    """A causal language model from the hub or a folder, with an optional LoRA adapter (peft, left unmerged).
+
+    `--model-arg`: `dtype` (auto: as the checkpoint says), `device` (auto, cpu, cuda, cuda:1, mps), `batch`,
+    `continuous` (auto: on one CUDA device and greedy), `trust_remote_code` (false).
+    Sampling uses the run's temperature and top_p alone; what the model's generation config suggests is not applied.
+    """
+
+    operational = frozenset({"batch", "continuous", "device"})
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        args = settings.checked_args(_ARGS, "hf")
+        check_budget(settings.decoding)
+        self._dtype = args.get("dtype", "auto")
+        if self._dtype not in _DTYPES:
+            raise UsageError(f"--model-arg dtype={self._dtype}: expected one of {', '.join(_DTYPES)}")
+        self._trust = flag(args.get("trust_remote_code", "false"), "trust_remote_code")
+        self._batch = positive(args["batch"], "batch") if "batch" in args else None
+        self._continuous = _continuous(args.get("continuous", "auto"), settings.decoding.temperature)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hf")
+        self._model: Any = None
+        self._tokenizer: Any = None
+        self._chat: Chat | None = None
+
+    async def open(self, datasets: Sequence[Dataset]) -> Facts:
+        """Load tokenizer, model and adapter; say what they turned out to be."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._load)
+
+    def _load(self) -> Facts:
+        torch, transformers = load("torch", "hf"), load("transformers", "hf")
+        transformers.utils.logging.set_verbosity_error()
+        transformers.utils.logging.disable_progress_bar()
+        try:
+            self._load_model(torch, transformers)
+        except (BackendError, UsageError):
+            raise
+        except Exception as error:  # loaders raise OSError, ValueError, RuntimeError, hub errors: each is final
+            raise BackendError(f"hf/{self.settings.model} can't be loaded: {brief(error)}") from error
+        if self._continuous is None:
+            self._continuous = self._model.device.type == "cuda" and _one_device(self._model) and _batches(transformers)
+        elif self._continuous and not _batches(transformers):
+            raise UsageError(f"transformers {transformers.__version__} has no continuous batching to use here")
+        self._batch = self._batch or _fitting_batch(torch, self._model, self.settings)
+        return self._facts(torch, transformers)
+
+    def _load_model(self, torch: Any, transformers: Any) -> None:
+        settings = self.settings
+        where = {"revision": settings.revision, "trust_remote_code": self._trust}
+        self._tokenizer = transformers.AutoTokenizer.from_pretrained(settings.model, **where)
+        self._chat = Chat(self._tokenizer, settings.chat_template, settings.decoding.thinking, f"hf/{settings.model}")
+        self._model = transformers.AutoModelForCausalLM.from_pretrained(
+            settings.model, dtype=self._dtype, device_map=_device(torch, settings.args.get("device", "auto")), **where
+        )
+        # What the model suggests (top_k, penalties) would slip into every call; only its end tokens are wanted.
+        end = self._model.generation_config.eos_token_id
+        self._model.generation_config = transformers.GenerationConfig(eos_token_id=end)
+        if settings.adapter is not None:
+            self._model = load("peft", "hf").PeftModel.from_pretrained(self._model, settings.adapter)
+        self._model.eval()
+
+    def _facts(self, torch: Any, transformers: Any) -> Facts:
+        assert self._chat is not None
+        return {
+            **self._chat.facts(),
+            "revision": revision(self.settings, getattr(self._model.config, "_commit_hash", None)),
+            "context": self._context,
+            "dtype": str(self._model.dtype).removeprefix("torch."),
+            "device": str(self._model.device),
+            "batch": self._batch,
+            "continuous": self._continuous,
+            "transformers": transformers.__version__,
+            "torch": torch.__version__,
+        }
+
+    @property
+    def _context(self) -> int | None:
+        return getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
+
+    async def answer(self, requests: Iterator[Request]) -> AsyncGenerator[Response, None]:
+        """Generate batch by batch, or continuously where that was chosen; see `Backend.answer`."""
+        failed: list[Response] = []
+        drafts = self._drafts(requests, failed)
+        answers = self._answer_continuously(drafts) if self._continuous else self._answer_batches(drafts)
+        try:
+            async for response in answers:
+                while failed:
+                    yield failed.pop()
+                yield response
+            while failed:
+                yield failed.pop()
+        finally:
+            await answers.aclose()
+
+    def _drafts(self, requests: Iterator[Request], failed: list[Response]) -> Iterator[Draft]:
+        assert self._chat is not None
+        for request in requests:
+            draft = Draft(request, self._chat, self.settings.decoding, self._context)
+            if draft.too_long is None:
+                yield draft
+            else:
+                failed.append(draft.failed(draft.too_long))
+
+    async def _answer_batches(self, drafts: Iterator[Draft]) -> AsyncGenerator[Response, None]:
+        assert self._batch is not None
+        batches = Batches(drafts, self._batch)
+        plain = Plain(self._model, self._tokenizer, self.settings.decoding)
+        loop = asyncio.get_running_loop()
+        ready: list[Response] = []
+        try:
+            while batch := batches.take():
+                running = loop.run_in_executor(self._thread, self._write, plain, batch, batches)
+                for response in ready:
+                    yield response
+                ready = await running
+            for response in ready:
+                yield response
+        finally:
+            plain.stop()
+
+    def _write(self, plain: Plain, batch: list[Draft], batches: Batches) -> list[Response]:
+        """Generate a batch; put back what isn't finished. Out of memory: the next ones are half as large."""
+        torch = load("torch", "hf")
+        for draft in batch:
+            if draft.leg == 0:
+                draft.start()
+        try:
+            finished = plain.write(batch)
+        except torch.OutOfMemoryError as error:
+            if len(batch) == 1:
+                return [batch[0].failed(f"out of memory for a single response: {brief(error)}")]
+            batches.size = len(batch) // 2
+            batches.put_back(batch)
+            return []
+        batches.put_back(draft for draft, done in zip(batch, finished, strict=True) if not done)
+        return [draft.response() for draft, done in zip(batch, finished, strict=True) if done]
+
+    async def _answer_continuously(self, drafts: Iterator[Draft]) -> AsyncGenerator[Response, None]:
+        continuous = Continuous(self._model, self._tokenizer, self.settings.concurrency)
+        try:
+            continuous.fill(drafts)
+            while continuous.running:
+                draft, error = await continuous.finished()
+                continuous.fill(drafts)
+                yield draft.response() if error is None else draft.failed(error)
+        finally:
+            await asyncio.get_running_loop().run_in_executor(self._thread, continuous.close)
+
+    async def close(self) -> None:
+        """Let the running batch stop at its next token, and let go of the model."""
+        await asyncio.to_thread(self._thread.shutdown)
+        self._model = self._tokenizer = self._chat = None
+
+
+def _continuous(value: str, temperature: float) -> bool | None:
+    if temperature > 0:
+        if value == "true":
+            raise UsageError("--model-arg continuous=true: its samples have no seeds of their own; use temperature 0")
+        return False
+    return None if value == "auto" else flag(value, "continuous")
+
+
+def _batches(transformers: Any) -> bool:
+    """Whether this transformers has continuous batching with a handler for each result."""
+    try:
+        manager = load("transformers.generation.continuous_batching", "hf").ContinuousBatchingManager
+    except (AttributeError, BackendError):
+        return False
+    return hasattr(manager, "register_result_handler") and hasattr(transformers, "ContinuousBatchingConfig")
+
+
+def _device(torch: Any, asked: str) -> str:
+    """The place for `device_map`; several GPUs share one model, layer by layer."""
+    if asked != "auto":
+        return asked
+    if torch.cuda.is_available():
+        return "cuda" if torch.cuda.device_count() == 1 else "auto"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _one_device(model: Any) -> bool:
+    return len(set(getattr(model, "hf_device_map", {}).values())) <= 1
+
+
+def _fitting_batch(torch: Any, model: Any, settings: Settings) -> int:
+    """How many sequences of full length have room for their keys and values in half of the free GPU memory."""
+    if model.device.type != "cuda":
+        return _CPU_BATCH
+    config = model.config.get_text_config()
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    token = 2 * config.num_hidden_layers * heads * width * model.dtype.itemsize
+    free = torch.cuda.mem_get_info(model.device)[0]
+    fitting = free // (2 * token * (_TYPICAL_PROMPT + settings.decoding.max_tokens))
+    return max(1, min(int(fitting), settings.concurrency))

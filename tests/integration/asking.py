@@ -1,0 +1,44 @@
+"""Requests and the asking of them, as the run loop does it."""
+
+from contextlib import aclosing
+
+from evalsuite.models.backend import Request
+from evalsuite.task import Item
+
+TEXT = "chest pain fever cough aspirin heparin biopsy pulse pressure management step option answer patient"
+WORDS = TEXT.split()
+
+
+def make_request(number, sample=0, text=None, seed=None):
+    """A request whose prompt's length varies with its number."""
+    words = text or " ".join(WORDS[(number * k) % len(WORDS)] for k in range(1, 4 + number * 7 % 23))
+    item = Item(id=f"item-{number}", question=words, options=("Aspirin", "Biopsy"), labels=("A", "B"), gold="A")
+    messages = ({"role": "user", "content": words},)
+    return Request("toy", item, sample, messages, seed if seed is not None else 1000 * number + sample)
+
+
+async def ask(backend, requests, stop_after=None):
+    """Open, ask all, close; return responses by (item, sample), each of which came once."""
+    await backend.open([])
+    try:
+        return await collect(backend, requests, stop_after)
+    finally:
+        await backend.close()
+
+
+async def collect(backend, requests, stop_after=None):
+    """Ask an open backend; return responses by (item, sample)."""
+    found = {}
+    async with aclosing(backend.answer(iter(requests))) as responses:
+        async for response in responses:
+            key = (response.request.item.id, response.request.sample)
+            assert key not in found, f"{key} was answered twice"
+            found[key] = response
+            if len(found) == stop_after:
+                break
+    return found
+
+
+def texts(found):
+    """The texts of responses, by key."""
+    return {key: response.text for key, response in found.items()}
