@@ -7,7 +7,7 @@ from time import perf_counter
 
 from evalsuite.errors import UsageError
 from evalsuite.models.backend import Decoding, Request, Response
-from evalsuite.models.chat import CLOSE, Chat, reasoning_open
+from evalsuite.models.template import CLOSE, Chat, reasoning_open
 
 FORCED_CLOSE = f"\n{CLOSE}\n\n"
 _SEED_STEP = 0x9E3779B97F4A7C15

@@ -10,10 +10,10 @@ from typing import Any
 from evalsuite.errors import BackendError, UsageError
 from evalsuite.models.backend import Backend, Facts, Request, Response, Settings
 from evalsuite.models.batches import Batches
-from evalsuite.models.chat import Chat
 from evalsuite.models.draft import Draft, check_budget
 from evalsuite.models.extras import brief, flag, load, positive
 from evalsuite.models.generate import Continuous, Plain
+from evalsuite.models.template import Chat
 from evalsuite.models.weights import revision
 from evalsuite.task import Dataset
 

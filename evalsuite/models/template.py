@@ -1,0 +1,110 @@
+"""Chat messages as the prompt that a model was trained on: its chat template, its tokens, and back to text."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from evalsuite.errors import BackendError, UsageError
+from evalsuite.models.backend import Facts, Thinking
+from evalsuite.models.extras import brief
+from evalsuite.prompt import Message
+
+OPEN, CLOSE = "<think>", "</think>"
+_PROBE: tuple[Message, ...] = ({"role": "user", "content": "?"},)
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a model is given: token ids, and whether they end inside an open reasoning block."""
+
+    ids: list[int]
+    opens_reasoning: bool
+
+
+def reasoning_open(text: str, opened: bool = False) -> bool:
+    """Whether `text` ends inside a reasoning block; `opened`: it began inside one."""
+    closed_at = text.rfind(CLOSE)
+    return text.rfind(OPEN) > closed_at if closed_at >= 0 or not opened else True
+
+
+class Chat:
+    """Renders messages with a tokenizer's chat template, or with one that the user gave instead.
+
+    `thinking` is handed to the template under both names in use (`enable_thinking`, `thinking`); a template that pays
+    no attention is refused, so that nobody reports a mode that was never on. A model without any template (a base
+    model) gets the messages' texts one after the other, and `facts` says so.
+    """
+
+    def __init__(self, tokenizer: Any, template: str | None, thinking: Thinking, model: str) -> None:
+        self.tokenizer = tokenizer
+        self._model = model
+        self._template = template if template is not None else _own_template(tokenizer, model)
+        self._switch = {} if thinking == "auto" else _switch(thinking == "on")
+        self._custom = template is not None
+        self._check_thinking(thinking)
+
+    def _check_thinking(self, thinking: Thinking) -> None:
+        if thinking == "auto":
+            return
+        if self._template is None:
+            raise UsageError(f"{self._model} has no chat template, so thinking can't be switched {thinking}")
+        if self._render(_PROBE, _switch(True)) == self._render(_PROBE, _switch(False)):
+            raise UsageError(f"the chat template of {self._model} knows no thinking switch: leave thinking at auto")
+
+    def facts(self) -> Facts:
+        """Say which template renders the prompts, by digest."""
+        if self._template is None:
+            return {"chat_template": "none: messages concatenated"}
+        digest = hashlib.sha256(self._template.encode()).hexdigest()
+        return {"chat_template": "the user's" if self._custom else "the model's", "chat_template_sha256": digest}
+
+    def prompt(self, messages: Sequence[Message]) -> Prompt:
+        """Render and tokenize; a template that refuses the messages is a `BackendError`: it would refuse them all."""
+        text = self._render(messages, self._switch)
+        # A template writes the special tokens itself; plain text gets the ones its tokenizer adds (BOS).
+        ids = self.tokenizer(text, add_special_tokens=self._template is None)["input_ids"]
+        return Prompt(ids=list(ids), opens_reasoning=reasoning_open(_tail(text, messages[-1]["content"].strip())))
+
+    def text(self, ids: Sequence[int]) -> str:
+        """Turn generated tokens into text, special tokens left out."""
+        return str(self.tokenizer.decode(ids, skip_special_tokens=True))
+
+    def ids(self, text: str) -> list[int]:
+        """Tokens of a piece of text that is put into a response."""
+        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def _render(self, messages: Sequence[Message], switch: dict[str, bool]) -> str:
+        if self._template is None:
+            return "\n\n".join(message["content"] for message in messages) + "\n"
+        try:
+            rendered = self.tokenizer.apply_chat_template(
+                [dict(message) for message in messages],
+                chat_template=self._template,
+                tokenize=False,
+                add_generation_prompt=True,
+                **switch,
+            )
+        except Exception as error:  # templates raise whatever their authors chose
+            raise BackendError(f"the chat template of {self._model} refuses these messages: {brief(error)}") from error
+        return str(rendered)
+
+
+def _switch(on: bool) -> dict[str, bool]:
+    return {"enable_thinking": on, "thinking": on}
+
+
+def _tail(rendered: str, last: str) -> str:
+    """What the template wrote behind the last message, whose own text may speak of <think>."""
+    return rendered.rpartition(last)[2] if last else rendered
+
+
+def _own_template(tokenizer: Any, model: str) -> str | None:
+    if not getattr(tokenizer, "chat_template", None):
+        return None
+    try:
+        return str(tokenizer.get_chat_template())
+    except ValueError as error:
+        raise BackendError(f"{model}: {brief(error)}") from error
