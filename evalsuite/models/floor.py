@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from functools import partial
 from random import Random
 from typing import Final
 
-from evalsuite.errors import BackendError, UsageError
+from evalsuite.errors import UsageError
 from evalsuite.formats import write
 from evalsuite.models.backend import Asked, Backend, Facts, Request, Response, Settings
 from evalsuite.task import Dataset, Item
@@ -50,7 +50,7 @@ class Floor(Backend):
         self._formats[dataset.task.name] = format
         return super().asked(dataset, format)
 
-    async def answer(self, requests: Iterator[Request]) -> AsyncIterator[Response]:
+    async def answer(self, requests: Iterator[Request]) -> AsyncGenerator[Response, None]:
         """Yield a response for each request, in order."""
         for count, request in enumerate(requests):
             if count % _BATCH == 0:
@@ -60,13 +60,8 @@ class Floor(Backend):
 
 
 def random(dataset: Dataset) -> Chooser:
-    """A uniform draw, seeded by task, item, sample and the request's seed."""
-
-    def choose(request: Request) -> str:
-        seed = f"{request.seed} {request.task} {request.item.id} {request.sample}"
-        return Random(seed).choice(request.item.labels)
-
-    return choose
+    """A uniform draw by the request's own seed, so each item and sample has its own."""
+    return lambda request: Random(request.seed).choice(request.item.labels)
 
 
 def first(dataset: Dataset) -> Chooser:
@@ -98,10 +93,6 @@ def nearest(dataset: Dataset) -> Chooser:
     from evalsuite.data import load_train
 
     train = load_train(dataset)
-    if not train:
-        raise BackendError(
-            f"floor/nearest: task {dataset.task.name} has no train items to look in; leave it out or choose another floor"
-        )
     index = BM25()
     index.index([_words(item.question) for item in train], show_progress=False)
 

@@ -1,0 +1,153 @@
+"""Files of recorded responses, row by row: JSON lines (gzip or not) written elsewhere, or a run folder of ours.
+
+A row of the first kind names its `benchmark`, `item_id`, `model` and `setting`; a row of the second stands in
+`responses/<task>.jsonl` below a `run.json` that says the rest. Both are untrusted: a line that isn't such a row is an
+error that names the file and the line.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import orjson
+
+from evalsuite.errors import BackendError
+
+LONGEST_ROW: Final = 64 << 20
+"""Bytes; a longer line is no response, and reading it whole would let a file choose how much memory we take."""
+RUN_SETTING: Final = "run"
+"""The setting of responses that a run folder of ours holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file of recorded responses."""
+
+    path: Path
+    run: Mapping[str, Any] = field(default_factory=dict)
+    """Of a journal of ours: the identity in its run.json."""
+
+    @property
+    def task(self) -> str:
+        """The task that a journal of ours is about."""
+        return self.path.name.partition(".")[0]
+
+    def error(self, line: int, what: str) -> BackendError:
+        """Say in one line what is wrong with a row."""
+        return BackendError(f"replay/{self.path}: line {line} {what}; mend it or take it out")
+
+    def sha256(self) -> str:
+        """Hash the file as it is stored."""
+        with self.path.open("rb") as stored:
+            return hashlib.file_digest(stored, "sha256").hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One recorded response, its texts still among `fields`."""
+
+    source: Source
+    line: int
+    benchmark: str
+    item: str
+    model: str
+    setting: str
+    fields: Mapping[str, Any]
+
+    def text(self, name: str) -> str:
+        """A field that must be there; null is the empty response that some harnesses store."""
+        if name not in self.fields:
+            raise self.source.error(self.line, f"has no {name!r}")
+        value = self.fields[name]
+        if value is not None and not isinstance(value, str):
+            raise self.source.error(self.line, f"has no text in {name!r}")
+        return value or ""
+
+    def count(self, name: str) -> int | None:
+        """A field that may hold a count."""
+        value = self.fields.get(name)
+        return value if isinstance(value, int) and value >= 0 else None
+
+
+def find(path: Path) -> list[Source]:
+    """Return the files at `path`: a file, a folder of files, or a run folder of ours."""
+    if path.is_dir():
+        home = path / "responses" if (path / "run.json").is_file() else path
+        files = sorted(file for file in home.glob("*.jsonl*") if file.name.endswith((".jsonl", ".jsonl.gz")))
+        if not files:
+            raise BackendError(f"replay/{path}: holds no .jsonl or .jsonl.gz file; name a folder or file of responses")
+    elif path.is_file():
+        files = [path]
+    else:
+        raise BackendError(f"replay/{path}: no such file or folder")
+    return [Source(file, _run_identity(file)) for file in files]
+
+
+def rows(source: Source) -> Iterator[Row]:
+    """Read a file as a stream; a line that is no recorded response is a `BackendError`."""
+    try:
+        with source.path.open("rb") as stored:
+            if source.path.name.endswith(".gz"):
+                with gzip.GzipFile(fileobj=stored) as unpacked:
+                    yield from _rows(source, unpacked)
+            else:
+                yield from _rows(source, stored)
+    except (OSError, EOFError, zlib.error) as error:
+        raise BackendError(f"replay/{source.path}: can't be read: {error}") from None
+
+
+def _rows(source: Source, lines: BinaryIO | gzip.GzipFile) -> Iterator[Row]:
+    number = 0
+    while line := lines.readline(LONGEST_ROW):
+        number += 1
+        if len(line) == LONGEST_ROW:
+            raise source.error(number, f"is longer than {LONGEST_ROW:,} bytes")
+        if source.run and not line.endswith(b"\n"):
+            return  # torn by a crash: our own run drops it as well
+        if line.strip():
+            yield _row(source, number, line)
+
+
+def _row(source: Source, number: int, line: bytes) -> Row:
+    fields = _json(source, number, line)
+    named: tuple[object, ...] = tuple(map(fields.get, ("benchmark", "item_id", "model", "setting")))
+    if source.run:
+        named = (source.task, fields.get("item"), source.run["model"], RUN_SETTING)
+    benchmark, item, model, setting = (str(value) if isinstance(value, str | int) else "" for value in named)
+    if not (benchmark and item and model and setting):
+        raise source.error(number, f"has no {'item' if source.run else 'benchmark, item_id, model or setting'}")
+    return Row(source, number, benchmark, item, model, setting, fields)
+
+
+def _json(source: Source, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        fields = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        try:
+            fields = json.loads(line)  # lone surrogates, which orjson refuses
+        except (ValueError, RecursionError):
+            raise source.error(number, "is not JSON") from None
+    if not isinstance(fields, dict):
+        raise source.error(number, "is not a JSON object")
+    return fields
+
+
+def _run_identity(file: Path) -> Mapping[str, Any]:
+    facts = file.parent.parent / "run.json"
+    if file.parent.name != "responses" or not facts.is_file():
+        return {}
+    try:
+        identity: dict[str, Any] = orjson.loads(facts.read_bytes())["identity"]
+        again = str(identity["model"]).startswith("replay/")
+    except (OSError, ValueError, KeyError, TypeError):
+        raise BackendError(f"{facts}: not the run.json of a run, so {file.name} beside it can't be replayed") from None
+    if again:
+        raise BackendError(f"{facts}: this run is a replay itself: replay what it replayed, {identity['model']}")
+    return identity
