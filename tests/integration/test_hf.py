@@ -1,7 +1,6 @@
 """`hf/` on a tiny random model: the same answers however they are batched, and every refusal in one line."""
 
 import asyncio
-import socket
 import threading
 from contextlib import aclosing
 
@@ -132,7 +131,7 @@ async def test_budget_forces_the_end_of_reasoning(tiny_model, args):
     for key, response in forced.items():
         reasoning, close, answer = response.text.partition("\n</think>\n\n")
         assert close and answer
-        assert free[key].text.startswith(reasoning)
+        assert free[key].text.startswith(reasoning.rstrip("\N{REPLACEMENT CHARACTER}"))  # half a character
         assert response.output_tokens == 24
         assert response.finish == "length"
 
@@ -246,6 +245,7 @@ async def test_closing_stops_generation_at_once(tiny_model, args):
     ("model", "more", "told"),
     [
         ("no/such/place", {}, "can't be loaded"),
+        ("nobody/nothing", {}, "can't be loaded"),
         ("{model}", {"adapter": "no/such/adapter"}, "can't be loaded"),
         ("{model}", {"args": {"device": "nonsense"}}, "can't be loaded"),
         ("{model}", {"chat_template": "{% broken"}, "refuses these messages"),
@@ -253,21 +253,10 @@ async def test_closing_stops_generation_at_once(tiny_model, args):
     ],
 )
 async def test_what_cannot_be_used_is_told_in_one_line(tiny_model, monkeypatch, model, more, told):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(BackendError) as caught:
         await ask(hf(model.format(model=tiny_model), **more), requests(1))
     assert told in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-async def test_a_hub_that_is_not_there(monkeypatch):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{port}")
-        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-        with pytest.raises(BackendError, match="hf/nobody/nothing can't be loaded") as caught:
-            await ask(hf("nobody/nothing"), requests(1))
     assert "\n" not in str(caught.value)
 
 
