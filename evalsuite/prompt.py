@@ -64,5 +64,5 @@ class Prompt:
         asked = instruction(self.format, item.labels, self.task.language)
         try:
             return self._template.render(item=shown, answer_instruction=asked).strip()
-        except jinja2.TemplateError as error:
+        except (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise TaskError(f"{self.task.name}: its prompt template fails on item {item.id}: {error}") from error
