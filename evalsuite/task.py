@@ -48,11 +48,6 @@ class Item:
     meta: Mapping[str, str] = field(default_factory=dict)
     """Subgroups to report by (subject, body system, ...)."""
 
-    @property
-    def choices(self) -> tuple[tuple[str, str], ...]:
-        """(label, text) for each option, as a prompt prints them."""
-        return tuple(zip(self.labels, self.options, strict=True))
-
 
 class Constant(Part):
     """The one label that scores best when it is always given, and how well that is."""
@@ -110,6 +105,14 @@ class Task(Part):
         """The task's prompt template: its own `prompt.j2`, or else the one that the built-in tasks share."""
         own = self.folder / "prompt.j2"
         return own if own.is_file() else BUILT_IN / "prompt.j2"
+
+    @property
+    def template(self) -> str:
+        """Text of the prompt template."""
+        try:
+            return self.prompt.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise TaskError(f"{self.prompt}: {error}") from None
 
     def recording(self, setting: str) -> Recording | None:
         """How recordings made under `setting` had been asked for; None: the card does not know it."""

@@ -1,0 +1,7 @@
+"""Where items come from: files in upstream's formats, pinned by digests."""
+
+from evalsuite.data.load import data_folder, load, load_train, pull_folder
+from evalsuite.data.read import rows
+from evalsuite.data.verify import Finding, Verified, lock, verify
+
+__all__ = ["Finding", "Verified", "data_folder", "load", "load_train", "lock", "pull_folder", "rows", "verify"]

@@ -1,0 +1,89 @@
+"""The canonical form of items, its digests, and the lock file that keeps them.
+
+An item's canonical form is one line of JSON: ASCII (everything else as \\u escapes), no spaces, the keys sorted:
+`context` (list of [heading, text]), `gold`, `id`, `options` (list of [label, text]), `question`. All texts as the
+item carries them: outer white space stripped, nothing else changed, options in the order they are asked in. An
+item's digest is the sha256 of that line; a data set's is the sha256 of all lines, sorted by id, each ended by a
+newline. Groups and subgroups are not part of it: they never reach a model.
+
+`items.lock`, beside a card, holds for each known file a section: `[path:layout] digest`, then a line an item: the first
+ten hexadecimal digits of its digest, a space, its id. So a changed byte can be named by item.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from evalsuite.card import Source
+from evalsuite.errors import DataError
+from evalsuite.task import Item
+
+SHORT = 10
+LOCK = "items.lock"
+
+
+def line(item: Item) -> bytes:
+    """Return an item's canonical form, without the newline."""
+    facts = {
+        "context": item.context,
+        "gold": item.gold,
+        "id": item.id,
+        "options": list(zip(item.labels, item.options, strict=True)),
+        "question": item.question,
+    }
+    return json.dumps(facts, sort_keys=True, separators=(",", ":")).encode("ascii")
+
+
+def digest(items: Iterable[Item]) -> str:
+    """Return the sha256 over the canonical lines, sorted by id."""
+    whole = hashlib.sha256()
+    for item in sorted(items, key=lambda item: item.id):
+        whole.update(line(item) + b"\n")
+    return whole.hexdigest()
+
+
+def short(item: Item) -> str:
+    """Return the part of an item's digest that the lock file keeps."""
+    return hashlib.sha256(line(item)).hexdigest()[:SHORT]
+
+
+def section(source: Source) -> str:
+    """Return the name of a source's section in the lock file."""
+    return f"{source.path}:{source.layout}"
+
+
+def write_lock(folder: Path, sections: Mapping[str, Iterable[Item]]) -> None:
+    """Write `items.lock` with a section for each file."""
+    parts = []
+    for path, items in sections.items():
+        items = sorted(items, key=lambda item: item.id)
+        parts.append(f"[{path}] {digest(items)}\n" + "".join(f"{short(item)} {item.id}\n" for item in items))
+    (folder / LOCK).write_text("\n".join(parts), "utf-8", newline="\n")
+
+
+def read_lock(folder: Path) -> dict[str, dict[str, str]]:
+    """Return {path: {item id: short digest}}; empty where a task has no lock yet."""
+    path = folder / LOCK
+    if not path.is_file():
+        return {}
+    sections: dict[str, dict[str, str]] = {}
+    current: dict[str, str] = {}
+    for number, text in enumerate(path.read_text("utf-8").splitlines(), 1):
+        if text.startswith("["):
+            current = sections.setdefault(text[1 : text.rindex("]")], {})
+        elif text:
+            mark, _, item = text.partition(" ")
+            if len(mark) != SHORT or not item:
+                raise DataError(f"{path}:{number}: not a line of a lock file")
+            current[item] = mark
+    return sections
+
+
+def differences(items: Iterable[Item], locked: Mapping[str, str]) -> tuple[list[str], list[str], list[str]]:
+    """Return the ids that (changed, are missing, are extra) against a section of a lock file."""
+    found = {item.id: short(item) for item in items}
+    changed = [i for i, mark in found.items() if locked.get(i, mark) != mark]
+    return changed, [i for i in locked if i not in found], [i for i in found if i not in locked]

@@ -1,0 +1,208 @@
+"""Find a task's files, read them as its card says, and refuse items that are not the locked ones."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from evalsuite.card import Layout, Source
+from evalsuite.data import canonical
+from evalsuite.data.layout import NATIVE, Reading, convert
+from evalsuite.data.read import content, document
+from evalsuite.errors import DataError
+from evalsuite.task import Dataset, Item, Task
+
+FOLDER = "EVALSUITE_DATA"
+"""Environment variable: the data folder, a mirror in upstream's formats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A known source and where its files lie."""
+
+    source: Source
+    root: Path
+    paths: tuple[Path, ...]
+
+
+def pull_folder() -> Path:
+    """Where `pull` puts files when no data folder is named."""
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(cache).expanduser() / "evalsuite" / "data"
+
+
+def data_folder(data_dir: Path | None = None) -> Path:
+    """The data folder: the argument, else `EVALSUITE_DATA`, else the folder that `pull` fills."""
+    if data_dir is not None:
+        return data_dir
+    named = os.environ.get(FOLDER)
+    return Path(named).expanduser() if named else pull_folder()
+
+
+def load(task: Task, data_dir: Path | None = None, check: bool = True) -> Dataset:
+    """Load a task's items from the first of its known files that is there.
+
+    `data_dir` falls back to `EVALSUITE_DATA`, then to the folder that `pull` fills; items bundled beside the card are
+    found last. With `check`, items that differ from the lock are a `DataError` that names the file and the items.
+    """
+    root = data_folder(data_dir)
+    if data_dir is not None and not root.is_dir():
+        raise DataError(f"{root}: no such data folder")
+    found = locate(task, root)
+    if found is None:
+        raise DataError(_absent(task, root))
+    if found.source.refuse:
+        raise DataError(f"{task.name}: {found.paths[0]}: {found.source.refuse}")
+    reading = read(task, found)
+    return _dataset(task, found, reading, check)
+
+
+def load_train(dataset: Dataset) -> tuple[Item, ...]:
+    """Load the train items that lie in the folder the data set came from; a `DataError` where there are none."""
+    items: dict[str, Item] = {}
+    for source in dataset.task.train:
+        found = find(source, dataset.root)
+        if found is not None:
+            reading = read(dataset.task, found)
+            checked(dataset.task, found, reading)
+            prefix = f"{Path(source.path).name}:"
+            items.update({prefix + item.id: replace(item, id=prefix + item.id) for item in reading.items})
+    if not items:
+        known = ", ".join(source.path for source in dataset.task.train)
+        where = f"none of its files is in {dataset.root}: {known}" if known else "its card names none"
+        raise DataError(f"{dataset.task.name}: no train items: {where}")
+    return tuple(items.values())
+
+
+def sources(task: Task) -> tuple[Source, ...]:
+    """A task's known files in the order they are looked for, the hub's among them."""
+    return (*task.sources, *_hub_sources(task))
+
+
+def locate(task: Task, root: Path) -> Found | None:
+    """Find the first known file of a task below `root`, or beside its card; refused ones come last."""
+    known = sorted(sources(task), key=lambda source: bool(source.refuse))
+    for folder in (root, task.folder):
+        for source in known:
+            found = find(source, folder)
+            if found is not None:
+                return found
+    return None
+
+
+def read(task: Task, found: Found) -> Reading:
+    """Read one source, unchecked."""
+    layout = NATIVE if found.source.layout == "native" else task.layouts[found.source.layout]
+    where = f"{task.name}: {found.paths[0]}"
+    raw = [content(path) for path in found.paths]
+    documents = [document(path, part) for path, part in zip(found.paths, raw, strict=True)]
+    whole = documents[0] if len(documents) == 1 else [row for part in documents for row in part]
+    only = _locked(task, found.source) if found.source.keep == "lock" else None
+    reading = _by_ids(whole, layout, found, where) if layout.ids_from else convert(whole, layout, where, only)
+    return replace(reading, notes=_notes(task, found, reading, hashlib.sha256(raw[0]).hexdigest()))
+
+
+def _notes(task: Task, found: Found, reading: Reading, sha256: str) -> tuple[str, ...]:
+    notes, name = [], found.paths[0].name
+    if found.source.note:
+        notes.append(found.source.note)
+    if reading.empty:
+        rows = ", ".join(reading.empty[:5]) + (", ..." if len(reading.empty) > 5 else "")
+        notes.append(f"{len(reading.empty)} empty rows of {name} left out ({rows})")
+    if found.source.sha256 not in ("", sha256):
+        notes.append(f"the bytes of {name} are not those of the known copy (sha256 {sha256[:12]})")
+    return tuple(f"{task.name}: {note}" for note in notes)
+
+
+def checked(task: Task, found: Found, reading: Reading) -> tuple[str, str, tuple[str, ...]]:
+    """Return (digest, variant, notes) of what was read; a `DataError` names the items that the lock knows otherwise."""
+    own = found.source in sources(task)
+    expected = found.source.digest or (task.digest if own else "")
+    digest = canonical.digest(reading.items)
+    variant = found.source.variant or task.variant
+    if digest == expected:
+        return digest, variant, ()
+    if not expected:
+        return digest, variant, (f"{task.name}: {found.paths[0].name} is not locked: its digest is {digest}",)
+    other = next((s for s in task.sources if own and digest in (s.digest, "" if s.digest else task.digest)), None)
+    if other is not None:
+        variant = other.variant or task.variant
+        return digest, variant, (f"{task.name}: {found.paths[0].name} holds the items of variant {variant!r}",)
+    raise DataError(_changed(task, found, reading, digest, expected))
+
+
+def _dataset(task: Task, found: Found, reading: Reading, check: bool) -> Dataset:
+    if check:
+        digest, variant, notes = checked(task, found, reading)
+    else:
+        digest, variant, notes = canonical.digest(reading.items), found.source.variant or task.variant, ()
+    return Dataset(task, reading.items, digest, variant, found.root, reading.notes + notes)
+
+
+def _changed(task: Task, found: Found, reading: Reading, digest: str, expected: str) -> str:
+    path = found.paths[0]
+    locked = _locked(task, found.source)
+    if not locked:
+        return f"{task.name}: {path}: items have digest {digest[:12]}, the card says {expected[:12]}"
+    parts = []
+    for what, ids in zip(("changed", "missing", "extra"), canonical.differences(reading.items, locked), strict=True):
+        if ids:
+            parts.append(f"{what} {len(ids)} ({', '.join(ids[:3])}{', ...' if len(ids) > 3 else ''})")
+    return f"{task.name}: {path}: not the locked items: {'; '.join(parts) or 'digest differs'}; fetch the file again"
+
+
+def _locked(task: Task, source: Source) -> dict[str, str]:
+    """The locked items of a source; for one without a section of its own, those of the task's first."""
+    locks = canonical.read_lock(task.folder)
+    return locks.get(canonical.section(source)) or locks.get(canonical.section(task.sources[0]), {})
+
+
+def _absent(task: Task, root: Path) -> str:
+    known = next((source.path for source in task.sources), None)
+    offer = f"; expected {known} there" if known else ""
+    pull = f", or fetch it: evalsuite data pull --tasks {task.name}" if task.hub and task.hub.layout else ""
+    return f"{task.name}: no data in {root}{offer}; name a mirror with --data-dir or {FOLDER}{pull}"
+
+
+def _hub_sources(task: Task) -> tuple[Source, ...]:
+    if task.hub is None or not task.hub.layout:
+        return ()
+    hub, names = task.hub, ",".join(task.hub.files)
+    folders = (f"hub/{hub.repo}", hub.repo)
+    return tuple(
+        Source(path=f"{folder}/{{{names}}}", layout=hub.layout, items=task.items, keep=hub.keep) for folder in folders
+    )
+
+
+def find(source: Source, root: Path) -> Found | None:
+    """Find a source's files below a folder: a path, the same with `.gz`, or `folder/{pattern,pattern}`."""
+    folder, braces, names = source.path.partition("{")
+    patterns = [folder + name for name in names.removesuffix("}").split(",")] if braces else [source.path]
+    paths: list[Path] = []
+    for pattern in patterns:
+        if any(c in pattern for c in "*?["):
+            paths += sorted(path for path in root.glob(pattern) if path.is_file())
+        else:
+            paths += [path for path in (root / pattern, root / f"{pattern}.gz") if path.is_file()][:1]
+    return Found(source, root, tuple(paths)) if paths else None
+
+
+def _by_ids(whole: object, layout: Layout, found: Found, where: str) -> Reading:
+    """Keep the ids of another file (or all others); its labels must be the items' own."""
+    path = next((p for p in (found.root / layout.ids_from, found.root / f"{layout.ids_from}.gz") if p.is_file()), None)
+    if path is None:
+        raise DataError(f"{where}: needs {found.root / layout.ids_from} beside it")
+    keys = document(path)
+    if not isinstance(keys, dict):
+        raise DataError(f"{path}: expected one JSON object {{id: label}}")
+    reading = convert(whole, layout, where)
+    items = tuple(item for item in reading.items if (item.id in keys) == (layout.ids == "in"))
+    if layout.ids == "in":
+        for item in items:
+            if keys[item.id] != item.gold:
+                raise DataError(f"{path}: item {item.id} is {keys[item.id]!r}, but {item.gold!r} in {found.paths[0]}")
+        if len(items) != len(keys):
+            raise DataError(f"{path}: {len(keys) - len(items)} ids are not in {found.paths[0]}")
+    return replace(reading, items=items)

@@ -1,0 +1,110 @@
+"""Make the lock of a task, and check a data folder against it: bytes, items, digests."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from evalsuite.data import canonical
+from evalsuite.data.load import Found, checked, data_folder, find, read, sources
+from evalsuite.errors import DataError
+from evalsuite.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that `verify` has to say about one file."""
+
+    task: str
+    file: str
+    severity: Literal["error", "note"]
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What `verify` read and found; `sound` says whether no finding is an error."""
+
+    files: tuple[str, ...]
+    """Files that were read, once for each task that uses them."""
+    items: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong."""
+        return not any(finding.severity == "error" for finding in self.findings)
+
+
+def verify(tasks: Sequence[Task], data_dir: Path | None = None) -> Verified:
+    """Recompute every digest of every file of these tasks, train and dev included.
+
+    An error names the file and the items that differ; a task none of whose files is there is an error too. Files that a
+    card refuses are not read.
+    """
+    root = data_folder(data_dir)
+    if data_dir is not None and not root.is_dir():
+        raise DataError(f"{root}: no such data folder")
+    files: list[str] = []
+    items = 0
+    findings: list[Finding] = []
+    for task in tasks:
+        known = [found for found in _present(task, root) if not found.source.refuse]
+        own = sources(task)
+        if not any(found.source in own for found in known):
+            findings.append(Finding(task.name, str(root), "error", "none of its files is here"))
+        for found in known:
+            files.append(str(found.paths[0]))
+            count, said = _file(task, found)
+            items += count
+            findings += said
+    return Verified(tuple(files), items, tuple(findings))
+
+
+def lock(task: Task, data_dir: Path | None = None) -> dict[str, str]:
+    """Write a task's `items.lock` from the files that are there; return {section: canonical digest} for its card.
+
+    For maintainers: whoever calls this says that these files are the right ones.
+    """
+    root = data_folder(data_dir)
+    named = {*task.sources, *task.dev, *task.train}
+    sections = {
+        canonical.section(found.source): read(task, found).items
+        for found in _present(task, root)
+        if found.source in named and not found.source.refuse
+    }
+    if not sections:
+        raise DataError(f"{task.name}: nothing to lock: none of its files is in {root}")
+    canonical.write_lock(task.folder, sections)
+    return {section: canonical.digest(items) for section, items in sections.items()}
+
+
+def _present(task: Task, root: Path) -> Iterator[Found]:
+    for source in (*sources(task), *task.dev, *task.train):
+        found = find(source, root) or (find(source, task.folder) if source in task.sources else None)
+        if found is not None:
+            yield found
+
+
+def _file(task: Task, found: Found) -> tuple[int, list[Finding]]:
+    name = str(found.paths[0])
+    try:
+        reading = read(task, found)
+        _, _, notes = checked(task, found, reading)
+    except DataError as error:
+        return 0, [Finding(task.name, name, "error", str(error))]
+    said = [Finding(task.name, name, "note", note) for note in (*reading.notes, *notes, *_stored(found))]
+    if len(reading.items) != found.source.items:
+        what = f"{len(reading.items)} items, the card says {found.source.items}"
+        said.append(Finding(task.name, name, "error", what))
+    return len(reading.items), said
+
+
+def _stored(found: Found) -> Iterator[str]:
+    """Say where a file is compressed otherwise than in the known mirror."""
+    path, known = found.paths[0], found.source.stored_sha256
+    if known and path.suffix == ".gz" and hashlib.sha256(path.read_bytes()).hexdigest() != known:
+        yield "compressed otherwise than the known copy; only the content counts"
