@@ -1,0 +1,225 @@
+"""`openai/MODEL`: one or several servers that speak `POST /chat/completions`: vLLM, SGLang, llama.cpp, hosted APIs."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from typing import ClassVar, Final
+
+from yarl import URL
+
+from evalsuite.errors import BackendError, UsageError
+from evalsuite.models.backend import Backend, Facts, Request, Response, Settings
+from evalsuite.models.completion import TOKEN_FIELDS, Body, Completion, filtered, parse_extra, read_completion
+from evalsuite.models.http import Transport
+from evalsuite.models.pace import Replica
+from evalsuite.models.pool import pooled
+from evalsuite.models.probe import Probe, Served
+from evalsuite.models.reply import Refusal, Trouble
+from evalsuite.models.secrets import Secrets, find_key, redacted, secrets_of
+from evalsuite.task import Dataset
+
+_ARGS: Final = ("api_key_env", "extra_body", "max_tokens_field", "opens_reasoning", "patience", "timeout")
+_TIMEOUT: Final = 600.0
+_PATIENCE: Final = 120.0
+_FAILURES: Final = 32
+"""Requests in a row that fail for good before the whole run is given up."""
+_LENGTH: Final = re.compile(r"(?i)too long|too large|context.{0,20}(length|window|size)|maximum.{0,30}(length|tokens)")
+
+
+class OpenAI(Backend):
+    """Asks OpenAI-compatible servers; `--base-url` may be given several times, the replicas share the load.
+
+    The key is read from EVALSUITE_API_KEY, else OPENAI_API_KEY, and never told. `--adapter` is the name that the server
+    serves a LoRA adapter under (vLLM: `--lora-modules NAME=PATH`). Temperature and top_p are always sent; what a server
+    takes from the model's generation_config.json besides (top_k, repetition_penalty) stands unless `extra_body` says.
+
+    `--model-arg`:
+    api_key_env=NAME  read the key from this variable
+    extra_body=JSON  more fields for every request; null takes temperature, top_p or seed away
+    max_tokens_field=max_completion_tokens  found out by itself where the server says so
+    opens_reasoning=auto|true|false  whether the rendered prompt ends inside `<think>`; auto asks vLLM's /tokenize
+    timeout=600  seconds for one try
+    patience=120  seconds without any answer and nothing under way, before a run is given up
+    """
+
+    operational: ClassVar[frozenset[str]] = frozenset({"api_key_env", "patience", "timeout"})
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        args = settings.checked_args(_ARGS, "openai")
+        if not settings.base_urls:
+            raise UsageError("--model openai/...: say where it is served: --base-url http://127.0.0.1:8000/v1")
+        if settings.revision is not None:
+            raise UsageError("--revision: a server chooses what it serves; start the server with that revision")
+        if settings.concurrency < 1:
+            raise UsageError(f"--concurrency {settings.concurrency}: at least 1")
+        if args.get("opens_reasoning", "auto") not in ("auto", "true", "false"):
+            raise UsageError("--model-arg opens_reasoning: auto, true or false")
+        if args.get("max_tokens_field", TOKEN_FIELDS[0]) not in TOKEN_FIELDS:
+            raise UsageError(f"--model-arg max_tokens_field: one of {', '.join(TOKEN_FIELDS)}")
+        self._facts: Facts = {}
+        self._opens_reasoning = args.get("opens_reasoning") == "true"
+        self._failures = 0
+        self._body = Body(
+            settings.adapter or settings.model,
+            settings.decoding,
+            args.get("max_tokens_field", TOKEN_FIELDS[0]),
+            settings.chat_template,
+            parse_extra(args.get("extra_body", "{}")),
+        )
+        self._secrets, self._transport = self._connect(find_key(args.get("api_key_env")))
+        self._probe = Probe(self._transport, self._body, self._secrets)
+
+    def _connect(self, key: str | None) -> tuple[Secrets, Transport[Completion]]:
+        urls = [_base(url, key) for url in self.settings.base_urls]
+        replicas = [Replica(url, redacted(str(url))) for url in urls]
+        secrets = Secrets([key or "", *(value for url in self.settings.base_urls for value in secrets_of(url))])
+        transport = Transport(
+            replicas,
+            read_completion,
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+            secrets=secrets,
+            concurrency=self.settings.concurrency,
+            timeout=_seconds(self.settings.args, "timeout", _TIMEOUT),
+            patience=_seconds(self.settings.args, "patience", _PATIENCE),
+        )
+        return secrets, transport
+
+    async def open(self, datasets: Sequence[Dataset]) -> Facts:
+        """Greet every server; `BackendError` where none lives, the key is wrong or the model isn't served.
+
+        The facts gain `max_tokens_field`, `seed_sent` and `lowest_concurrency` as the run finds them out.
+        """
+        await self._transport.open()
+        try:
+            replica = await self._greet()
+            await self._find_out(replica)
+        except BaseException:
+            await self.close()
+            raise
+        self._note()
+        return self._facts
+
+    async def _greet(self) -> Replica:
+        replicas = self._transport.replicas.all
+        model = self.settings.adapter or self.settings.model
+        greeted = await asyncio.gather(*(self._probe.greet(replica, model) for replica in replicas))
+        pairs = list(zip(replicas, greeted, strict=True))
+        living = [(replica, served) for replica, served in pairs if isinstance(served, Served)]
+        if not living:
+            told = "; ".join(f"{replica.name}: {said.told}" for replica, said in pairs if isinstance(said, Trouble))
+            raise BackendError(f"no server answers: {told}; start it, or correct --base-url")
+        replica, served = living[0]
+        tokens = self.settings.decoding.max_tokens
+        if served.context is not None and tokens >= served.context:
+            room = f"{replica.name} has room for {served.context}, the prompt included"
+            raise BackendError(f"--max-tokens {tokens}: {room}; ask for less")
+        self._facts |= {
+            "servers": [replica.name for replica in replicas],
+            "servers_down": [replica.name for replica in replicas if replica.down],
+            "served_root": served.root,
+            "context_tokens": served.context,
+        }
+        return replica
+
+    async def _find_out(self, replica: Replica) -> None:
+        """Ask the server about what it might not do as it is told, and how its template starts a response."""
+        settings = self.settings
+        if settings.decoding.thinking_budget is not None:
+            advice = "vLLM takes it when it is started with --reasoning-parser"
+            await self._probe.require(replica, "--thinking-budget", "thinking_token_budget", advice)
+        if settings.chat_template is not None:
+            advice = "vLLM takes it when it is started with --trust-request-chat-template"
+            await self._probe.require(replica, "--chat-template", "chat_template", advice)
+        if settings.decoding.thinking != "auto":
+            self._facts["template_switches_thinking"] = await self._probe.switches_thinking(replica)
+        asked = settings.args.get("opens_reasoning", "auto")
+        opens = await self._probe.opens_reasoning(replica) if asked == "auto" else asked == "true"
+        splits = await self._probe.splits_reasoning(replica) if opens else None
+        self._opens_reasoning = bool(opens) and not splits
+        self._facts |= {"template_opens_reasoning": opens, "server_splits_reasoning": splits}
+
+    def _note(self) -> None:
+        self._facts |= {
+            "max_tokens_field": self._body.tokens_field,
+            "seed_sent": self._body.seeded,
+            "lowest_concurrency": self._transport.pace.lowest,
+        }
+
+    async def answer(self, requests: Iterator[Request]) -> AsyncGenerator[Response, None]:
+        """Yield each response as it is whole; at most `concurrency` requests are asked and as many answers wait."""
+        async with aclosing(pooled(requests, self._ask, self.settings.concurrency)) as responses:
+            async for response in responses:
+                yield response
+
+    async def _ask(self, request: Request) -> Response:
+        outcome = await self._negotiate(request)
+        if isinstance(outcome, Completion):
+            self._failures = 0
+            return self._response(request, outcome)
+        if outcome.status == 400 and filtered(outcome.body):
+            return Response(request, finish="refused")
+        self._failures += not _too_long(outcome)
+        if self._failures >= _FAILURES:
+            raise BackendError(f"{_FAILURES} requests in a row failed for good; the last: {outcome.told}")
+        return Response(request, error=outcome.told)
+
+    async def _negotiate(self, request: Request) -> Completion | Refusal:
+        """Post a request, again where the refusal names a field that needn't be sent."""
+        while True:
+            body = self._body.of(request)
+            outcome = await self._transport.post("chat/completions", body)
+            if isinstance(outcome, Completion) or outcome.status not in (400, 422):
+                break
+            self._body.learn(outcome.body)
+            if self._body.of(request) == body:
+                break
+        self._note()
+        return outcome
+
+    def _response(self, request: Request, completion: Completion) -> Response:
+        return Response(
+            request,
+            text=self._secrets.text(completion.text),
+            reasoning=self._secrets.text(completion.reasoning),
+            finish=completion.finish,
+            opens_reasoning=self._opens_reasoning and not completion.reasoning,
+            input_tokens=completion.input_tokens,
+            output_tokens=completion.output_tokens,
+            latency=completion.seconds,
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._transport.close()
+
+
+def _base(url: str, key: str | None) -> URL:
+    """Read a --base-url; what it says of a bad one shows no secret."""
+    try:
+        base = URL(url.strip().rstrip("/"))
+    except ValueError:
+        base = URL()
+    if base.scheme not in ("http", "https") or not base.host:
+        raise UsageError(f"--base-url {redacted(url)}: write it as http://host:port/v1")
+    if base.user is not None and key is not None:
+        raise UsageError(f"--base-url {redacted(url)}: it holds a user, the environment an API key; leave one out")
+    return base
+
+
+def _seconds(args: Mapping[str, str], name: str, default: float) -> float:
+    try:
+        seconds = float(args.get(name, default))
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise UsageError(f"--model-arg {name}={args[name]}: a number of seconds above 0")
+    return seconds
+
+
+def _too_long(refusal: Refusal) -> bool:
+    """Whether a refusal is about this item's length: any number of those in a row says nothing about the others."""
+    return refusal.status == 413 or bool(_LENGTH.search(refusal.told))

@@ -1,0 +1,100 @@
+"""What a server said to one try, and whether another is worth it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from typing import Final
+
+from evalsuite.errors import BackendError
+from evalsuite.models.secrets import Secrets
+
+_OVERLOADED: Final = frozenset({429, 503, 529})
+_TRANSIENT: Final = frozenset({408, 409, 425, 429})
+_PERMANENT: Final = frozenset({501, 505})
+
+
+class Kind(Enum):
+    """Why a try gave no answer."""
+
+    UNREACHABLE = "unreachable"
+    LIMITED = "rate-limited"
+    TIMED_OUT = "timed out"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A try that may be worth another."""
+
+    kind: Kind
+    told: str
+    wait: float = 0.0
+    """Seconds that the server asked to wait."""
+    overloaded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a server said, whatever it was."""
+
+    status: int
+    body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """No answer to this request, ever: the server's own words, or the last trouble of its last try."""
+
+    told: str
+    status: int | None = None
+    body: bytes = field(default=b"", repr=False)
+
+
+def judge(reply: Reply, name: str, secrets: Secrets, succeeded: bool) -> Refusal | Trouble:
+    """Class a status that isn't a success; one that every request would meet is a `BackendError`.
+
+    `succeeded`: whether any request was answered before, so that a 403 can only be about this one.
+    """
+    status = reply.status
+    told = secrets.line(f"HTTP {status}: {reply.body[:4000].decode(errors='replace')}")
+    if status == 429 and b"insufficient_quota" in reply.body:
+        raise BackendError(f"{name}: {told}; the account's quota is used up")
+    if status in _TRANSIENT or (status >= 500 and status not in _PERMANENT):
+        kind = Kind.LIMITED if status == 429 else Kind.FAILED
+        return Trouble(kind, told, retry_after(reply.headers), overloaded=status in _OVERLOADED)
+    advice = _advice(status, succeeded)
+    if advice is not None:
+        raise BackendError(f"{name}: {told}; {advice}")
+    return Refusal(told, status, reply.body)
+
+
+def retry_after(headers: Mapping[str, str]) -> float:
+    """Seconds that a Retry-After header asks for, in either of its forms; 0 without one that can be read."""
+    value = headers.get("Retry-After", "").strip()
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - time.time()
+        except (ValueError, OverflowError):
+            return 0.0
+    return max(0.0, seconds) if seconds == seconds else 0.0
+
+
+def _advice(status: int, succeeded: bool) -> str | None:
+    """What to do about a status that every request would meet; None: it may be about this request alone."""
+    if status == 401 or (status == 403 and not succeeded):
+        return "is the API key right? It is read from EVALSUITE_API_KEY or OPENAI_API_KEY"
+    if status == 402:
+        return "the account needs credit"
+    if status in (404, 405):
+        return "is the model's name right, and does --base-url end where /chat/completions follows (often in /v1)?"
+    if 300 <= status < 400:
+        return "give the address that it redirects to as --base-url"
+    return None
