@@ -1,0 +1,90 @@
+"""What the parser knows of an item: its labels, and the texts of its options."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+_TRIMMED = " \t\r\n*_`$\"'“”‘’.。"
+
+
+class Labels:
+    """The labels that an item allows, found again in either case."""
+
+    __slots__ = ("_by_name", "names", "single")
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        if not names or not all(isinstance(name, str) and name.strip() == name != "" for name in names):
+            raise ValueError(f"labels must be non-empty strings without outer white space, got {names!r}")
+        self.names = names
+        self.single = all(len(name) == 1 for name in names)
+        self._by_name = {name.casefold(): name for name in names}
+        if len(self._by_name) != len(names):
+            raise ValueError(f"labels must differ by more than case, got {names!r}")
+
+    def exact(self, token: str) -> str | None:
+        """The label that `token` writes in either case; look-alikes that only fold to it are refused."""
+        label = self._by_name.get(token.casefold())
+        return label if label is not None and (token.isascii() or token == label) else None
+
+    def wide(self, token: str) -> str | None:
+        """As `exact`, but full-width letters count as the letters they stand for."""
+        return self.exact(token if token.isascii() else token.translate(_FULL_WIDTH))
+
+    def foreign(self, token: str) -> bool:
+        """Whether `token` looks like a label that this item doesn't have."""
+        return self.single and len(token) == 1 and token.isascii() and token.isupper() and self.exact(token) is None
+
+
+class Options:
+    """The texts of an item's options, matched whole and never by likeness."""
+
+    __slots__ = ("_exact", "_folded", "_prefixes")
+
+    def __init__(self, labels: Labels, texts: Sequence[str]) -> None:
+        if len(texts) != len(labels.names):
+            raise ValueError(f"{len(texts)} options for {len(labels.names)} labels")
+        exact: dict[str, str | None] = {}
+        folded: dict[str, str | None] = {}
+        for label, text in zip(labels.names, texts, strict=True):
+            text = trimmed(text)
+            # An option whose text is itself a label ("B" under A, or the item's own "yes") speaks as a label only.
+            if not text or labels.wide(text) is not None or len(text) == 1 and text.isalpha():
+                continue
+            exact[text] = None if text in exact else label
+            folded[text.lower()] = None if text.lower() in folded else label
+        self._exact = exact
+        self._folded = folded
+        self._prefixes = sorted(exact, key=len, reverse=True)
+
+    def named(self, text: str) -> str | None:
+        """The label of the one option whose whole text this is."""
+        text = trimmed(text)
+        label = self._exact.get(text)
+        if label is None and text not in self._exact:
+            label = self._folded.get(text.lower())
+        return label
+
+    def at(self, text: str, lowered: str, start: int) -> tuple[str | None, int]:
+        """The label and the end of the longest option text that `text` holds at `start`; (None, start) without one."""
+        for option in self._prefixes:
+            end = start + len(option)
+            if lowered.startswith(option.lower(), start) and not text[end : end + 1].isalnum():
+                return self.named(text[start:end]), end
+        return None, start
+
+
+def trimmed(text: str) -> str:
+    """`text` with single spaces, without outer decoration and full stop."""
+    return " ".join(text.split()).strip(_TRIMMED)
+
+
+@lru_cache(maxsize=256)
+def labels_of(names: tuple[str, ...]) -> Labels:
+    """The labels of an item, built once for all items that share them."""
+    return Labels(names)
+
+
+@lru_cache(maxsize=1024)
+def options_of(names: tuple[str, ...], texts: tuple[str, ...]) -> Options:
+    """The options of an item, built once for all samples of it."""
+    return Options(labels_of(names), texts)

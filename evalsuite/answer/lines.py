@@ -1,0 +1,97 @@
+"""Lines that say nothing but the answer: a label, a label with its own text, or one option's whole text, alone."""
+
+import re
+from collections.abc import Iterator
+
+from evalsuite.answer.reading import OK
+from evalsuite.answer.slot import Segment, Slot
+from evalsuite.answer.statement import Statement, disowned
+
+_LONGEST = 600
+_MOST_LINES = 400
+_INVISIBLE = "\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
+_LONE = re.compile(
+    rf"[\s*_`$#>•{_INVISIBLE}-]*+(?:(?i:option|choice|answer|选项)\s*+)?(?:\\boxed\{{|\\text\{{|[(\[*_`\"'（【「{_INVISIBLE}])*+"
+    r"(?P<token>[0-9A-Za-zＡ-Ｚａ-ｚ]++)"
+    rf"(?P<closed>[)\]}}*_`\"'）】」$.:：。!{_INVISIBLE}]*+)(?P<rest>.*)\Z",
+    re.S,
+)
+_HEAD = re.compile(r"[\s*_#>•(\[-]*+(?:(?i:option|choice)\s+)?([A-Za-z]++)[.):*\]]")
+_MARKED = re.compile(r"(?:\*\*+\s*\(?|\(|\[)(?:[Oo]ption\s+)?([A-Za-zＡ-Ｚ]++)(?=\)|\.|:|\*\*|\])")
+_CONCLUDES = re.compile(r"(?:\b(?:is|be|as|so|thus|therefore|hence|es|est|ist|choose|select|option)|[:是为為é]|è)[\s,*:]*$")
+_WRAPPED = re.compile(r"\W*\Z")
+
+
+def lone_lines(segment: Segment) -> Iterator[Statement]:
+    """What the first and the last line state by themselves; a line of a list of options states nothing."""
+    text = segment.text
+    body = text.strip()
+    if not body:
+        return
+    start = text.index(body[0])
+    end = start + len(body)
+    last = max(text.rfind("\n", start, end) + 1, start)
+    first_end = text.find("\n", start, end)
+    spans = [(last, end)] if first_end < 0 else [(last, end), (start, first_end)]
+    for begin, stop in spans:
+        slot = _read_line(segment, begin, stop)
+        if slot is not None and not (segment.cut and slot.end >= len(text)) and not _listed(segment, slot):
+            yield Statement(slot, "line")
+    slot = _conclusion(segment, last, end)
+    if slot is not None:
+        yield Statement(slot, "conclusion")
+
+
+def _read_line(segment: Segment, start: int, end: int) -> Slot | None:
+    if end - start > _LONGEST:
+        return None
+    line = segment.text[start:end]
+    if segment.options is not None:
+        label = segment.options.named(line.lstrip("#>-• \t"))
+        if label is not None:
+            return Slot(label, OK, start, end)
+    match = _LONE.match(line)
+    if match is None:
+        return None
+    label = segment.labels.wide(match["token"])
+    if label is None or not _only_its_text(segment, label, match):
+        return None
+    return Slot(label, OK, start + match.start("token"), start + match.end("token"))
+
+
+def _only_its_text(segment: Segment, label: str, match: re.Match[str]) -> bool:
+    rest = match["rest"].strip()
+    if _WRAPPED.match(rest):
+        return "?" not in rest and "？" not in rest
+    if not match["closed"]:
+        return False
+    if segment.options is not None:
+        return segment.options.named(rest.strip("()*_ ")) == label
+    return rest[0].isupper() and len(rest) < 80
+
+
+def _listed(segment: Segment, slot: Slot) -> bool:
+    """Whether another line opens with another label: then the line is one of a list."""
+    if segment.text.count("\n") > _MOST_LINES:
+        return True
+    for line in segment.text.splitlines():
+        match = _HEAD.match(line)
+        other = segment.labels.wide(match[1]) if match else None
+        if other is not None and other != slot.label:
+            return True
+    return False
+
+
+def _conclusion(segment: Segment, start: int, end: int) -> Slot | None:
+    """`Therefore the best step is **(B) ...**`: one marked label, and the sentence leads up to it."""
+    if end - start > _LONGEST:
+        return None
+    line = segment.text[start:end]
+    found = [match for match in _MARKED.finditer(line) if segment.labels.wide(match[1])]
+    if len(found) != 1 or found[0][1].islower() and len(found[0][1]) == 1:
+        return None
+    match = found[0]
+    if not _CONCLUDES.search(line[: match.start()].lower()) or disowned(segment.lowered, start + match.start()):
+        return None
+    label = segment.labels.wide(match[1])
+    return Slot(label, OK, start + match.start(1), start + match.end(1))

@@ -1,0 +1,45 @@
+"""What a parse returns: two readings of one response, each with its status."""
+
+from typing import NamedTuple
+
+OK = "ok"
+NO_ANSWER = "no_answer"
+SEVERAL = "several_answers"
+NOT_A_LABEL = "not_a_label"
+UNCLOSED = "reasoning_unclosed"
+TRUNCATED = "truncated"
+EMPTY = "empty"
+REFUSED = "refused"
+
+STATUSES = (OK, NO_ANSWER, SEVERAL, NOT_A_LABEL, UNCLOSED, TRUNCATED, EMPTY, REFUSED)
+
+Span = tuple[int, int]
+
+
+class Strict(NamedTuple):
+    """The reading that demands the answer format to the letter."""
+
+    label: str | None
+    status: str
+    span: Span | None
+
+
+class Lenient(NamedTuple):
+    """The reading that accepts any unambiguous statement; `form` names the one that was read."""
+
+    label: str | None
+    status: str
+    span: Span | None
+    form: str | None
+
+
+class Reading(NamedTuple):
+    """Both readings of one response; they are always stored together."""
+
+    strict: Strict
+    lenient: Lenient
+
+
+def unanswered(status: str) -> Reading:
+    """Both readings without a label, for a response that has nothing to read."""
+    return Reading(Strict(None, status, None), Lenient(None, status, None, None))

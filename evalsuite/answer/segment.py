@@ -1,0 +1,34 @@
+"""The final segment: the part of a response that is graded, behind its reasoning."""
+
+from collections.abc import Iterable
+
+_OPEN, _CLOSE = "<think>", "</think>"
+
+
+def final_segment(text: str, prompt_opens_reasoning: bool = False) -> int | None:
+    """Where the final segment of `text` starts, or None while a reasoning block stands open.
+
+    It follows the last `</think>`, whether or not a `<think>` was seen before (the prompt may have opened the block).
+    A `<think>` behind that leaves no final segment: otherwise one more block put before an unclosed one would make
+    its thoughts count.
+    """
+    closed = text.rfind(_CLOSE)
+    if closed < 0 and prompt_opens_reasoning:
+        return None
+    start = closed + len(_CLOSE) if closed >= 0 else 0
+    return None if text.find(_OPEN, start) >= 0 else start
+
+
+def cut_at_stop(text: str, stops: Iterable[str], prompt_opens_reasoning: bool = False) -> str:
+    """`text` up to the first stop string behind its reasoning, as a server would have ended it.
+
+    A stop string inside the reasoning never cuts, and only a tail is dropped, so offsets stay valid.
+    """
+    closed = text.rfind(_CLOSE)
+    if closed < 0 and prompt_opens_reasoning:
+        return text
+    start = closed + len(_CLOSE) if closed >= 0 else 0
+    reopened = text.find(_OPEN, start)
+    end = reopened if reopened >= 0 else len(text)
+    found = [at for stop in stops if stop and (at := text.find(stop, start, end)) >= 0]
+    return text[: min(found)] if found else text
