@@ -98,7 +98,7 @@ def nearest(dataset: Dataset) -> Chooser:
 
     def choose(request: Request) -> str:
         item = request.item
-        scores = index.get_scores(_words(item.question) or [""])
+        scores = index.get_scores_from_ids(index.get_tokens_ids(_words(item.question)))
         for place in (-scores).argsort(kind="stable")[:NEIGHBOURS]:
             likeness = partial(_dice, Counter(_words(_gold_text(train[place]))))
             if any(map(likeness, item.options)):
