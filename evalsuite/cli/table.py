@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -12,49 +13,65 @@ from rich.text import Text
 from evalsuite.summary import Example, Summary
 
 _AROUND = 60
-_COLUMNS = ("task", "n", "accuracy", "95% interval", "lenient", "invalid", "truncated", "majority", "longest", "chance")
+_WIDTH = 110
+"""Least width in characters: a table whose numbers are cut off is worse than one that wraps."""
+_COLUMNS = ("task", "n", "accuracy % [95%]", "lenient", "invalid", "trunc.", "floor", "chance")
 
 
 def print_run(summary: Summary, folder: Path, alarm: float) -> None:
-    """Print the table of a run, its notes, an alarm where answers weren't readable, and what to do next."""
-    console = Console(highlight=False)
+    """Print the table of a run, its notes, an alarm where answers weren't readable, and where all of it is."""
+    console = Console(highlight=False, soft_wrap=True)
+    console.width = max(console.width, _WIDTH)
     tasks: dict[str, dict[str, Any]] = summary.content["tasks"]
-    table = Table(title=summary.content["model"], title_justify="left")
+    console.print(Text(summary.content["model"], style="bold"))
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     for column in _COLUMNS:
         table.add_column(column, justify="left" if column == "task" else "right", no_wrap=True)
     for name, task in tasks.items():
         table.add_row(*_row(name, task))
     if len(tasks) > 1:
-        average = summary.content["macro"]
         table.add_section()
-        table.add_row("macro average", "", f"{average['value']:.1%}", _interval(average), *[""] * 6)
-    console.print(table)
-    for name, task in tasks.items():
-        for note in task["notes"]:
-            console.print(Text(f"{name}: {note}", style="yellow"))
+        table.add_row("macro average", "", _interval(summary.content["macro"]))
+    console.print(table, soft_wrap=False, crop=False)
+    console.print(
+        "floor: the better of the majority label and the longest option; chance: a uniform guess\n", style="dim"
+    )
+    for note, names in _notes(tasks).items():
+        console.print(Text(f"{', '.join(names)}: {note}", style="yellow"))
     _print_alarm(console, summary, alarm)
     console.print(Text(f"run folder: {folder}"))
 
 
+def _notes(tasks: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
+    """Each note once, with the tasks that it is about."""
+    notes: dict[str, list[str]] = {}
+    for name, task in tasks.items():
+        for note in task["notes"]:
+            notes.setdefault(note, []).append(name)
+    return notes
+
+
 def _row(name: str, task: dict[str, Any]) -> list[str]:
-    accuracy, floor = task["accuracy"], task["floor"]
     count = str(task["n"]) if task["n"] == task["items"] else f"{task['n']} of {task['items']}"
     return [
         name,
         count if task["samples"] == 1 else f"{count} x {task['samples']}",
-        f"{accuracy['value']:.1%}",
-        _interval(accuracy),
-        f"{task['accuracy_lenient']['value']:.1%}",
-        f"{_share(task, invalid=True):.1%}",
-        f"{_share(task, 'truncated'):.1%}",
-        f"{floor['majority']:.1%}",
-        f"{floor['longest']:.1%}",
-        f"{task['chance']:.1%}",
+        _interval(task["accuracy"]),
+        _percent(task["accuracy_lenient"]["value"]),
+        _percent(_share(task, invalid=True)),
+        _percent(_share(task, "truncated")),
+        _percent(max(task["floor"].values())),
+        _percent(task["chance"]),
     ]
 
 
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
 def _interval(estimate: dict[str, float]) -> str:
-    return f"{estimate['low']:.1%} - {estimate['high']:.1%}"
+    low, high = _percent(estimate["low"]), _percent(estimate["high"])
+    return f"{_percent(estimate['value']):>5} [{low:>4}, {high:>4}]"
 
 
 def _share(task: dict[str, Any], status: str = "ok", invalid: bool = False) -> float:
