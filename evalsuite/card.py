@@ -122,7 +122,8 @@ class Layout(Part):
     read: Literal["rows", "map", "columns"] = "rows"
     """A row each | {id: row} | {column: {row key: value}}."""
     id: str
-    """`$row`: the 0-based row number; `$key`: the key in a map or of the rows in columns."""
+    """`$row`: the 0-based row number; `$key`: the key in a map or of the rows in columns; `$lock`: none, so rows are
+    joined with the locked items by content."""
     question: str
     options: OptionsAt
     gold: GoldAt

@@ -1,7 +1,9 @@
 """Where items come from: files in upstream's formats, pinned by digests."""
 
 from evalsuite.data.load import data_folder, load, load_train, pull_folder
+from evalsuite.data.pull import Pulled, pull
 from evalsuite.data.read import rows
 from evalsuite.data.verify import Finding, Verified, lock, verify
 
-__all__ = ["Finding", "Verified", "data_folder", "load", "load_train", "lock", "pull_folder", "rows", "verify"]
+__all__ = ["Finding", "Pulled", "Verified"]
+__all__ += ["data_folder", "load", "load_train", "lock", "pull", "pull_folder", "rows", "verify"]

@@ -39,6 +39,8 @@ class Reading:
     """Ids of items with white space around an option; it is stripped."""
     notes: tuple[str, ...] = ()
     """What a reader must know about the file, a sentence each."""
+    sha256: str = ""
+    """Of the (first) file's content, after decompression."""
 
 
 def convert(found: Any, layout: Layout, where: str, only: Iterable[str] | None = None) -> Reading:
@@ -60,7 +62,7 @@ def convert(found: Any, layout: Layout, where: str, only: Iterable[str] | None =
         kept.append((name, row))
     base = _base(kept, layout, where) if layout.gold.kind == "index" else 0
     read = [_item(name, row, layout, base, where) for name, row in kept]
-    items = _grouped(_unique((item for item, _ in read), where), layout.group)
+    items = grouped(_unique((item for item, _ in read), where), layout.group)
     return Reading(tuple(items), tuple(empty), tuple(item.id for item, trimmed in read if trimmed))
 
 
@@ -275,8 +277,13 @@ def _unique(items: Iterable[Item], where: str) -> list[Item]:
     return list(found.values())
 
 
-def _grouped(items: list[Item], by: str) -> list[Item]:
-    """Give the items that share a question (and its options) the first one's id as their group."""
+def order(name: str) -> tuple[int, str]:
+    """Sort key for ids: numbers come in numeric order."""
+    return len(name), name
+
+
+def grouped(items: Sequence[Item], by: str) -> Sequence[Item]:
+    """Give the items that share a question (and its options) the smallest of their ids as their group."""
     if not by:
         return items
     sharing: dict[object, list[str]] = defaultdict(list)
@@ -284,7 +291,7 @@ def _grouped(items: list[Item], by: str) -> list[Item]:
     for key, item in zip(keys, items, strict=True):
         sharing[key].append(item.id)
     return [
-        replace(item, group=sharing[key][0]) if len(sharing[key]) > 1 else item
+        replace(item, group=min(sharing[key], key=order)) if len(sharing[key]) > 1 else item
         for key, item in zip(keys, items, strict=True)
     ]
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from evalsuite.card import Layout, Source
 from evalsuite.data import canonical
-from evalsuite.data.layout import NATIVE, Reading, convert
+from evalsuite.data.damage import damaged_item
+from evalsuite.data.layout import NATIVE, Reading, convert, grouped, order
 from evalsuite.data.read import content, document
 from evalsuite.errors import DataError
 from evalsuite.task import Dataset, Item, Task
@@ -96,23 +97,37 @@ def read(task: Task, found: Found) -> Reading:
     """Read one source, unchecked."""
     layout = NATIVE if found.source.layout == "native" else task.layouts[found.source.layout]
     where = f"{task.name}: {found.paths[0]}"
-    raw = [content(path) for path in found.paths]
-    documents = [document(path, part) for path, part in zip(found.paths, raw, strict=True)]
+    try:
+        raw = [content(path) for path in found.paths]
+        documents = [document(path, part) for path, part in zip(found.paths, raw, strict=True)]
+    except DataError as error:
+        place = damaged_item(found.paths[0], layout.id, _locked(task, found.source))
+        raise DataError(f"{task.name}: {error}" + (f"; damaged at {place}" if place else "")) from None
     whole = documents[0] if len(documents) == 1 else [row for part in documents for row in part]
-    only = _locked(task, found.source) if found.source.keep == "lock" else None
-    reading = _by_ids(whole, layout, found, where) if layout.ids_from else convert(whole, layout, where, only)
-    return replace(reading, notes=_notes(task, found, reading, hashlib.sha256(raw[0]).hexdigest()))
+    reading = _reading(task, found, layout, whole, where)
+    reading = replace(reading, sha256=hashlib.sha256(raw[0]).hexdigest())
+    return replace(reading, notes=_notes(task, found, reading))
 
 
-def _notes(task: Task, found: Found, reading: Reading, sha256: str) -> tuple[str, ...]:
+def _reading(task: Task, found: Found, layout: Layout, whole: object, where: str) -> Reading:
+    if layout.ids_from:
+        return _by_ids(whole, layout, found, where)
+    if layout.id == "$lock":
+        reading = convert(whole, layout.model_copy(update={"id": "$row"}), where)
+        items = canonical.identified(reading.items, _locked(task, found.source), where)
+        return replace(reading, items=tuple(grouped(items, layout.group)))
+    return convert(whole, layout, where, _locked(task, found.source) if found.source.keep == "lock" else None)
+
+
+def _notes(task: Task, found: Found, reading: Reading) -> tuple[str, ...]:
     notes, name = [], found.paths[0].name
     if found.source.note:
         notes.append(found.source.note)
     if reading.empty:
         rows = ", ".join(reading.empty[:5]) + (", ..." if len(reading.empty) > 5 else "")
         notes.append(f"{len(reading.empty)} empty rows of {name} left out ({rows})")
-    if found.source.sha256 not in ("", sha256):
-        notes.append(f"the bytes of {name} are not those of the known copy (sha256 {sha256[:12]})")
+    if found.source.sha256 not in ("", reading.sha256):
+        notes.append(f"the bytes of {name} are not those of the known copy (sha256 {reading.sha256[:12]})")
     return tuple(f"{task.name}: {note}" for note in notes)
 
 
@@ -138,7 +153,8 @@ def _dataset(task: Task, found: Found, reading: Reading, check: bool) -> Dataset
         digest, variant, notes = checked(task, found, reading)
     else:
         digest, variant, notes = canonical.digest(reading.items), found.source.variant or task.variant, ()
-    return Dataset(task, reading.items, digest, variant, found.root, reading.notes + notes)
+    items = sorted(reading.items, key=lambda item: order(item.id))  # so that a part of them is the same from any copy
+    return Dataset(task, tuple(items), digest, variant, found.root, reading.notes + notes)
 
 
 def _changed(task: Task, found: Found, reading: Reading, digest: str, expected: str) -> str:

@@ -9,6 +9,7 @@ import json
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -106,10 +107,17 @@ def _json(raw: bytes) -> Any:
     try:
         return _loads(raw.removeprefix(b"\xef\xbb\xbf"))
     except ValueError as error:
-        first = raw.lstrip()[:1]
-        if first == b"{" and b"\n" in raw.strip():
-            return _jsonl(raw)  # JSON lines under the name .json
+        if is_lines(raw):
+            return _jsonl(raw)  # under the name .json
         raise ValueError(f"not JSON: {error}") from None
+
+
+def is_lines(raw: bytes) -> bool:
+    """Whether content is JSON lines rather than one JSON document: one of its first two lines is whole JSON."""
+    for line in raw.split(b"\n", 2)[:2]:
+        with suppress(ValueError):
+            return isinstance(_loads(line), dict) and b"\n" in raw.strip()
+    return False
 
 
 def _xlsx(raw: bytes) -> list[Row]:
@@ -118,10 +126,17 @@ def _xlsx(raw: bytes) -> list[Row]:
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         if sum(member.file_size for member in archive.infolist()) > LARGEST:
             raise ValueError(f"unpacks to more than {LARGEST} bytes")
-    book = openpyxl.load_workbook(io.BytesIO(raw), read_only=True, data_only=True)
-    sheet = book.worksheets[0].iter_rows(values_only=True)
-    header = [str(name) if name is not None else "" for name in next(sheet, ())]
-    return [{name: cell for name, cell in zip(header, cells, strict=False) if name} for cells in sheet]
+    done: list[Row] = []
+    try:
+        book = openpyxl.load_workbook(io.BytesIO(raw), read_only=True, data_only=True)
+        sheet = book.worksheets[0].iter_rows(values_only=True)
+        header = [str(name) if name is not None else "" for name in next(sheet, ())]
+        for cells in sheet:
+            done.append({name: cell for name, cell in zip(header, cells, strict=False) if name})
+    except Exception as error:  # openpyxl raises whatever broken XML leads it to
+        what = " ".join(str(error).split())[:120]
+        raise ValueError(f"not a whole spreadsheet: row {len(done)} can't be read ({what})") from None
+    return done
 
 
 def _parquet(raw: bytes) -> list[Row]:

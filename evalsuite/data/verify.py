@@ -42,8 +42,8 @@ class Verified:
 def verify(tasks: Sequence[Task], data_dir: Path | None = None) -> Verified:
     """Recompute every digest of every file of these tasks, train and dev included.
 
-    An error names the file and the items that differ; a task none of whose files is there is an error too. Files that a
-    card refuses are not read.
+    An error names the file and the items that differ. Changed bytes are an error even where they leave every item as it
+    was, which `load` lets pass with a note; so is a task none of whose files is there. Refused files are not read.
     """
     root = data_folder(data_dir)
     if data_dir is not None and not root.is_dir():
@@ -97,6 +97,9 @@ def _file(task: Task, found: Found) -> tuple[int, list[Finding]]:
     except DataError as error:
         return 0, [Finding(task.name, name, "error", str(error))]
     said = [Finding(task.name, name, "note", note) for note in (*reading.notes, *notes, *_stored(found))]
+    if found.source.sha256 not in ("", reading.sha256):
+        what = f"changed bytes, though every item is the same: sha256 {reading.sha256}, known {found.source.sha256}"
+        said.append(Finding(task.name, name, "error", what))
     if len(reading.items) != found.source.items:
         what = f"{len(reading.items)} items, the card says {found.source.items}"
         said.append(Finding(task.name, name, "error", what))

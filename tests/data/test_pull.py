@@ -1,0 +1,204 @@
+"""`pull` against a hub on loopback, over real HTTP, in a process of its own (the endpoint is read at import)."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from evalsuite.data import load, rows
+from evalsuite.task import load_task
+
+CODE = """
+import json, sys
+from dataclasses import asdict
+from pathlib import Path
+from evalsuite.data import pull
+from evalsuite.errors import EvalsuiteError
+from evalsuite.task import load_task
+names, folder, revision = sys.argv[1].split(","), Path(sys.argv[2]), sys.argv[3] or None
+try:
+    print(json.dumps([asdict(done) for done in pull([load_task(name) for name in names], folder, revision)]))
+except EvalsuiteError as error:
+    sys.exit(f"{type(error).__name__}: {error}")
+"""
+
+
+def pull(url: str, names: str, folder: Path, revision: str = "", **env: str) -> tuple[list[dict[str, Any]], str]:
+    """Pull in a fresh process; return what it fetched and the last line of its errors."""
+    env = {**os.environ, "HF_ENDPOINT": url, "HF_HOME": str(folder / "cache"), "HF_HUB_DISABLE_TELEMETRY": "1", **env}
+    command = [sys.executable, "-c", CODE, names, str(folder), revision]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
+    said = done.stderr.strip().splitlines()
+    return (json.loads(done.stdout) if done.returncode == 0 else [], said[-1] if said else "")
+
+
+def parquet(table: list[dict[str, Any]]) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(table), sink)
+    return sink.getvalue()
+
+
+def lines(table: list[dict[str, Any]]) -> bytes:
+    return "\n".join(json.dumps(row) for row in table).encode()
+
+
+def medmcqa(mirror: Path) -> bytes:
+    table = [{**row, "cop": row["cop"] - 1} for row in rows(mirror / "medmcqa/dev.json.gz")]
+    return parquet(table)
+
+
+def pubmedqa(mirror: Path) -> bytes:
+    return parquet([
+        {
+            "pubid": int(row["$key"]),
+            "question": row["QUESTION"],
+            "context": {"contexts": row["CONTEXTS"], "labels": row["LABELS"], "meshes": row["MESHES"]},
+            "long_answer": row["LONG_ANSWER"],
+            "final_decision": row["final_decision"],
+        }
+        for row in rows(mirror / "pubmedqa/ori_pqal.json.gz")
+    ])
+
+
+def medqa_5opt(mirror: Path) -> bytes:
+    return parquet([
+        {**row, "options": [{"key": key, "value": value} for key, value in row["options"].items()]}
+        for row in rows(mirror / "medqa/us_test.5options.jsonl.gz")
+    ])
+
+
+def medbullets(mirror: Path, count: int) -> bytes:
+    """As the upload does it: sorted by link, five option fields whatever the count, no row keys."""
+    table = [
+        {
+            "question": row["question"],
+            "options": {letter: row.get(f"op{letter.lower()}", "") for letter in "ABCDE"},
+            "answer": row["answer_idx"],
+            "link": row["link"],
+        }
+        for row in rows(mirror / f"medbullets/medbullets_op{count}.json.gz")
+    ]
+    return parquet(sorted(table, key=lambda row: str(row["link"])))
+
+
+def medxpertqa(mirror: Path) -> bytes:
+    return lines([
+        {**row, "options": {o["letter"]: o["content"] for o in row["options"]}, "label": row["label"][0]}
+        for row in rows(mirror / "medxpertqa/medxpertqa_text_input.jsonl.gz")
+    ])
+
+
+def mmlu_pro(mirror: Path) -> bytes:
+    both = [row for name in ("health", "biology") for row in rows(mirror / f"mmlu_pro/mmlu-pro_{name}.jsonl")]
+    return parquet([*both, {**both[0], "question_id": 1, "category": "law"}])
+
+
+def careqa(mirror: Path) -> bytes:
+    return json.dumps([row for row in rows(mirror / "careqa/care_qa.citrus.jsonl.gz") if row["cop"] > 0]).encode()
+
+
+def hub_files(mirror: Path) -> dict[str, dict[str, bytes]]:
+    """Every task's hub data set, remade from the mirror in the layout that its card says the hub has."""
+    medqa = rows(mirror / "medqa/phrases_no_exclude_test.4options.jsonl.gz")
+    return {
+        "GBaker/MedQA-USMLE-4-options": {"phrases_no_exclude_test.jsonl": lines(medqa), "README.md": b"#"},
+        "bigbio/med_qa": {"med_qa_en_source/test/0000.parquet": medqa_5opt(mirror)},
+        "openlifescienceai/medmcqa": {"data/validation-00000-of-00001.parquet": medmcqa(mirror)},
+        "qiaojin/PubMedQA": {"pqa_labeled/train-00000-of-00001.parquet": pubmedqa(mirror)},
+        "TsinghuaC3I/MedXpertQA": {"Text/test.jsonl": medxpertqa(mirror), "Text/dev.jsonl": b"{}"},
+        "HPAI-BSC/CareQA": {"CareQA_en.json": careqa(mirror), "CareQA_es.json": b"[]"},
+        "jdh-algo/JMED": {"JMED.jsonl": b'{"question": "?"}'},
+        "mkieffer/Medbullets": {
+            "data/op4_test-00000-of-00001.parquet": medbullets(mirror, 4),
+            "data/op5_test-00000-of-00001.parquet": medbullets(mirror, 5),
+        },
+        "TIGER-Lab/MMLU-Pro": {"data/test-00000-of-00001.parquet": mmlu_pro(mirror)},
+    }
+
+
+ALL = (
+    "medqa,medqa_5opt,medmcqa,pubmedqa,pubmedqa_1000,medxpertqa,careqa,jmed,medbullets_op4,medbullets_op5,"
+    "mmlu_pro_biology,mmlu_pro_health"
+)
+
+
+def test_every_task_comes_from_the_hub_as_the_items_of_its_card(mirror, hub_of, tmp_path):
+    hub = hub_of(hub_files(mirror))
+    done, said = pull(hub.url, ALL, tmp_path)
+    assert [d["task"] for d in done] == ALL.split(","), said
+    for result in done:
+        task = load_task(result["task"])
+        assert result["revision"] == "0123456789abcdef0123456789abcdef01234567"
+        assert not result["pinned"]
+        assert "unverified" in result["notes"][0]
+        if task.name == "jmed":
+            assert "no layout" in " ".join(result["notes"])
+            continue
+        assert result["items"] == task.items
+        dataset = load(task, tmp_path)
+        own = load(task, mirror)
+        if task.name == "careqa":
+            assert dataset.variant == "citrus"
+            assert any("citrus" in note for note in dataset.notes)
+        else:
+            assert dataset.digest == task.digest
+            assert {i.id: i.group for i in dataset.items} == {i.id: i.group for i in own.items}
+    assert "README.md" not in hub.served
+    manifest = json.loads((tmp_path / "hub/mkieffer/Medbullets/pulled.json").read_text())
+    assert len(manifest["files"]) == 2
+    before = len(hub.served)
+    pull(hub.url, "medqa", tmp_path)
+    assert len(hub.served) == before, "a file that is there is not sent again"
+
+
+def test_changed_items_on_the_hub_are_named(mirror, hub_of, tmp_path):
+    table = rows(mirror / "medqa/phrases_no_exclude_test.4options.jsonl.gz")
+    table[7] = {**table[7], "answer_idx": "A" if table[7]["answer_idx"] != "A" else "B"}
+    hub = hub_of({"GBaker/MedQA-USMLE-4-options": {"phrases_no_exclude_test.jsonl": lines(table)}})
+    _, said = pull(hub.url, "medqa", tmp_path)
+    assert said.startswith("DataError: medqa:")
+    assert "changed 1 (7)" in said
+
+
+@pytest.mark.parametrize(
+    ("problem", "expected"),
+    [("gated", "gated"), ("absent", "absent"), ("file", "it has: other.txt"), ("revision", "no such revision")],
+)
+def test_what_the_hub_refuses_is_one_line(hub_of, tmp_path, problem, expected):
+    repo = "GBaker/MedQA-USMLE-4-options"
+    hub = hub_of({} if problem == "absent" else {repo: {"other.txt": b"x"}}, (repo,) if problem == "gated" else ())
+    _, said = pull(hub.url, "medqa", tmp_path, "nowhere" if problem == "revision" else "")
+    assert said.startswith("DataError: medqa: GBaker/MedQA-USMLE-4-options")
+    assert expected in said
+
+
+def test_no_hub_and_offline_are_one_line(tmp_path):
+    _, said = pull("http://127.0.0.1:9", "medqa", tmp_path)
+    assert said.startswith("DataError: medqa:")
+    assert "--data-dir" in said
+    _, said = pull("http://127.0.0.1:9", "medqa", tmp_path, HF_HUB_OFFLINE="1")
+    assert said.startswith("DataError: medqa:")
+    assert "offline" in said
+
+
+def test_a_file_name_that_leaves_the_folder_is_refused(hub_of, tmp_path):
+    hub = hub_of({"openlifescienceai/medmcqa": {"data/validation-/../../../../x.parquet": b"x"}})
+    _, said = pull(hub.url, "medmcqa", tmp_path)
+    assert "leaves the folder" in said
+    assert not hub.served
+
+
+def test_a_named_revision_is_what_is_fetched(mirror, hub_of, tmp_path):
+    table = rows(mirror / "medqa/phrases_no_exclude_test.4options.jsonl.gz")
+    hub = hub_of({"GBaker/MedQA-USMLE-4-options": {"phrases_no_exclude_test.jsonl": lines(table)}})
+    done, said = pull(hub.url, "medqa", tmp_path, "0123456789abcdef0123456789abcdef01234567")
+    assert done and done[0]["pinned"], said
