@@ -19,6 +19,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from evalsuite.errors import BackendError, UsageError
@@ -204,6 +205,7 @@ class Transport(Generic[Answer]):
             return Trouble(Kind.FAILED, self._secrets.line(f"HTTP {reply.status}, but {error}"))
 
 
+@lru_cache(maxsize=256)
 def endpoint(base: URL, path: str) -> URL:
     """An address below a base, with the base's query."""
     return base.joinpath(*path.split("/")).with_query(base.query)

@@ -36,13 +36,20 @@ async def pooled(
             error = caught
         await done.put(_End(error))
 
-    tasks = [asyncio.create_task(work()) for _ in range(workers)]
+    async def start() -> None:
+        # One a turn of the loop: a burst would come back as a burst, and keep every worker waiting for all the others.
+        for _ in range(workers):
+            tasks.append(asyncio.create_task(work()))
+            await asyncio.sleep(0)
+
+    tasks = [asyncio.create_task(start())]
     try:
         going = workers
         while going:
             answered = await done.get()
             if not isinstance(answered, _End):
                 yield answered
+                await asyncio.sleep(0)  # the reader's work must not hold up what is ready to be sent
             elif answered.error is not None:
                 raise answered.error
             else:
