@@ -1,0 +1,141 @@
+"""The command line as a stranger meets it: real processes, their exit codes, one clear line for each mistake."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DATA = ROOT.parent / "shared" / "data"
+needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the data mirror beside the checkout is absent")
+
+
+def evalsuite(*arguments, cwd, **environment):
+    env = {name: value for name, value in os.environ.items() if not name.startswith("EVALSUITE_")}
+    env["XDG_CACHE_HOME"] = str(cwd / "cache")
+    command = [sys.executable, "-m", "evalsuite", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, env={**env, **environment}, capture_output=True, text=True, timeout=120)
+
+
+def one_line(ended):
+    """The error of a process: exit 2, one line, no traceback."""
+    assert ended.returncode == 2, ended.stderr
+    last = [line for line in ended.stderr.splitlines() if line.startswith("evalsuite: ")]
+    assert len(last) == 1 and "Traceback" not in ended.stderr, ended.stderr
+    return last[0]
+
+
+def test_a_first_run_needs_no_data_and_says_where_everything_is(tmp_path):
+    ended = evalsuite("run", "--model", "floor/majority", "--json", cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    summary = json.loads(ended.stdout)
+    assert set(summary["tasks"]) == {"starter_vignette", "starter_recall", "starter_evidence", "starter_differential"}
+    folder = next(tmp_path.glob("runs/floor_majority/*"))
+    assert json.loads((folder / "summary.json").read_text()) == summary
+    assert json.loads((folder / "run.json").read_text())["ended"]["status"] == "finished"
+    for task in summary["tasks"].values():
+        assert task["accuracy"]["value"] == pytest.approx(task["floor"]["majority"])
+        assert task["accuracy"]["low"] < task["accuracy"]["value"] < task["accuracy"]["high"]
+
+
+def test_the_same_command_with_out_asks_nothing_twice(tmp_path):
+    first = evalsuite("run", "--model", "floor/random", "--out", "here", "--json", cwd=tmp_path)
+    journals = {path: path.read_bytes() for path in (tmp_path / "here" / "responses").iterdir()}
+    again = evalsuite("run", "--model", "floor/random", "--out", "here", "--json", cwd=tmp_path)
+    assert (first.returncode, again.returncode) == (0, 0)
+    assert again.stdout == first.stdout
+    assert {path: path.read_bytes() for path in (tmp_path / "here" / "responses").iterdir()} == journals
+
+
+def test_a_folder_of_another_run_is_refused_by_naming_the_difference(tmp_path):
+    evalsuite("run", "--model", "floor/random", "--out", "here", cwd=tmp_path)
+    error = one_line(evalsuite("run", "--model", "floor/random", "--seed", "5", "--out", "here", cwd=tmp_path))
+    assert "decoding.seed" in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run"], "--model"),
+        (["run", "--model", "gpt"], "backend/model"),
+        (["run", "--model", "nothing/x"], "no backend"),
+        (["run", "--model", "floor/shortest"], "no such floor"),
+        (["run", "--model", "floor/first", "--tasks", "medqq"], "did you mean medqa"),
+        (["run", "--model", "floor/first", "--suite", "flemming"], "did you mean fleming"),
+        (["run", "--model", "floor/first", "--samples", "0"], "--samples"),
+        (["run", "--model", "floor/first", "--format", "shout"], "shout"),
+        (["run", "--model", "floor/first", "--model-arg", "x=1"], "x"),
+        (["run", "--model", "floor/first", "--model-arg", "x"], "KEY=VALUE"),
+        (["run", "--model", "floor/first", "--tasks", "medqa"], "evalsuite data pull"),
+        (["run", "--model", "replay/nowhere"], "nowhere"),
+        (["run", "--model", "openai/x", "--base-url", "http://127.0.0.1:9/v1"], "127.0.0.1:9"),
+        (["run", "--resume", "nowhere"], "no run is here"),
+        (["run", "--resume", "nowhere", "--seed", "3"], "leave out --seed"),
+        (["run", "--mdel", "x"], "--mdel"),
+        (["tasks", "medqq"], "did you mean medqa"),
+    ],
+)
+def test_a_mistake_is_one_clear_line(tmp_path, arguments, said):
+    assert said in one_line(evalsuite(*arguments, cwd=tmp_path))
+
+
+@pytest.fixture
+def own_task(tmp_path):
+    """A task folder of a third party: the starter's recall questions under another name."""
+    folder = tmp_path / "tasks" / "mine"
+    shutil.copytree(ROOT / "tasks" / "starter_recall", folder)
+    card = folder / "task.yaml"
+    card.write_text(card.read_text("utf-8").replace("name: starter_recall", "name: mine"), "utf-8")
+    (folder / "prompt.j2").write_text((ROOT / "tasks" / "prompt.j2").read_text("utf-8"), "utf-8")
+    return folder
+
+
+def test_another_benchmark_is_a_folder(tmp_path, own_task):
+    ended = evalsuite(
+        "run", "--model", "floor/first", "--tasks", "mine", "--json", cwd=tmp_path, EVALSUITE_TASKS=str(own_task.parent)
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["tasks"]["mine"]["n"] > 0
+
+
+def test_a_card_with_a_bad_key_is_named(tmp_path, own_task):
+    card = own_task / "task.yaml"
+    card.write_text(card.read_text("utf-8") + "\ncolour: red\n", "utf-8")
+    found = one_line(evalsuite("run", "--model", "floor/first", "--tasks", "mine", cwd=tmp_path,
+                               EVALSUITE_TASKS=str(own_task.parent)))  # fmt: skip
+    assert "task.yaml" in found and "colour" in found
+
+
+@needs_data
+def test_a_flipped_byte_names_the_file_and_the_item(tmp_path):
+    shutil.copytree(DATA / "mmlu_pro", tmp_path / "data" / "mmlu_pro")
+    file = tmp_path / "data" / "mmlu_pro" / "mmlu-pro_biology.jsonl"
+    content = bytearray(file.read_bytes())
+    at = content.index(b"mitotic cell divisions")
+    content[at] ^= 1
+    file.chmod(0o644)
+    file.write_bytes(content)
+    error = one_line(
+        evalsuite("run", "--model", "floor/first", "--tasks", "mmlu_pro_biology", "--data-dir", "data", cwd=tmp_path)
+    )
+    assert "mmlu-pro_biology.jsonl" in error and "2804" in error
+
+
+@needs_data
+def test_what_a_benchmark_gives_away_for_nothing(tmp_path):
+    """Published facts about the data: the best constant answer of each benchmark, and the longest option."""
+    ended = evalsuite("run", "--model", "floor/majority", "--suite", "all", "--data-dir", DATA, "--json", cwd=tmp_path)
+    tasks = json.loads(ended.stdout)["tasks"]
+    known = {
+        "medqa": 27.7, "medqa_5opt": 21.8, "medmcqa": 32.2, "pubmedqa": 55.2, "pubmedqa_1000": 55.2, "medxpertqa": 10.7,
+        "careqa": 26.4, "medbullets_op4": 28.2, "medbullets_op5": 24.0, "mmlu_pro_biology": 12.7,
+        "mmlu_pro_health": 12.5,
+    }  # fmt: skip
+    found = {name: round(100 * task["accuracy"]["value"], 1) for name, task in tasks.items()}
+    assert {name: found[name] for name in known} == known
+    assert found["jmed"] < 25, "the raw sheet's key is A on 85%: its options must be shuffled"
+    assert round(100 * tasks["mmlu_pro_biology"]["floor"]["longest"], 1) == 45.2
