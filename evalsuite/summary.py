@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow.json import ParseOptions, read_json
 
 from evalsuite.errors import RunError
 from evalsuite.grade import Grade, grade
@@ -24,35 +27,36 @@ UNANSWERED = "unanswered"
 """Status of a sample that has no response; it counts as wrong, like every status but `ok`."""
 EXAMPLES = 3
 _SEED = 20_250_923
+_BATCH = 4096
 
 Json = dict[str, Any]
 
 GRADES = pa.schema(
     [
-        ("task", pa.dictionary(pa.int16(), pa.string())),
+        ("task", pa.string()),
         ("item", pa.string()),
         ("sample", pa.int32()),
         ("group", pa.string()),
         ("gold", pa.string()),
         ("label", pa.string()),
-        ("status", pa.dictionary(pa.int8(), pa.string())),
+        ("status", pa.string()),
         ("correct", pa.bool_()),
         ("span_start", pa.int64()),
         ("span_end", pa.int64()),
         ("label_lenient", pa.string()),
-        ("status_lenient", pa.dictionary(pa.int8(), pa.string())),
+        ("status_lenient", pa.string()),
         ("correct_lenient", pa.bool_()),
         ("span_start_lenient", pa.int64()),
         ("span_end_lenient", pa.int64()),
-        ("form", pa.dictionary(pa.int8(), pa.string())),
-        ("finish", pa.dictionary(pa.int8(), pa.string())),
+        ("form", pa.string()),
+        ("finish", pa.string()),
         ("input_tokens", pa.int64()),
         ("output_tokens", pa.int64()),
         ("latency", pa.float64()),
-        ("meta", pa.map_(pa.string(), pa.string())),
+        ("meta", pa.string()),
     ]
 )
-"""A row a sample; null where nothing came back."""
+"""A row a sample, null where nothing came back; `meta` is a JSON object of the item's subgroups."""
 
 
 @dataclass(slots=True)
@@ -82,7 +86,7 @@ def summarise(folder: RunFolder, plan: Plan, benches: Iterable[Bench], run: str)
             for bench in benches:
                 tally = _Tally(bench, plan.samples)
                 for batch in _batches(tally.rows(folder, examples)):
-                    table.write_batch(pa.RecordBatch.from_pylist(batch, GRADES))
+                    table.write_table(_table(batch))
                 tasks[bench.name], means = tally.summary()
                 strict.append(means)
     except OSError as error:
@@ -200,16 +204,16 @@ def _empty_row(task: str, item: Item, sample: int) -> Json:
         "correct": False,
         "status_lenient": UNANSWERED,
         "correct_lenient": False,
-        "meta": list(item.meta.items()),
+        "meta": orjson.dumps(dict(item.meta)).decode(),
     }
 
 
-def _batches(rows: Iterator[Json], size: int = 4096) -> Iterator[list[Json]]:
-    batch: list[Json] = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
+def _table(rows: Iterable[Json]) -> pa.Table:
+    """Rows as an Arrow table, by way of JSON lines: from Python objects pyarrow would import pandas first."""
+    lines = b"\n".join(map(orjson.dumps, rows))
+    return read_json(pa.BufferReader(lines), parse_options=ParseOptions(explicit_schema=GRADES))
+
+
+def _batches(rows: Iterator[Json]) -> Iterator[list[Json]]:
+    while batch := list(islice(rows, _BATCH)):
         yield batch
