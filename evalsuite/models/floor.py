@@ -15,7 +15,7 @@ from functools import partial
 from random import Random
 from typing import Final
 
-from evalsuite.errors import UsageError
+from evalsuite.errors import BackendError, UsageError
 from evalsuite.formats import write
 from evalsuite.models.backend import Asked, Backend, Facts, Request, Response, Settings
 from evalsuite.task import Dataset, Item
@@ -92,6 +92,8 @@ def nearest(dataset: Dataset) -> Chooser:
 
     from evalsuite.data import load_train
 
+    if not dataset.task.train:
+        raise BackendError(f"floor/nearest: the card of {dataset.task.name} names no train items: leave this task out")
     train = load_train(dataset)
     index = BM25()
     index.index([_words(item.question) for item in train], show_progress=False)

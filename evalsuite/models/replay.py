@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from evalsuite.errors import BackendError
 from evalsuite.models.backend import Asked, Backend, Facts, Finish, Request, Response, Settings
 from evalsuite.models.recorded import RUN_SETTING, Row, Source, find, rows
-from evalsuite.task import Dataset, Item, Recording, Task
+from evalsuite.task import Dataset, Item, Recording
 
 _BATCH: Final = 64
 _NAMED: Final = 5
@@ -58,6 +58,8 @@ class Recorded:
     sources: dict[Path, Source] = field(default_factory=dict)
     revised: dict[str, str] = field(default_factory=dict)
     """Items whose recorded key isn't this data's, with the recorded one."""
+    replaced: set[str] = field(default_factory=set)
+    """Items that had another number of options when recorded: another question under the same id, left out."""
     subsets: set[str] = field(default_factory=set)
     strangers: int = 0
     """Rows about items that this data doesn't hold."""
@@ -77,6 +79,9 @@ class Recorded:
         item = self.items.get(row.item)
         if item is None:
             self.strangers += 1
+            return
+        if row.count("n_options") not in (None, len(item.options)):
+            self.replaced.add(row.item)
             return
         if self.places.setdefault(row.item, row.source) != row.source:
             both = f"{self.places[row.item].path} and {row.source.path}"
@@ -184,9 +189,11 @@ class Replay(Backend):
             yield f"covers {covered:,} of {total:,} items{chosen}: comparable only with results on the same items"
         if one.revised:
             yield (
-                f"the recorded key of {_some(one.revised)} differs from this data's: the benchmark was revised since, "
-                "perhaps the question too; graded by this data's key"
+                f"the recorded key of {_some(one.revised)} differs from this data's: the benchmark was revised since; "
+                "graded by this data's key"
             )
+        if one.replaced:
+            yield f"{_some(sorted(one.replaced))} had another number of options then: another question: left out"
         if one.strangers:
             yield f"{one.strangers:,} recorded responses are to items that this data doesn't hold: left out"
         if one.how is None:
@@ -202,20 +209,26 @@ def _sort_in(row: Row, datasets: Sequence[Dataset], found: dict[tuple[str, Made]
         if row.benchmark != task.name and row.benchmark not in task.aliases:
             continue
         if (task.name, made) not in found:
-            found[task.name, made] = Recorded(made, _how(row, task), {item.id: item for item in dataset.items})
+            found[task.name, made] = Recorded(made, _how(row, dataset), {item.id: item for item in dataset.items})
         found[task.name, made].add(row)
 
 
-def _how(row: Row, task: Task) -> Recording | None:
+def _how(row: Row, dataset: Dataset) -> Recording | None:
     """How responses were asked for: the card says it of others', a run of ours says it itself."""
+    name = dataset.task.name
     if not row.source.run:
-        return task.recording(row.setting)
+        return dataset.task.recording(row.setting)
     try:
-        return Recording(
-            setting=RUN_SETTING, format=row.source.run["tasks"][task.name]["format"], reasoning_field="reasoning"
-        )
+        then = row.source.run["tasks"][name]
+        how = Recording(setting=RUN_SETTING, format=then["format"], reasoning_field="reasoning")
+        digest = then["data_digest"]
     except (KeyError, TypeError, ValidationError):
-        raise BackendError(f"replay/{row.source.path}: its run.json doesn't say how {task.name} was asked") from None
+        raise BackendError(f"replay/{row.source.path}: its run.json doesn't say how {name} was asked") from None
+    if digest != dataset.digest:
+        raise BackendError(
+            f"replay/{row.source.path}: {name} was asked on other data than this; replay it on that data"
+        )
+    return how
 
 
 def _reply(row: Row, how: Recording | None) -> Reply:
@@ -237,7 +250,7 @@ def _check_join(dataset: Dataset, one: Recorded, where: str) -> None:
     name = dataset.task.name
     if not one.replies:
         raise BackendError(
-            f"{where}: {one.strangers} responses to {name}, none of them to an item of this data "
+            f"{where}: {one.strangers + len(one.replaced)} responses to {name}, none of them to an item of this data "
             f"(whose ids are like {dataset.items[0].id}): another copy of the benchmark?"
         )
     if len(one.revised) > max(3, len(one.replies) // 10):
