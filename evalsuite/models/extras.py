@@ -42,3 +42,14 @@ def positive(value: str, key: str) -> int:
     if not value.isascii() or not value.isdigit() or int(value) < 1:
         raise UsageError(f"--model-arg {key}={value}: expected a whole number above zero")
     return int(value)
+
+
+def fraction(value: str, key: str) -> float:
+    """Read a `--model-arg` that is a number above 0, at most 1."""
+    try:
+        number = float(value)
+    except ValueError:
+        number = 0.0
+    if not 0 < number <= 1:
+        raise UsageError(f"--model-arg {key}={value}: expected a number above 0, at most 1")
+    return number

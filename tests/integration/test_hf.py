@@ -5,6 +5,7 @@ import threading
 from contextlib import aclosing
 
 import pytest
+import pytest_asyncio
 import tiny
 from asking import ask, collect, make_request, texts
 from hypothesis import HealthCheck, given, settings
@@ -29,7 +30,7 @@ def requests(count, samples=1):
     return [make_request(number, sample) for number in range(count) for sample in range(samples)]
 
 
-@pytest.fixture(scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def one_by_one(tiny_model):
     """Greedy texts with a batch of one: nothing is padded."""
     return texts(await ask(hf(tiny_model, args={"batch": "1"}), requests(24)))

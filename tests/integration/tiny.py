@@ -61,7 +61,7 @@ def make_tokenizer(folder: Path) -> int:
     return len(tokenizer)
 
 
-def make_model(folder: Path, seed: int = 0) -> Path:
+def make_model(folder: Path, seed: int = 0, context: int = CONTEXT) -> Path:
     """Save a random Qwen3 model with its tokenizer (about half a million parameters, float32)."""
     import torch
     from transformers import GenerationConfig, Qwen3Config, Qwen3ForCausalLM
@@ -75,7 +75,7 @@ def make_model(folder: Path, seed: int = 0) -> Path:
         num_attention_heads=HEADS,
         num_key_value_heads=KV_HEADS,
         head_dim=HEAD_DIM,
-        max_position_embeddings=CONTEXT,
+        max_position_embeddings=context,
         tie_word_embeddings=False,
         # Wide weights make peaked, varied distributions: near ties, which float noise decides, get rare.
         initializer_range=0.15,

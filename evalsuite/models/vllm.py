@@ -1,0 +1,207 @@
+"""`vllm/REPO_OR_PATH`: vLLM's engine in this process, each answer passed on as it finishes."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+from evalsuite.errors import BackendError, UsageError
+from evalsuite.models.backend import Backend, Facts, Request, Response, Settings
+from evalsuite.models.draft import Draft, check_budget
+from evalsuite.models.extras import brief, flag, fraction, load, positive
+from evalsuite.models.pool import pooled
+from evalsuite.models.template import Chat
+from evalsuite.models.weights import revision
+from evalsuite.task import Dataset
+
+
+def _text(value: str, key: str) -> str:
+    return value
+
+
+_READ: dict[str, Callable[[str, str], Any]] = {
+    "dtype": _text,
+    "enforce_eager": flag,
+    "gpu_memory_utilization": fraction,
+    "max_model_len": positive,
+    "quantization": _text,
+    "tensor_parallel_size": positive,
+    "trust_remote_code": flag,
+}
+_LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
+"""Ranks that vLLM makes room for; an adapter needs the next one up."""
+
+
+class VLLM(Backend):
+    """A model served by vLLM's V1 engine, with prefix caching and an optional LoRA adapter.
+
+    `--model-arg` takes the engine's own options: `tensor_parallel_size`, `gpu_memory_utilization`, `max_model_len`,
+    `dtype`, `quantization`, `enforce_eager`, `trust_remote_code` (false). Sampling uses the run's temperature, top_p
+    and each request's seed alone; what the model's generation config suggests is not applied.
+    """
+
+    operational = frozenset({"enforce_eager", "gpu_memory_utilization", "tensor_parallel_size"})
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        check_budget(settings.decoding)
+        args = settings.checked_args(sorted(_READ), "vllm")
+        self._args = {key: _READ[key](value, key) for key, value in args.items()}
+        self._engine: Any = None
+        self._chat: Chat | None = None
+        self._lora: Any = None
+        self._asked = 0
+
+    async def open(self, datasets: Sequence[Dataset]) -> Facts:
+        """Start the engine and load the adapter."""
+        # Read when vllm is first imported: its own talk would drown the progress bar.
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+        os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+        vllm = load("vllm", "vllm")
+        self._vllm = vllm
+        adapter = _adapter(self.settings.adapter)
+        try:
+            await asyncio.to_thread(self._start, vllm, adapter)
+            self._chat = self._make_chat()
+        except (BackendError, UsageError):
+            raise
+        except Exception as error:  # config, memory, a missing file: whatever it is, there is no engine
+            raise BackendError(f"vllm/{self.settings.model}: the engine didn't start: {brief(error)}") from error
+        if adapter is not None:
+            self._lora = load("vllm.lora.request", "vllm").LoRARequest("adapter", 1, str(adapter))
+            await self._add_adapter()
+        return self._facts()
+
+    def _start(self, vllm: Any, adapter: Path | None) -> None:
+        lora = {} if adapter is None else {"enable_lora": True, "max_loras": 1, "max_lora_rank": _rank(adapter)}
+        args = vllm.AsyncEngineArgs(
+            model=self.settings.model,
+            revision=self.settings.revision,
+            tokenizer_revision=self.settings.revision,
+            max_num_seqs=self.settings.concurrency,
+            enable_prefix_caching=True,
+            disable_log_stats=True,
+            use_tqdm_on_load=False,
+            **lora,
+            **self._args,
+        )
+        # Not returned: vllm keeps this thread's frames alive in a traceback, and they must not hold the engine.
+        self._engine = load("vllm.v1.engine.async_llm", "vllm").AsyncLLM.from_engine_args(args)
+
+    def _make_chat(self) -> Chat:
+        settings = self.settings
+        tokenizer = self._engine.get_tokenizer()
+        return Chat(tokenizer, settings.chat_template, settings.decoding.thinking, f"vllm/{settings.model}")
+
+    async def _add_adapter(self) -> None:
+        try:
+            await self._engine.add_lora(self._lora)
+        except Exception as error:  # the engine wraps whatever its worker raised
+            adapter = self.settings.adapter
+            raise BackendError(
+                f"vllm/{self.settings.model}: adapter {adapter} can't be used: {brief(error)}"
+            ) from error
+
+    def _facts(self) -> Facts:
+        assert self._chat is not None
+        config = self._engine.model_config
+        return {
+            **self._chat.facts(),
+            "revision": revision(self.settings, getattr(config.hf_config, "_commit_hash", None)),
+            "context": self._context,
+            "dtype": str(config.dtype).removeprefix("torch."),
+            "quantization": config.quantization,
+            "vllm": self._vllm.__version__,
+            "torch": load("torch", "vllm").__version__,
+        }
+
+    @property
+    def _context(self) -> int:
+        return int(self._engine.model_config.max_model_len)
+
+    async def answer(self, requests: Iterator[Request]) -> AsyncGenerator[Response, None]:
+        """Keep `concurrency` requests in the engine; closing the generator aborts those in it."""
+        async with aclosing(pooled(requests, self._ask, self.settings.concurrency)) as responses:
+            async for response in responses:
+                yield response
+
+    async def _ask(self, request: Request) -> Response:
+        assert self._chat is not None
+        draft = Draft(request, self._chat, self.settings.decoding, self._context)
+        if draft.too_long is not None:
+            return draft.failed(draft.too_long)
+        draft.start()
+        while True:
+            try:
+                written = await self._write(draft)
+            except self._vllm.v1.engine.exceptions.EngineDeadError as error:
+                raise BackendError(f"vllm/{self.settings.model}: the engine died; its own log says why") from error
+            except Exception as error:  # this request's alone: the engine lives
+                return draft.failed(brief(error.__cause__ or error))
+            ended = written.finish_reason == "stop"
+            if not ended and written.finish_reason != "length":
+                return draft.failed(f"vllm ended the response with {written.finish_reason!r}")
+            # Only end tokens stop a response, so the last one is no part of it.
+            if draft.add(written.token_ids[:-1] if ended else written.token_ids, ended):
+                return draft.response()
+
+    async def _write(self, draft: Draft) -> Any:
+        """One call of the engine; cancelling it aborts the request there."""
+        self._asked += 1
+        decoding = self.settings.decoding
+        sampling = self._vllm.SamplingParams(
+            temperature=decoding.temperature,
+            top_p=decoding.top_p,
+            seed=draft.seed if decoding.temperature > 0 else None,
+            max_tokens=draft.limit,
+            detokenize=False,
+            output_kind=self._vllm.sampling_params.RequestOutputKind.FINAL_ONLY,
+        )
+        prompt = self._vllm.TokensPrompt(prompt_token_ids=draft.ids)
+        stream = self._engine.generate(prompt, sampling, str(self._asked), lora_request=self._lora)
+        async with aclosing(stream) as outputs:
+            async for output in outputs:
+                return output.outputs[0]
+        raise BackendError(f"vllm/{self.settings.model}: the engine gave no output")
+
+    async def close(self) -> None:
+        """Shut the engine's process down."""
+        if self._engine is None:
+            return
+        # Not on a thread: the engine's listener runs in this loop and would take the end of its process for a death.
+        self._engine.shutdown()
+        self._engine = None
+        # The engine is in a reference cycle, and its finaliser needs modules that are gone when the process ends.
+        gc.collect()
+
+
+def _adapter(name: str | None) -> Path | None:
+    """Find the adapter's folder: a local one, or the hub's."""
+    if name is None:
+        return None
+    if Path(name).is_dir():
+        return Path(name)
+    hub = load("huggingface_hub", "vllm")
+    try:
+        return Path(hub.snapshot_download(name))
+    except Exception as error:  # hub errors have many roots; each means that there is no adapter
+        raise BackendError(f"--adapter {name}: no folder, and not on the hub either: {brief(error)}") from error
+
+
+def _rank(adapter: Path) -> int:
+    """The smallest rank that vLLM can be told and that the adapter fits into."""
+    file = adapter / "adapter_config.json"
+    try:
+        rank = int(json.loads(file.read_text())["r"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BackendError(f"{file}: no LoRA rank to be read ({brief(error)}); is it a peft adapter?") from error
+    fitting = [each for each in _LORA_RANKS if each >= rank]
+    if not fitting:
+        raise BackendError(f"{file}: rank {rank} is more than vLLM's {_LORA_RANKS[-1]}; merge the adapter first")
+    return fitting[0]

@@ -1,0 +1,180 @@
+"""`vllm/` with the real engine in this process, on a tiny random model. Run by the Python that has vllm."""
+
+import asyncio
+import os
+import time
+from contextlib import aclosing
+from dataclasses import replace
+
+import pytest
+import pytest_asyncio
+import tiny
+from asking import ask, collect, make_request, texts
+
+from evalsuite.errors import BackendError, UsageError
+from evalsuite.models.backend import Decoding, Settings
+from evalsuite.models.vllm import VLLM
+
+pytest.importorskip("vllm")
+pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
+GREEDY = Decoding(max_tokens=24)
+ARGS = {"dtype": "float32", "enforce_eager": "true"}
+
+
+def vllm(model, **more):
+    return VLLM(Settings(model=str(model), decoding=GREEDY, args=ARGS, **more))
+
+
+def requests(count, samples=1):
+    return [make_request(number, sample) for number in range(count) for sample in range(samples)]
+
+
+def decode_as(backend, **changes):
+    backend.settings = replace(backend.settings, decoding=replace(GREEDY, **changes))
+    return backend
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quiet_engine():
+    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
+    # The tests use torch before the engine starts, and a fork after that may hang in OpenMP.
+    os.environ["VLLM_WORKER_MULTIPROCESSING_METHOD"] = "spawn"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def engine(tiny_model):
+    """An open backend whose template opens the reasoning; starting an engine takes half a minute, so there is one."""
+    backend = vllm(tiny_model, chat_template=tiny.OPENING_TEMPLATE, concurrency=8)
+    await backend.open([])
+    yield backend
+    await backend.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def greedy(engine):
+    return await collect(decode_as(engine), requests(30))
+
+
+async def test_greedy_is_what_transformers_generates(tiny_model, greedy):
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    model = AutoModelForCausalLM.from_pretrained(tiny_model)
+    same = 0
+    for request in requests(30):
+        ids = tokenizer.apply_chat_template(
+            list(request.messages),
+            chat_template=tiny.OPENING_TEMPLATE,
+            add_generation_prompt=True,
+            return_dict=False,
+        )
+        output = model.generate(torch.tensor([ids]), do_sample=False, repetition_penalty=1.0, max_new_tokens=24)
+        expected = tokenizer.decode(output[0, len(ids) :], skip_special_tokens=True)
+        response = greedy[(request.item.id, 0)]
+        assert response.input_tokens == len(ids)
+        assert response.text[:2] == expected[:2]
+        same += response.text == expected
+    assert same >= 28  # another summation order may decide a near tie
+
+
+async def test_every_request_is_answered_once_with_its_counts(greedy):
+    assert len(greedy) == 30
+    for response in greedy.values():
+        assert response.error is None
+        assert response.opens_reasoning
+        assert response.finish == ("length" if response.output_tokens == 24 else "stop")
+        assert response.latency > 0
+
+
+async def test_answers_come_as_each_finishes(engine):
+    """With room for two, a long answer doesn't hold back the short ones asked behind it."""
+    asked = [make_request(number, text="pain " * 5 if number == 0 else "pain " * 200) for number in range(9)]
+    found = await collect(decode_as(engine, max_tokens=900), asked)
+    order = [response.output_tokens for response in found.values()]
+    assert order.index(max(order)) > 0
+
+
+async def test_samples_depend_on_their_seed_alone(engine):
+    decode_as(engine, temperature=1.0, top_p=0.95)
+    whole = texts(await collect(engine, requests(6, samples=4)))
+    part = texts(await collect(engine, requests(6, samples=4)[::-2]))
+    assert len(set(whole.values())) == 24
+    assert part == {key: whole[key] for key in part}
+
+
+async def test_end_tokens_end_a_response_and_are_no_part_of_it(engine):
+    found = await collect(decode_as(engine, temperature=1.3, max_tokens=300), requests(40))
+    assert {response.finish for response in found.values()} == {"stop", "length"}
+    assert not [response for response in found.values() if "<|im_end|>" in response.text]
+
+
+async def test_budget_forces_the_end_of_reasoning(engine, greedy):
+    found = await collect(decode_as(engine, thinking_budget=10), requests(30))
+    for key, response in found.items():
+        if response.output_tokens < 24:
+            continue
+        reasoning, close, answer = response.text.partition("\n</think>\n\n")
+        assert close and answer
+        assert greedy[key].text.startswith(reasoning.rstrip("\N{REPLACEMENT CHARACTER}"))
+
+
+async def test_too_long_prompts_fail_alone(engine):
+    asked = [*requests(3), make_request(99, text="aspirin " * tiny.CONTEXT)]
+    found = await collect(decode_as(engine), asked)
+    assert "don't fit the model's context" in found[("item-99", 0)].error
+    assert [key for key, response in found.items() if response.error] == [("item-99", 0)]
+
+
+async def test_closing_aborts_what_is_in_the_engine(engine):
+    decode_as(engine, max_tokens=900, temperature=0.0)
+    taken = []
+
+    def counted():
+        for request in requests(500):
+            taken.append(request)
+            yield request
+
+    started = time.monotonic()
+    async with aclosing(engine.answer(counted())) as responses:
+        async for _ in responses:
+            break
+    assert len(taken) <= 2 * 8
+    for _ in range(100):
+        if engine._engine.get_num_unfinished_requests() == 0:
+            break
+        await asyncio.sleep(0.05)
+    assert engine._engine.get_num_unfinished_requests() == 0
+    again = await collect(decode_as(engine), requests(3))
+    assert not [response for response in again.values() if response.error]
+    assert time.monotonic() - started < 60
+
+
+async def test_adapter_changes_the_answers(tiny_model, tiny_adapter, greedy):
+    backend = vllm(tiny_model, chat_template=tiny.OPENING_TEMPLATE, adapter=str(tiny_adapter))
+    found = await ask(backend, requests(30))
+    assert sum(response.text != greedy[key].text for key, response in found.items()) > 25
+
+
+@pytest.mark.parametrize(
+    ("model", "more", "told"),
+    [
+        ("no/such/place", {}, "the engine didn't start"),
+        ("{model}", {"adapter": "no/such/adapter"}, "no folder"),
+        ("{model}", {"args": {"max_model_len": "99999"}}, "max_model_len"),
+    ],
+)
+async def test_what_cannot_be_used_is_told_in_one_line(tiny_model, monkeypatch, model, more, told):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(BackendError) as caught:
+        await ask(VLLM(Settings(model=model.format(model=tiny_model), **more)), requests(1))
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "args", [{"nonsense": "1"}, {"gpu_memory_utilization": "2"}, {"tensor_parallel_size": "0"}, {"enforce_eager": "1"}]
+)
+async def test_bad_arguments(args):
+    with pytest.raises(UsageError):
+        VLLM(Settings(model="x", args=args))
