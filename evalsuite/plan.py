@@ -94,7 +94,7 @@ class Bench:
             "version": self.dataset.task.version,
             "data_digest": self.dataset.digest,
             "variant": self.dataset.variant,
-            "prompt_digest": self.prompt.digest,
+            "prompt_digest": self.asked.prompt_digest or self.prompt.digest,
             "format": self.asked.format,
             "n": len(self.items),
         }

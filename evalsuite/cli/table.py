@@ -90,7 +90,7 @@ def _print_alarm(console: Console, summary: Summary, alarm: float) -> None:
         reasons = ", ".join(f"{count} {status}" for status, count in task["status"].items() if status != "ok")
         console.print(Text(f"  {name}: {_share(task, invalid=True):.1%} invalid ({reasons})"))
         if _share(task, "truncated") > alarm:
-            console.print(Text("    stopped at the token limit before an answer: raise --max-tokens", style="red"))
+            console.print(Text("    stopped at the token limit before an answer: --max-tokens was too small", style="red"))
     for example in summary.examples:
         _print_example(console, example)
 

@@ -94,6 +94,8 @@ class Asked:
     """Labels that the prompt used, by option position; None: the item's own."""
     stop: tuple[str, ...] = ()
     """Stop strings of that prompt, applied behind the reasoning when grading."""
+    prompt_digest: str | None = None
+    """What identifies the prompt that was really sent; None: the task's own."""
     notes: tuple[str, ...] = ()
     """What a reader must know, a sentence each; printed, and kept in run.json."""
 

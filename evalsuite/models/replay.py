@@ -51,6 +51,8 @@ class Recorded:
     made: Made
     how: Recording | None
     """How it had been asked; None: the card doesn't know this setting."""
+    prompt_digest: str
+    """Of the prompt that was sent then, as far as it is known: by the setting's name, or what our run noted."""
     items: dict[str, Item]
     replies: dict[str, dict[int, Reply]] = field(default_factory=lambda: defaultdict(dict))
     """Item id to sample to reply."""
@@ -143,6 +145,7 @@ class Replay(Backend):
             format=one.how.format if one.how else format,
             labels=one.how.labels if one.how else None,
             stop=one.how.stop if one.how else (),
+            prompt_digest=one.prompt_digest,
             notes=tuple(self._notes(dataset, one, format)),
         )
 
@@ -209,26 +212,28 @@ def _sort_in(row: Row, datasets: Sequence[Dataset], found: dict[tuple[str, Made]
         if row.benchmark != task.name and row.benchmark not in task.aliases:
             continue
         if (task.name, made) not in found:
-            found[task.name, made] = Recorded(made, _how(row, dataset), {item.id: item for item in dataset.items})
+            items = {item.id: item for item in dataset.items}
+            found[task.name, made] = Recorded(made, *_how(row, dataset), items)
         found[task.name, made].add(row)
 
 
-def _how(row: Row, dataset: Dataset) -> Recording | None:
-    """How responses were asked for: the card says it of others', a run of ours says it itself."""
+def _how(row: Row, dataset: Dataset) -> tuple[Recording | None, str]:
+    """How responses were asked for, with a digest: the card says it of others', a run of ours says it itself."""
     name = dataset.task.name
     if not row.source.run:
-        return dataset.task.recording(row.setting)
+        digest = hashlib.sha256(f"recorded\0{row.setting}\0{name}".encode()).hexdigest()
+        return dataset.task.recording(row.setting), digest
     try:
         then = row.source.run["tasks"][name]
         how = Recording(setting=RUN_SETTING, format=then["format"], reasoning_field="reasoning")
-        digest = then["data_digest"]
+        prompt, digest = str(then["prompt_digest"]), then["data_digest"]
     except (KeyError, TypeError, ValidationError):
         raise BackendError(f"replay/{row.source.path}: its run.json doesn't say how {name} was asked") from None
     if digest != dataset.digest:
         raise BackendError(
             f"replay/{row.source.path}: {name} was asked on other data than this; replay it on that data"
         )
-    return how
+    return how, prompt
 
 
 def _reply(row: Row, how: Recording | None) -> Reply:

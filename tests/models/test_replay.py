@@ -229,7 +229,8 @@ def journal(folder, model="openai/tiny", texts=("<answer>yes</answer>",), torn=F
             for sample, text in enumerate(texts):
                 request = Request("toy", item, sample, (), 0)
                 writer.append(Response(request, text, "because", "length", True, 10, 20, 0.5), "")
-        identity = {"model": model, "tasks": {"toy": {"format": "boxed", "data_digest": digest}}}
+        task = {"format": "boxed", "data_digest": digest, "prompt_digest": "of then"}
+        identity = {"model": model, "tasks": {"toy": task}}
         RunFolder(folder).write_json("run.json", {"schema": 1, "identity": identity})
     if torn:
         with RunFolder(folder).journal("toy").open("ab") as file:
