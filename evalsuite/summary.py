@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow.json import ParseOptions, read_json
 
+from evalsuite import answer
 from evalsuite.errors import RunError
 from evalsuite.grade import Grade, grade
 from evalsuite.journal import SCHEMA, Record, RunFolder, disk_error
@@ -92,7 +93,15 @@ def summarise(folder: RunFolder, plan: Plan, benches: Iterable[Bench], run: str)
     except OSError as error:
         raise disk_error(folder.path / "grades.parquet", error) from None
     average = macro([task["accuracy"]["value"] for task in tasks.values()], strict)
-    content = {"schema": SCHEMA, "model": plan.model, "run": run, "tasks": tasks, "macro": average._asdict()}
+    content = {
+        "schema": SCHEMA,
+        "model": plan.model,
+        "run": run,
+        "parser": answer.VERSION,
+        "decoding": asdict(plan.settings.decoding),
+        "tasks": tasks,
+        "macro": average._asdict(),
+    }
     folder.write_json("summary.json", content)
     return Summary(content, examples)
 

@@ -143,7 +143,8 @@ def test_what_a_benchmark_gives_away_for_nothing(tmp_path):
 
 def test_the_macro_interval_is_as_wide_as_independent_tasks_make_it(tmp_path):
     """Draws that tasks share would cancel or double: the width must be that of a mean of independent parts."""
-    ended = evalsuite("run", "--model", f"replay/{ROOT / 'examples' / 'starter_recording.jsonl'}", "--json", cwd=tmp_path)
+    recording = ROOT / "examples" / "starter_recording.jsonl"
+    ended = evalsuite("run", "--model", f"replay/{recording}", "--json", cwd=tmp_path)
     summary = json.loads(ended.stdout)
     widths = [task["accuracy"]["high"] - task["accuracy"]["low"] for task in summary["tasks"].values()]
     independent = sum(width**2 for width in widths) ** 0.5 / len(widths)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -67,6 +68,21 @@ def verify(tasks: str | None, suite: str | None, data_dir: Path | None) -> None:
     if not found.sound:
         raise DataError(f"{faults} errors in {len(found.files)} files of {len(chosen)} tasks; fetch them again")
     click.echo(f"{len(found.files)} files of {len(chosen)} tasks, {found.items:,} items: every digest as locked")
+
+
+@data.command()
+@_chosen
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Write audit.json and audit.md here.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of the table.")
+def audit(tasks: str | None, suite: str | None, data_dir: Path | None, out: Path | None, as_json: bool) -> None:
+    """Look for bad items: repeated, given away, broken, keyed twice, or leaking from a train file."""
+    from evalsuite.data import audit as audit_tasks
+    from evalsuite.data.audit_table import markdown
+
+    found = audit_tasks(_tasks(tasks, suite, lambda task: True), data_dir)
+    click.echo(json.dumps(found.facts, ensure_ascii=False, indent=1) if as_json else markdown(found.facts))
+    for path in found.write(out) if out else ():
+        click.echo(f"written: {path}", err=True)
 
 
 @data.command()
