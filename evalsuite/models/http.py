@@ -5,7 +5,7 @@ What a try can meet, and what follows:
 - no connection: the replica is set aside and greeted again later; this costs the request nothing
 - 429: the gate is halved; asked again after Retry-After, never sooner; this costs the request nothing either
 - 408, 409, 425, 5xx (503 and 529 halve the gate too), a dropped connection, half a body, a body that can't be read, no
-  answer in time: asked again, up to 8 tries of which 3 may run out of time
+  answer in time: asked again, up to 12 tries of which 5 may run out of time
 - nothing but the first two for `patience` seconds, with nothing else under way: `BackendError`
 - 401, 402, 404, 405, a redirection, 403 before any success, an exhausted quota: `BackendError` at once
 - any other 4xx: a `Refusal`, which is about this one request
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from yarl import URL
 
 CONNECT_SECONDS: Final = 10.0
-TRIES: Final = 8
-TIMEOUTS: Final = 3
-_FIRST_BACKOFF: Final = 0.5
+TRIES: Final = 12
+TIMEOUTS: Final = 5
+FIRST_BACKOFF: Final = 0.5
 _LONGEST_BACKOFF: Final = 30.0
 _LONGEST_WAIT: Final = 3600.0
 _LARGEST_BODY: Final = 64 * 2**20
@@ -110,9 +110,8 @@ class Transport(Generic[Answer]):
                 return Refusal(f"{trouble.told}; it asks to wait {trouble.wait:.0f} s, which is over an hour")
             if tries >= TRIES or timeouts >= TIMEOUTS:
                 return Refusal(f"given up after {troubles} tries: {trouble.told}")
-            backoff = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2 ** min(troubles - 1, 10))
             if trouble.kind is not Kind.UNREACHABLE:
-                await asyncio.sleep(trouble.wait + random.uniform(0, backoff))
+                await asyncio.sleep(trouble.wait + backoff(troubles))
 
     async def _try(self, path: str, body: bytes) -> Answer | Refusal | Trouble:
         async with self.pace:
@@ -203,6 +202,11 @@ class Transport(Generic[Answer]):
             return self._read(reply)
         except ValueError as error:
             return Trouble(Kind.FAILED, self._secrets.line(f"HTTP {reply.status}, but {error}"))
+
+
+def backoff(troubles: int) -> float:
+    """Seconds to wait before the next try, drawn with full jitter so that clients don't come back together."""
+    return random.uniform(0, min(_LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(troubles - 1, 10)))
 
 
 @lru_cache(maxsize=256)
