@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 
 from evalsuite.card import Hub, Layout, Part, Recording, Source
 from evalsuite.errors import TaskError, UsageError
+from evalsuite.formats import FORMATS
 
 __all__ = ["Dataset", "Hub", "Item", "Layout", "Recording", "Source", "Suite", "Task"]
 __all__ += ["load_suites", "load_task", "resolve", "task_names"]
@@ -72,7 +73,7 @@ class Task(Part):
     """Raised whenever the same response could be graded otherwise, or another prompt is sent."""
     title: str = ""
     about: str = ""
-    language: Literal["en", "zh", "es"] = "en"
+    language: Literal["en", "zh"] = "en"
     licence: str = ""
     citation: str = ""
     split: str = ""
@@ -197,7 +198,7 @@ def load_task(name: str, folder: Path | None = None) -> Task:
     if folder is None:
         folder = next((f for n, f in _task_folders() if n == name), None)
         if folder is None:
-            raise UsageError(_unknown("task", name, task_names()))
+            raise UsageError(_unknown("task", name, task_names()) + _alias(name))
     path = folder / "task.yaml"
     facts = _read_yaml(path)
     if not isinstance(facts, dict):
@@ -220,6 +221,9 @@ def _consistent(task: Task, path: Path, name: str) -> None:
             problems.append(f"layout {layout!r} is not among layouts: {', '.join(task.layouts) or 'none'}")
     if task.option_counts and sum(task.option_counts.values()) != task.items:
         problems.append(f"option_counts add up to {sum(task.option_counts.values())}, items says {task.items}")
+    for key, format in (("format", task.format), *((f"recordings {r.setting}", r.format) for r in task.recordings)):
+        if format not in FORMATS:
+            problems.append(f"{key}: unknown answer format {format!r}; there are {', '.join(FORMATS)}")
     if not task.prompt.is_file():
         problems.append("there is no prompt.j2")
     if problems:
@@ -227,7 +231,7 @@ def _consistent(task: Task, path: Path, name: str) -> None:
 
 
 def load_suites() -> dict[str, Suite]:
-    """All suites, by name, from every `suites.yaml` beside the task folders, plus `all`: the built-in benchmarks."""
+    """All suites by name, from every `suites.yaml` beside the task folders; third parties' replace built-in ones."""
     suites: dict[str, Suite] = {}
     for root in reversed(_folders(os.environ.get(FOLDERS, ""))):
         path = root / "suites.yaml"
@@ -254,6 +258,11 @@ def resolve(tasks: str | None, suite: str | None) -> list[Task]:
     if not names:
         raise UsageError(f"no tasks: name some with --tasks ({', '.join(task_names())}) or a --suite")
     return [load_task(name) for name in dict.fromkeys(names)]
+
+
+def _alias(name: str) -> str:
+    owner = next((known for known in task_names() if name in load_task(known).aliases), None)
+    return f" ({name} is what recordings call {owner})" if owner else ""
 
 
 def _unknown(what: str, name: str, known: tuple[str, ...]) -> str:
