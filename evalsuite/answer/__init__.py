@@ -62,7 +62,7 @@ def parse(
     if strict.status == OK:
         return Reading(strict, Lenient(strict.label, OK, strict.span, format))
     segment = text[start:]
-    lowered = segment.replace("İ", "i").lower()
+    lowered = segment.replace("İ", "ı").lower()  # the one letter whose lower case is longer: offsets must hold
     lenient = read_lenient(
         Segment(segment, lowered, known, None if options is None else options_of(names, tuple(options)), cut)
     )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+_OUTER = 16
 _TRIMMED = " \t\r\n*_`$\"'“”‘’.。"
 
 
@@ -38,7 +39,7 @@ class Labels:
 class Options:
     """The texts of an item's options, matched whole and never by likeness."""
 
-    __slots__ = ("_exact", "_folded", "_prefixes")
+    __slots__ = ("_exact", "_folded", "_initials", "_longest", "_prefixes", "has_none")
 
     def __init__(self, labels: Labels, texts: Sequence[str]) -> None:
         if len(texts) != len(labels.names):
@@ -52,12 +53,17 @@ class Options:
                 continue
             exact[text] = None if text in exact else label
             folded[text.lower()] = None if text.lower() in folded else label
+        self.has_none = any(text.lower().startswith("none") for text in exact)
+        self._longest = max(map(len, texts)) + _OUTER
         self._exact = exact
         self._folded = folded
-        self._prefixes = sorted(exact, key=len, reverse=True)
+        self._prefixes = [text.lower() for text in sorted(exact, key=len, reverse=True)]
+        self._initials = frozenset(lowered[0] for lowered in self._prefixes)
 
     def named(self, text: str) -> str | None:
         """The label of the one option whose whole text this is."""
+        if len(text) > self._longest:
+            return None
         text = trimmed(text)
         label = self._exact.get(text)
         if label is None and text not in self._exact:
@@ -66,10 +72,13 @@ class Options:
 
     def at(self, text: str, lowered: str, start: int) -> tuple[str | None, int]:
         """The label and the end of the longest option text that `text` holds at `start`; (None, start) without one."""
+        if lowered[start : start + 1] not in self._initials:
+            return None, start
         for option in self._prefixes:
-            end = start + len(option)
-            if lowered.startswith(option.lower(), start) and not text[end : end + 1].isalnum():
-                return self.named(text[start:end]), end
+            if lowered.startswith(option, start):
+                end = start + len(option)
+                if not text[end : end + 1].isalnum():
+                    return self.named(text[start:end]), end
         return None, start
 
 

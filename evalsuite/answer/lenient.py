@@ -26,48 +26,50 @@ _SECOND_THOUGHTS = (
     "hmm", "oops", "sorry", " no,", "that is wrong", "that's wrong", "that is incorrect",
 )  # fmt: skip
 _SENTENCE_START = re.compile(r"(?:\A|[.!?\n;:—…(*-]|\bbut|\bno|\bon|\boh|\bthen)[\s*]*\Z")
+_SOON = 4000
 
 
 def read_lenient(segment: Segment) -> Lenient:
     """The lenient reading of a final segment whose strict reading isn't ok."""
-    if not segment.text.strip():
+    if not segment.text or segment.text.isspace():
         return _none(EMPTY)
-    found: Statement | None = None
-    end = 0
-    foreign = False
     try:
-        for statement in _all(segment):
-            slot = statement.slot
-            foreign = foreign or slot.status == NOT_A_LABEL
-            end = max(end, slot.end)
-            if slot.status == SEVERAL or foreign and found or found and slot.label != found.slot.label:
-                return _none(SEVERAL)
-            if slot.label is not None:
-                if foreign:
-                    return _none(SEVERAL)
-                found = found or statement
+        found = list(statements(segment))
     except Crowded:
         return _none(NO_ANSWER)
-    if found is None:
-        return _none(NOT_A_LABEL if foreign else NO_ANSWER)
-    if _taken_back(segment.lowered, end):
+    stated = max((statement.slot.end for statement in found), default=0)
+    found.extend(lone_lines(segment, stated))
+    status = _common(found)
+    if status != OK:
+        return _none(status)
+    if _taken_back(segment.lowered, max(statement.slot.end for statement in found)):
         return _none(NO_ANSWER)
-    return Lenient(found.slot.label, OK, (found.slot.start, found.slot.end), found.form)
-
-
-def _all(segment: Segment):
-    yield from statements(segment)
-    yield from lone_lines(segment)
+    slot, form = found[0]
+    return Lenient(slot.label, OK, (slot.start, slot.end), form)
 
 
 def _none(status: str) -> Lenient:
     return Lenient(None, status, None, None)
 
 
+def _common(found: list[Statement]) -> str:
+    """The status of all statements together: ok where every one of them names the same label."""
+    statuses = {statement.slot.status for statement in found}
+    if not found or NO_ANSWER in statuses:
+        return NO_ANSWER
+    if statuses == {NOT_A_LABEL}:
+        return NOT_A_LABEL
+    agreed = statuses == {OK} and len({statement.slot.label for statement in found}) == 1
+    return OK if agreed else SEVERAL
+
+
 def _taken_back(lowered: str, end: int) -> bool:
-    """Whether a second thought opens a sentence behind the last statement."""
-    for word in _SECOND_THOUGHTS:
-        at = lowered.find(word, end)
-        if at >= 0 and _SENTENCE_START.search(lowered, max(end, at - 8), at):
-            return True
+    """Whether a second thought opens a sentence soon behind the last statement."""
+    limit = min(len(lowered), end + _SOON)
+    for words in _SECOND_THOUGHTS:
+        at = lowered.find(words, end, limit)
+        while at >= 0:
+            if _SENTENCE_START.search(lowered, max(end, at - 8), at):
+                return True
+            at = lowered.find(words, at + len(words), limit)
     return False

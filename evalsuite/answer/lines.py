@@ -17,13 +17,17 @@ _LONE = re.compile(
     re.S,
 )
 _HEAD = re.compile(r"[\s*_#>•(\[-]*+(?:(?i:option|choice)\s+)?([A-Za-z]++)[.):*\]]")
+_BARE = re.compile(r"[\s*_#>•(\[-]*+([A-Za-z]++)[\s*_)\].:]*+\Z")
 _MARKED = re.compile(r"(?:\*\*+\s*\(?|\(|\[)(?:[Oo]ption\s+)?([A-Za-zＡ-Ｚ]++)(?=\)|\.|:|\*\*|\])")
 _CONCLUDES = re.compile(r"(?:\b(?:is|be|as|so|thus|therefore|hence|es|est|ist|choose|select|option)|[:是为為é]|è)[\s,*:]*$")
-_WRAPPED = re.compile(r"\W*\Z")
+_WRAPPED = re.compile(r"\W*(?:\([^()]*\)\W*)?\Z")
 
 
-def lone_lines(segment: Segment) -> Iterator[Statement]:
-    """What the first and the last line state by themselves; a line of a list of options states nothing."""
+def lone_lines(segment: Segment, stated: int) -> Iterator[Statement]:
+    """What the first and the last line state by themselves; a line of a list of options states nothing.
+
+    `stated` is where the last statement ended: a last line that holds one is read already.
+    """
     text = segment.text
     body = text.strip()
     if not body:
@@ -37,9 +41,10 @@ def lone_lines(segment: Segment) -> Iterator[Statement]:
         slot = _read_line(segment, begin, stop)
         if slot is not None and not (segment.cut and slot.end >= len(text)) and not _listed(segment, slot):
             yield Statement(slot, "line")
-    slot = _conclusion(segment, last, end)
-    if slot is not None:
-        yield Statement(slot, "conclusion")
+    if stated <= last:
+        slot = _conclusion(segment, last, end)
+        if slot is not None:
+            yield Statement(slot, "conclusion")
 
 
 def _read_line(segment: Segment, start: int, end: int) -> Slot | None:
@@ -47,26 +52,28 @@ def _read_line(segment: Segment, start: int, end: int) -> Slot | None:
         return None
     line = segment.text[start:end]
     if segment.options is not None:
-        label = segment.options.named(line.lstrip("#>-• \t"))
+        label = segment.options.named(line.lstrip("#> \t"))
         if label is not None:
             return Slot(label, OK, start, end)
     match = _LONE.match(line)
     if match is None:
         return None
     label = segment.labels.wide(match["token"])
-    if label is None or not _only_its_text(segment, label, match):
+    if label is None or not _only_its_text(segment, label, match, start):
         return None
     return Slot(label, OK, start + match.start("token"), start + match.end("token"))
 
 
-def _only_its_text(segment: Segment, label: str, match: re.Match[str]) -> bool:
+def _only_its_text(segment: Segment, label: str, match: re.Match[str], start: int) -> bool:
     rest = match["rest"].strip()
     if _WRAPPED.match(rest):
         return "?" not in rest and "？" not in rest
     if not match["closed"]:
         return False
     if segment.options is not None:
-        return segment.options.named(rest.strip("()*_ ")) == label
+        begin = start + match.start("rest") + len(match["rest"]) - len(match["rest"].lstrip(" (*_"))
+        named, end = segment.options.at(segment.text, segment.lowered, begin)
+        return named == label and bool(_WRAPPED.match(segment.text[end : start + match.end()]))
     return rest[0].isupper() and len(rest) < 80
 
 
@@ -74,9 +81,12 @@ def _listed(segment: Segment, slot: Slot) -> bool:
     """Whether another line opens with another label: then the line is one of a list."""
     if segment.text.count("\n") > _MOST_LINES:
         return True
+    head = _BARE if _BARE.match(segment.text[slot.start :].split("\n", 1)[0]) else _HEAD
     for line in segment.text.splitlines():
-        match = _HEAD.match(line)
+        match = head.match(line)
         other = segment.labels.wide(match[1]) if match else None
+        if other is None and segment.options is not None:
+            other = segment.options.named(line.lstrip("#>-• \t"))
         if other is not None and other != slot.label:
             return True
     return False
@@ -84,14 +94,14 @@ def _listed(segment: Segment, slot: Slot) -> bool:
 
 def _conclusion(segment: Segment, start: int, end: int) -> Slot | None:
     """`Therefore the best step is **(B) ...**`: one marked label, and the sentence leads up to it."""
-    if end - start > _LONGEST:
-        return None
     line = segment.text[start:end]
+    if len(line) > _LONGEST or not ("(" in line or "**" in line or "[" in line):
+        return None
     found = [match for match in _MARKED.finditer(line) if segment.labels.wide(match[1])]
     if len(found) != 1 or found[0][1].islower() and len(found[0][1]) == 1:
         return None
     match = found[0]
-    if not _CONCLUDES.search(line[: match.start()].lower()) or disowned(segment.lowered, start + match.start()):
+    if not _CONCLUDES.search(line[max(0, match.start() - 16) : match.start()].lower()) or disowned(segment.lowered, start + match.start()):
         return None
     label = segment.labels.wide(match[1])
     return Slot(label, OK, start + match.start(1), start + match.end(1))

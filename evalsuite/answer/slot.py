@@ -8,7 +8,7 @@ import re
 from typing import NamedTuple
 
 from evalsuite.answer.item import Labels, Options
-from evalsuite.answer.reading import NOT_A_LABEL, OK, SEVERAL
+from evalsuite.answer.reading import NO_ANSWER, NOT_A_LABEL, OK, SEVERAL
 
 _INVISIBLE = "\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
 _HTML = r"</?(?:b|i|u|p|em|br|div|code|span|strong)\s?/?>"
@@ -26,7 +26,7 @@ _FILLERS = (
 _LATEX = r"\\[(\[]|\\(?:boxed|fbox|text\w{0,2}|math\w{2}|bf|rm|bm)(?![a-z])\s*+\{?+|\\[ ,;:!\"]"
 _OPEN = re.compile(rf"(?:{_LEAD}++|{_LATEX}|{_HTML}|{_FILLERS}){{0,12}}+")
 _TOKEN = re.compile(r"[0-9A-Za-z０-９Ａ-Ｚａ-ｚ]++")
-_CLOSE = re.compile(rf"(?:[*_`$\"'”’»」』】〕）)\]}}{_INVISIBLE}]++|\\[)\]]|{_HTML}){{0,8}}+")
+_CLOSE = re.compile(rf"(?:[*_`$\"'”’»」』】〕）)\]}}{_INVISIBLE}]++|\\[)\]]|{_HTML}|[^\S\n]++(?=[)\]}}»）])){{0,8}}+")
 
 _MARKS = frozenset("*_`$\"'“‘„«「『【〔（([{")
 _NAMED = re.compile(r"(?:option|choice|letter|letra|lettre|lettera|buchstabe|opzione|вариант|буква|选项|選項)[\s*]*$", re.I)
@@ -40,6 +40,7 @@ _HEDGE = re.compile(
     r"(?=(?P<closed>[*_`$\"'”’）)\]}.]*+)\s*+(?P<rest>\Z|[\n,;.<。，；]|and\b|or\b|[&/、])?)",
     re.I,
 )
+_OR = re.compile(r"[ \t]*+,?[ \t]+(?:or|oder|ou)\s", re.I)
 _LATER_HEDGE = re.compile(r"\b(?:or|oder|ou|o)\s+(?:option\s+)?[(*]*([A-Za-z]+)[).:*]", re.I)
 _DENIED = re.compile(
     r"[ \t,;(—–-]*+(?:(?:which|that)\s+)?(?:(?:is|was|would\s+be)\s+(?:not|wrong|incorrect|false)\b|(?:is|was)n['’]t\b"
@@ -48,13 +49,18 @@ _DENIED = re.compile(
 )
 _OPEN_ENDED = re.compile(r"[ \t]*+(?:[?？]|,?[ \t]*+(?:only\s+)?(?:if|unless|provided|assuming|depending)\b)", re.I)
 _SETTLED = re.compile(
-    r"[ \t]*+(?:(?P<end>\Z)|[\n\r,;:!，；：！。、．…—–\\(（\[]|-(?=\s)|</?\s?[a-z]|&lt;"
+    r"[ \t]*+(?:(?P<end>\Z)|[\n\r,;:!，；：！。、．…—–(（\[]|\\(?!text)|-(?=\s)|</?\s?[a-z]|&lt;"
     r"|\.(?=\Z|[\s*_`$\"'”’)\]}<.]|[A-Z][a-z])"
     r"|(?:because|since|as|due|which|given|based|over|rather|instead|according|porque|ya\s+que|car|parce|weil|da|perché"
     r"|так\s+как|потому)\b|因为|因為|选项|選項|项|項|です|である|だ|입니다|이다|번|이에요|예요)",
     re.I,
 )
 _GOES_ON = re.compile(r"\s+(?!(?:or|and|nor|vs|is|are|was|were|does|may|might|could|can)\b)\w", re.I)
+_NONE_OF_THEM = re.compile(
+    r"(?:none|neither|no\s+(?:option|answer)|n/a|not\s+(?:listed|applicable|given|provided|available|among|in)"
+    r"|cannot|can['’]t|unknown|unclear|undetermined|indeterminate)\b",
+    re.I,
+)
 _TO_TEXT = re.compile(r"[ \t.:)\-–—,(*_\"'“]*+")
 _LINE_END = re.compile(r"[ \t.*_)\"'”}\]]*+(?:\Z|[\n<,])")
 _SPECIES = re.compile(r"\.[ \t]+[a-z]")
@@ -83,9 +89,18 @@ class Slot(NamedTuple):
 def read_slot(segment: Segment, at: int) -> Slot | None:
     """What the slot that begins at `at` states, or None where it states nothing."""
     opened = _end(_OPEN, segment.text, at)
+    slot = _read_option(segment, opened) or _read_none(segment, opened)
     token = _TOKEN.match(segment.text, opened)
-    slot = _read_label(segment, at, token) if token else None
-    return slot or _read_option(segment, opened)
+    if slot is None and token:
+        slot = _read_label(segment, at, token)
+    return slot
+
+
+def _read_none(segment: Segment, start: int) -> Slot | None:
+    if segment.options is not None and segment.options.has_none:
+        return None
+    match = _NONE_OF_THEM.match(segment.text, start)
+    return Slot(None, NO_ANSWER, start, match.end()) if match else None
 
 
 def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
@@ -104,7 +119,9 @@ def _read_label(segment: Segment, at: int, token: re.Match[str]) -> Slot | None:
     marked = closed > end or lead[-1:] in _MARKS or bool(_NAMED.search(lead))
     if hedged(segment, closed):
         return Slot(None, SEVERAL, start, end)
-    if _DENIED.match(text, closed) or _OPEN_ENDED.match(text, closed):
+    if _DENIED.match(text, closed):
+        return Slot(None, NO_ANSWER, start, end)
+    if _OPEN_ENDED.match(text, closed):
         return None
     if label is None:
         settled = _SETTLED.match(text, closed) and not _SPECIES.match(text, closed)
@@ -121,6 +138,8 @@ def _read_label(segment: Segment, at: int, token: re.Match[str]) -> Slot | None:
 
 def hedged(segment: Segment, at: int) -> bool:
     """Whether what stands at `at` joins one more label to the one before it."""
+    if _OR.match(segment.text, at):
+        return True
     match = _HEDGE.match(segment.text, at)
     if not match:
         return False

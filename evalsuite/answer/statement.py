@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from evalsuite.answer.slot import Segment, Slot, read_slot
 
-_MOST_CUES = 256
+_MOST_CUES = 128
+_CLOSING = 400
 
 
 class Crowded(Exception):
@@ -25,8 +26,8 @@ class Statement(NamedTuple):
 
 
 _LINK = re.compile(
-    r"(?:[_ ]?(?:choice|option|letter))?+"
-    r"(?P<kind>\s+(?:correcte?|correct[ao]|corretta|exacta?|exacte|finale?|definitiva|juste|certa|adecuada|adequada"
+    r"(?:(?<=antwo)(?:rt|ord))?(?:[_ ]?(?:choice|option|letter))?+"
+    r"(?P<kind>\s+(?:correct[aeo]?|corret[ao]|corretta|exact[ae]|final[ae]?|definitiva|juste|certa|adecuada|adequada"
     r"|giusta))?+"
     r"(?:\s+(?:to|for|of|in|à|al|alla|auf|zu|de|del)\s[^.\n:;?!,()\"]{1,60}?(?=\s(?:is|es|est|ist|é|è)\s|:))?"
     r"(?:['’]s\b|[\s*_`\"'”’]*+(?:[:：=]|[-–—](?=\s)|->|→"
@@ -36,24 +37,28 @@ _LINK = re.compile(
 _HEADING = re.compile(r"[*_]*+[ \t]*+\n")
 _HEADING_LEFT = re.compile(r"(?:\A|\n)[#*_\s]*+(?:(?:the|my|final|correct|best)\s+)*$")
 _TAG_END = re.compile(r"(?:\s[^<>\n]{0,60})?\s?/?(?:>|＞|&gt;)|\]")
-_QUALIFIED = re.compile(
-    r"\b(?:correct|right|best|final|my|appropriate|suitable|accurate|preferred|likely|ideal|answer"
-    r"|mejor|bonne|meilleure|richtige|korrekte|beste|melhor|migliore)\s+$"
+_CONDITION = re.compile(r"\bif\b[^.!?\n]*$")
+_QUALIFIERS = frozenset(
+    "correct right best final my appropriate suitable accurate preferred likely ideal answer mejor bonne meilleure "
+    "richtige korrekte beste melhor migliore".split()
 )
 _FIRST_PERSON = re.compile(r"(?<!\w)i(?:['’](?:d|ll)|\s+(?:would|will|must))?(?:\s+therefore)?\s+$")
 
-_DISOWNED = re.compile(
-    r"\b(?:not|never|neither|nor|in?correct|wrong|worst|least|unlikely|un?sure|if|whether|unless|until|why|doubt\w*"
-    r"|other|second|another|possible|plausible|potential|alternative|tempting|previous|initial|might|may|could|perhaps"
-    r"|maybe|suppose|assum\w+|instead|than|cannot|said|says|claims?|n['’]t"
-    r"|incorrecta|errónea|mauvaise|fausse|falsche|nicht|errada|sbagliata|неправильный|неверный)\b|n['’]t\b"
+_NEGATIONS = frozenset(
+    "not never neither nor incorrect wrong worst least unlikely unsure if whether unless until why doubt doubtful other "
+    "second another possible plausible potential alternative tempting previous might may could perhaps maybe "
+    "suppose supposing assume assuming instead than cannot said says claim claims incorrecta errónea mauvaise fausse "
+    "falsche nicht errada sbagliata неправильный неверный".split()
 )
-_EXAMPLE = re.compile(
-    r"\b(?:for example|e\.g\.?|for instance|such as|like this|format (?:is|was|would|should)|template|placeholder"
-    r"|instruct\w*|asked|told|par exemple|por ejemplo|zum beispiel|z\.b\.)(?!\w)|例如|比如"
-)
-_QUOTED = re.compile(r"[\"“”«「『'‘`](?:[\s*<]|the\b|my\b|final\b|correct\b|best\b|so\b|answer\b)*$")
+_EXAMPLES = (
+    "example", "e.g.", "for instance", "such as", "like this", "format is", "format was", "format would",
+    "format should", "template", "placeholder", "instruct", "asked", "told", "ejemplo", "exemple", "zum beispiel", "z.b.",
+    "例如", "比如",
+)  # fmt: skip
+_QUOTES = frozenset("\"“”«「『'‘`")
+_QUOTED = re.compile(r"(?:(?<!\w)[\"“”«「『'‘]|(?<!`)`)(?:[^\S\n]|[*<]|the\b|my\b|final\b|correct\b|best\b|so\b|answer\b)*$")
 _CLAUSE_END = re.compile(r"[.;:!?\n,](?=[^.;:!?\n,]*$)")
+_SENTENCE_END = re.compile(r"[.!?]\s")
 
 _ASIAN = (
     (
@@ -64,8 +69,7 @@ _ASIAN = (
     ),
     ("选", re.compile(r"选(?:择|项(?:应该|应|就)?[是为：:])?(?=[\sA-Za-z（(Ａ-Ｚ*：:])")),
     ("選", re.compile(r"選(?:擇|項(?:應該|應|就)?[是為：:])?(?=[\sA-Za-z（(Ａ-Ｚ*：:])")),
-    ("正解", re.compile(r"正解\s*(?:は|：|:)")),
-    ("正答", re.compile(r"正答\s*(?:は|：|:)")),
+    ("解", re.compile(r"(?<=正)(?<!不正)解\s*(?:は|：|:)")),
     ("답", re.compile(r"답\s*(?:은|는|：|:)")),
     ("твет", re.compile(r"твет(?:ом)?\s*(?:является|будет|это)?\s*(?:[:：—–-]|является|(?=\s\(?[A-Z]\b))", re.I)),
     ("جاب", re.compile(r"جابة\s*(?:الصحيحة|النهائية)?\s*(?:هي|هو|:|：)")),
@@ -86,37 +90,40 @@ def statements(segment: Segment) -> Iterator[Statement]:
         for at in places(lowered, "boxed"):
             if lowered[at + 5 : at + 7].lstrip()[:1] == "{":
                 yield from _stated(segment, at, at + 5, "boxed")
-    for word, qualified in _WORDS:
+    for word in ("option", "choice"):
         for at in places(lowered, word):
+            yield from _at_word(segment, at, word, True)
+    # What begins in English is read for another language only at its end, where a closing statement stands.
+    start = max(0, len(lowered) - _CLOSING) if " the " in lowered[:_CLOSING] else 0
+    for word, qualified in _WORDS:
+        for at in places(lowered, word, start):
             yield from _at_word(segment, at, word, qualified)
     for verb in _VERBS:
         for at in places(lowered, verb):
             if _FIRST_PERSON.search(lowered, max(0, at - 24), at):
                 yield from _stated(segment, at, at + len(verb), "choice")
+    for at in places(lowered, "is:"):
+        if not lowered[at - 1 : at].isalnum():
+            yield from _stated(segment, at, at + len("is:"), "statement")
     if not lowered.isascii():
         yield from _beyond_ascii(segment)
 
 
 _WORDS = (
-    ("option", True),
-    ("choice", True),
     ("lternativa", True),
-    ("opción", True),
-    ("opção", True),
     ("opzione", True),
     ("spuesta", False),
     ("sposta", False),
     ("ponse", False),
-    ("antwoor", False),
-    ("antwort", False),
+    ("antwo", False),
 )
-_VERBS = ("choose", "select", "pick", "go with")
+_VERBS = ("choose",)
 
 
-def places(text: str, word: str) -> list[int]:
-    """Where `word` stands in `text`; of a loop, enough of it."""
+def places(text: str, word: str, start: int = 0) -> list[int]:
+    """Where `word` stands in `text` from `start` on; of a loop, enough of it."""
     found: list[int] = []
-    at = text.find(word)
+    at = text.find(word, start)
     while at >= 0:
         found.append(at)
         if len(found) == _MOST_CUES:
@@ -154,37 +161,57 @@ def _at_answer(segment: Segment, at: int) -> Iterator[Statement]:
 def _at_word(segment: Segment, at: int, word: str, qualified: bool) -> Iterator[Statement]:
     lowered = segment.lowered
     end = at + len(word)
+    if lowered[end : end + 1] == "s":
+        return
     yield from _verdict(segment, at)
+    if qualified and not lowered.startswith(" corre", end) and _QUALIFIERS.isdisjoint(lowered[max(0, at - 16) : at].split()[-1:]):
+        return
     link = _LINK.match(lowered, end)
     if link is None:
         if not qualified and _HEADING.match(lowered, end) and _HEADING_LEFT.search(lowered, max(0, at - 40), at):
             yield from _stated(segment, at, end, "heading")
         return
-    if qualified and not link["kind"] and not _QUALIFIED.search(lowered, max(0, at - 24), at):
+    if "would" in link.group() and _CONDITION.search(lowered, max(0, at - 160), at):
         return
     yield from _stated(segment, at, link.end(), "statement")
 
 
 def _stated(segment: Segment, at: int, end: int, form: str) -> Iterator[Statement]:
     slot = read_slot(segment, end)
-    if slot is not None and not disowned(segment.lowered, at):
+    if slot is not None and (_is_key(segment.lowered, at, end) or not disowned(segment.lowered, at)):
         yield Statement(slot, form)
+
+
+def _is_key(lowered: str, at: int, end: int) -> bool:
+    """Whether the cue is the key of a JSON field: nothing before it can take it back."""
+    quote = lowered[at - 1 : at]
+    return quote != "" and quote in "\"'_" and (quote == "_" or quote in lowered[at:end])
 
 
 def disowned(lowered: str, at: int) -> bool:
     """Whether the words before `at` take back what follows: a negation, a condition, an example or a quotation."""
     left = lowered[max(0, at - 80) : at]
-    quote = _QUOTED.search(left)
-    if quote and not left[quote.start() :].endswith(('"', "'")) and lowered[: at - len(left) + quote.start()].strip():
+    clause_end = _CLAUSE_END.search(left)
+    clause = left[clause_end.end() :] if clause_end else left
+    if not _NEGATIONS.isdisjoint(clause.split()) or "n't" in clause or "n’t" in clause:
         return True
-    clause = _CLAUSE_END.search(left)
-    if _DISOWNED.search(left, clause.end() if clause else 0):
-        return True
-    return _EXAMPLE.search(left) is not None
+    return _quoted(lowered, left, at) or any(phrase in left and _same_sentence(left, phrase) for phrase in _EXAMPLES)
+
+
+def _quoted(lowered: str, left: str, at: int) -> bool:
+    """Whether a quotation opens right before the statement, and isn't all that the response says."""
+    if _QUOTES.isdisjoint(left[-24:]):
+        return False
+    quote = _QUOTED.search(left, max(0, len(left) - 24))
+    return quote is not None and bool(lowered[: at - len(left) + quote.start()].strip())
+
+
+def _same_sentence(left: str, phrase: str) -> bool:
+    return _SENTENCE_END.search(left, left.rfind(phrase) + len(phrase)) is None
 
 
 _CANDIDATE = re.compile(
-    r"(?:(?P<named>option|choice|answer|so|thus|hence|therefore|that|think|believe|\A|[.!?:\n,])\s*)?"
+    r"(?:(?P<named>(?:option|choice|answer|that|think|believe|\A|[.!?:\n])|(?:so|thus|hence|therefore),?)\s*)?"
     r"(?P<mark>[(\[*\"]*)(?P<token>[A-Za-z]++)(?P<closed>[)\]*\".:]*)$",
     re.I,
 )
@@ -215,7 +242,7 @@ def _before(segment: Segment, end: int) -> Iterator[Statement]:
     start = left + match.start("token")
     if label is None or (len(token) == 1 and token.islower() and not match["mark"]):
         return
-    if re.search(r"(?:\b(?:or|and|nor|not|neither|either)|/)\s*(?:option\s*)?$", segment.lowered[left : start - len(match["mark"])]):
+    if re.search(r"(?:\b(?:or|and|nor|not|neither|either)|[/,&])\s*(?:option\s*)?$", segment.lowered[left : start - len(match["mark"])]):
         return
     if disowned(segment.lowered, start):
         return
@@ -223,7 +250,13 @@ def _before(segment: Segment, end: int) -> Iterator[Statement]:
 
 
 def _beyond_ascii(segment: Segment) -> Iterator[Statement]:
+    for word, gate in (("opción", "ó"), ("opção", "ç")):
+        if gate in segment.lowered:
+            for at in places(segment.lowered, word):
+                yield from _at_word(segment, at, word, True)
     for word, pattern in _ASIAN:
+        if word[0] not in segment.lowered:
+            continue
         for at in places(segment.lowered, word):
             match = pattern.match(segment.lowered, at) or pattern.match(segment.text, at)
             if match is None or _ASIAN_DISOWNED.search(segment.lowered, max(0, at - 8), at):

@@ -61,7 +61,7 @@ FORMATS = tuple(_FINDERS)
 
 
 def _fenced(body: str, at: int) -> bool:
-    return bool(body.count("```", 0, at) % 2 or body.count("~~~", 0, at) % 2)
+    return any(mark in body and body.count(mark * 3, 0, at) % 2 for mark in "`~")
 
 
 def read_strict(text: str, start: int, labels: Labels, answer_format: str) -> Strict:
