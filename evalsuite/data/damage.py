@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import Container
+from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
+from evalsuite.data.layout import pick, text
 from evalsuite.data.read import is_lines
 
 _KEY = re.compile(r'"((?:[^"\\]|\\.){1,200})"\s*:')
 _CHUNK = 1 << 12
 
 
-def damaged_item(path: Path, layout_id: str, locked: Container[str]) -> str:
+def damaged_item(path: Path, layout_id: str, locked: Collection[str]) -> str:
     """Return a few words that place the damage, `item X` where it can be told; empty where nothing can."""
     try:
         raw = path.read_bytes()
@@ -30,6 +32,8 @@ def damaged_item(path: Path, layout_id: str, locked: Container[str]) -> str:
         return ""
     number, before, line = place
     row_id = str(number) if layout_id == "$row" else _nearest(before if number < 0 else line, layout_id, locked)
+    if row_id not in locked and number >= 0:
+        row_id = _only_absent(raw, layout_id, locked)
     if row_id in locked:
         return f"item {row_id}"
     return f"line {number + 1}" if number >= 0 else ""
@@ -69,9 +73,19 @@ def _fault(raw: bytes) -> int | None:
     return None
 
 
-def _nearest(text: str, layout_id: str, locked: Container[str]) -> str:
+def _nearest(source: str, layout_id: str, locked: Collection[str]) -> str:
     """The locked id that a broken line carries in its id field, or the last one that is a key before the fault."""
-    field = re.search(rf'"{re.escape(layout_id)}"\s*:\s*"?([^",}}]+)', text)
+    field = re.search(rf'"{re.escape(layout_id)}"\s*:\s*"?([^",}}]+)', source)
     if field:
         return field[1].strip()
-    return next((key for key in reversed(_KEY.findall(text)) if key in locked), "")
+    return next((key for key in reversed(_KEY.findall(source)) if key in locked), "")
+
+
+def _only_absent(raw: bytes, layout_id: str, locked: Collection[str]) -> str:
+    """The one locked id that no readable line carries; empty where it isn't one."""
+    seen = set()
+    for line in raw.split(b"\n"):
+        with suppress(ValueError, RecursionError):
+            seen.add(text(pick(json.loads(line), layout_id)))
+    absent = [name for name in locked if name not in seen]
+    return absent[0] if len(absent) == 1 else ""

@@ -1,0 +1,77 @@
+"""The canonical form: independent of order, sensitive to everything that reaches a model or a grade."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalsuite.data import canonical
+from evalsuite.errors import DataError
+from evalsuite.task import Item
+
+ITEM = Item("1", "Wéll? 中", ("x", "y"), ("A", "B"), "B", (("H", "t"),), "g", {"s": "v"})
+
+
+def test_the_canonical_form_is_as_documented():
+    expected = (
+        b'{"context":[["H","t"]],"gold":"B","id":"1","options":[["A","x"],["B","y"]],"question":"W\\u00e9ll? \\u4e2d"}'
+    )
+    assert canonical.line(ITEM) == expected
+
+
+@given(st.permutations(range(6)))
+def test_the_order_of_items_does_not_matter(order):
+    items = [replace(ITEM, id=str(i)) for i in range(6)]
+    assert canonical.digest(items[i] for i in order) == canonical.digest(items)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"question": "Well? 中"}, {"options": ("y", "x")}, {"gold": "A"}, {"labels": ("A", "C"), "gold": "A"},
+        {"context": ()}, {"id": "2"}, {"options": ("x ", "y")},
+    ],
+)  # fmt: skip
+def test_whatever_reaches_a_model_or_a_grade_changes_the_digest(change):
+    assert canonical.digest([replace(ITEM, **change)]) != canonical.digest([ITEM])
+
+
+def test_groups_and_subgroups_do_not():
+    assert canonical.digest([replace(ITEM, group="", meta={})]) == canonical.digest([ITEM])
+
+
+ids = st.text(st.characters(min_codepoint=32, exclude_categories=("Cs", "Zl", "Zp", "Cc")), min_size=1, max_size=9)
+
+
+@given(st.lists(ids.filter(lambda i: i == i.strip()), unique=True, min_size=1, max_size=9), st.randoms())
+def test_a_lock_names_what_changed_is_missing_or_extra(tmp_path_factory, names, random: Random):
+    folder = tmp_path_factory.mktemp("lock")
+    items = [replace(ITEM, id=name) for name in names]
+    canonical.write_lock(folder, {"a/b.json:rows": items, "c:d": items[:1]})
+    locked = canonical.read_lock(folder)["a/b.json:rows"]
+    assert canonical.differences(items, locked) == ([], [], [])
+    victim = random.choice(names)
+    changed = [replace(i, gold="A") if i.id == victim else i for i in items]
+    assert canonical.differences(changed, locked) == ([victim], [], [])
+    assert canonical.differences([i for i in items if i.id != victim], locked) == ([], [victim], [])
+    extra = replace(ITEM, id=max(names, key=len) + "+")
+    assert canonical.differences([*items, extra], locked) == ([], [], [extra.id])
+
+
+def test_a_torn_lock_is_an_error(tmp_path):
+    (tmp_path / "items.lock").write_text("[x] y\nabc\n")
+    with pytest.raises(DataError, match=r"items\.lock:2"):
+        canonical.read_lock(tmp_path)
+
+
+def test_items_without_ids_find_theirs_by_content():
+    items = [replace(ITEM, id=str(i), question=f"question {i // 2}") for i in range(8)]
+    locked = {item.id: canonical.short(item) for item in items}
+    anonymous = [replace(item, id=f"row{place}") for place, item in enumerate(reversed(items))]
+    assert canonical.identified(anonymous, locked, "f") == items
+    with pytest.raises(DataError, match="row 0 is none of the locked items"):
+        canonical.identified([replace(ITEM, id="0", question="new")], locked, "f")
