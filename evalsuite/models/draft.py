@@ -7,9 +7,8 @@ from time import perf_counter
 
 from evalsuite.errors import UsageError
 from evalsuite.models.backend import Decoding, Request, Response
-from evalsuite.models.template import CLOSE, Chat, reasoning_open
+from evalsuite.models.template import Chat, reasoning_open
 
-FORCED_CLOSE = f"\n{CLOSE}\n\n"
 _SEED_STEP = 0x9E3779B97F4A7C15
 _SEED_SPACE = 1 << 63
 
@@ -103,7 +102,7 @@ class Draft:
 
     def _close_reasoning(self) -> None:
         if reasoning_open(self._chat.text(self._written), self._opens_reasoning):
-            self._written.extend(self._chat.ids(FORCED_CLOSE))
+            self._written.extend(self._chat.forced_close())
 
 
 def check_budget(decoding: Decoding) -> None:

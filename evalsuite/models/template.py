@@ -9,10 +9,10 @@ from typing import Any
 
 from evalsuite.errors import BackendError, UsageError
 from evalsuite.models.backend import Facts, Thinking
+from evalsuite.models.dialect import CLOSE, OPEN, PLAIN, dialect_of
 from evalsuite.models.extras import brief
 from evalsuite.prompt import Message
 
-OPEN, CLOSE = "<think>", "</think>"
 _PROBE: tuple[Message, ...] = ({"role": "user", "content": "?"},)
 
 
@@ -44,6 +44,8 @@ class Chat:
         self._template = template if template is not None else _own_template(tokenizer, model)
         self._switch = {} if thinking == "auto" else _switch(thinking == "on")
         self._custom = template is not None
+        self._dialect = dialect_of(tokenizer.get_vocab())
+        self._specials = [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
         self._check_thinking(thinking)
 
     def _check_thinking(self, thinking: Thinking) -> None:
@@ -66,17 +68,36 @@ class Chat:
         text = self._render(messages, self._switch)
         # A template writes the special tokens itself; plain text gets the ones its tokenizer adds (BOS).
         ids = self.tokenizer(text, add_special_tokens=self._template is None)["input_ids"]
-        return Prompt(ids=list(ids), opens_reasoning=reasoning_open(_tail(text, messages[-1]["content"].strip())))
+        return Prompt(
+            ids=list(ids), opens_reasoning=reasoning_open(self._dialect.translate(self._turn(text, messages)))
+        )
+
+    def _turn(self, text: str, messages: Sequence[Message]) -> str:
+        """What the template wrote to begin the response: the messages themselves may speak of <think>."""
+        if self._template is None:
+            return ""
+        before = self._render(messages, self._switch, begin=False)
+        if text != before and text.startswith(before):
+            return text[len(before) :]
+        # A template that begins the response unasked.
+        last = messages[-1]["content"].strip()
+        return text.rpartition(last)[2] if last else text
 
     def text(self, ids: Sequence[int]) -> str:
-        """Turn generated tokens into text, special tokens left out."""
-        return str(self.tokenizer.decode(ids, skip_special_tokens=True))
+        """Turn generated tokens into text: reasoning between `<think>` and `</think>`, special tokens left out."""
+        if self._dialect is PLAIN:
+            return str(self.tokenizer.decode(ids, skip_special_tokens=True))
+        # The marks of some families are special tokens themselves: without them reasoning would read as answer.
+        text = self._dialect.translate(str(self.tokenizer.decode(ids, skip_special_tokens=False)))
+        for special in self._specials:
+            text = text.replace(special, "")
+        return text
 
-    def ids(self, text: str) -> list[int]:
-        """Tokens of a piece of text that is put into a response."""
-        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+    def forced_close(self) -> list[int]:
+        """Tokens that end a reasoning block for the model."""
+        return list(self.tokenizer(f"\n{self._dialect.close}\n\n", add_special_tokens=False)["input_ids"])
 
-    def _render(self, messages: Sequence[Message], switch: dict[str, bool]) -> str:
+    def _render(self, messages: Sequence[Message], switch: dict[str, bool], begin: bool = True) -> str:
         if self._template is None:
             return "\n\n".join(message["content"] for message in messages) + "\n"
         try:
@@ -84,7 +105,7 @@ class Chat:
                 [dict(message) for message in messages],
                 chat_template=self._template,
                 tokenize=False,
-                add_generation_prompt=True,
+                add_generation_prompt=begin,
                 **switch,
             )
         except Exception as error:  # templates raise whatever their authors chose
@@ -94,11 +115,6 @@ class Chat:
 
 def _switch(on: bool) -> dict[str, bool]:
     return {"enable_thinking": on, "thinking": on}
-
-
-def _tail(rendered: str, last: str) -> str:
-    """What the template wrote behind the last message, whose own text may speak of <think>."""
-    return rendered.rpartition(last)[2] if last else rendered
 
 
 def _own_template(tokenizer: Any, model: str) -> str | None:

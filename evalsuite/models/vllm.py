@@ -84,6 +84,7 @@ class VLLM(Backend):
             model=self.settings.model,
             revision=self.settings.revision,
             tokenizer_revision=self.settings.revision,
+            tokenizer_mode="hf",
             max_num_seqs=self.settings.concurrency,
             enable_prefix_caching=True,
             disable_log_stats=True,
