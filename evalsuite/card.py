@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from pathlib import PurePosixPath
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+
+def _inside(path: str) -> str:
+    parts = PurePosixPath(path)
+    if parts.is_absolute() or ".." in parts.parts or "\\" in path:
+        raise ValueError("a path stays below its folder: no .., no leading /")
+    return path
+
+
+Inside = Annotated[str, AfterValidator(_inside)]
+"""A relative path that can't leave the folder it is looked up in; cards are untrusted."""
 
 
 class Part(BaseModel):
@@ -35,10 +47,10 @@ class Recording(Part):
 class Hub(Part):
     """The data set on the Hugging Face hub that the items come from."""
 
-    repo: str
+    repo: Annotated[Inside, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
     config: str = "default"
     split: str
-    files: tuple[str, ...]
+    files: tuple[Inside, ...]
     """Paths in the repository; shell patterns allowed."""
     revision: str = "unverified"
     """A commit; `unverified`: nobody could check one, so `ref` is resolved when pulled and the digest decides."""
@@ -53,7 +65,7 @@ class Hub(Part):
 class Source(Part):
     """One known file of a task, in a mirror or beside the card."""
 
-    path: str
+    path: Inside
     """Below the data folder (or the task's); `.gz` may follow; shell patterns allowed."""
     layout: str = "native"
     variant: str = ""
@@ -130,7 +142,7 @@ class Layout(Part):
     context: ContextAt | None = None
     where: dict[str, str] = Field(default_factory=dict)
     """Only rows whose field has this value."""
-    ids_from: str = ""
+    ids_from: Inside = ""
     """Another file, {id: label}: only its ids are taken, and its labels must agree."""
     ids: Literal["in", "not in"] = "in"
     meta: dict[str, str] = Field(default_factory=dict)

@@ -124,6 +124,9 @@ def test_an_absent_folder_of_tasks_is_an_error(tmp_path, monkeypatch):
         (("version: 1", "version: 1\nlanguage: tlh"), "language: Input should be 'en' or 'zh'"),
         (("version: 1", "version: [1"), "not YAML"),
         (("version: 1", "version: !!python/object/apply:os.system ['true']"), "not YAML"),
+        (("path: items.jsonl", "path: ../../secret.jsonl"), "sources.0.path: Value error, a path stays"),
+        (("path: items.jsonl", "path: /etc/passwd"), "a path stays below its folder"),
+        (("version: 1", "version: 1\nhub: {repo: ../../x, split: test, files: [a]}"), "hub.repo: "),
         ((CARD, "- a list"), "a card is a mapping"),
     ],
 )

