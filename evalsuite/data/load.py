@@ -126,8 +126,6 @@ def _notes(task: Task, found: Found, reading: Reading) -> tuple[str, ...]:
     if reading.empty:
         rows = ", ".join(reading.empty[:5]) + (", ..." if len(reading.empty) > 5 else "")
         notes.append(f"{len(reading.empty)} empty rows of {name} left out ({rows})")
-    if found.source.sha256 not in ("", reading.sha256):
-        notes.append(f"the bytes of {name} are not those of the known copy (sha256 {reading.sha256[:12]})")
     return tuple(f"{task.name}: {note}" for note in notes)
 
 
@@ -153,6 +151,8 @@ def _dataset(task: Task, found: Found, reading: Reading, check: bool) -> Dataset
         digest, variant, notes = checked(task, found, reading)
     else:
         digest, variant, notes = canonical.digest(reading.items), found.source.variant or task.variant, ()
+    if found.source.sha256 not in ("", reading.sha256):
+        notes += (f"{task.name}: the bytes of {found.paths[0].name} are not those of the known copy",)
     items = sorted(reading.items, key=lambda item: order(item.id))  # so that a part of them is the same from any copy
     return Dataset(task, tuple(items), digest, variant, found.root, reading.notes + notes)
 

@@ -77,7 +77,7 @@ def test_the_same_items_in_other_bytes_load_with_a_note_and_do_not_verify(mine, 
     dataset = load(task, tmp_path)
     assert dataset.items == load(task, data).items
     assert any("bytes" in note for note in dataset.notes)
-    assert [finding.severity for finding in verify([task], tmp_path).findings] == ["note", "error"]
+    assert [finding.severity for finding in verify([task], tmp_path).findings] == ["error"]
 
 
 def test_missing_data_is_one_line_with_what_to_do(mine, tmp_path):
