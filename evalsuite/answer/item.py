@@ -49,7 +49,7 @@ class Options:
         for label, text in zip(labels.names, texts, strict=True):
             text = trimmed(text)
             # An option whose text is itself a label ("B" under A, or the item's own "yes") speaks as a label only.
-            if not text or labels.wide(text) is not None or len(text) == 1 and text.isalpha():
+            if not text or labels.wide(text) is not None or (len(text) == 1 and text.isalpha()):
                 continue
             exact[text] = None if text in exact else label
             folded[text.lower()] = None if text.lower() in folded else label

@@ -4,7 +4,7 @@
 | --- | --- |
 | `tag` | an answer tag that the strict reading refuses: bold, with the option's text, in capitals, unclosed |
 | `boxed` | a LaTeX box |
-| `statement` | the answer is X, Answer: X, the correct option is X, and the same in the other languages; a JSON field too |
+| `statement` | the answer is X, Answer: X, the correct option is X, `"answer": "X"`, and so in other languages |
 | `heading` | a heading "Answer" with X under it |
 | `verdict` | X is the correct answer |
 | `choice` | I choose X |
@@ -16,10 +16,11 @@ Every statement must name the same label.
 
 import re
 
+from evalsuite.answer.cues import Crowded
 from evalsuite.answer.lines import lone_lines
 from evalsuite.answer.reading import EMPTY, NO_ANSWER, NOT_A_LABEL, OK, SEVERAL, Lenient
 from evalsuite.answer.slot import Segment
-from evalsuite.answer.statement import Crowded, Statement, statements
+from evalsuite.answer.statement import Statement, statements
 
 _SECOND_THOUGHTS = (
     "wait", "actually", "correction", "scratch that", "second thought", "reflection", "reconsider", "mistake", "i mean",

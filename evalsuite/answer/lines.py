@@ -3,15 +3,17 @@
 import re
 from collections.abc import Iterator
 
+from evalsuite.answer.disowned import disowned
 from evalsuite.answer.reading import OK
 from evalsuite.answer.slot import Segment, Slot
-from evalsuite.answer.statement import Statement, disowned
+from evalsuite.answer.statement import Statement
 
 _LONGEST = 600
 _MOST_LINES = 400
 _INVISIBLE = "\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
+_NOUN = r"(?i:option|choice|answer|ans|letter|opci[oó]n|op[çc][ãa]o|opzione|alternativa|letra|lettre|lettera)(?!\w)"
 _LONE = re.compile(
-    rf"[\s*_`$#>•{_INVISIBLE}-]*+(?:(?i:option|choice|answer|选项)\s*+)?(?:\\boxed\{{|\\text\{{|[(\[*_`\"'（【「{_INVISIBLE}])*+"
+    rf"[\s*_`$#>•{_INVISIBLE}-]*+(?:{_NOUN}\s*+[:：.]?\s*+)?(?:\\boxed\{{|\\text\{{|[(\[*_`\"'（【「{_INVISIBLE}])*+"
     r"(?P<token>[0-9A-Za-zＡ-Ｚａ-ｚ]++)"
     rf"(?P<closed>[)\]}}*_`\"'）】」$.:：。!{_INVISIBLE}]*+)(?P<rest>.*)\Z",
     re.S,
@@ -19,7 +21,9 @@ _LONE = re.compile(
 _HEAD = re.compile(r"[\s*_#>•(\[-]*+(?:(?i:option|choice)\s+)?([A-Za-z]++)[.):*\]]")
 _BARE = re.compile(r"[\s*_#>•(\[-]*+([A-Za-z]++)[\s*_)\].:]*+\Z")
 _MARKED = re.compile(r"(?:\*\*+\s*\(?|\(|\[)(?:[Oo]ption\s+)?([A-Za-zＡ-Ｚ]++)(?=\)|\.|:|\*\*|\])")
-_CONCLUDES = re.compile(r"(?:\b(?:is|be|as|so|thus|therefore|hence|es|est|ist|choose|select|option)|[:是为為é]|è)[\s,*:]*$")
+_CONCLUDES = re.compile(
+    r"(?:\b(?:is|be|as|so|thus|therefore|hence|es|est|ist|choose|select|option)|[:是为為é]|è)[\s,*:]*$"
+)
 _WRAPPED = re.compile(r"\W*(?:\([^()]*\)\W*)?\Z")
 
 
@@ -98,10 +102,12 @@ def _conclusion(segment: Segment, start: int, end: int) -> Slot | None:
     if len(line) > _LONGEST or not ("(" in line or "**" in line or "[" in line):
         return None
     found = [match for match in _MARKED.finditer(line) if segment.labels.wide(match[1])]
-    if len(found) != 1 or found[0][1].islower() and len(found[0][1]) == 1:
+    if len(found) != 1 or (found[0][1].islower() and len(found[0][1]) == 1):
         return None
     match = found[0]
-    if not _CONCLUDES.search(line[max(0, match.start() - 16) : match.start()].lower()) or disowned(segment.lowered, start + match.start()):
+    if not _CONCLUDES.search(line[max(0, match.start() - 16) : match.start()].lower()) or disowned(
+        segment.lowered, start + match.start(), segment.labels
+    ):
         return None
     label = segment.labels.wide(match[1])
     return Slot(label, OK, start + match.start(1), start + match.end(1))

@@ -13,7 +13,7 @@ def final_segment(text: str, prompt_opens_reasoning: bool = False) -> int | None
     its thoughts count.
     """
     start = _behind_reasoning(text, prompt_opens_reasoning)
-    return None if start is None or "<" in text and text.find(_OPEN, start) >= 0 else start
+    return None if start is None or ("<" in text and text.find(_OPEN, start) >= 0) else start
 
 
 def cut_at_stop(text: str, stops: Iterable[str], prompt_opens_reasoning: bool = False) -> str:

@@ -16,6 +16,7 @@ _LEAD = rf"[\s*_`$#:：=\"'“”‘’„«»「『【〔（(\[{{{_INVISIBLE}]"
 
 _FILLERS = (
     r"(?i:(?:the|that|is|be|most|likely|therefore|thus|hence|then|clearly|definitely|indeed|simply|just"
+    r"|donc|also|quindi|dunque|portanto|entonces"
     r"|option|choice|answer|letter|statement|alternative"
     r"|la|el|le|die|der|das|opci[oó]n|letra|alternativa|lettre|proposition|r[ée]ponse|buchstabe|antwort|antwortoption"
     r"|op[çc][ãa]o|lettera|opzione|risposta|optie|вариант|буква|буквой|под|пункт|это|الخيار|الحرف|هي|هو)(?!\w)"
@@ -29,10 +30,12 @@ _TOKEN = re.compile(r"[0-9A-Za-z０-９Ａ-Ｚａ-ｚ]++")
 _CLOSE = re.compile(rf"(?:[*_`$\"'”’»」』】〕）)\]}}{_INVISIBLE}]++|\\[)\]]|{_HTML}|[^\S\n]++(?=[)\]}}»）])){{0,8}}+")
 
 _MARKS = frozenset("*_`$\"'“‘„«「『【〔（([{")
-_NAMED = re.compile(r"(?:option|choice|letter|letra|lettre|lettera|buchstabe|opzione|вариант|буква|选项|選項)[\s*]*$", re.I)
+_NAMED = re.compile(
+    r"(?:option|choice|letter|letra|lettre|lettera|buchstabe|opzione|вариант|буква|选项|選項)[\s*]*$", re.I
+)
 
 _JOIN = (
-    r"(?:[/|&+、]|,|(?:and|or|nor|and/or|vs|versus|plus|und|oder|y|o|u|e|et|ou|en|of|и|или|أو)\b"
+    r"(?:[/|&+、]|,|(?:and|or|nor|and/or|vs|versus|plus|und|oder|et|ou|en|of|или|أو|(?-i:[youeи]))\b"
     r"|或者?是?|还是|還是|和|与|與|及|以及|または|か|と|또는|와|과|이?나)"
 )
 _HEDGE = re.compile(
@@ -41,7 +44,8 @@ _HEDGE = re.compile(
     re.I,
 )
 _OR = re.compile(r"[ \t]*+,?[ \t]+(?:or|oder|ou)\s", re.I)
-_LATER_HEDGE = re.compile(r"\b(?:or|oder|ou|o)\s+(?:option\s+)?[(*]*([A-Za-z]+)[).:*]", re.I)
+_LATER_HEDGE = re.compile(r"\b(?:or|oder|ou)\s+(?:option\s+)?[(*]*([A-Za-z]+)(?:[).:*]|\s*\()", re.I)
+_SENTENCE_END = re.compile(r"[.;!?]\s")
 _DENIED = re.compile(
     r"[ \t,;(—–-]*+(?:(?:which|that)\s+)?(?:(?:is|was|would\s+be)\s+(?:not|wrong|incorrect|false)\b|(?:is|was)n['’]t\b"
     r"|(?:wrong|incorrect|false)\b|不对|不正确|错|ではな|じゃな|[이가]\s?아니|nicht\b)",
@@ -49,10 +53,10 @@ _DENIED = re.compile(
 )
 _OPEN_ENDED = re.compile(r"[ \t]*+(?:[?？]|,?[ \t]*+(?:only\s+)?(?:if|unless|provided|assuming|depending)\b)", re.I)
 _SETTLED = re.compile(
-    r"[ \t]*+(?:(?P<end>\Z)|[\n\r,;:!，；：！。、．…—–(（\[]|\\(?!text)|-(?=\s)|</?\s?[a-z]|&lt;"
-    r"|\.(?=\Z|[\s*_`$\"'”’)\]}<.]|[A-Z][a-z])"
-    r"|(?:because|since|as|due|which|given|based|over|rather|instead|according|porque|ya\s+que|car|parce|weil|da|perché"
-    r"|так\s+как|потому)\b|因为|因為|选项|選項|项|項|です|である|だ|입니다|이다|번|이에요|예요)",
+    r"[ \t]*+(?:(?P<end>\Z)|[\n\r,;:!，；：！。、．…—–(（\[]|\\(?!text)|-(?=\s)|</?\s?[a-z]|＜|&lt;"
+    r"|\.(?=\Z|[\s*_`$\"'”’)\]}<.]|(?-i:[A-Z][a-z])|[^\x00-\x7f])"
+    r"|(?P<word>(?:because|since|as|due|which|given|based|over|rather|instead|according|porque|ya\s+que|car|parce|weil|da|perché"
+    r"|так\s+как|потому)\b)|因为|因為|选项|選項|项|項|です|である|だ|입니다|이다|번|이에요|예요)",
     re.I,
 )
 _GOES_ON = re.compile(r"\s+(?!(?:or|and|nor|vs|is|are|was|were|does|may|might|could|can)\b)\w", re.I)
@@ -61,6 +65,7 @@ _NONE_OF_THEM = re.compile(
     r"|cannot|can['’]t|unknown|unclear|undetermined|indeterminate)\b",
     re.I,
 )
+_SENTENCE = 160
 _TO_TEXT = re.compile(r"[ \t.:)\-–—,(*_\"'“]*+")
 _LINE_END = re.compile(r"[ \t.*_)\"'”}\]]*+(?:\Z|[\n<,])")
 _SPECIES = re.compile(r"\.[ \t]+[a-z]")
@@ -127,7 +132,9 @@ def _read_label(segment: Segment, at: int, token: re.Match[str]) -> Slot | None:
         settled = _SETTLED.match(text, closed) and not _SPECIES.match(text, closed)
         return Slot(None, NOT_A_LABEL, start, end) if settled else None
     text_end = _own_text(segment, label, closed)
-    if text_end < 0 or _LATER_HEDGE_of(segment, closed):
+    if text_end < 0 or _hedged_later(segment, closed if closed > end else closed + len(". ")):
+        return Slot(None, SEVERAL, start, end)
+    if text_end > 0 and hedged(segment, _end(_CLOSE, text, text_end)):
         return Slot(None, SEVERAL, start, end)
     if text_end == 0 and not _delimited(segment, token.group(), closed, marked):
         return None
@@ -148,18 +155,22 @@ def hedged(segment: Segment, at: int) -> bool:
     if label is None and not segment.labels.foreign(other):
         return False
     listed = match["rest"] is not None or bool(match["closed"])
-    return listed or (text_between(match) != "," and (len(other) > 1 or other.isupper()))
+    return listed or (_joining(match) != "," and (len(other) > 1 or other.isupper()))
 
 
-def text_between(match: re.Match[str]) -> str:
+def _joining(match: re.Match[str]) -> str:
     """The joining word of a hedge, bare."""
     return match.string[match.start() : match.start("other")].strip()
 
 
-def _LATER_HEDGE_of(segment: Segment, at: int) -> bool:
-    line_end = segment.text.find("\n", at, at + 160)
-    match = _LATER_HEDGE.search(segment.text, at, line_end if line_end >= 0 else at + 160)
-    return bool(match) and segment.labels.wide(match[1]) is not None
+def _hedged_later(segment: Segment, at: int) -> bool:
+    """Whether the same sentence goes on to offer another label: "B. Metoprolol or C. Digoxin"."""
+    text = segment.text
+    sentence_end = _SENTENCE_END.search(text, at, at + _SENTENCE)
+    end = sentence_end.start() if sentence_end else at + _SENTENCE
+    line_end = text.find("\n", at, end)
+    match = _LATER_HEDGE.search(text, at, line_end if line_end >= 0 else end)
+    return match is not None and segment.labels.wide(match[1]) is not None
 
 
 def _own_text(segment: Segment, label: str, at: int) -> int:
@@ -181,9 +192,9 @@ def _delimited(segment: Segment, token: str, closed: int, marked: bool) -> bool:
         return marked and _GOES_ON.match(segment.text, closed) is not None
     if settled["end"] is not None and segment.cut and not marked:
         return False
-    if _SPECIES.match(segment.text, closed) and not marked:
+    if len(token) == 1 and not marked and _SPECIES.match(segment.text, closed):
         return _SETTLED.match(segment.text, closed + 1) is not None
-    return marked or len(token) > 1 or token.isupper() or not settled.group()[-1:].isalpha()
+    return marked or len(token) > 1 or token.isupper() or settled["word"] is None
 
 
 def _in_list(segment: Segment, label: str, at: int) -> bool:
@@ -204,7 +215,7 @@ def _read_option(segment: Segment, start: int) -> Slot | None:
     if _DENIED.match(segment.text, closed) or _OPEN_ENDED.match(segment.text, closed):
         return None
     settled = _SETTLED.match(segment.text, closed)
-    if settled is None or settled["end"] is not None and segment.cut:
+    if settled is None or (settled["end"] is not None and segment.cut):
         return None
     return Slot(label, OK, start, end)
 

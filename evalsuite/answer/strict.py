@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from evalsuite.answer.item import Labels
-from evalsuite.answer.reading import NO_ANSWER, NOT_A_LABEL, OK, SEVERAL, Span, Strict
+from evalsuite.answer.reading import NO_ANSWER, NOT_A_LABEL, OK, SEVERAL, Strict
 
 # A finder takes a final segment without trailing white space; it returns where the element opens and the span of
 # what is inside, or the status that says why there is none.

@@ -1,0 +1,87 @@
+"""Cues: the literals that announce an answer, found by a plain search, and what links them to the label."""
+
+import re
+
+_MOST = 128
+_LONGEST_LOOP = 16
+_CONTEXT = 128
+
+
+class Crowded(Exception):
+    """More cues than any statement needs, and no mere repetition: nothing is read from such a text."""
+
+
+LINK = re.compile(
+    r"(?:(?<=antwo)(?:rt|ord))?+(?:[_ ]?(?:choice|option|letter))?+"
+    r"(?P<kind>\s+(?:correct[aeo]?|corret[ao]|corretta|exact[ae]|esatta|final[ae]?|definitiva|juste|certa|adecuada"
+    r"|adequada|giusta|đúng))?+"
+    r"(?:\s+(?:to|for|of|in|à|al|alla|auf|zu|de|del)\s[^.\n:;?!,()\"]{1,60}?(?=\s(?:is|es|est|ist|é|è)\s|:))?"
+    r"(?:,[^,.;:\n]{1,30},)?"
+    r"(?:['’]s\b|[\s*_`\"'”’]*+(?:[:：=]|[-–—](?=\s)|->|→"
+    r"|(?:is|would\s+be|should\s+be|must\s+be|will\s+be|has\s+to\s+be|remains"
+    r"|es|ser[ií]a|est|serait|ist|lautet|wäre|é|è|sarebbe|là|to|jest|adalah)\b[\s*_]*+[:：]?))"
+)
+"""What stands between a Latin-script cue and the label; `kind` is an adjective behind the noun."""
+
+QUALIFIED = ("option", "choice")
+"""English nouns that announce an answer only with a word like "correct" before them."""
+
+WORDS = (
+    ("spuesta", False),
+    ("sposta", False),
+    ("ponse", False),
+    ("antwo", False),
+    ("lternativa", True),
+    ("opzione", True),
+    ("cevap", False),
+    ("jawaban", False),
+    ("opción", True),
+    ("opção", True),
+    ("odpowiedź", False),
+    ("đáp án", False),
+)
+"""Spanish, Portuguese and Italian, French, German and Dutch, and so on; with whether each must be qualified."""
+
+_BARE = r"(?=\s*[(（*]?[A-ZＡ-Ｚ](?![A-Za-z]))"
+OTHER_SCRIPTS = (
+    (
+        "答",
+        re.compile(rf"答(?:案|え)?(?:选项|選項)?\s*[应應]?[该該]?就?\s*(?:是|为|為|选择?|選擇?|は|：|:|】|{_BARE})"),
+    ),
+    ("选", re.compile(r"选(?:择|项(?:应该|应|就)?[是为：:])?(?=[\sA-Za-z（(Ａ-Ｚ*：:])")),
+    ("選", re.compile(r"選(?:擇|項(?:應該|應|就)?[是為：:])?(?=[\sA-Za-z（(Ａ-Ｚ*：:])")),
+    ("正确的", re.compile(r"正确的(?:选项|答案)?[是为]")),
+    ("解", re.compile(r"(?<=正)(?<!不正)解\s*(?:は|：|:)")),
+    ("답", re.compile(rf"답\s*(?:은|는|：|:|{_BARE})")),
+    ("твет", re.compile(rf"твет\s*(?:[:：—–-]|является|{_BARE})", re.I)),
+    ("جاب", re.compile(r"جابة\s*(?:الصحيحة|النهائية)?\s*(?:هي|هو|:|：)")),
+    ("جواب", re.compile(r"جواب\s*(?:الصحيح|النهائي)?\s*(?:هو|هي|:|：)")),
+)
+"""Chinese, Japanese, Korean, Russian and Arabic cues, each with its own links."""
+
+
+def places(text: str, word: str, start: int = 0) -> list[int]:
+    """Where `word` stands in `text` from `start` on; of a text that only repeats itself, enough of it."""
+    found: list[int] = []
+    if word[0] not in text:  # a single letter is looked for twenty times as fast as a word
+        return found
+    at = text.find(word, start)
+    while at >= 0:
+        found.append(at)
+        if len(found) == _MOST:
+            if _repeats(text, found):
+                break
+            raise Crowded
+        at = text.find(word, at + len(word))
+    return found
+
+
+def _repeats(text: str, found: list[int]) -> bool:
+    """Whether the text behind the last place repeats, to its end, what was before it."""
+    start = found[-1] - _CONTEXT
+    rest = text[max(0, start) :]
+    for back in range(2, _LONGEST_LOOP + 2):
+        period = found[-1] - found[-back]
+        if start >= period and text.startswith(rest, start - period):
+            return True
+    return False
