@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from evalsuite.errors import RunError
 from evalsuite.journal import SCHEMA
-from evalsuite.stats.estimate import Floats
+from evalsuite.stats.clusters import Floats
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,13 +21,13 @@ from evalsuite.journal import SCHEMA, Record, RunFolder, disk_error
 from evalsuite.models.backend import Request
 from evalsuite.models.floor import longest, majority
 from evalsuite.plan import Bench, Plan
-from evalsuite.stats.estimate import Estimate, Floats, macro, mean
+from evalsuite.stats.averages import macro
+from evalsuite.stats.estimate import Estimate, mean
 from evalsuite.task import Item
 
 UNANSWERED = "unanswered"
 """Status of a sample that has no response; it counts as wrong, like every status but `ok`."""
 EXAMPLES = 3
-_SEED = 20_250_923
 _BATCH = 4096
 
 Json = dict[str, Any]
@@ -80,7 +80,7 @@ class Summary:
 def summarise(folder: RunFolder, plan: Plan, benches: Iterable[Bench], run: str) -> Summary:
     """Grade every response of the journal, write grades.parquet and summary.json, and return the latter."""
     tasks: dict[str, Json] = {}
-    strict: list[Floats] = []
+    strict: list[Estimate] = []
     examples: list[Example] = []
     try:
         with pq.ParquetWriter(folder.path / "grades.parquet", GRADES, compression="zstd") as table:
@@ -88,11 +88,11 @@ def summarise(folder: RunFolder, plan: Plan, benches: Iterable[Bench], run: str)
                 tally = _Tally(bench, plan.samples)
                 for batch in _batches(tally.rows(folder, examples)):
                     table.write_table(_table(batch))
-                tasks[bench.name], means = tally.summary()
-                strict.append(means)
+                tasks[bench.name], accuracy = tally.summary()
+                strict.append(accuracy)
     except OSError as error:
         raise disk_error(folder.path / "grades.parquet", error) from None
-    average = macro([task["accuracy"]["value"] for task in tasks.values()], strict)
+    average = macro(strict)
     content = {
         "schema": SCHEMA,
         "model": plan.model,
@@ -148,14 +148,12 @@ class _Tally:
         self.tokens["input"] += record.input_tokens or 0
         self.tokens["output"] += record.output_tokens or 0
 
-    def summary(self) -> tuple[Json, Floats]:
-        """The task's entry in summary.json, and the bootstrap replicates of its accuracy."""
+    def summary(self) -> tuple[Json, Estimate]:
+        """The task's entry in summary.json, and its accuracy."""
         dataset, items = self.bench.dataset, list(self.items.values())
         groups = [item.group for item in items]
-        # A task's own seed: draws that tasks share would not average out in a macro average.
-        seed = [_SEED, *self.bench.name.encode()]
-        accuracy, means = mean(self.strict / self.samples, groups, np.random.default_rng(seed))
-        lenient, _ = mean(self.lenient / self.samples, groups, np.random.default_rng(seed))
+        accuracy = mean(self.strict / self.samples, groups, self.samples)
+        lenient = mean(self.lenient / self.samples, groups, self.samples)
         return {
             **self.bench.identity,
             "items": len(dataset.items),
@@ -168,7 +166,7 @@ class _Tally:
             "chance": float(np.mean([1 / len(item.labels) for item in items])),
             "tokens": dict(self.tokens),
             "notes": list(self.bench.notes),
-        }, means
+        }, accuracy
 
 
 def _ends(estimate: Estimate) -> Json:

@@ -1,17 +1,12 @@
-"""Means of item scores with their intervals."""
+"""The accuracy of one run on one task: a mean of item scores with an interval that holds at small n."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+from evalsuite.stats.clusters import Floats, Groups, Ints, design_effect, members
 
-Floats = NDArray[np.float64]
-
-RESAMPLES = 10_000
 _Z95 = 1.959963984540054
 
 
@@ -23,8 +18,74 @@ class Estimate(NamedTuple):
     high: float
 
 
-def wilson(correct: float, n: int) -> Estimate:
-    """Share of n independent trials with Wilson's score interval.
+def mean(scores: Floats, groups: Groups, samples: int = 1) -> Estimate:
+    """Mean of item scores in [0, 1] with its 95% interval: Jeffreys' on the effective number of trials.
+
+    `samples`: how many answers an item's score is the mean of. One right answer or none, alone in its group, is
+    exactly a binomial trial, and the interval exactly Jeffreys'. At 0 and at 1 it is Clopper and Pearson's.
+
+    Why this and not a bootstrap (which `bootstrap` has, and which agrees from a few hundred items on): at small n the
+    percentile and the BCa interval miss what they promise. Coverage in percent of the 95% intervals, n items of
+    accuracy p, single items (exact, by enumeration) | a tenth of the groups have three items, intraclass correlation
+    0.8 (simulated, 2,000 data sets, +-1):
+
+        n     p      this   Wilson  percentile  BCa  |  this   percentile  BCa
+        COVERAGE_TABLE
+
+    The conservative corner (50 items in groups at 0.93) has no better answer: no item is wrong in more than 2.5% of
+    such data sets, and an interval from all-right data that holds the truth misses on that side never.
+    Source: L. D. Brown, T. T. Cai and A. DasGupta, "Interval estimation for a binomial proportion", Statistical
+    Science 16 (2001); on effective sample sizes C. Franco et al., J. Survey Statistics and Methodology 7 (2019).
+    """
+    if len(scores) == 0:
+        return Estimate(math.nan, 0.0, 1.0)
+    return jeffreys(float(scores.mean()), effective(scores, members(groups), samples))
+
+
+def effective(scores: Floats, member: Ints, samples: int = 1) -> float:
+    """Number of independent trials that would tell as much about the mean as these scores do.
+
+    items x p(1 - p) / var(scores) / design effect x (t[trials - 1] / t[clusters - 1])^2. The first ratio is the gain
+    of several samples an item, at most `samples`; the last is Korn and Graubard's price for having estimated the
+    variance from few clusters, 1 where each trial is its own. Never below 1.
+    Source: E. L. Korn and B. I. Graubard, "Confidence intervals for proportions with small expected number of positive
+    counts estimated from survey data", Survey Methodology 24 (1998).
+    """
+    value, spread = float(scores.mean()), float(scores.var())
+    gain = value * (1 - value) / spread if spread > 1e-15 else float(samples if 0 < value < 1 else 1)
+    trials = len(scores) * min(max(gain, 1.0), float(samples))
+    return max(1.0, trials / design_effect(scores, member) * few_clusters(member, samples))
+
+
+def few_clusters(member: Ints, samples: int) -> float:
+    """Korn and Graubard's factor (t[trials - 1] / t[clusters - 1])^2 at 97.5%; 0 where there is one cluster."""
+    from scipy.special import stdtrit
+
+    trials, clusters = len(member) * samples, int(member.max()) + 1
+    if clusters == trials:
+        return 1.0
+    return float((stdtrit(trials - 1, 0.975) / stdtrit(clusters - 1, 0.975)) ** 2) if clusters > 1 else 0.0
+
+
+def jeffreys(value: float, trials: float) -> Estimate:
+    """A share seen in so many trials (not necessarily a whole number) with Jeffreys' equal-tailed 95% interval.
+
+    The quantiles of Beta(x + 1/2, trials - x + 1/2); at 0 and 1 Clopper and Pearson's.
+    Source: L. D. Brown, T. T. Cai and A. DasGupta, Statistical Science 16 (2001); quantiles by SciPy.
+    """
+    from scipy.special import betaincinv
+
+    right, wrong = trials * value, trials * (1 - value)
+    if right <= 1e-9:
+        return Estimate(value, 0.0, 1 - 0.025 ** (1 / trials))
+    if wrong <= 1e-9:
+        return Estimate(value, 0.025 ** (1 / trials), 1.0)
+    low, high = (float(betaincinv(right + 0.5, wrong + 0.5, tail)) for tail in (0.025, 0.975))
+    return Estimate(value, min(low, value), max(high, value))
+
+
+def wilson(correct: float, n: float) -> Estimate:
+    """Share of n independent trials with Wilson's 95% score interval.
 
     Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927).
     """
@@ -37,7 +98,7 @@ def wilson(correct: float, n: int) -> Estimate:
 
 
 def clopper_pearson(correct: int, n: int) -> Estimate:
-    """Share of n independent trials with the exact interval of Clopper and Pearson.
+    """Share of n independent trials with the exact 95% interval of Clopper and Pearson.
 
     Source: C. J. Clopper and E. S. Pearson, Biometrika 26 (1934); computed by SciPy.
     """
@@ -45,52 +106,3 @@ def clopper_pearson(correct: int, n: int) -> Estimate:
 
     interval = binomtest(correct, n).proportion_ci(0.95, method="exact")
     return Estimate(correct / n, float(interval.low), float(interval.high))
-
-
-def replicates(scores: Floats, groups: Sequence[str], rng: np.random.Generator, resamples: int = RESAMPLES) -> Floats:
-    """Bootstrap replicates of the mean of `scores`, resampling whole clusters with replacement.
-
-    Exact, not an approximation: clusters that share (sum, size) are exchangeable, so a resample of C clusters is one
-    multinomial draw of C over the distinct pairs, and costs their number instead of C. An empty group is a cluster of
-    its own. Shape of the result: (resamples,).
-    """
-    sums, sizes, counts = _distinct(scores, groups)
-    clusters = int(counts.sum())
-    draws = rng.multinomial(clusters, counts / clusters, size=resamples)
-    return (draws @ sums) / (draws @ sizes)
-
-
-def mean(scores: Floats, groups: Sequence[str], rng: np.random.Generator) -> tuple[Estimate, Floats]:
-    """Mean of item scores with its 95% percentile interval from the cluster bootstrap, and the replicates.
-
-    Where the mean rests on at most one cluster that is not entirely wrong (or not entirely right), resampling has no
-    width: the interval is then Clopper-Pearson's over clusters.
-    """
-    value = float(scores.mean())
-    means = replicates(scores, groups, rng)
-    low, high = (float(end) for end in np.quantile(means, (0.025, 0.975)))
-    sums, sizes, counts = _distinct(scores, groups)
-    clusters = int(counts.sum())
-    touched, spoiled = int(counts[sums > 0].sum()), int(counts[sums < sizes].sum())
-    if min(touched, spoiled) <= 1:
-        exact = clopper_pearson(touched if touched <= 1 else clusters - spoiled, clusters)
-        low, high = min(exact.low, value), max(exact.high, value)
-    return Estimate(value, low, high), means
-
-
-def macro(values: Sequence[float], means: Sequence[Floats]) -> Estimate:
-    """Average over tasks, each weighing the same; its interval resamples independently inside each task."""
-    pooled = np.mean(np.stack(means), axis=0)
-    low, high = (float(end) for end in np.quantile(pooled, (0.025, 0.975)))
-    return Estimate(float(np.mean(values)), low, high)
-
-
-def _distinct(scores: Floats, groups: Sequence[str]) -> tuple[Floats, Floats, NDArray[np.int64]]:
-    """Distinct (sum, size) of the clusters and how many clusters have each."""
-    keys = [group or f"\0{index}" for index, group in enumerate(groups)]
-    _, member = np.unique(np.array(keys, dtype=object), return_inverse=True)
-    totals: Floats = np.round(np.bincount(member, weights=scores), 12).astype(np.float64)
-    sizes = np.bincount(member).astype(np.float64)
-    pairs: Floats
-    pairs, counts = np.unique(np.column_stack((totals, sizes)), axis=0, return_counts=True)
-    return pairs[:, 0], pairs[:, 1], counts.astype(np.int64)
