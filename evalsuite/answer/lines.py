@@ -9,6 +9,7 @@ from evalsuite.answer.slot import Segment, Slot
 from evalsuite.answer.statement import Statement
 
 _LONGEST = 600
+_SHORT = 80
 _MOST_LINES = 400
 _INVISIBLE = "\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
 _NOUN = r"(?i:option|choice|answer|ans|letter|opci[oó]n|op[çc][ãa]o|opzione|alternativa|letra|lettre|lettera)(?!\w)"
@@ -24,7 +25,9 @@ _MARKED = re.compile(r"(?:\*\*+\s*\(?|\(|\[)(?:[Oo]ption\s+)?([A-Za-zＡ-Ｚ]++)
 _CONCLUDES = re.compile(
     r"(?:\b(?:is|be|as|so|thus|therefore|hence|es|est|ist|choose|select|option)|[:是为為é]|è)[\s,*:]*$"
 )
-_WRAPPED = re.compile(r"\W*(?:\([^()]*\)\W*)?\Z")
+_WORD = re.compile(r"\w")
+_GAP = re.compile(r"(?:[\s(*_=→]|[–—-](?=\s))*")
+_WRAPPED = re.compile(r"\W*(?:\([^()]*\)\W*)?")
 
 
 def lone_lines(segment: Segment, stated: int) -> Iterator[Statement]:
@@ -60,25 +63,28 @@ def _read_line(segment: Segment, start: int, end: int) -> Slot | None:
         if label is not None:
             return Slot(label, OK, start, end)
     match = _LONE.match(line)
-    if match is None:
+    label = segment.labels.wide(match["token"]) if match else None
+    if match is None or label is None:
         return None
-    label = segment.labels.wide(match["token"])
-    if label is None or not _only_its_text(segment, label, match, start):
+    if not _bare(match) and not _with_its_text(segment, label, start + match.start("rest"), end):
         return None
     return Slot(label, OK, start + match.start("token"), start + match.end("token"))
 
 
-def _only_its_text(segment: Segment, label: str, match: re.Match[str], start: int) -> bool:
-    rest = match["rest"].strip()
-    if _WRAPPED.match(rest):
-        return "?" not in rest and "？" not in rest
-    if not match["closed"]:
-        return False
-    if segment.options is not None:
-        begin = start + match.start("rest") + len(match["rest"]) - len(match["rest"].lstrip(" (*_"))
-        named, end = segment.options.at(segment.text, segment.lowered, begin)
-        return named == label and bool(_WRAPPED.match(segment.text[end : start + match.end()]))
-    return rest[0].isupper() and len(rest) < 80
+def _bare(match: re.Match[str]) -> bool:
+    """Whether nothing but decoration follows the label; "A:" opens something, and "B?" asks."""
+    rest = match["rest"]
+    return not _WORD.search(rest) and not match["closed"].endswith((":", "：")) and "?" not in rest and "？" not in rest
+
+
+def _with_its_text(segment: Segment, label: str, at: int, end: int) -> bool:
+    text = segment.text
+    begin = _GAP.match(text, at)
+    start = begin.end() if begin else at
+    if segment.options is None:
+        return text[at - 1] in ".):" and text[start : start + 1].isupper() and end - start < _SHORT
+    named, named_end = segment.options.at(text, segment.lowered, start)
+    return named == label and _WRAPPED.fullmatch(text, named_end, end) is not None
 
 
 def _listed(segment: Segment, slot: Slot) -> bool:

@@ -65,8 +65,9 @@ _NONE_OF_THEM = re.compile(
     r"|cannot|can['’]t|unknown|unclear|undetermined|indeterminate)\b",
     re.I,
 )
+_BRACKETED = re.compile(r"[\s,]*[(\[](?:option\s+)?([A-Za-zＡ-Ｚ]++)[)\]]", re.I)
 _SENTENCE = 160
-_TO_TEXT = re.compile(r"[ \t.:)\-–—,(*_\"'“]*+")
+_TO_TEXT = re.compile(r"(?:[ \t.:),(*_\"'“]|[-–—](?=\s))*+")
 _LINE_END = re.compile(r"[ \t.*_)\"'”}\]]*+(?:\Z|[\n<,])")
 _SPECIES = re.compile(r"\.[ \t]+[a-z]")
 _LISTED = re.compile(r"[^\n]*+\s*+[-*(]*+([A-Za-z]+)[.):*]")
@@ -134,9 +135,12 @@ def _read_label(segment: Segment, at: int, token: re.Match[str]) -> Slot | None:
     text_end = _own_text(segment, label, closed)
     if text_end < 0 or _hedged_later(segment, closed if closed > end else closed + len(". ")):
         return Slot(None, SEVERAL, start, end)
-    if text_end > 0 and hedged(segment, _end(_CLOSE, text, text_end)):
-        return Slot(None, SEVERAL, start, end)
-    if text_end == 0 and not _delimited(segment, token.group(), closed, marked):
+    if text_end > 0:
+        closed = _end(_CLOSE, text, text_end)
+        denied = text.startswith(")", text_end) and _DENIED.match(text, closed)
+        if denied or hedged(segment, closed):
+            return Slot(None, SEVERAL, start, end)
+    elif not _delimited(segment, token.group(), closed, marked):
         return None
     if "\n" in lead and _in_list(segment, label, closed):
         return None
@@ -210,7 +214,7 @@ def _read_option(segment: Segment, start: int) -> Slot | None:
     if label is None:
         return None
     closed = _end(_CLOSE, segment.text, end)
-    if _another_option(segment, closed):
+    if _another_option(segment, closed) or _another_label(segment, label, closed):
         return Slot(None, SEVERAL, start, end)
     if _DENIED.match(segment.text, closed) or _OPEN_ENDED.match(segment.text, closed):
         return None
@@ -228,3 +232,10 @@ def _another_option(segment: Segment, at: int) -> bool:
     if joined is None or segment.options is None:
         return False
     return segment.options.at(segment.text, segment.lowered, joined.end())[1] > joined.end()
+
+
+def _another_label(segment: Segment, label: str, at: int) -> bool:
+    """Whether the text of one option is followed by the label of another: "metoprolol (A)"."""
+    bracketed = _BRACKETED.match(segment.text, at)
+    other = segment.labels.wide(bracketed[1]) if bracketed else None
+    return other is not None and other != label
