@@ -24,7 +24,7 @@ from evalsuite.answer.statement import Statement, statements
 
 _SECOND_THOUGHTS = (
     "wait", "actually", "correction", "scratch that", "second thought", "reflection", "reconsider", "mistake", "i mean",
-    "hmm", "oops", "sorry", " no,", "that is wrong", "that's wrong", "that is incorrect",
+    "hmm", "oops", "sorry", " no,", "just kidding", "that is wrong", "that's wrong", "that is incorrect",
 )  # fmt: skip
 _SENTENCE_START = re.compile(r"(?:\A|[.!?\n;:—…(*-]|\bbut|\bno|\bon|\boh|\bthen)[\s*]*\Z")
 _SOON = 4000

@@ -35,11 +35,11 @@ _NAMED = re.compile(
 )
 
 _JOIN = (
-    r"(?:[/|&+、]|,|(?:and|or|nor|and/or|vs|versus|plus|und|oder|et|ou|en|of|или|أو|(?-i:[youeи]))\b"
+    r"(?:[/|&+、]|[,;]|(?:and|or|nor|and/or|vs|versus|plus|und|oder|et|ou|en|of|или|أو|(?-i:[youeи]))\b"
     r"|或者?是?|还是|還是|和|与|與|及|以及|または|か|と|또는|와|과|이?나)"
 )
 _HEDGE = re.compile(
-    rf"[.]?\s*+[(]?{_JOIN}(?:\s*+{_JOIN})?{_LEAD}*+(?:(?:option|choice)\s+[*(]*)?(?P<other>[0-9A-Za-zＡ-Ｚａ-ｚ]++)"
+    rf"[.]?\s*+[(]?{_JOIN}(?:\s*+{_JOIN})?{_LEAD}*+(?:(?:option|choice|then|also|possibly|perhaps)\s+[*(]*)*(?P<other>[0-9A-Za-zＡ-Ｚａ-ｚ]++)"
     r"(?=(?P<closed>[*_`$\"'”’）)\]}.]*+)\s*+(?P<rest>\Z|[\n,;.<。，；]|and\b|or\b|[&/、])?)",
     re.I,
 )
@@ -123,7 +123,7 @@ def _read_label(segment: Segment, at: int, token: re.Match[str]) -> Slot | None:
     closed = _end(_CLOSE, text, end)
     lead = text[at:start].rstrip()
     marked = closed > end or lead[-1:] in _MARKS or bool(_NAMED.search(lead))
-    if hedged(segment, closed):
+    if hedged(segment, closed) or (label is not None and _another_label(segment, label, closed)):
         return Slot(None, SEVERAL, start, end)
     if _DENIED.match(text, closed):
         return Slot(None, NO_ANSWER, start, end)
@@ -159,7 +159,7 @@ def hedged(segment: Segment, at: int) -> bool:
     if label is None and not segment.labels.foreign(other):
         return False
     listed = match["rest"] is not None or bool(match["closed"])
-    return listed or (_joining(match) != "," and (len(other) > 1 or other.isupper()))
+    return listed or (_joining(match) not in (",", ";") and (len(other) > 1 or other.isupper()))
 
 
 def _joining(match: re.Match[str]) -> str:
