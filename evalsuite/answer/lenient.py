@@ -1,17 +1,22 @@
-"""The lenient reading: one unambiguous statement of one label, by the forms that are listed here.
+"""The lenient reading: strict, or else one unambiguous statement of one label, by the forms that are listed here.
 
 | form | what it looks like |
 | --- | --- |
-| `tag` | an answer tag that the strict reading refuses: bold, with the option's text, in capitals, unclosed |
+| the format's name | the strict reading is ok; nothing else is looked at |
+| `tag` | an answer tag that the strict reading refuses: bold or text inside, in capitals, unclosed, twice, in a fence |
 | `boxed` | a LaTeX box |
-| `statement` | the answer is X, Answer: X, the correct option is X, `"answer": "X"`, and so in other languages |
+| `statement` | the answer is X, Answer: X, the correct option is X, `"answer": "X"`, the next step is: X; and the same in |
+| | Chinese, Japanese, Korean, Arabic, Russian, Spanish, French, German, Portuguese, Italian, Dutch and others |
 | `heading` | a heading "Answer" with X under it |
 | `verdict` | X is the correct answer |
 | `choice` | I choose X |
-| `line` | X, (X), X. with its own text, or the full text of one option, alone on the first or the last line |
-| `conclusion` | a last line that leads up to one label in bold or parentheses |
+| `line` | the first or the last line is X, (X), X. with its own text, or the full text of one option, and nothing else |
+| `conclusion` | the last line leads up to one label in bold or brackets: Therefore the diagnosis is **(X)** |
 
-Every statement must name the same label.
+X is a label in either case, full-width or with invisible characters around it, or the full text of one option. Every
+statement found must name the same label; so a correction of an earlier answer is no answer. A label beside another
+option's text, a hedge, a question and "none of the above" leave no answer either; a negation, a condition, an example
+and a quotation state nothing.
 """
 
 import re

@@ -9,6 +9,7 @@ from evalsuite.answer.slot import Segment, Slot
 from evalsuite.answer.statement import Statement
 
 _LONGEST = 600
+_SENTENCE = 300
 _SHORT = 80
 _MOST_LINES = 400
 _INVISIBLE = "\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
@@ -25,6 +26,7 @@ _MARKED = re.compile(r"(?:\*\*+\s*\(?|\(|\[)(?:[Oo]ption\s+)?([A-Za-zＡ-Ｚ]++)
 _CONCLUDES = re.compile(
     r"(?:\b(?:is|be|as|so|thus|therefore|hence|es|est|ist|choose|select|option)|[:是为為é]|è)[\s,*:]*$"
 )
+_COLON = re.compile(r"[:：][*_]*\s*\Z")
 _WORD = re.compile(r"\w")
 _GAP = re.compile(r"(?:[\s(*_=→]|[–—-](?=\s))*")
 _WRAPPED = re.compile(r"\W*(?:\([^()]*\)\W*)?")
@@ -36,22 +38,22 @@ def lone_lines(segment: Segment, stated: int) -> Iterator[Statement]:
     `stated` is where the last statement ended: a last line that holds one is read already.
     """
     text = segment.text
-    body = text.strip()
-    if not body:
-        return
-    start = text.index(body[0])
-    end = start + len(body)
+    end = len(text.rstrip())
+    start = len(text) - len(text.lstrip())
     last = max(text.rfind("\n", start, end) + 1, start)
-    first_end = text.find("\n", start, end)
-    spans = [(last, end)] if first_end < 0 else [(last, end), (start, first_end)]
-    for begin, stop in spans:
-        slot = _read_line(segment, begin, stop)
-        if slot is not None and not (segment.cut and slot.end >= len(text)) and not _listed(segment, slot):
-            yield Statement(slot, "line")
+    yield from _lone_line(segment, last, end)
+    if last > start:
+        yield from _lone_line(segment, start, text.find("\n", start, end))
     if stated <= last:
-        slot = _conclusion(segment, last, end)
-        if slot is not None:
-            yield Statement(slot, "conclusion")
+        yield from _conclusion(segment, last, end)
+
+
+def _lone_line(segment: Segment, start: int, end: int) -> Iterator[Statement]:
+    slot = _read_line(segment, start, end)
+    if slot is None or (segment.cut and slot.end >= len(segment.text)):
+        return
+    if not _listed(segment, slot) or _led_up_to(segment, start):
+        yield Statement(slot, "line")
 
 
 def _read_line(segment: Segment, start: int, end: int) -> Slot | None:
@@ -102,18 +104,22 @@ def _listed(segment: Segment, slot: Slot) -> bool:
     return False
 
 
-def _conclusion(segment: Segment, start: int, end: int) -> Slot | None:
+def _led_up_to(segment: Segment, start: int) -> bool:
+    """Whether the words before the line end in a colon that announces it: "the next step is most likely:"."""
+    colon = _COLON.search(segment.text, max(0, start - 16), start)
+    return colon is not None and not disowned(segment.lowered, colon.start(), segment.labels)
+
+
+def _conclusion(segment: Segment, start: int, end: int) -> Iterator[Statement]:
     """`Therefore the best step is **(B) ...**`: one marked label, and the sentence leads up to it."""
-    line = segment.text[start:end]
-    if len(line) > _LONGEST or not ("(" in line or "**" in line or "[" in line):
-        return None
-    found = [match for match in _MARKED.finditer(line) if segment.labels.wide(match[1])]
-    if len(found) != 1 or (found[0][1].islower() and len(found[0][1]) == 1):
-        return None
-    match = found[0]
-    if not _CONCLUDES.search(line[max(0, match.start() - 16) : match.start()].lower()) or disowned(
-        segment.lowered, start + match.start(), segment.labels
-    ):
-        return None
-    label = segment.labels.wide(match[1])
-    return Slot(label, OK, start + match.start(1), start + match.end(1))
+    text = segment.text
+    start = max(start, end - _SENTENCE)
+    if text.find("(", start, end) < 0 and text.find("**", start, end) < 0 and text.find("[", start, end) < 0:
+        return
+    marked = [match for match in _MARKED.finditer(text, start, end) if segment.labels.wide(match[1])]
+    if len(marked) != 1 or (len(marked[0][1]) == 1 and marked[0][1].islower()):
+        return
+    match = marked[0]
+    led = _CONCLUDES.search(segment.lowered, max(start, match.start() - 16), match.start())
+    if led and not disowned(segment.lowered, match.start(), segment.labels):
+        yield Statement(Slot(segment.labels.wide(match[1]), OK, match.start(1), match.end(1)), "conclusion")

@@ -26,7 +26,7 @@ _FILLERS = (
 )
 _LATEX = r"\\[(\[]|\\(?:boxed|fbox|text\w{0,2}|math\w{2}|bf|rm|bm)(?![a-z])\s*+\{?+|\\[ ,;:!\"]"
 _OPEN = re.compile(rf"(?:{_LEAD}++|{_LATEX}|{_HTML}|{_FILLERS}){{0,12}}+")
-_TOKEN = re.compile(r"[0-9A-Za-z０-９Ａ-Ｚａ-ｚ]++")
+_TOKEN = re.compile(r"[0-9A-Za-z０-９Ａ-Ｚａ-ｚ]{1,40}+(?![0-9A-Za-z０-９Ａ-Ｚａ-ｚ])")
 _CLOSE = re.compile(rf"(?:[*_`$\"'”’»」』】〕）)\]}}{_INVISIBLE}]++|\\[)\]]|{_HTML}|[^\S\n]++(?=[)\]}}»）])){{0,8}}+")
 
 _MARKS = frozenset("*_`$\"'“‘„«「『【〔（([{")
