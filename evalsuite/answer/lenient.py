@@ -3,14 +3,14 @@
 | form | what it looks like |
 | --- | --- |
 | the format's name | the strict reading is ok; nothing else is looked at |
-| `tag` | an answer tag that the strict reading refuses: bold or text inside, in capitals, unclosed, twice, in a fence |
+| `tag` | an answer tag that strict refuses: bold or text inside, in capitals, unclosed, twice, in a fence |
 | `boxed` | a LaTeX box |
-| `statement` | the answer is X, Answer: X, the correct option is X, `"answer": "X"`, the next step is: X; and the same in |
+| `statement` | the answer is X, Answer: X, the correct option is X, `"answer": "X"`, the next step is: X; and so in |
 | | Chinese, Japanese, Korean, Arabic, Russian, Spanish, French, German, Portuguese, Italian, Dutch and others |
 | `heading` | a heading "Answer" with X under it |
 | `verdict` | X is the correct answer |
 | `choice` | I choose X |
-| `line` | the first or the last line is X, (X), X. with its own text, or the full text of one option, and nothing else |
+| `line` | the first or the last line is only X, (X), X. with its own text, or the full text of one option |
 | `conclusion` | the last line leads up to one label in bold or brackets: Therefore the diagnosis is **(X)** |
 
 X is a label in either case, full-width or with invisible characters around it, or the full text of one option. Every

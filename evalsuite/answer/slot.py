@@ -53,7 +53,7 @@ _DENIED = re.compile(
 )
 _OPEN_ENDED = re.compile(r"[ \t]*+(?:[?？]|,?[ \t]*+(?:only\s+)?(?:if|unless|provided|assuming|depending)\b)", re.I)
 _SETTLED = re.compile(
-    r"[ \t]*+(?:(?P<end>\Z)|[\n\r,;:!，；：！。、．…—–(（\[]|\\(?!text)|-(?=\s)|</?\s?[a-z]|＜|&lt;"
+    r"[ \t]*+(?:(?P<end>\Z)|[\n\r,;:!，；：！。、．…—–(（\[]|\\(?!text)|-(?=\s)|</?\s?[a-z]|[＜\u2600-\u2793]|&lt;"
     r"|\.(?=\Z|[\s*_`$\"'”’)\]}<.]|(?-i:[A-Z][a-z])|[^\x00-\x7f])"
     r"|(?P<word>(?:because|since|as|due|which|given|based|over|rather|instead|according|porque|ya\s+que|car|parce|weil|da|perché"
     r"|так\s+как|потому)\b)|因为|因為|选项|選項|项|項|です|である|だ|입니다|이다|번|이에요|예요)",
