@@ -12,6 +12,9 @@ from evalsuite.models.backend import Decoding
 from evalsuite.models.draft import Draft
 from evalsuite.models.extras import brief, load
 
+_CPU_MEMORY = 0.05
+"""Share of the free memory for keys and values of continuous batching on a CPU."""
+
 
 class Plain:
     """One call of `generate` a batch: left-padded, greedy or sampled.
@@ -103,7 +106,9 @@ class Continuous:
         config = transformers.GenerationConfig(
             do_sample=False, eos_token_id=sorted(self._end) or -1, pad_token_id=pad, max_new_tokens=1
         )
-        batching = transformers.ContinuousBatchingConfig(max_requests_per_batch=self._most)
+        # The manager's own share, 0.9 of what is free, is right on a GPU and far too much of a machine's memory.
+        share = None if model.device.type == "cuda" else _CPU_MEMORY
+        batching = transformers.ContinuousBatchingConfig(max_requests_per_batch=self._most, max_memory_percent=share)
         return model.init_continuous_batching(generation_config=config, continuous_batching_config=batching)
 
     def fill(self, drafts: Iterator[Draft]) -> None:

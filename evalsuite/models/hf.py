@@ -19,7 +19,7 @@ from evalsuite.task import Dataset
 
 _ARGS = ("batch", "continuous", "device", "dtype", "trust_remote_code")
 _DTYPES = ("auto", "float32", "bfloat16", "float16")
-_CPU_BATCH = 16
+_CPU_BATCH = 32
 _TYPICAL_PROMPT = 512
 
 

@@ -20,6 +20,8 @@ import pytest
 import tiny
 
 START_SECONDS = 300
+# Set before torch is imported: with tiny models its threads only wait for each other, far more so on busy cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @dataclass(frozen=True)

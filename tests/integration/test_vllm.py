@@ -1,6 +1,7 @@
 """`vllm/` with the real engine in this process, on a tiny random model. Run by the Python that has vllm."""
 
 import asyncio
+import multiprocessing
 import os
 import time
 from contextlib import aclosing
@@ -150,10 +151,24 @@ async def test_closing_aborts_what_is_in_the_engine(engine):
     assert time.monotonic() - started < 60
 
 
-async def test_adapter_changes_the_answers(tiny_model, tiny_adapter, greedy):
-    backend = vllm(tiny_model, chat_template=tiny.OPENING_TEMPLATE, adapter=str(tiny_adapter))
-    found = await ask(backend, requests(30))
+async def test_adapter_changes_the_answers_and_a_dead_engine_ends_the_run(tiny_model, tiny_adapter, greedy):
+    backend = vllm(tiny_model, chat_template=tiny.OPENING_TEMPLATE, adapter=str(tiny_adapter), concurrency=4)
+    before = set(multiprocessing.active_children())
+    await backend.open([])
+    found = await collect(backend, requests(30))
     assert sum(response.text != greedy[key].text for key, response in found.items()) > 25
+
+    def killing():
+        for number, request in enumerate(requests(1000)):
+            if number == 20:
+                for child in set(multiprocessing.active_children()) - before:
+                    child.kill()
+            yield request
+
+    with pytest.raises(BackendError, match="the engine died") as caught:
+        await asyncio.wait_for(collect(backend, killing()), 60)
+    assert "\n" not in str(caught.value)
+    await backend.close()
 
 
 @pytest.mark.parametrize(
