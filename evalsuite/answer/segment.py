@@ -12,8 +12,8 @@ def final_segment(text: str, prompt_opens_reasoning: bool = False) -> int | None
     A `<think>` behind that leaves no final segment: otherwise one more block put before an unclosed one would make
     its thoughts count.
     """
-    start = _behind_reasoning(text, prompt_opens_reasoning)
-    return None if start is None or ("<" in text and text.find(_OPEN, start) >= 0) else start
+    start, reopened = _around(text, prompt_opens_reasoning)
+    return None if reopened >= 0 else start
 
 
 def cut_at_stop(text: str, stops: Iterable[str], prompt_opens_reasoning: bool = False) -> str:
@@ -21,17 +21,19 @@ def cut_at_stop(text: str, stops: Iterable[str], prompt_opens_reasoning: bool = 
 
     A stop string inside the reasoning never cuts, and only a tail is dropped, so offsets stay valid.
     """
-    start = _behind_reasoning(text, prompt_opens_reasoning)
+    start, reopened = _around(text, prompt_opens_reasoning)
     if start is None:
         return text
-    reopened = text.find(_OPEN, start)
     end = reopened if reopened >= 0 else len(text)
     found = [at for stop in stops if stop and (at := text.find(stop, start, end)) >= 0]
     return text[: min(found)] if found else text
 
 
-def _behind_reasoning(text: str, prompt_opens_reasoning: bool) -> int | None:
-    closed = text.rfind(_CLOSE) if "<" in text else -1
-    if closed >= 0:
-        return closed + len(_CLOSE)
-    return None if prompt_opens_reasoning else 0
+def _around(text: str, prompt_opens_reasoning: bool) -> tuple[int | None, int]:
+    """Where the text behind the last closed reasoning starts, if anywhere, and where reasoning reopens, or -1."""
+    first = text.find("<")
+    closed = text.rfind(_CLOSE, first) if first >= 0 else -1
+    if closed < 0 and prompt_opens_reasoning:
+        return None, -1
+    start = closed + len(_CLOSE) if closed >= 0 else 0
+    return start, text.find(_OPEN, max(start, first)) if first >= 0 else -1

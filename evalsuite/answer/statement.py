@@ -131,7 +131,8 @@ def _is_key(lowered: str, at: int, end: int) -> bool:
 
 def _verdict(segment: Segment, at: int) -> Iterator[Statement]:
     """`B is the correct answer`: the label stands before the cue."""
-    link = _IS_THE.search(segment.lowered, max(0, at - 48), at)
+    start = max(0, at - 48)
+    link = _IS_THE.search(segment.lowered, start, at) if segment.lowered.rfind(" is ", start, at) >= 0 else None
     if link is None:
         return
     left = max(0, link.start() - 32)
