@@ -1,0 +1,30 @@
+"""`evalsuite report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder of the report.")
+@click.option("--stages", help="Names of the first runs as stages of training: base,+CPT,+SFT,+RL 1,+RL 2.")
+@click.option("--allow", help="Compare runs that differ in these: prompt, format, decoding, samples, parser.")
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    envvar="EVALSUITE_DATA",
+    help="Where the questions are, if not where the runs had them from.",
+)
+def report(runs: tuple[Path, ...], out: Path, stages: str | None, allow: str | None, data_dir: Path | None) -> None:
+    """Write a leaderboard (Markdown, CSV, JSON) and an HTML report of RUNS, run folders of `evalsuite run`."""
+    from evalsuite.report import write_report
+
+    for file in write_report(runs, out, _listed(stages), _listed(allow), data_dir):
+        click.echo(str(file))
+
+
+def _listed(names: str | None) -> tuple[str, ...]:
+    return tuple(name.strip() for name in (names or "").split(",") if name.strip())

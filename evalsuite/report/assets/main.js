@@ -1,0 +1,40 @@
+// What happens on opening the page, and on following a link inside it.
+
+/** @type {any} */ (window).evalsuite = { put, plots };
+
+const items = report.items.length ? new Items() : null;
+const view = items ? new ItemView(items) : null;
+
+/** #section opens a section, #task/item/model an item. */
+function followHash() {
+  let parts;
+  try {
+    parts = location.hash.slice(1).split("/").map(decodeURIComponent);
+  } catch {
+    return;
+  }
+  if (parts.length > 1) view?.follow(parts);
+  else if (parts[0].startsWith("run-")) {
+    const sheet = byId(parts[0]);
+    if (sheet) sheet.open = true;
+    sheet?.scrollIntoView();
+  }
+}
+
+/** Load the first task's items when their table comes near, not before. */
+function awaken() {
+  const section = byId("items");
+  if (!items || !section) return;
+  new IntersectionObserver((seen, observer) => {
+    if (!seen.some((each) => each.isIntersecting)) return;
+    observer.disconnect();
+    if (!items.sheet) items.choose(report.items[0].id);
+  }, { rootMargin: "400px" }).observe(section);
+}
+
+board();
+awaken();
+document.documentElement.classList.add("ready");
+window.addEventListener("hashchange", followHash);
+followHash();
+window.addEventListener("beforeprint", () => document.querySelectorAll("main > section > details").forEach((each) => (/** @type {any} */ (each).open = true)));

@@ -1,0 +1,76 @@
+// Plots: drawn when they come near, in the page's colours, and again when those change.
+
+/** A figure with its colour roles filled in. @param {any} part @param {CSSStyleDeclaration} style @returns {any} */
+function coloured(part, style) {
+  if (typeof part === "string") return part.startsWith("$") ? style.getPropertyValue(`--${part.slice(1)}`).trim() : part;
+  if (Array.isArray(part)) return part.map((each) => coloured(each, style));
+  if (part && typeof part === "object") return Object.fromEntries(Object.entries(part).map(([name, each]) => [name, coloured(each, style)]));
+  return part;
+}
+
+/** @type {Set<() => void>} */
+const drawn = new Set();
+
+/** @param {any} section */
+function plates(section) {
+  const root = byId(section.id);
+  const select = root.querySelector("select");
+  const plot = root.querySelector(".plot");
+  const place = root.querySelector("details .scroll");
+  let near = false;
+
+  const draw = () => {
+    const plate = section.plates[select ? Number(select.value) : 0];
+    const { data, layout, minWidth } = coloured(plate.figure, getComputedStyle(document.documentElement));
+    const narrow = plot.parentElement.clientWidth < 560;
+    if (narrow) shorten(layout.yaxis);
+    plot.style.minWidth = minWidth ? `${minWidth}px` : "";
+    plot.setAttribute("aria-label", plate.alt);
+    layout.font.family = getComputedStyle(document.body).fontFamily;
+    window.Plotly.react(plot, data, layout, { displayModeBar: false, responsive: true });
+  };
+  const tell = () => {
+    const plate = section.plates[select ? Number(select.value) : 0];
+    place.replaceChildren(tabulated(plate));
+    root.querySelector("details .small").textContent = plate.note;
+    if (near) draw();
+  };
+  select?.addEventListener("change", tell);
+  tell();
+  new IntersectionObserver((seen, observer) => {
+    if (!seen.some((each) => each.isIntersecting)) return;
+    observer.disconnect();
+    near = true;
+    draw();
+    drawn.add(draw);
+  }, { rootMargin: "600px" }).observe(plot);
+  window.addEventListener("beforeprint", () => {
+    if (!near) drawn.add(draw);
+    near = true;
+    draw();
+  });
+}
+
+/** @param {any} axis */
+function shorten(axis) {
+  if (axis?.ticktext) axis.ticktext = axis.ticktext.map((/** @type {string} */ name) => (name.length > 18 ? `${name.slice(0, 17)}…` : name));
+}
+
+/** @param {any} plate @returns {HTMLElement} */
+function tabulated(plate) {
+  const numeric = plate.head.map((/** @type {string} */ _, /** @type {number} */ place) => place > 0 && plate.rows.every((/** @type {string[]} */ row) => /^[-+−<\d–(]/.test(row[place])));
+  const kind = (/** @type {number} */ place) => (numeric[place] ? "num" : place === 0 ? "name" : "");
+  const head = make("tr", {}, ...plate.head.map((/** @type {string} */ text, /** @type {number} */ place) => make("th", { scope: "col", class: kind(place) }, line(text))));
+  const rows = plate.rows.map((/** @type {string[]} */ row) =>
+    make("tr", {}, ...row.map((text, place) => make(place === 0 ? "th" : "td", place === 0 ? { scope: "row", class: "name" } : { class: kind(place) }, line(text))))
+  );
+  return make("table", { class: "data" }, make("thead", {}, head), make("tbody", {}, ...rows));
+}
+
+/** Called once Plotly is there. */
+function plots() {
+  for (const section of report.sections) plates(section);
+  const again = () => drawn.forEach((draw) => draw());
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
+  window.addEventListener("afterprint", again);
+}

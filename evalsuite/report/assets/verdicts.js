@@ -1,0 +1,73 @@
+// One run's verdicts on one task, a column each; a row is a sample of an item.
+
+class Verdicts {
+  /** @param {string} id of the run @param {any} columns */
+  constructor(id, columns) {
+    this.id = id;
+    this.columns = columns;
+    /** @type {Map<number, number>} */
+    this.first = new Map(columns.items.map((/** @type {number} */ item, /** @type {number} */ place) => [item, place * columns.samples]));
+  }
+
+  /** Row of a sample of an item; undefined where this run has none. @param {number} item @param {number} sample */
+  row(item, sample) {
+    const first = this.first.get(item);
+    return first === undefined || sample >= this.columns.samples ? undefined : first + sample;
+  }
+
+  /** @param {number} row */
+  right(row) {
+    return this.columns.right[row] === "1";
+  }
+
+  /** @param {number} row */
+  rightLenient(row) {
+    return this.columns.right_lenient[row] === "1";
+  }
+
+  /** A value of a column of few distinct texts. @param {string} name @param {number} row @returns {string|null} */
+  text(name, row) {
+    const { values, codes } = this.columns[name];
+    return codes[row] < 0 ? null : values[codes[row]];
+  }
+
+  /** Span that a reading read. @param {number} row @param {boolean} lenient @returns {[number, number]|null} */
+  span(row, lenient) {
+    const [start, end] = lenient ? [2, 3] : [0, 1];
+    const from = this.columns.spans[start][row];
+    return from === null ? null : [from, this.columns.spans[end][row]];
+  }
+}
+
+/** What can be asked of a row: name, words, and whether the run beside is needed. */
+const FILTERS = [
+  { id: "all", says: "all", pair: false },
+  { id: "wrong", says: "wrong", pair: false },
+  { id: "right", says: "right", pair: false },
+  { id: "invalid", says: "invalid", pair: false },
+  { id: "truncated", says: "truncated", pair: false },
+  { id: "readings", says: "strict ≠ lenient", pair: false },
+  { id: "only-a", says: "first right, second wrong", pair: true },
+  { id: "only-b", says: "second right, first wrong", pair: true },
+  { id: "both-wrong", says: "both wrong", pair: true },
+  { id: "labels", says: "different answers", pair: true },
+];
+
+/** @param {string} filter @param {Verdicts} a @param {number} i @param {Verdicts|null} b @param {number|undefined} j @returns {boolean} */
+function passes(filter, a, i, b, j) {
+  switch (filter) {
+    case "wrong": return !a.right(i);
+    case "right": return a.right(i);
+    case "invalid": return a.text("status", i) !== "ok";
+    case "truncated": return a.text("status", i) === "truncated";
+    case "readings": return a.text("label", i) !== a.text("label_lenient", i);
+  }
+  if (!b || j === undefined) return filter === "all";
+  switch (filter) {
+    case "only-a": return a.right(i) && !b.right(j);
+    case "only-b": return !a.right(i) && b.right(j);
+    case "both-wrong": return !a.right(i) && !b.right(j);
+    case "labels": return a.text("label", i) !== b.text("label", j);
+    default: return true;
+  }
+}

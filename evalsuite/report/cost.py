@@ -1,0 +1,49 @@
+"""What each run took: responses, tokens, time."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from evalsuite.leaderboard import Entry
+from evalsuite.report.names import facts
+
+Json = dict[str, Any]
+
+
+def cost(entry: Entry) -> Json:
+    """Counts over all tasks of a run; None for what was not measured."""
+    tables = [entry.result.scores(task) for task in entry.result.tasks]
+    tokens = [said.get("tokens", {}) for said in entry.result.tasks.values()]
+    output = sum(each.get("output", 0) for each in tokens)
+    latencies = np.concatenate([_numbers(each.table["latency"]) for each in tables])
+    answered = sum(int(each.table.num_rows - each.table["finish"].null_count) for each in tables)
+    right = float(sum(each.strict.sum() for each in tables))
+    return {
+        "row": entry.id,
+        "responses": answered,
+        "input": sum(each.get("input", 0) for each in tokens) or None,
+        "output": output or None,
+        "per_response": output / answered if output and answered else None,
+        "per_right": output / right if output and right else None,
+        "latency": float(np.median(latencies)) if len(latencies) else None,
+        "seconds": _seconds(entry),
+    }
+
+
+def _numbers(column: Any) -> Any:
+    return column.drop_null().to_numpy()
+
+
+def _seconds(entry: Entry) -> float | None:
+    """From begin to end, pauses of a resumed run included; None for a recording, where nothing was asked."""
+    about = facts(entry.result)
+    begun, ended = about.get("begun"), about.get("ended", {}).get("at")
+    if not begun or not ended or entry.result.model.startswith("replay/"):
+        return None
+    try:
+        return (datetime.fromisoformat(ended) - datetime.fromisoformat(begun)).total_seconds()
+    except ValueError:
+        return None

@@ -1,0 +1,33 @@
+"""Data inside a page: JSON that no text in it can break out of."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+
+_ESCAPES = {
+    b"<": b"\\u003c",
+    b">": b"\\u003e",
+    b"&": b"\\u0026",
+    b"\xe2\x80\xa8": b"\\u2028",
+    b"\xe2\x80\xa9": b"\\u2029",
+    b"\x7f": b"\\u007f",
+}
+_UNSAFE = re.compile(b"[<>&\x7f]|\xe2\x80[\xa8\xa9]")
+
+
+def script_json(content: Any) -> bytes:
+    """Write JSON (UTF-8) that is safe inside a script element and as a JavaScript literal.
+
+    In valid JSON the escaped characters stand in strings only, where an escape means the same. A lone surrogate, which
+    UTF-8 can't carry, makes the whole of it ASCII.
+    """
+    try:
+        plain = orjson.dumps(content, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY)
+    except TypeError:
+        plain = json.dumps(content, default=asdict).encode()
+    return _UNSAFE.sub(lambda found: _ESCAPES[found[0]], plain)

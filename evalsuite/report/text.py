@@ -1,0 +1,251 @@
+"""The leaderboard as Markdown and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from evalsuite.report.board import sizes
+
+Json = dict[str, Any]
+
+_CSV = (
+    "measured_here",
+    "source",
+    "name",
+    "model",
+    "run",
+    "size",
+    "rank",
+    "rank_best",
+    "rank_worst",
+    "task",
+    "n",
+    "items",
+    "samples",
+    "accuracy",
+    "low",
+    "high",
+    "lenient",
+    "invalid",
+    "truncated",
+    "chance",
+    "differs",
+)
+
+
+def markdown(board: Json) -> str:
+    """The leaderboard as Markdown: accuracy, how answers were given, paired differences, and what others published."""
+    parts = [
+        "# Leaderboard\n",
+        _legend(board),
+        _accuracies(board),
+        "".join(f"- {plain(note)}\n" for note in board["notes"]),
+        "## How answers were given\n",
+        _answers(board),
+        _comparisons(board),
+        _published(board),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def csv_text(board: Json) -> str:
+    """The leaderboard as CSV: a line a run and column, then a line a published number; fractions, not percent."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, _CSV, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(_measured(board))
+    writer.writerows(_quoted(board))
+    return out.getvalue()
+
+
+def plain(text: str) -> str:
+    """Text that Markdown takes for text: on one line, with nothing that could open a tag, a link or a cell."""
+    return re.sub(r"([\\`*_\[\]<>|])", r"\\\1", " ".join(str(text).split()))
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """A fraction in percent, without the sign."""
+    return "–" if share is None else f"{100 * share:.{digits}f}"
+
+
+def interval(estimate: Json) -> str:
+    """A value in percent with the ends of its interval."""
+    return f"{percent(estimate['value'])} [{percent(estimate['low'])}, {percent(estimate['high'])}]"
+
+
+def points(difference: float) -> str:
+    """A difference of fractions in percentage points."""
+    return f"{100 * difference:+.1f}".replace("-", "−")
+
+
+def rank_text(rank: Json | None) -> str:
+    """A shared rank with the rank interval where it is wider than that."""
+    if rank is None:
+        return "–"
+    ends = f" ({rank['best']}–{rank['worst']})" if rank["best"] != rank["worst"] else ""
+    return f"{rank['rank']}{ends}"
+
+
+def _legend(board: Json) -> str:
+    averaged = " Ranks go by the average." if len(board["macro_columns"]) > 1 else ""
+    return (
+        "Accuracy in percent with its 95% interval; strict reading: whatever holds no valid answer is wrong."
+        f"{averaged} Models that the paired test (Holm over all pairs) can't tell from the best of their group share "
+        "its rank; in brackets the rank interval. **Bold**: the best of its size, and all not told from it.\n"
+    )
+
+
+def _accuracies(board: Json) -> str:
+    averaged = len(board["macro_columns"]) > 1
+    columns = board["columns"]
+    head = ["rank", "model", *(["average"] if averaged else []), *(plain(c["title"]) for c in columns)]
+    lines = []
+    for size in sizes(board):
+        lines.append(["", f"*{plain(size)}*", *[""] * (len(head) - 2)])
+        for row in (row for row in board["rows"] if row["size"] == size):
+            macro = [_bold(row["macro"])] if averaged else []
+            cells = [_bold(row["cells"].get(c["key"])) for c in columns]
+            lines.append([rank_text(row["rank"]), _marked(row), *macro, *cells])
+    for floor in board["floors"]:
+        cells = [percent(floor["cells"].get(c["key"])) for c in columns]
+        lines.append(["", f"*{plain(floor['name'])}*", *([""] if averaged else []), *cells])
+    return table(head, lines, left=2)
+
+
+def _marked(row: Json) -> str:
+    marks = [*(["recorded"] if row["recorded"] else []), *(f"other {name}" for name in row["differs"])]
+    return plain(row["name"]) + (f" ({', '.join(marks)})" if marks else "")
+
+
+def _bold(estimate: Json | None) -> str:
+    if estimate is None:
+        return "–"
+    text = interval(estimate)
+    return f"**{text}**" if estimate["leads"] else text
+
+
+def _answers(board: Json) -> str:
+    head = ["model", "task", "n", "strict", "lenient", "invalid", "truncated"]
+    lines = [
+        [
+            plain(row["name"]),
+            plain(column["title"]),
+            str(cell["n"]) if cell["samples"] == 1 else f"{cell['n']} x {cell['samples']}",
+            interval(cell),
+            interval(cell["lenient"]),
+            percent(cell["invalid"]),
+            percent(cell["truncated"]),
+        ]
+        for row in board["rows"]
+        for column in board["columns"]
+        if (cell := row["cells"].get(column["key"]))
+    ]
+    return table(head, lines, left=2)
+
+
+def _comparisons(board: Json) -> str:
+    names = {row["id"]: row["name"] for row in board["rows"]}
+    titles = {"macro": "the average", **{c["key"]: c["title"] for c in board["columns"]}}
+    held = board["comparisons"]
+    parts = []
+    for key, contests in held["columns"].items():
+        if not contests:
+            continue
+        lines = [
+            [
+                plain(names[each["row"]]),
+                f"{points(each['value'])} [{points(each['low'])}, {points(each['high'])}]",
+                f"{each['only_row']:g}",
+                f"{each['only_reference']:g}",
+                p_text(each["p"]),
+                verdict(each),
+            ]
+            for each in contests
+        ]
+        head = ["model", "difference in points [95%]", "only it right", "only the other", "p (Holm)", "verdict"]
+        title = f"### {plain(titles[key])}: against {plain(names[held['reference']])}\n"
+        parts.append(f"{title}\n{table(head, lines, left=1)}")
+    return "\n".join(["## Paired differences\n", *parts]) if parts else ""
+
+
+def verdict(contest: Json) -> str:
+    """What a comparison found, in words; what was not found never without what could have been."""
+    if contest["told_apart"]:
+        return "better" if contest["value"] > 0 else "worse"
+    needs = f"; {contest['required']:,} items would settle this one" if contest["required"] else ""
+    return f"not told apart: differences from {100 * contest['detectable']:.1f} points would be found{needs}"
+
+
+def p_text(p: float) -> str:
+    """A p-value as readers expect it."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _published(board: Json) -> str:
+    parts: list[str] = []
+    for source in board["published"]:
+        head = ["model", *(plain(source["headings"][task]) for task in source["tasks"])]
+        lines = [
+            [plain(row["name"]), *(_quoted_cell(row["cells"].get(task)) for task in source["tasks"])]
+            for row in source["rows"]
+        ]
+        about = f"### {plain(source['title'])} ({plain(source['date'])})\n"
+        caveats = "".join(f"- {plain(caveat)}\n" for caveat in source["caveats"])
+        parts.append(f"{about}\n{table(head, lines, left=1)}\n{caveats}")
+    intro = (
+        "## Published elsewhere, not measured here\n\nAs printed by their sources, with the error that their number of "
+        "items implies: other prompts, other parsers, sometimes other items. Never paired or ranked with the above.\n"
+    )
+    return "\n".join([intro, *parts]) if parts else ""
+
+
+def _quoted_cell(cell: Json | None) -> str:
+    if cell is None:
+        return "–"
+    ends = f" [{percent(cell['low'])}, {percent(cell['high'])}]" if cell["low"] is not None else ""
+    return f"{cell['printed']}{ends}"
+
+
+def table(head: Sequence[str], lines: Iterable[Sequence[str]], left: int) -> str:
+    """A Markdown table whose first `left` columns are text and the others numbers."""
+    rule = [":--" if place < left else "--:" for place in range(len(head))]
+    return "".join("| " + " | ".join(cells) + " |\n" for cells in (head, rule, *lines))
+
+
+def _measured(board: Json) -> Iterator[Json]:
+    for row in board["rows"]:
+        rank = row["rank"] or {}
+        for column in board["columns"]:
+            cell = row["cells"].get(column["key"])
+            if cell:
+                yield {
+                    "measured_here": True,
+                    "source": "recorded" if row["recorded"] else "run",
+                    **{name: row[name] for name in ("name", "model", "run", "size")},
+                    **{"rank": rank.get("rank"), "rank_best": rank.get("best"), "rank_worst": rank.get("worst")},
+                    **{name: column[name] for name in ("task", "n", "items", "chance")},
+                    **{name: cell[name] for name in ("samples", "low", "high", "invalid", "truncated")},
+                    "accuracy": cell["value"],
+                    "lenient": cell["lenient"]["value"],
+                    "differs": " ".join(cell["differs"]),
+                }
+
+
+def _quoted(board: Json) -> Iterator[Json]:
+    for source in board["published"]:
+        for row in source["rows"]:
+            for task, cell in row["cells"].items():
+                yield {
+                    "measured_here": False,
+                    "source": f"{source['document']}: {cell['locator']}",
+                    "name": row["name"],
+                    "task": task,
+                    "n": cell["n"],
+                    "accuracy": cell["value"],
+                    "low": cell["low"],
+                    "high": cell["high"],
+                }
