@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import orjson
 
+from evalsuite import answer
 from evalsuite.errors import RunError, UsageError
+from evalsuite.grade import Grade, grade
+from evalsuite.journal import Record
 from evalsuite.models import backend_class, split_name
 from evalsuite.models.backend import Asked, Backend, Decoding, Facts, Request, Settings
+from evalsuite.models.floor import Chooser, longest, majority
 from evalsuite.prompt import Prompt
 from evalsuite.task import Dataset, Item
 
@@ -98,6 +103,38 @@ class Bench:
             "format": self.asked.format,
             "n": len(self.items),
         }
+
+    @property
+    def parser(self) -> str:
+        """Who reads the answers."""
+        return answer.VERSION
+
+    @property
+    def total(self) -> int:
+        """Items of the whole task, whatever part of them is run."""
+        return len(self.dataset.items)
+
+    @property
+    def chance(self) -> float:
+        """Expected accuracy of a uniform guess on this run's items."""
+        return fmean(1 / len(item.labels) for item in self.items)
+
+    @property
+    def floors(self) -> dict[str, float]:
+        """Accuracy of rules that know no medicine on this run's items, the rules made from the whole task."""
+        return {"majority": self._floor(majority(self.dataset)), "longest": self._floor(longest(self.dataset))}
+
+    def _floor(self, choose: Chooser) -> float:
+        return fmean(choose(Request(self.name, item, 0, (), 0)) == item.gold for item in self.items)
+
+    def grade(self, item: Item, record: Record) -> Grade:
+        """Grade a response by how this task's prompt asked."""
+        return grade(item, record, self.asked)
+
+    def to_json(self) -> dict[str, Any]:
+        """What a finished run keeps of how it asked."""
+        prompt_digest = self.asked.prompt_digest or self.prompt.digest
+        return replace(self.asked, items=self.items, prompt_digest=prompt_digest).to_json(self.dataset)
 
 
 def identity(plan: Plan, benches: Sequence[Bench], facts: Facts) -> dict[str, Any]:

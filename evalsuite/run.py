@@ -18,7 +18,7 @@ import evalsuite
 from evalsuite import answer
 from evalsuite.data import load
 from evalsuite.errors import EvalsuiteError, RunError
-from evalsuite.grade import Grade, grade
+from evalsuite.grade import Grade
 from evalsuite.journal import SCHEMA, Record, RunFolder, Writer, disk_error
 from evalsuite.models import make_backend
 from evalsuite.models.backend import Backend, Request, Response
@@ -125,7 +125,7 @@ class _Loop:
                     path = self.writer.folder.journal(bench.name)
                     raise RunError(f"{path}: item {record.item}, sample {record.sample} is there twice or unknown")
                 self.done.add(key)
-                yield grade(items[record.item], record, bench.asked), record
+                yield bench.grade(items[record.item], record), record
 
     async def _ask(self) -> None:
         run_identity = self.about["identity_digest"]
@@ -138,7 +138,7 @@ class _Loop:
                     continue
                 record = self.writer.append(response, request_digest(request, run_identity))
                 self.done.add((request.task, record.item, record.sample))
-                self.watcher.graded(grade(request.item, record, self.by_task[request.task].asked), record)
+                self.watcher.graded(self.by_task[request.task].grade(request.item, record), record)
 
     def _requests(self) -> Iterator[Request]:
         """What is missing, made when the backend asks for it; an item's samples stand together (prefix caches)."""
@@ -206,7 +206,7 @@ def _differences(there: Any, here: Any, place: str = "") -> Iterator[str]:
 
 
 def _about(plan: Plan, who: dict[str, Any], facts: Any, folder: RunFolder, benches: Sequence[Bench]) -> dict[str, Any]:
-    begun = folder.facts["begun"] if (folder.path / "run.json").exists() else _now()
+    before = folder.facts if (folder.path / "run.json").exists() else {}
     return {
         "schema": SCHEMA,
         "evalsuite": evalsuite.__version__,
@@ -214,11 +214,13 @@ def _about(plan: Plan, who: dict[str, Any], facts: Any, folder: RunFolder, bench
         "identity": who,
         "identity_digest": digest(who),
         "plan": plan.to_json(),
+        "asked": {bench.name: bench.to_json() for bench in benches},
         "backend": facts,
         "notes": {bench.name: list(bench.notes) for bench in benches if bench.notes},
         "host": {"python": platform.python_version(), "system": platform.system(), "machine": platform.machine()},
         "packages": {name: version for name in _RECORDED_PACKAGES if (version := _version(name))},
-        "begun": begun,
+        "begun": before.get("begun", _now()),
+        "regraded": before.get("regraded", []),
     }
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import orjson
@@ -14,14 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow.json import ParseOptions, read_json
 
-from evalsuite import answer
 from evalsuite.errors import RunError
-from evalsuite.grade import Grade, grade
+from evalsuite.grade import Grade
 from evalsuite.journal import SCHEMA, Record, RunFolder, disk_error
-from evalsuite.models.backend import Request
-from evalsuite.models.floor import longest, majority
-from evalsuite.plan import Bench, Plan
 from evalsuite.stats.averages import macro
+from evalsuite.stats.clusters import Floats
 from evalsuite.stats.estimate import Estimate, mean
 from evalsuite.task import Item
 
@@ -77,39 +75,81 @@ class Summary:
     examples: list[Example] = field(default_factory=list)
 
 
-def summarise(folder: RunFolder, plan: Plan, benches: Iterable[Bench], run: str) -> Summary:
-    """Grade every response of the journal, write grades.parquet and summary.json, and return the latter."""
-    tasks: dict[str, Json] = {}
-    strict: list[Estimate] = []
+class Graded(Protocol):
+    """A task of a run, as a summary needs it: `plan.Bench`, or what was graded elsewhere."""
+
+    @property
+    def name(self) -> str:
+        """The task's name."""
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """The items of this run."""
+
+    @property
+    def total(self) -> int:
+        """Items of the whole task."""
+
+    @property
+    def identity(self) -> Json:
+        """What must be the same for two runs to have answered the same questions."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know."""
+
+    @property
+    def parser(self) -> str:
+        """Who reads the answers."""
+
+    @property
+    def floors(self) -> dict[str, float]:
+        """Accuracy of rules that know no medicine."""
+
+    @property
+    def chance(self) -> float:
+        """Expected accuracy of a uniform guess."""
+
+    def grade(self, item: Item, record: Record) -> Grade:
+        """The verdict on a response."""
+
+
+def summarise(folder: RunFolder, benches: Iterable[Graded]) -> Summary:
+    """Grade every response of the journal, replace grades.parquet and summary.json, and return the latter."""
+    identity = folder.facts["identity"]
+    tallies = [_Tally(bench, identity["samples"]) for bench in benches]
     examples: list[Example] = []
+    draft, grades = folder.path / ".grades.parquet.part", folder.path / "grades.parquet"
     try:
-        with pq.ParquetWriter(folder.path / "grades.parquet", GRADES, compression="zstd") as table:
-            for bench in benches:
-                tally = _Tally(bench, plan.samples)
-                for batch in _batches(tally.rows(folder, examples)):
-                    table.write_table(_table(batch))
-                tasks[bench.name], accuracy = tally.summary()
-                strict.append(accuracy)
+        _write(draft, tallies, folder, examples)
+        draft.replace(grades)
     except OSError as error:
-        raise disk_error(folder.path / "grades.parquet", error) from None
-    average = macro(strict)
+        raise disk_error(grades, error) from None
+    average = macro([tally.accuracy(tally.strict) for tally in tallies])
     content = {
         "schema": SCHEMA,
-        "model": plan.model,
-        "run": run,
-        "parser": answer.VERSION,
-        "decoding": asdict(plan.settings.decoding),
-        "tasks": tasks,
+        "model": identity["model"],
+        "run": folder.path.resolve().name,
+        "parser": ", ".join(sorted({tally.bench.parser for tally in tallies})),
+        "decoding": identity["decoding"],
+        "tasks": {tally.bench.name: tally.summary() for tally in tallies},
         "macro": average._asdict(),
     }
     folder.write_json("summary.json", content)
     return Summary(content, examples)
 
 
+def _write(path: Path, tallies: Iterable[_Tally], folder: RunFolder, examples: list[Example]) -> None:
+    with pq.ParquetWriter(path, GRADES, compression="zstd") as table:
+        for tally in tallies:
+            for batch in _batches(tally.rows(folder, examples)):
+                table.write_table(_table(batch))
+
+
 class _Tally:
     """Counts over one task."""
 
-    def __init__(self, bench: Bench, samples: int) -> None:
+    def __init__(self, bench: Graded, samples: int) -> None:
         self.bench, self.samples = bench, samples
         self.items: dict[str, Item] = {item.id: item for item in bench.items}
         self.place = {name: place for place, name in enumerate(self.items)}
@@ -127,7 +167,7 @@ class _Tally:
             if item is None or (record.item, record.sample) in seen:
                 raise RunError(f"{folder.journal(self.bench.name)}: {record.item} is unknown or answered twice")
             seen.add((record.item, record.sample))
-            found = grade(item, record, self.bench.asked)
+            found = self.bench.grade(item, record)
             self._count(found, record)
             if found.strict.status != "ok" and len(examples) < EXAMPLES:
                 examples.append(Example(self.bench.name, found, record))
@@ -148,36 +188,26 @@ class _Tally:
         self.tokens["input"] += record.input_tokens or 0
         self.tokens["output"] += record.output_tokens or 0
 
-    def summary(self) -> tuple[Json, Estimate]:
-        """The task's entry in summary.json, and its accuracy."""
-        dataset, items = self.bench.dataset, list(self.items.values())
-        groups = [item.group for item in items]
-        accuracy = mean(self.strict / self.samples, groups, self.samples)
-        lenient = mean(self.lenient / self.samples, groups, self.samples)
+    def accuracy(self, right: Floats) -> Estimate:
+        """The accuracy of one reading, given how often each item was right."""
+        groups = [item.group for item in self.items.values()]
+        return mean(right / self.samples, groups, self.samples)
+
+    def summary(self) -> Json:
+        """The task's entry in summary.json."""
         return {
             **self.bench.identity,
-            "items": len(dataset.items),
+            "items": self.bench.total,
             "samples": self.samples,
-            "accuracy": _ends(accuracy),
-            "accuracy_lenient": _ends(lenient),
+            "accuracy": self.accuracy(self.strict)._asdict(),
+            "accuracy_lenient": self.accuracy(self.lenient)._asdict(),
             "status": dict(self.status.most_common()),
             "status_lenient": dict(self.status_lenient.most_common()),
-            "floor": {"majority": _floor(self.bench, majority), "longest": _floor(self.bench, longest)},
-            "chance": float(np.mean([1 / len(item.labels) for item in items])),
+            "floor": self.bench.floors,
+            "chance": self.bench.chance,
             "tokens": dict(self.tokens),
             "notes": list(self.bench.notes),
-        }, accuracy
-
-
-def _ends(estimate: Estimate) -> Json:
-    return estimate._asdict()
-
-
-def _floor(bench: Bench, rule: Any) -> float:
-    """Accuracy of a rule that knows no medicine on the items of this run, the rule made from the whole task."""
-    choose = rule(bench.dataset)
-    hits = [choose(Request(bench.name, item, 0, (), 0)) == item.gold for item in bench.items]
-    return float(np.mean(hits))
+        }
 
 
 def _row(task: str, item: Item, found: Grade, record: Record) -> Json:

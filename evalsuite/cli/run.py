@@ -81,7 +81,7 @@ def run(ctx: click.Context, /, resume: str | None, alarm: float, as_json: bool, 
     from evalsuite.summary import summarise
 
     folder = outcome.folder
-    summary = summarise(folder, plan, outcome.benches, folder.path.name)
+    summary = summarise(folder, outcome.benches)
     if as_json:
         click.echo(json.dumps(summary.content, indent=2))
     else:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
-from evalsuite.errors import UsageError
+from evalsuite.errors import RunError, UsageError
+from evalsuite.formats import FORMATS
 from evalsuite.prompt import Message
 from evalsuite.task import Dataset, Item
 
@@ -98,6 +99,37 @@ class Asked:
     """What identifies the prompt that was really sent; None: the task's own."""
     notes: tuple[str, ...] = ()
     """What a reader must know, a sentence each; printed, and kept in run.json."""
+
+    def to_json(self, dataset: Dataset) -> dict[str, Any]:
+        """Everything that grading the responses again needs besides the data; items are null where they are all."""
+        return {
+            "items": None if self.items == dataset.items else [item.id for item in self.items],
+            "format": self.format,
+            "labels": self.labels,
+            "stop": self.stop,
+            "prompt_digest": self.prompt_digest,
+            "notes": self.notes,
+        }
+
+    @classmethod
+    def from_json(cls, fields: Any, dataset: Dataset) -> Self:
+        """Rebuild what `to_json` kept; anything else is a `RunError`."""
+        known = {item.id: item for item in dataset.items}
+        try:
+            ids, labels = fields["items"], fields["labels"]
+            if fields["format"] not in FORMATS:
+                raise ValueError(f"unknown answer format {fields['format']!r}")
+            return cls(
+                items=dataset.items if ids is None else tuple(known[id] for id in ids),
+                format=fields["format"],
+                labels=None if labels is None else tuple(map(str, labels)),
+                stop=tuple(map(str, fields["stop"])),
+                prompt_digest=fields["prompt_digest"],
+                notes=tuple(map(str, fields["notes"])),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            told = f"{type(error).__name__}: {error}"
+            raise RunError(f"run.json doesn't say how {dataset.task.name} was asked ({told}): run it again") from None
 
 
 class Backend(ABC):

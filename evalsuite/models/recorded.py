@@ -32,12 +32,19 @@ class Source:
 
     path: Path
     run: Mapping[str, Any] = field(default_factory=dict)
-    """Of a journal of ours: the identity in its run.json."""
+    """Of a journal of ours: its run.json."""
 
     @property
     def task(self) -> str:
         """The task that a journal of ours is about."""
         return self.path.name.partition(".")[0]
+
+    @property
+    def model(self) -> str:
+        """Who answered a run of ours; a replay goes by the models that it replayed."""
+        name = str(self.run["identity"]["model"])
+        made = self.run.get("backend", {}).get("models") if name.startswith("replay/") else None
+        return " + ".join(map(str, made)) if made else name
 
     def error(self, line: int, what: str) -> BackendError:
         """Say in one line what is wrong with a row."""
@@ -87,7 +94,7 @@ def find(path: Path) -> list[Source]:
         files = [path]
     else:
         raise BackendError(f"replay/{path}: no such file or folder")
-    return [Source(file, _run_identity(file)) for file in files]
+    return [Source(file, _run_facts(file)) for file in files]
 
 
 def rows(source: Source) -> Iterator[Row]:
@@ -119,7 +126,7 @@ def _row(source: Source, number: int, line: bytes) -> Row:
     fields = _json(source, number, line)
     named: tuple[object, ...] = tuple(map(fields.get, ("benchmark", "item_id", "model", "setting")))
     if source.run:
-        named = (source.task, fields.get("item"), source.run["model"], RUN_SETTING)
+        named = (source.task, fields.get("item"), source.model, RUN_SETTING)
     benchmark, item, model, setting = (str(value) if isinstance(value, str | int) else "" for value in named)
     if not (benchmark and item and model and setting):
         raise source.error(number, f"has no {'item' if source.run else 'benchmark, item_id, model or setting'}")
@@ -139,15 +146,14 @@ def _json(source: Source, number: int, line: bytes) -> dict[str, Any]:
     return fields
 
 
-def _run_identity(file: Path) -> Mapping[str, Any]:
+def _run_facts(file: Path) -> Mapping[str, Any]:
     facts = file.parent.parent / "run.json"
     if file.parent.name != "responses" or not facts.is_file():
         return {}
     try:
-        identity: dict[str, Any] = orjson.loads(facts.read_bytes())["identity"]
-        again = str(identity["model"]).startswith("replay/")
-    except (OSError, ValueError, KeyError, TypeError):
+        run: dict[str, Any] = orjson.loads(facts.read_bytes())
+        if not (run["identity"]["model"] and isinstance(run.get("backend", {}), dict)):
+            raise ValueError("no model")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise BackendError(f"{facts}: not the run.json of a run, so {file.name} beside it can't be replayed") from None
-    if again:
-        raise BackendError(f"{facts}: this run is a replay itself: replay what it replayed, {identity['model']}")
-    return identity
+    return run

@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple, cast
 
-from pydantic import ValidationError
-
 from evalsuite.errors import BackendError
 from evalsuite.models.backend import Asked, Backend, Facts, Finish, Request, Response, Settings
 from evalsuite.models.recorded import RUN_SETTING, Row, Source, find, rows
@@ -224,16 +222,25 @@ def _how(row: Row, dataset: Dataset) -> tuple[Recording | None, str]:
         digest = hashlib.sha256(f"recorded\0{row.setting}\0{name}".encode()).hexdigest()
         return dataset.task.recording(row.setting), digest
     try:
-        then = row.source.run["tasks"][name]
-        how = Recording(setting=RUN_SETTING, format=then["format"], reasoning_field="reasoning")
-        prompt, digest = str(then["prompt_digest"]), then["data_digest"]
-    except (KeyError, TypeError, ValidationError):
+        digest = row.source.run["identity"]["tasks"][name]["data_digest"]
+        fields = row.source.run["asked"][name]
+    except (KeyError, TypeError):
         raise BackendError(f"replay/{row.source.path}: its run.json doesn't say how {name} was asked") from None
     if digest != dataset.digest:
         raise BackendError(
             f"replay/{row.source.path}: {name} was asked on other data than this; replay it on that data"
         )
-    return how, prompt
+    asked = Asked.from_json(fields, dataset)
+    note = "; ".join(asked.notes)
+    how = Recording(
+        setting=RUN_SETTING,
+        format=asked.format,
+        labels=asked.labels,
+        stop=asked.stop,
+        reasoning_field="reasoning",
+        note=f"noted then: {note}" if note else "",
+    )
+    return how, str(asked.prompt_digest)
 
 
 def _reply(row: Row, how: Recording | None) -> Reply:

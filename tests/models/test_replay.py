@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalsuite.data import load
-from evalsuite.errors import BackendError, UsageError
+from evalsuite.errors import BackendError, RunError, UsageError
 from evalsuite.journal import RunFolder
-from evalsuite.models.backend import Request, Response, Settings
+from evalsuite.models.backend import Asked, Request, Response, Settings
 from evalsuite.models.replay import Replay
 from evalsuite.task import Dataset, Item, Recording, Task, load_task, task_names
 
@@ -222,16 +222,16 @@ def test_the_revision_is_the_content_of_what_is_replayed(tmp_path):
     assert opened(path)[1]["revision"] != one["revision"]
 
 
-def journal(folder, model="openai/tiny", texts=("<answer>yes</answer>",), torn=False, digest="d1"):
+def journal(folder, model="openai/tiny", texts=("<answer>yes</answer>",), torn=False, digest="d1", **facts):
     """A run folder as our own journal writes it."""
     with RunFolder(folder).writing() as writer:
         for item in ITEMS[:2]:
             for sample, text in enumerate(texts):
                 request = Request("toy", item, sample, (), 0)
                 writer.append(Response(request, text, "because", "length", True, 10, 20, 0.5), "")
-        task = {"format": "boxed", "data_digest": digest, "prompt_digest": "of then"}
-        identity = {"model": model, "tasks": {"toy": task}}
-        RunFolder(folder).write_json("run.json", {"schema": 1, "identity": identity})
+        asked = Asked(ITEMS[:2], "boxed", ("A", "B", "C"), ("Question:",), "of then", ("A note.",)).to_json(TOY)
+        identity = {"model": model, "tasks": {"toy": {"data_digest": digest}}}
+        RunFolder(folder).write_json("run.json", {"schema": 1, "identity": identity, "asked": {"toy": asked}, **facts})
     if torn:
         with RunFolder(folder).journal("toy").open("ab") as file:
             file.write(b'{"item": "i5", "sample": 0, "te')
@@ -242,13 +242,25 @@ def journal(folder, model="openai/tiny", texts=("<answer>yes</answer>",), torn=F
 def test_a_run_of_ours_is_replayed_as_it_was(tmp_path, where):
     asked, responses = replayed(journal(tmp_path / "run", texts=("a\ud800", "b"), torn=True) / where, samples=2)
     assert (asked.format, [item.id for item in asked.items]) == ("boxed", ["i0", "i1"])
+    assert (asked.labels, asked.stop, asked.prompt_digest) == (("A", "B", "C"), ("Question:",), "of then")
+    assert "noted then: A note." in asked.notes
     assert [r.text for r in responses] == ["a\ud800", "b"] * 2
     assert all((r.reasoning, r.finish, r.opens_reasoning) == ("because", "length", True) for r in responses)
     assert all((r.input_tokens, r.output_tokens) == (10, 20) for r in responses)
 
 
-def test_a_replay_is_not_replayed_again_since_its_folder_does_not_say_how_it_was_asked(tmp_path):
-    assert "replay/elsewhere.jsonl" in refused(journal(tmp_path, model="replay/elsewhere.jsonl"))
+def test_a_replay_is_replayed_again_under_the_name_of_the_model_that_it_replayed(tmp_path):
+    folder = journal(tmp_path, model="replay/elsewhere.jsonl", backend={"models": ["m1"]})
+    backend, facts = opened(folder)
+    assert facts["models"] == ["m1"]
+    assert backend.asked(TOY, "answer_tag").labels == ("A", "B", "C")
+
+
+@pytest.mark.parametrize("asked", [None, {}, {"toy": {}}, {"toy": {"items": ["i99"]}}, {"toy": []}])
+def test_a_run_that_does_not_say_how_it_asked_is_one_line(tmp_path, asked):
+    with pytest.raises((BackendError, RunError), match="doesn't say how toy was asked") as caught:
+        opened(journal(tmp_path, asked=asked))
+    assert "\n" not in str(caught.value)
 
 
 def test_a_run_on_other_data_is_refused(tmp_path):
