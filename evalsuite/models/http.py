@@ -18,29 +18,23 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from collections.abc import Callable, Sequence
+from math import inf
+from typing import Final, Generic, TypeVar
 
 from evalsuite.errors import BackendError, UsageError
+from evalsuite.models.connection import Broken
+from evalsuite.models.origin import CONNECT_SECONDS, Unreachable
 from evalsuite.models.pace import Pace, Replica, Replicas
 from evalsuite.models.reply import Kind, Refusal, Reply, Trouble, judge
 from evalsuite.models.secrets import Secrets
 
-if TYPE_CHECKING:
-    import aiohttp
-    from yarl import URL
-
-CONNECT_SECONDS: Final = 10.0
 TRIES: Final = 12
 TIMEOUTS: Final = 5
 FIRST_BACKOFF: Final = 0.5
 _LONGEST_BACKOFF: Final = 30.0
 _LONGEST_WAIT: Final = 3600.0
-_LARGEST_BODY: Final = 64 * 2**20
 _OTHER_FILES: Final = 128
-_KEEP_ALIVE_SECONDS: Final = 4.0
-"""Below uvicorn's 5: a connection that the server is about to close must not be used again."""
 
 Answer = TypeVar("Answer")
 
@@ -53,7 +47,6 @@ class Transport(Generic[Answer]):
         replicas: Sequence[Replica],
         read: Callable[[Reply], Answer],
         *,
-        headers: Mapping[str, str],
         secrets: Secrets,
         concurrency: int,
         timeout: float,
@@ -64,37 +57,16 @@ class Transport(Generic[Answer]):
         self.succeeded = False
         """Whether any request ever was answered."""
         self._read = read
-        self._headers = headers
         self._secrets = secrets
         self._timeout = timeout
         self._patience = patience
         self._quiet_since: float | None = None
         self._longest_wait = 0.0
-        self._session: aiohttp.ClientSession | None = None
-
-    async def open(self) -> None:
-        """Make the one session that all requests share."""
-        from urllib.request import getproxies_environment
-
-        import aiohttp
-
-        allow_files(self.pace.most)
-        connector = aiohttp.TCPConnector(
-            limit=self.pace.most + len(self.replicas.all), keepalive_timeout=_KEEP_ALIVE_SECONDS, ttl_dns_cache=60
-        )
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            headers={"Content-Type": "application/json", "Accept": "application/json", **self._headers},
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=min(CONNECT_SECONDS, self._timeout)),
-            trust_env=bool(getproxies_environment()),
-        )
 
     async def close(self) -> None:
-        """Close the session and its connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        """Close the connections."""
+        for replica in self.replicas.all:
+            await replica.origin.close()
 
     async def post(self, path: str, body: bytes) -> Answer | Refusal:
         """Ask until there is an answer or no hope; `BackendError` where no request could succeed."""
@@ -121,7 +93,7 @@ class Transport(Generic[Answer]):
             asked = time.monotonic()
             replica.out += 1
             try:
-                reply = await self.exchange("POST", endpoint(replica.url, path), body)
+                reply = await self.exchange(replica, "POST", path, body)
             finally:
                 replica.out -= 1
         outcome = reply if isinstance(reply, Trouble) else self._judge(replica, reply)
@@ -137,7 +109,7 @@ class Transport(Generic[Answer]):
         if not replica.down:
             return replica
         try:
-            reply = await self.exchange("GET", endpoint(replica.url, "models"), timeout=CONNECT_SECONDS)
+            reply = await self.exchange(replica, "GET", "models", timeout=CONNECT_SECONDS)
         except BaseException:
             replica.set_aside()
             raise
@@ -175,24 +147,28 @@ class Transport(Generic[Answer]):
             )
 
     async def exchange(
-        self, method: str, url: URL, body: bytes | None = None, timeout: float | None = None
+        self,
+        replica: Replica,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        *,
+        timeout: float = inf,
+        from_root: bool = False,
     ) -> Reply | Trouble:
-        """One request and what came back; no exception of the HTTP library leaves here: they carry headers."""
-        import aiohttp
-
-        if self._session is None:
-            raise RuntimeError("the transport isn't open")
-        limits = self._session.timeout if timeout is None else aiohttp.ClientTimeout(total=min(timeout, self._timeout))
+        """One request and what came back, an answer or the reason why there is none."""
+        limit = min(timeout, self._timeout)
         began = time.perf_counter()
         try:
-            async with self._session.request(method, url, data=body, allow_redirects=False, timeout=limits) as got:
-                return Reply(got.status, await _body(got), got.headers, time.perf_counter() - began)
-        except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
-            kind, told = Kind.UNREACHABLE, _why(error)
+            async with asyncio.timeout(limit):
+                message = await replica.origin.exchange(method, path, body, from_root)
+            return Reply(message.status, message.body, message.headers, time.perf_counter() - began)
+        except Unreachable as error:
+            kind, told = Kind.UNREACHABLE, str(error)
         except TimeoutError:
-            kind, told = Kind.TIMED_OUT, f"no answer in {limits.total:g} s"
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            kind, told = Kind.FAILED, _why(error)
+            kind, told = Kind.TIMED_OUT, f"no answer in {limit:g} s"
+        except Broken as error:
+            kind, told = Kind.FAILED, str(error)
         return Trouble(kind, self._secrets.line(told))
 
     def _judge(self, replica: Replica, reply: Reply) -> Answer | Refusal | Trouble:
@@ -207,28 +183,6 @@ class Transport(Generic[Answer]):
 def backoff(troubles: int) -> float:
     """Seconds to wait before the next try, drawn with full jitter so that clients don't come back together."""
     return random.uniform(0, min(_LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(troubles - 1, 10)))
-
-
-@lru_cache(maxsize=256)
-def endpoint(base: URL, path: str) -> URL:
-    """An address below a base, with the base's query."""
-    return base.joinpath(*path.split("/")).with_query(base.query)
-
-
-async def _body(got: aiohttp.ClientResponse) -> bytes:
-    """Read a body of at most 64 MiB: a server is no more trusted than a model."""
-    parts = []
-    size = 0
-    async for part in got.content.iter_any():
-        parts.append(part)
-        size += len(part)
-        if size > _LARGEST_BODY:
-            raise ValueError("a body of more than 64 MiB")
-    return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-def _why(error: Exception) -> str:
-    return str(error) or type(error).__name__
 
 
 def allow_files(connections: int) -> None:

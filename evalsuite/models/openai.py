@@ -7,13 +7,13 @@ import re
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import ClassVar, Final
-
-from yarl import URL
+from urllib.parse import urlsplit
 
 from evalsuite.errors import BackendError, UsageError
 from evalsuite.models.backend import Backend, Facts, Request, Response, Settings
 from evalsuite.models.completion import TOKEN_FIELDS, Body, Completion, filtered, parse_extra, read_completion
-from evalsuite.models.http import Transport
+from evalsuite.models.http import Transport, allow_files
+from evalsuite.models.origin import Origin
 from evalsuite.models.pace import Replica
 from evalsuite.models.pool import pooled
 from evalsuite.models.probe import Probe, Served
@@ -74,13 +74,15 @@ class OpenAI(Backend):
         self._probe = Probe(self._transport, self._body, self._secrets)
 
     def _connect(self, key: str | None) -> tuple[Secrets, Transport[Completion]]:
-        urls = [_base(url, key) for url in self.settings.base_urls]
-        replicas = [Replica(url, redacted(str(url))) for url in urls]
-        secrets = Secrets([key or "", *(value for url in self.settings.base_urls for value in secrets_of(url))])
+        urls = self.settings.base_urls
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        replicas = [Replica(Origin(url, headers), redacted(url)) for url in urls]
+        if key and any(urlsplit(url).username is not None for url in urls):
+            raise UsageError("--base-url: one holds a user, and the environment an API key; leave one out")
+        secrets = Secrets([key or "", *(value for url in urls for value in secrets_of(url))])
         transport = Transport(
             replicas,
             read_completion,
-            headers={"Authorization": f"Bearer {key}"} if key else {},
             secrets=secrets,
             concurrency=self.settings.concurrency,
             timeout=_seconds(self.settings.args, "timeout", _TIMEOUT),
@@ -93,7 +95,7 @@ class OpenAI(Backend):
 
         The facts gain `max_tokens_field`, `seed_sent` and `lowest_concurrency` as the run finds them out.
         """
-        await self._transport.open()
+        allow_files(self.settings.concurrency)
         try:
             replica = await self._greet()
             await self._find_out(replica)
@@ -195,19 +197,6 @@ class OpenAI(Backend):
     async def close(self) -> None:
         """Close all connections."""
         await self._transport.close()
-
-
-def _base(url: str, key: str | None) -> URL:
-    """Read a --base-url; what it says of a bad one shows no secret."""
-    try:
-        base = URL(url.strip().rstrip("/"))
-    except ValueError:
-        base = URL()
-    if base.scheme not in ("http", "https") or not base.host:
-        raise UsageError(f"--base-url {redacted(url)}: write it as http://host:port/v1")
-    if base.user is not None and key is not None:
-        raise UsageError(f"--base-url {redacted(url)}: it holds a user, the environment an API key; leave one out")
-    return base
 
 
 def _seconds(args: Mapping[str, str], name: str, default: float) -> float:

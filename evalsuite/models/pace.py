@@ -8,10 +8,9 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from yarl import URL
+from evalsuite.models.origin import Origin
 
 _STEPS_BACK: Final = 16
 """Round trips without overload that take the limit from nothing back to all of it."""
@@ -81,8 +80,7 @@ class Pace:
 class Replica:
     """One server, and how it is doing."""
 
-    url: URL = field(repr=False)
-    """Its base address, `.../v1`."""
+    origin: Origin = field(repr=False)
     name: str
     """What may be told of the address."""
     out: int = 0

@@ -10,7 +10,8 @@ import orjson
 
 from evalsuite.errors import BackendError
 from evalsuite.models.completion import SWITCHES, Body, Completion, load_json, read_completion
-from evalsuite.models.http import CONNECT_SECONDS, Transport, endpoint
+from evalsuite.models.http import Transport
+from evalsuite.models.origin import CONNECT_SECONDS
 from evalsuite.models.pace import Replica
 from evalsuite.models.reply import Reply, Trouble, judge
 from evalsuite.models.secrets import Secrets
@@ -46,7 +47,7 @@ class Probe:
 
         A server without that address, or whose list lacks the model (aliases, deployments), is asked for one token.
         """
-        reply = await self._transport.exchange("GET", endpoint(replica.url, "models"), timeout=3 * CONNECT_SECONDS)
+        reply = await self._transport.exchange(replica, "GET", "models", timeout=3 * CONNECT_SECONDS)
         if isinstance(reply, Reply) and reply.status not in (404, 405) and not 200 <= reply.status < 300:
             told = judge(reply, replica.name, self._secrets, succeeded=False)
             reply = told if isinstance(told, Trouble) else reply
@@ -76,7 +77,7 @@ class Probe:
         """Ask for a few tokens, with `fields` in the body; a refused tokens field is learned on the way."""
         for _ in range(_NEGOTIATIONS):
             body = self._body.small(tokens, **fields)
-            reply = await self._transport.exchange("POST", endpoint(replica.url, "chat/completions"), body)
+            reply = await self._transport.exchange(replica, "POST", "chat/completions", body)
             if isinstance(reply, Trouble) or reply.status not in (400, 422):
                 break
             self._body.learn(reply.body)
@@ -86,7 +87,8 @@ class Probe:
 
     async def require(self, replica: Replica, option: str, name: str, advice: str) -> None:
         """Make sure that a field which many servers silently pass over is read: nonsense in it must be refused."""
-        nonsense = await self.small(replica, **{name: ["nonsense"]})
+        fields: dict[str, Any] = {name: ["nonsense"]}
+        nonsense = await self.small(replica, **fields)
         reply = await self.small(replica) if _refused(nonsense) else nonsense
         if isinstance(reply, Trouble):
             raise BackendError(f"{replica.name}: can't find out whether it takes {name}: {reply.told}")
@@ -107,11 +109,9 @@ class Probe:
         vLLM's /tokenize, at the server's root, renders the template and returns the prompt's tokens as text, with white
         space in the vocabulary's own spelling.
         """
-        root = replica.url.parent if replica.url.name == "v1" else replica.url
-        url = endpoint(root.with_query(replica.url.query), "tokenize")
         question = {"messages": [{"role": "user", "content": "Hello"}], "return_token_strs": True}
         body = orjson.dumps(question | self._body.template_fields | fields)
-        reply = await self._transport.exchange("POST", url, body)
+        reply = await self._transport.exchange(replica, "POST", "tokenize", body, from_root=True)
         content = _json(reply)
         strings = content.get("token_strs") if isinstance(content, dict) else None
         if not isinstance(strings, list) or not all(isinstance(string, str) for string in strings):

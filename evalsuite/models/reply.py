@@ -76,7 +76,7 @@ def judge(reply: Reply, name: str, secrets: Secrets, succeeded: bool) -> Refusal
 
 def retry_after(headers: Mapping[str, str]) -> float:
     """Seconds that a Retry-After header asks for, in either of its forms; 0 without one that can be read."""
-    value = headers.get("Retry-After", "").strip()
+    value = headers.get("retry-after", "").strip()
     try:
         seconds = float(value)
     except ValueError:

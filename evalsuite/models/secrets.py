@@ -46,17 +46,23 @@ class Secrets:
 
 def find_key(variable: str | None) -> str | None:
     """Read the API key from the environment; a variable that was asked for by name and isn't set is a `UsageError`."""
-    if variable is not None:
-        if not os.environ.get(variable):
-            raise UsageError(f"--model-arg api_key_env={variable}: there is no such variable; export it")
-        return os.environ[variable].strip()
-    found = (os.environ[name].strip() for name in KEY_VARIABLES if os.environ.get(name))
-    return next(found, None)
+    if variable is not None and not os.environ.get(variable):
+        raise UsageError(f"--model-arg api_key_env={variable}: there is no such variable; export it")
+    for name in KEY_VARIABLES if variable is None else (variable,):
+        key = os.environ.get(name, "").strip()
+        if not (key.isascii() and key.isprintable()):
+            raise UsageError(f"the API key in {name} holds a character that no header can carry; export it again")
+        if key:
+            return key
+    return None
 
 
 def secrets_of(url: str) -> list[str]:
     """Everything in a URL that can be a secret: user, password and the values of its query."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return [url]
     values = [part.partition("=")[2] for part in parts.query.split("&")]
     values += [parts.password or "", parts.netloc.rpartition("@")[0]]
     return [form for value in values if value for form in {value, unquote(value)}]
@@ -64,5 +70,8 @@ def secrets_of(url: str) -> list[str]:
 
 def redacted(url: str) -> str:
     """A URL that may be told: scheme, host and path."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "***"
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -741,8 +741,9 @@ async def test_secrets_in_a_base_url_are_never_told(url):
 def _inside(backend: OpenAI) -> list[object]:
     """What a debugger's or a traceback's `repr` would show of the backend's own parts."""
     transport = backend._transport
-    parts = [backend._secrets, backend._body, backend._probe, transport, transport._session]
-    return [backend, *parts, *transport.replicas.all]
+    replicas = transport.replicas.all
+    parts = [backend._secrets, backend._body, backend._probe, transport]
+    return [backend, *parts, *replicas, *(replica.origin for replica in replicas)]
 
 
 # What can't be asked at all

@@ -1,0 +1,398 @@
+"""HTTP/1.1 from the client's side, against servers that write it byte by byte."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import ssl
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evalsuite.errors import UsageError
+from evalsuite.models import connection as connection_module
+from evalsuite.models import origin as origin_module
+from evalsuite.models.connection import Broken, Connection, Message
+from evalsuite.models.origin import Origin, Unreachable
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@pytest.fixture(autouse=True)
+def no_proxy_of_this_machine(monkeypatch):
+    for name in ("http_proxy", "https_proxy", "no_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+class Server:
+    """A raw server: `talk` writes what it likes to each connection."""
+
+    def __init__(self, talk: Talk, context: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
+        self._talk, self._context, self._host = talk, context, host
+        self.connections = 0
+        self.heads: list[bytes] = []
+
+    async def __aenter__(self) -> Server:
+        self._server = await asyncio.start_server(self._meet, self._host, 0, ssl=self._context)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+
+    async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            await self._talk(reader, writer)
+        writer.close()
+
+    async def request(self, reader: asyncio.StreamReader) -> bytes:
+        """Read one request; returns its body."""
+        head = await reader.readuntil(b"\r\n\r\n")
+        self.heads.append(head)
+        length = [line.split(b":")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
+        return await reader.readexactly(int(length[0])) if length else b""
+
+
+def says(*answers: bytes, pause: float = 0.0) -> Server:
+    """A server that answers the requests of each connection with these bytes, one after the other, and hangs up."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for said in answers:
+            await server.request(reader)
+            writer.write(said)
+            await writer.drain()
+            await asyncio.sleep(pause)
+
+    server = Server(talk)
+    return server
+
+
+@asynccontextmanager
+async def origin_of(server: Server, scheme: str = "http", host: str = "127.0.0.1") -> AsyncIterator[Origin]:
+    origin = Origin(f"{scheme}://{host}:{server.port}/v1", {"X-Key": "k"})
+    try:
+        yield origin
+    finally:
+        await origin.close()
+
+
+async def get(server: Server, count: int = 1) -> list[Message]:
+    async with server, origin_of(server) as origin:
+        return [await origin.exchange("GET", "models") for _ in range(count)]
+
+
+# Messages
+
+
+class Wire(asyncio.Transport):
+    """The other end of a connection that is fed by hand."""
+
+    closed = False
+
+    def write(self, data: bytes) -> None:
+        pass
+
+    def abort(self) -> None:
+        self.closed = True
+
+
+FRAMED = [
+    OK,
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\no\r\n1;x=y\r\nk\r\n0\r\nTrailer: t\r\n\r\n",
+    b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + OK,
+    b"HTTP/1.0 200 OK\r\ncontent-length:   2\r\nConnection: keep-alive\r\n\r\nok",
+]
+
+
+@settings(max_examples=150)
+@given(said=st.sampled_from(FRAMED), cuts=st.sets(st.integers(1, 160)))
+async def test_however_an_answer_is_cut_it_is_the_same_answer(said, cuts):
+    connection, wire = Connection(), Wire()
+    connection.connection_made(wire)
+    for _ in range(2):
+        answer = asyncio.create_task(connection.exchange(b""))
+        await asyncio.sleep(0)
+        places = [0, *sorted(cut for cut in cuts if cut < len(said)), len(said)]
+        for start, end in pairwise(places):
+            connection.data_received(said[start:end])
+        message = await answer
+        assert (message.status, message.body) == (200, b"ok")
+        assert "link" not in message.headers
+    assert connection.reusable and not wire.closed
+
+
+async def test_a_body_without_a_length_ends_with_the_connection():
+    [message] = await get(says(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nsome text"))
+    assert message.body == b"some text"
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (b"", "closed"),
+        (b"HTTP/1.1 200 OK\r\nContent-Le", "closed"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", "closed"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhal", "closed"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "not HTTP"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok", "not HTTP"),
+        (b"SSH-2.0-OpenSSH\r\n", "not HTTP"),
+        (b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n", "not HTTP"),
+        (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 20_000, "headers of more than 64 KiB"),
+    ],
+)
+async def test_what_is_no_answer_is_broken(said, why):
+    with pytest.raises(Broken, match=why):
+        await get(says(said))
+
+
+async def test_a_body_without_end_is_refused(monkeypatch):
+    monkeypatch.setattr(connection_module, "_LARGEST_BODY", 2**20)
+
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            writer.write(b"x" * 2**16)
+            await writer.drain()
+
+    with pytest.raises(Broken, match="a body of more than"):
+        await get(Server(flood))
+
+
+# Connections
+
+
+async def test_a_connection_is_kept():
+    server = says(OK, OK, OK)
+    assert [message.body for message in await get(server, 3)] == [b"ok"] * 3
+    assert server.connections == 1
+
+
+async def test_a_connection_that_is_to_be_closed_is_not_kept():
+    server = says(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok", OK)
+    await get(server, 2)
+    assert server.connections == 2
+
+
+async def test_an_answer_that_nobody_asked_for_is_never_taken_for_the_next():
+    surplus = OK + b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbad"
+    server = says(surplus, OK, OK)
+    assert [message.body for message in await get(server, 3)] == [b"ok"] * 3
+    assert server.connections == 3
+
+    late = says(OK, OK, OK, pause=0.05)
+    plain = late._talk
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asyncio.get_running_loop().call_later(0.02, writer.write, b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbad")
+        await plain(reader, writer)
+
+    late._talk = talk
+    async with late, origin_of(late) as origin:
+        for _ in range(3):
+            assert (await origin.exchange("GET", "models")).body == b"ok"
+            await asyncio.sleep(0.03)
+
+
+async def test_a_connection_that_the_server_closed_meanwhile_costs_nothing():
+    server = says(OK)
+    async with server, origin_of(server) as origin:
+        for _ in range(3):
+            assert (await origin.exchange("POST", "chat/completions", b"{}")).body == b"ok"
+    assert server.connections == 3
+
+
+async def test_a_connection_that_dies_at_the_next_request_is_replaced():
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await server.request(reader)
+        writer.write(OK)
+        await server.request(reader)  # and hang up without a word
+
+    server = Server(talk)
+    assert len(await get(server, 3)) == 3
+
+
+async def test_a_connection_grown_old_is_not_used(monkeypatch):
+    monkeypatch.setattr(origin_module, "_KEEP_ALIVE_SECONDS", 0.0)
+    server = says(OK, OK)
+    await get(server, 2)
+    assert server.connections == 2
+
+
+async def test_a_cancelled_exchange_hangs_up():
+    gone = asyncio.Event()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await server.request(reader)
+        with suppress(ConnectionError):
+            await reader.read()
+        gone.set()
+
+    server = Server(talk)
+    async with server, origin_of(server) as origin:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await origin.exchange("GET", "models")
+        await asyncio.wait_for(gone.wait(), 2)
+
+
+# What is sent
+
+
+async def test_requests_are_written_as_http_asks():
+    server = says(OK, OK, OK)
+    async with server:
+        origin = Origin(f"http://us%65r:pa%3Ass@127.0.0.1:{server.port}/a b/v1/?k=v w", {"X-Key": "k"})
+        await origin.exchange("POST", "chat/completions", b"{}")
+        await origin.exchange("POST", "tokenize", b"[]", from_root=True)
+        await origin.close()
+    first, second = server.heads
+    start = f"POST /a%20b/v1/chat/completions?k=v%20w HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n"
+    assert first.startswith(start.encode())
+    assert second.startswith(b"POST /a%20b/tokenize?k=v%20w HTTP/1.1\r\n")
+    assert b"\r\nX-Key: k\r\n" in first and b"\r\nContent-Length: 2\r\n" in first
+    assert b"\r\nAuthorization: Basic dXNlcjpwYTpzcw==\r\n" in first
+
+
+async def test_a_server_on_ipv6():
+    server = says(OK)
+    server._host = "::1"
+    try:
+        await server.__aenter__()
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    async with origin_of(server, host="[::1]") as origin:
+        assert (await origin.exchange("GET", "models")).body == b"ok"
+    assert b"Host: [::1]:%d\r\n" % server.port in server.heads[0]
+    await server.__aexit__()
+
+
+@pytest.mark.parametrize("url", ["", "h", "ftp://h", "http://", "http://[::1", "http://h:port/v1", "http://h:99999/"])
+def test_a_url_that_is_none(url):
+    with pytest.raises(UsageError, match="--base-url"):
+        Origin(url, {})
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "127.0.0.1"])
+async def test_no_way_there(host, unused_tcp_port):
+    with pytest.raises(Unreachable, match="cannot connect to"):
+        await Origin(f"http://{host}:{unused_tcp_port}/v1", {}).exchange("GET", "models")
+
+
+async def test_a_host_that_never_answers(monkeypatch):
+    monkeypatch.setattr(origin_module, "CONNECT_SECONDS", 0.1)
+    monkeypatch.setattr(Origin, "_open", lambda self, address, port: asyncio.sleep(5))
+    with pytest.raises(Unreachable, match=r"no connection in 0.1 s"):
+        await Origin("http://127.0.0.1:1/v1", {}).exchange("GET", "models")
+
+
+# TLS and proxies
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory) -> Path:
+    if shutil.which("openssl") is None:
+        pytest.skip("a certificate is made by openssl, which isn't here")
+    file = tmp_path_factory.mktemp("tls") / "cert.pem"
+    make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=localhost"
+    where = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", f"{file}.key", "-out", str(file)]
+    subprocess.run([*make.split(), *where], check=True, capture_output=True)
+    return file
+
+
+def secure(certificate: Path, *answers: bytes) -> Server:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, f"{certificate}.key")
+    server = says(*answers)
+    server._context = context
+    return server
+
+
+async def test_tls_that_is_trusted(certificate, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    server = secure(certificate, OK, OK)
+    async with server, origin_of(server, "https", "localhost") as origin:
+        assert [(await origin.exchange("GET", "models")).body for _ in range(2)] == [b"ok"] * 2
+    assert server.connections == 1
+
+
+async def test_tls_that_is_not_trusted(certificate):
+    server = secure(certificate, OK)
+    async with server, origin_of(server, "https", "localhost") as origin:
+        with pytest.raises(Unreachable, match="certificate"):
+            await origin.exchange("GET", "models")
+
+
+def proxy() -> Server:
+    """A proxy: tunnels CONNECT, answers anything else itself; it wants user p, password q."""
+
+    async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await source.read(2**16):
+                sink.write(data)
+        sink.close()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await server.request(reader)
+        head = server.heads[-1]
+        if b"Proxy-Authorization: Basic cDpx\r\n" not in head:
+            writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+        elif head.startswith(b"CONNECT "):
+            host, port = head.split(b" ")[1].decode().rsplit(":", 1)
+            there = await asyncio.open_connection(host, int(port))
+            writer.write(b"HTTP/1.1 200 Connection established\r\nVia: me\r\n\r\n")
+            await asyncio.gather(pump(reader, there[1]), pump(there[0], writer))
+        else:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nproxy")
+            await writer.drain()
+
+    server = Server(talk)
+    return server
+
+
+async def test_http_through_a_proxy(monkeypatch):
+    async with proxy() as between:
+        monkeypatch.setenv("http_proxy", f"http://p:q@127.0.0.1:{between.port}")
+        message = await Origin("http://far.invalid:81/v1", {}).exchange("GET", "models")
+    assert message.body == b"proxy"
+    assert between.heads[0].startswith(b"GET http://far.invalid:81/v1/models HTTP/1.1\r\nHost: far.invalid:81\r\n")
+
+
+async def test_https_through_a_proxy(certificate, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    server = secure(certificate, OK, OK)
+    async with proxy() as between, server:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://p:q@127.0.0.1:{between.port}")
+        async with origin_of(server, "https", "localhost") as origin:
+            assert [(await origin.exchange("GET", "models")).body for _ in range(2)] == [b"ok"] * 2
+    assert between.heads[0].startswith(b"CONNECT localhost:%d HTTP/1.1\r\n" % server.port)
+    assert server.connections == between.connections == 1
+    assert b"Proxy-Authorization" not in server.heads[0]
+
+
+async def test_a_proxy_that_refuses(certificate, monkeypatch):
+    async with proxy() as between:
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{between.port}")
+        with pytest.raises(Unreachable, match=r"the proxy says HTTP/1\.1 407"):
+            await Origin("https://far.invalid/v1", {}).exchange("GET", "models")
+
+
+async def test_hosts_that_need_no_proxy(monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "localhost,127.0.0.1")
+    assert [message.body for message in await get(says(OK))] == [b"ok"]
+
+
+def test_a_proxy_of_another_kind(monkeypatch):
+    monkeypatch.setenv("https_proxy", "socks5://user:word@h:1")
+    with pytest.raises(UsageError, match="only http:// proxies") as caught:
+        Origin("https://far.invalid/v1", {})
+    assert "word" not in str(caught.value)
