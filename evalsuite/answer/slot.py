@@ -43,7 +43,7 @@ _HEDGE = re.compile(
     r"(?=(?P<closed>[*_`$\"'”’）)\]}.]*+)\s*+(?P<rest>\Z|[\n,;.<。，；]|and\b|or\b|[&/、])?)",
     re.I,
 )
-_OR = re.compile(r"[ \t]*+,?[ \t]+(?:or|oder|ou)\s", re.I)
+_OR = re.compile(r",?[ \t]+(?:or|oder|ou)\s", re.I)
 _LATER_HEDGE = re.compile(r"\b(?:or|oder|ou)\s+(?:option\s+)?[(*]*([A-Za-z]+)(?:[).:*]|\s*\()", re.I)
 _SENTENCE_END = re.compile(r"[.;!?]\s")
 _DENIED = re.compile(
