@@ -46,7 +46,7 @@ class Body:
         self.tokens_field = tokens_field
         self.seeded = "seed" not in extra
         self._max_tokens = decoding.max_tokens
-        self._fixed = {"model": model, "temperature": decoding.temperature, "top_p": decoding.top_p}
+        self._fixed: dict[str, Any] = {"model": model, "temperature": decoding.temperature, "top_p": decoding.top_p}
         self._fixed |= _for_template(decoding, template)
         kwargs = {**self._fixed.get("chat_template_kwargs", {}), **(extra.get("chat_template_kwargs") or {})}
         self._fixed |= {**extra, **({"chat_template_kwargs": kwargs} if kwargs else {})}

@@ -190,11 +190,11 @@ def _proxy(scheme: str, host: str) -> SplitResult | None:
     """The environment's proxy for a host; None in by far the most cases, found without a heavy import."""
     if not any(name.lower() == f"{scheme}_proxy" and value for name, value in os.environ.items()):
         return None
-    from urllib.request import getproxies_environment, proxy_bypass_environment
+    from urllib.request import getproxies_environment, proxy_bypass
 
     proxies = getproxies_environment()
     url = proxies.get(scheme)
-    if not url or proxy_bypass_environment(host):
+    if not url or proxy_bypass(host):
         return None
     proxy = urlsplit(url if "://" in url else f"http://{url}")
     if proxy.scheme != "http" or not proxy.hostname:
