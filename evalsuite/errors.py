@@ -28,3 +28,7 @@ class BackendError(EvalsuiteError):
 
 class RunError(EvalsuiteError):
     """A run folder can't be used: locked, of another identity, on a full disk (raised by `journal` and `run`)."""
+
+
+class BaselineError(EvalsuiteError):
+    """A file of published baselines is malformed: a bad key, a missing value, a number that isn't one (`published`)."""
