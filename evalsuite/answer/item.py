@@ -11,12 +11,13 @@ _TRIMMED = " \t\r\n*_`$\"'“”‘’.。"
 class Labels:
     """The labels that an item allows, found again in either case."""
 
-    __slots__ = ("_by_name", "names", "single")
+    __slots__ = ("_by_name", "_longest", "names", "single")
 
     def __init__(self, names: tuple[str, ...]) -> None:
         if not names or not all(isinstance(name, str) and name.strip() == name != "" for name in names):
             raise ValueError(f"labels must be non-empty strings without outer white space, got {names!r}")
         self.names = names
+        self._longest = max(map(len, names))
         self.single = all(len(name) == 1 for name in names)
         self._by_name = {name.casefold(): name for name in names}
         if len(self._by_name) != len(names):
@@ -24,7 +25,7 @@ class Labels:
 
     def exact(self, token: str) -> str | None:
         """The label that `token` writes in either case; look-alikes that only fold to it are refused."""
-        label = self._by_name.get(token.casefold())
+        label = self._by_name.get(token.casefold()) if len(token) <= self._longest else None
         return label if label is not None and (token.isascii() or token == label) else None
 
     def wide(self, token: str) -> str | None:
