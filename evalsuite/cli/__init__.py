@@ -17,6 +17,7 @@ _COMMANDS = {
     "tasks": ("evalsuite.cli.tasks:tasks", "List the tasks, show one's card, or check them all without a model."),
     "data": ("evalsuite.cli.data:data", "Fetch, verify and audit benchmark data."),
     "baselines": ("evalsuite.cli.baselines:baselines", "List published numbers, or find what is wrong with them."),
+    "regrade": ("evalsuite.cli.regrade:regrade", "Read a run's responses again with the present parser."),
     "doctor": ("evalsuite.cli.doctor:doctor", "Say what this installation can do."),
 }
 
