@@ -120,7 +120,7 @@ class Board:
     allowed: tuple[str, ...] = ()
     """Settings that the reader chose to let differ between compared runs."""
     scores: Mapping[tuple[str, str], Scores] = field(default_factory=dict, repr=False)
-    """Grades by (entry id, column key)."""
+    """Grades by (entry id, task), of every task of every run."""
 
     def column(self, key: str) -> Column:
         """The column of a key."""
@@ -143,7 +143,7 @@ def leaderboard(entries: Sequence[Entry], allow: Sequence[str] = ()) -> Board:
     columns = _columns(entries, keyed)
     wanted = _macro_columns(columns, entries, keyed)
     rows = [_row(entry, columns, keyed, wanted) for entry in entries]
-    scores = {place: scores for place, (_, scores) in _by_column(keyed).items()}
+    scores = {place: scores for place, (_, scores) in keyed.items()}
     return Board(columns, wanted, tuple(sorted(rows, key=_place)), tuple(allow), scores)
 
 
@@ -166,10 +166,6 @@ def _keyed(entries: Sequence[Entry]) -> _Keyed:
         for entry in entries
         for task, scores in ((task, entry.result.scores(task)) for task in entry.result.tasks)
     }
-
-
-def _by_column(keyed: _Keyed) -> dict[tuple[str, str], tuple[str, Scores]]:
-    return {(entry, key): (task, scores) for (entry, task), (key, scores) in keyed.items()}
 
 
 def _key(result: Result, task: str, scores: Scores) -> str:

@@ -115,7 +115,7 @@ def _value(row: Row, key: str) -> float:
 
 
 def _strict(board: Board, row: Row, key: str) -> Floats:
-    return board.scores[row.entry.id, key].strict
+    return board.scores[row.entry.id, board.column(key).task].strict
 
 
 def _differences(board: Board, a: Row, b: Row, keys: Sequence[str]) -> list[Difference]:

@@ -39,12 +39,12 @@ def write_report(
     content = board_json(board)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        items = write_items(out, chosen, data_dir)
+        items = write_items(out, board, data_dir)
         files = {
             "report.html": page(
                 content,
                 sections(content, board, staged, items.lengths),
-                [cost(entry) for entry in chosen],
+                [cost(entry, board) for entry in chosen],
                 items.contents,
                 chosen,
             ),

@@ -22,7 +22,7 @@ def reliabilities(board: Board, column: Column) -> list[tuple[str, Calibration]]
 
 
 def _votes(board: Board, row: Row, column: Column) -> Calibration:
-    scores = board.scores[row.entry.id, column.key]
+    scores = board.scores[row.entry.id, column.task]
     items, samples = len(scores.items), scores.samples
     labels = scores.table["label"].to_pylist()
     gold = scores.table["gold"].to_pylist()[::samples]

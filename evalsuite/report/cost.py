@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from evalsuite.leaderboard import Entry
+from evalsuite.leaderboard import Board, Entry
 from evalsuite.report.names import facts
 
 Json = dict[str, Any]
 
 
-def cost(entry: Entry) -> Json:
+def cost(entry: Entry, board: Board) -> Json:
     """Counts over all tasks of a run; None for what was not measured."""
-    tables = [entry.result.scores(task) for task in entry.result.tasks]
+    tables = [board.scores[entry.id, task] for task in entry.result.tasks]
     tokens = [said.get("tokens", {}) for said in entry.result.tasks.values()]
     output = sum(each.get("output", 0) for each in tokens)
     latencies = np.concatenate([_numbers(each.table["latency"]) for each in tables])

@@ -221,7 +221,7 @@ def length_boxes(board: Board, key: str, found: Mapping[tuple[str, str], Any]) -
     for row in board.rows:
         if (row.entry.id, task) not in found or key not in row.cells or row.size == FLOORS:
             continue
-        right = board.scores[row.entry.id, key].table["correct"].to_numpy(zero_copy_only=False)
+        right = board.scores[row.entry.id, task].table["correct"].to_numpy(zero_copy_only=False)
         size = found[row.entry.id, task]
         for kind, chosen in (("right", size[right & (size > 0)]), ("wrong", size[~right & (size > 0)])):
             if len(chosen):

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from evalsuite.data.load import load
 from evalsuite.errors import EvalsuiteError
 from evalsuite.journal import Record, RunFolder
-from evalsuite.leaderboard import Entry
+from evalsuite.leaderboard import Board, Entry
 from evalsuite.prompt import Prompt
 from evalsuite.report.names import facts
 from evalsuite.report.script import script_json
@@ -36,7 +36,9 @@ FOLDER = "report_items"
 SLICE = 100
 """Prompts in a file."""
 CHUNK = 400_000
-"""Bytes after which the next file of responses begins."""
+"""Characters, about, after which the next file of responses begins."""
+_RECORD = 200
+"""Characters of a response beside its text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +59,16 @@ class Written:
     """By (entry id, task), in the order (item, sample); -1 where nothing came back."""
 
 
-def write_items(out: Path, entries: Sequence[Entry], data_dir: Path | None) -> Written:
-    """Write the items of all runs below `out` and say what is there."""
+def write_items(out: Path, board: Board, data_dir: Path | None) -> Written:
+    """Write the items of a board's runs below `out` and say what is there."""
     fresh = out / f".{FOLDER}.part"
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     written = Written()
-    for sheet in sheets(entries):
+    for sheet in sheets([row.entry for row in board.rows]):
         (fresh / sheet.id).mkdir()
-        written.contents.append(_write_sheet(fresh, sheet, data_dir, written))
+        scores = {entry.id: board.scores[entry.id, sheet.task] for entry in sheet.entries}
+        written.contents.append(_write_sheet(fresh, sheet, scores, data_dir, written))
     shutil.rmtree(out / FOLDER, ignore_errors=True)
     fresh.replace(out / FOLDER)
     return written
@@ -89,8 +92,9 @@ def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9_]+", "-", text.lower())[:60]
 
 
-def _write_sheet(folder: Path, sheet: Sheet, data_dir: Path | None, written: Written) -> Json:
-    scores = {entry.id: entry.result.scores(sheet.task) for entry in sheet.entries}
+def _write_sheet(
+    folder: Path, sheet: Sheet, scores: Mapping[str, Scores], data_dir: Path | None, written: Written
+) -> Json:
     ids = sorted({str(item) for each in scores.values() for item in each.items})
     dataset, why = _dataset(sheet, data_dir)
     _write(folder, f"{sheet.id}/items", _items(ids, scores, dataset))
@@ -135,19 +139,20 @@ def _items(ids: Sequence[str], scores: Mapping[str, Scores], dataset: Dataset | 
 def _write_prompts(folder: Path, sheet: Sheet, ids: Sequence[str], dataset: Dataset) -> Json:
     """Render the prompts that can be rendered: those whose digest is the one that the run noted."""
     known = {item.id: item for item in dataset.items}
-    slots: dict[str, int] = {}
+    slots: dict[tuple[str, str | None], int] = {}
     found: Json = {}
     rendered: list[list[Any]] = []
+    digests: list[str] = []
     for entry in sheet.entries:
-        plan = facts(entry.result).get("plan", {})
         said = entry.result.tasks[sheet.task]
-        prompt = Prompt(dataset.task, said["format"], plan.get("system"))
-        if prompt.digest != said["prompt_digest"]:
-            continue
-        if prompt.digest not in slots:
-            slots[prompt.digest] = len(rendered)
+        asked = (said["format"], facts(entry.result).get("plan", {}).get("system"))
+        if asked not in slots:
+            prompt = Prompt(dataset.task, *asked)
+            slots[asked] = len(rendered)
+            digests.append(prompt.digest)
             rendered.append([prompt.messages(known[id]) if id in known else None for id in ids])
-        found[entry.id] = slots[prompt.digest]
+        if digests[slots[asked]] == said["prompt_digest"]:
+            found[entry.id] = slots[asked]
     for number, start in enumerate(range(0, len(ids), SLICE)):
         part = slice(start, start + SLICE)
         items = [_item(known[id]) if id in known else None for id in ids[part]]
@@ -199,33 +204,28 @@ def _write_responses(
     place = {str(item): number * scores.samples for number, item in enumerate(scores.items)}
     chunk = np.full(len(scores.items) * scores.samples, -1)
     lengths = np.full(len(chunk), -1)
-    for number, parts in enumerate(_chunks(RunFolder(entry.result.path).records(sheet.task))):
-        for record, _ in parts:
+    for number, records in enumerate(_chunks(RunFolder(entry.result.path).records(sheet.task))):
+        for record in records:
             row = place.get(record.item, len(chunk)) + record.sample
             if row < len(chunk):
                 chunk[row], lengths[row] = number, len(record.text)
-        body = b"[" + b",\n".join(text for _, text in parts) + b"]"
-        _put(folder, f"{sheet.id}/responses-{entry.id}-{number}", body)
+        _write(folder, f"{sheet.id}/responses-{entry.id}-{number}", records)
     return chunk, lengths
 
 
-def _chunks(records: Iterator[Record]) -> Iterator[list[tuple[Record, bytes]]]:
-    parts: list[tuple[Record, bytes]] = []
+def _chunks(records: Iterator[Record]) -> Iterator[list[Record]]:
+    chunk: list[Record] = []
     size = 0
     for record in records:
-        text = script_json(record)
-        parts.append((record, text))
-        size += len(text)
+        chunk.append(record)
+        size += len(record.text) + len(record.reasoning) + _RECORD
         if size >= CHUNK:
-            yield parts
-            parts, size = [], 0
-    if parts:
-        yield parts
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
 
 
 def _write(folder: Path, key: str, content: Any) -> None:
-    _put(folder, key, script_json(content))
-
-
-def _put(folder: Path, key: str, body: bytes) -> None:
+    body = script_json(content)
     (folder / f"{key}.js").write_bytes(b"evalsuite.put(" + script_json(key) + b", " + body + b");\n")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import asdict
 from typing import Any
 
 import orjson
 
-_ESCAPES = {
+_ESCAPES = {  # a chain of replacements over the whole: many times faster than one pass of a pattern
     b"<": b"\\u003c",
     b">": b"\\u003e",
     b"&": b"\\u0026",
@@ -17,7 +16,6 @@ _ESCAPES = {
     b"\xe2\x80\xa9": b"\\u2029",
     b"\x7f": b"\\u007f",
 }
-_UNSAFE = re.compile(b"[<>&\x7f]|\xe2\x80[\xa8\xa9]")
 
 
 def script_json(content: Any) -> bytes:
@@ -30,4 +28,6 @@ def script_json(content: Any) -> bytes:
         plain = orjson.dumps(content, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY)
     except TypeError:
         plain = json.dumps(content, default=asdict).encode()
-    return _UNSAFE.sub(lambda found: _ESCAPES[found[0]], plain)
+    for unsafe, escape in _ESCAPES.items():
+        plain = plain.replace(unsafe, escape)
+    return plain

@@ -22,13 +22,13 @@ def subgroup_tables(board: Board) -> list[Json]:
 
 def _tables(board: Board, column: Column) -> list[Json]:
     rows = [row for row in board.rows if column.key in row.cells]
-    first = board.scores[rows[0].entry.id, column.key]
+    first = board.scores[rows[0].entry.id, column.task]
     keys = _keys(first)
     found = []
     for name, values in keys.items():
         runs = []
         for row in rows:
-            scores = board.scores[row.entry.id, column.key]
+            scores = board.scores[row.entry.id, column.task]
             cut = subgroups(values, scores.strict, column.member, scores.samples)
             runs.append({"row": row.entry.id, "cells": [each.estimate._asdict() for each in cut]})
         groups = [{"name": each.key or "(none)", "n": each.items} for each in cut]
