@@ -1,4 +1,8 @@
-"""A finished run as comparisons, reports and gates read it: summary.json and grades.parquet, and nothing else."""
+"""A finished run as comparisons, reports and gates read it: summary.json and grades.parquet, and nothing else.
+
+A run that someone committed as a baseline is a file that someone may have edited, cut or merged: what is read here is
+complete, finite and the same in both files, or it is a `RunError`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import orjson
@@ -15,10 +19,57 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from evalsuite.errors import RunError
 from evalsuite.journal import SCHEMA
 from evalsuite.stats.clusters import Floats
+from evalsuite.summary import GRADES, UNANSWERED
+
+LARGEST = 16 << 20
+"""Bytes of the largest summary.json that is read."""
+_NEEDED = ("task", "item", "sample", "group", "gold", "status", "correct", "status_lenient", "correct_lenient")
+_READINGS = (("correct", "status", "accuracy"), ("correct_lenient", "status_lenient", "accuracy_lenient"))
+
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
+
+
+class _Fact(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True)
+
+
+class _Interval(_Fact):
+    value: Share
+    low: Share
+    high: Share
+
+
+class _Task(_Fact):
+    """What a task's entry in summary.json holds at least."""
+
+    version: int | str
+    data_digest: str
+    prompt_digest: str
+    format: str
+    n: Annotated[int, Field(gt=0, le=1_000_000_000)]
+    items: Count
+    samples: Annotated[int, Field(gt=0, le=1_000_000)]
+    accuracy: _Interval
+    accuracy_lenient: _Interval
+    status: dict[str, Count]
+    status_lenient: dict[str, Count]
+
+
+class _Summary(_Fact):
+    """What a summary.json of this schema holds at least."""
+
+    schema_: Annotated[Literal[1], Field(alias="schema")]
+    model: str
+    run: str
+    parser: str
+    decoding: dict[str, Any]
+    tasks: Annotated[dict[str, _Task], Field(min_length=1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +111,38 @@ class Result:
         tasks: Mapping[str, Mapping[str, Any]] = self.summary["tasks"]
         return tasks
 
+    def unanswered(self, task: str) -> int:
+        """Samples of a task that have no response: more than 0 where a run was cut short."""
+        return int(self.tasks[task]["status"].get(UNANSWERED, 0))
+
     @cached_property
     def _grades(self) -> pa.Table:
-        path = self.path / "grades.parquet"
+        path, expected = self.path / "grades.parquet", sum(t["n"] * t["samples"] for t in self.tasks.values())
         try:
-            return pq.read_table(path)
+            found = pq.read_metadata(path).num_rows
+            if found != expected:
+                raise RunError(f"{path}: has {found} rows; summary.json counts {expected} samples")
+            table = pq.read_table(path)
+        except FileNotFoundError:
+            raise RunError(f"{path}: is missing; a run is read from it and summary.json together") from None
         except (OSError, pa.ArrowException) as error:
             raise RunError(f"{path}: can't be read: {' '.join(str(error).split())}") from None
+        for name in _NEEDED:
+            if name not in table.column_names or table.schema.field(name).type != GRADES.field(name).type:
+                raise RunError(f"{path}: column {name} is missing or of another type")
+            if table[name].null_count:
+                raise RunError(f"{path}: column {name} has {table[name].null_count} empty cells")
+        return table
 
     def scores(self, task: str) -> Scores:
         """The grades of a task; grades that don't add up to the summary's figures are a `RunError`."""
         if task not in self.tasks:
             raise RunError(f"{self.path}: has no task {task}; it has {', '.join(self.tasks)}")
-        samples = int(self.tasks[task]["samples"])
+        facts, samples = self.tasks[task], int(self.tasks[task]["samples"])
         table = self._grades.filter(pc.equal(self._grades["task"], task))
         table = table.sort_by([("item", "ascending"), ("sample", "ascending")])
         count, odd = divmod(table.num_rows, samples)
-        if odd or count != self.tasks[task]["n"]:
+        if odd or count != facts["n"]:
             raise RunError(f"{self.path}: grades.parquet has {table.num_rows} rows of {task}, not summary.json's count")
         every = slice(None, None, samples)
         scores = Scores(
@@ -87,18 +153,32 @@ class Result:
             samples=samples,
             table=table,
         )
-        if len(set(scores.items)) != count:
+        if len(set(scores.items)) != count or not _numbered(table["sample"], count, samples):
             raise RunError(f"{self.path}: grades.parquet has an item of {task} twice, or one with too few samples")
-        said, found = self.tasks[task]["accuracy"]["value"], scores.strict.mean()
-        if not math.isclose(found, said, abs_tol=1e-9):
-            raise RunError(f"{self.path}: the grades of {task} give {found:.4f}, summary.json says {said:.4f}")
+        self._agree(task, scores)
         return scores
+
+    def _agree(self, task: str, scores: Scores) -> None:
+        """Refuse grades that summary.json tells otherwise."""
+        facts = self.tasks[task]
+        for correct, status, accuracy in _READINGS:
+            said = facts[accuracy]["value"]
+            found = (scores.strict if correct == "correct" else scores.lenient).mean()
+            if not math.isclose(found, said, abs_tol=1e-9):
+                raise RunError(f"{self.path}: the grades of {task} give {found:.4f}, summary.json says {said:.4f}")
+            counted = {str(row["values"]): row["counts"] for row in scores.table[status].value_counts().to_pylist()}
+            if counted != {name: count for name, count in facts[status].items() if count}:
+                raise RunError(f"{self.path}: the grades of {task} have other {status} counts than summary.json")
+            if pc.any(pc.and_(scores.table[correct], pc.not_equal(scores.table[status], "ok"))).as_py():
+                raise RunError(f"{self.path}: grades.parquet calls an answer to {task} right that has no valid label")
 
 
 def read_result(path: Path) -> Result:
     """Read a run folder, or the summary.json in it; anything that isn't a summary of this schema is a `RunError`."""
     file = path / "summary.json" if path.is_dir() else path
     try:
+        if file.stat().st_size > LARGEST:
+            raise RunError(f"{file}: larger than {LARGEST} bytes; that is no summary")
         summary = orjson.loads(file.read_bytes())
     except FileNotFoundError:
         raise RunError(f"{file}: no summary is here; did the run finish?") from None
@@ -106,7 +186,17 @@ def read_result(path: Path) -> Result:
         raise RunError(f"{file}: can't be read: {error}") from None
     if not isinstance(summary, dict) or summary.get("schema") != SCHEMA or not summary.get("tasks"):
         raise RunError(f"{file}: not a summary of schema {SCHEMA}")
+    try:
+        _Summary.model_validate(summary)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise RunError(f"{file}: {where}: {first['msg']}") from None
     return Result(file.parent, summary)
+
+
+def _numbered(samples: pa.ChunkedArray, items: int, each: int) -> bool:
+    return bool(np.array_equal(samples.to_numpy(), np.tile(np.arange(each), items)))
 
 
 def _per_item(column: pa.ChunkedArray, items: int, samples: int) -> Floats:
