@@ -12,7 +12,7 @@ import orjson
 
 from evalsuite.errors import UsageError
 from evalsuite.models.backend import Decoding, Finish, Request
-from evalsuite.models.reply import Reply
+from evalsuite.models.reply import Reply, error_of, load_json
 
 TOKEN_FIELDS: Final = ("max_tokens", "max_completion_tokens")
 SWITCHES: Final = ("enable_thinking", "thinking")
@@ -114,21 +114,9 @@ def read_completion(reply: Reply) -> Completion:
     )
 
 
-def load_json(body: bytes) -> Any:
-    """Read JSON; `ValueError` where it isn't."""
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        told = str(error)
-    try:
-        return json.loads(body)  # takes the lone surrogates that a model cut in mid-character leaves
-    except (ValueError, RecursionError):
-        raise ValueError(f"not JSON ({told}): {body[:300].decode(errors='replace')}") from None
-
-
 def filtered(body: bytes) -> bool:
     """Whether an error body says that a content filter stopped the prompt (Azure answers 400 then)."""
-    error = _error(body)
+    error = error_of(body)
     return isinstance(error, dict) and error.get("code") == "content_filter"
 
 
@@ -181,22 +169,13 @@ def _count(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
-def _error(body: bytes) -> Any:
-    try:
-        content = load_json(body)
-    except ValueError:
-        return None
-    content = content[0] if isinstance(content, list) and content else content
-    return content.get("error", content) if isinstance(content, dict) else None
-
-
 def _complaint(body: bytes) -> tuple[str, set[str]]:
     """The message of an error body and the fields that it names: OpenAI's `param`, FastAPI's `loc`, or in quotes."""
-    error = _error(body)
+    error = error_of(body)
     if not isinstance(error, dict):
         return "", set()
     message = str(error.get("message", ""))
-    fields = {str(error.get("param")), *_QUOTED.findall(message)}
+    fields = {str(error.get("param")).rpartition(".")[2], *_QUOTED.findall(message)}
     details = error.get("detail")
     for detail in details if isinstance(details, list) else ():
         if isinstance(detail, dict) and isinstance(detail.get("loc"), list):

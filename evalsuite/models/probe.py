@@ -9,11 +9,11 @@ from typing import Any, Final
 import orjson
 
 from evalsuite.errors import BackendError
-from evalsuite.models.completion import SWITCHES, Body, Completion, load_json, read_completion
+from evalsuite.models.completion import SWITCHES, Body, Completion, read_completion
 from evalsuite.models.http import Transport
 from evalsuite.models.origin import CONNECT_SECONDS
 from evalsuite.models.pace import Replica
-from evalsuite.models.reply import Reply, Trouble, judge
+from evalsuite.models.reply import Reply, Trouble, judge, load_json, said
 from evalsuite.models.secrets import Secrets
 from evalsuite.models.template import reasoning_open
 
@@ -63,7 +63,7 @@ class Probe:
         reply = await self.small(replica)
         if isinstance(reply, Trouble) or not 400 <= reply.status < 500 or reply.status in (408, 409, 425, 429):
             return
-        told = self._secrets.line(f"HTTP {reply.status}: {reply.body[:1000].decode(errors='replace')}")
+        told = self._secrets.line(f"HTTP {reply.status}: {said(reply.body)}")
         if reply.status in (401, 403):
             judge(reply, replica.name, self._secrets, succeeded=False)
         if not served.others:
@@ -95,7 +95,7 @@ class Probe:
         if not _refused(nonsense):
             raise BackendError(f"{option}: {replica.name} does nothing with {name}; {advice}")
         if _refused(reply):
-            told = self._secrets.line(reply.body[:1000].decode(errors="replace"))
+            told = self._secrets.line(said(reply.body))
             raise BackendError(f"{option}: {replica.name} refuses {name}: {told}; {advice}")
 
     async def opens_reasoning(self, replica: Replica) -> bool | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from enum import Enum
-from typing import Final
+from typing import Any, Final
+
+import orjson
 
 from evalsuite.errors import BackendError
 from evalsuite.models.secrets import Secrets
@@ -62,7 +65,7 @@ def judge(reply: Reply, name: str, secrets: Secrets, succeeded: bool) -> Refusal
     `succeeded`: whether any request was answered before, so that a 403 can only be about this one.
     """
     status = reply.status
-    told = secrets.line(f"HTTP {status}: {reply.body[:4000].decode(errors='replace')}")
+    told = secrets.line(f"HTTP {status}: {said(reply.body)}")
     if status == 429 and b"insufficient_quota" in reply.body:
         raise BackendError(f"{name}: {told}; the account's quota is used up")
     if status in _TRANSIENT or (status >= 500 and status not in _PERMANENT):
@@ -72,6 +75,35 @@ def judge(reply: Reply, name: str, secrets: Secrets, succeeded: bool) -> Refusal
     if advice is not None:
         raise BackendError(f"{name}: {told}; {advice}")
     return Refusal(told, status, reply.body)
+
+
+def load_json(body: bytes) -> Any:
+    """Read JSON; `ValueError` where it isn't."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        told = str(error)
+    try:
+        return json.loads(body)  # takes the lone surrogates that a model cut in mid-character leaves
+    except (ValueError, RecursionError):
+        raise ValueError(f"not JSON ({told}): {body[:300].decode(errors='replace')}") from None
+
+
+def error_of(body: bytes) -> Any:
+    """The error in a body, in OpenAI's shape and its relatives; None where there is none."""
+    try:
+        content = load_json(body)
+    except ValueError:
+        return None
+    content = content[0] if isinstance(content, list) and content else content
+    return content.get("error", content) if isinstance(content, dict) else None
+
+
+def said(body: bytes) -> str:
+    """A server's own words about an error: the message, or the body as it is."""
+    error = error_of(body)
+    message = error.get("message") if isinstance(error, dict) else error
+    return message if isinstance(message, str) and message else body[:4000].decode(errors="replace")
 
 
 def retry_after(headers: Mapping[str, str]) -> float:

@@ -196,6 +196,7 @@ async def test_learns_the_name_of_the_tokens_field(refusal):
     "refusal",
     [
         {"error": {"message": "Unknown parameter: 'seed'.", "param": "seed"}},
+        {"error": {"message": "Extra inputs are not permitted", "param": "body.seed"}},
         {"detail": [{"type": "extra_forbidden", "loc": ["body", "seed"], "msg": "Extra inputs are not permitted"}]},
         [{"error": {"code": 400, "message": 'Invalid JSON payload. Unknown name "seed": Cannot find field.'}}],
     ],
