@@ -10,8 +10,9 @@ _NEGATIONS = frozenset({
     "not", "never", "neither", "nor", "incorrect", "wrong", "worst", "least", "unlikely", "unsure", "if", "whether",
     "unless", "until", "why", "doubt", "doubtful", "other", "second", "another", "possible", "plausible",
     "potential", "alternative", "tempting", "previous", "might", "may", "could", "perhaps", "maybe", "suppose",
-    "supposing", "assume", "assuming", "instead", "than", "cannot", "said", "says", "claim", "claims", "incorrecta",
-    "errónea", "mauvaise", "fausse", "falsche", "nicht", "errada", "sbagliata", "неправильный", "неверный",
+    "supposing", "assume", "assuming", "instead", "than", "cannot", "say", "said", "says", "claim", "claims",
+    "incorrecta", "errónea", "mauvaise", "fausse", "falsche", "nicht", "errada", "sbagliata", "неправильный",
+    "неверный",
 })  # fmt: skip
 _EXAMPLES = (
     "example", "e.g.", "for instance", "such as", "like this", "format is", "format was", "format would",

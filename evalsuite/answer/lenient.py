@@ -8,7 +8,7 @@
 | `statement` | the answer is X, Answer: X, the correct option is X, `"answer": "X"`, the next step is: X; and so in |
 | | Chinese, Japanese, Korean, Arabic, Russian, Spanish, French, German, Portuguese, Italian, Dutch and others |
 | `heading` | a heading "Answer" with X under it |
-| `verdict` | X is the correct answer |
+| `verdict` | X is the correct answer; option X is correct, as the last sentence where nothing else is stated |
 | `choice` | I choose X |
 | `line` | the first or the last line is only X, (X), X. with its own text, or the full text of one option |
 | `conclusion` | the last line leads up to one label in bold or brackets: Therefore the diagnosis is **(X)** |
@@ -25,7 +25,7 @@ from evalsuite.answer.cues import Crowded
 from evalsuite.answer.lines import lone_lines
 from evalsuite.answer.reading import EMPTY, NO_ANSWER, NOT_A_LABEL, OK, SEVERAL, Lenient
 from evalsuite.answer.slot import Segment
-from evalsuite.answer.statement import Statement, statements
+from evalsuite.answer.statement import Statement, statements, verdicts
 
 _SECOND_THOUGHTS = (
     "wait", "actually", "correction", "scratch that", "second thought", "reflection", "reconsider", "mistake", "i mean",
@@ -40,11 +40,9 @@ def read_lenient(segment: Segment) -> Lenient:
     if not segment.text or segment.text.isspace():
         return _none(EMPTY)
     try:
-        found = list(statements(segment))
+        found = _found(segment)
     except Crowded:
         return _none(NO_ANSWER)
-    stated = max((statement.slot.end for statement in found), default=0)
-    found.extend(lone_lines(segment, stated))
     status = _common(found)
     if status != OK:
         return _none(status)
@@ -52,6 +50,12 @@ def read_lenient(segment: Segment) -> Lenient:
         return _none(NO_ANSWER)
     slot, form = found[0]
     return Lenient(slot.label, OK, (slot.start, slot.end), form)
+
+
+def _found(segment: Segment) -> list[Statement]:
+    found = list(statements(segment))
+    found.extend(lone_lines(segment, stated=max((statement.slot.end for statement in found), default=0)))
+    return found or verdicts(segment)
 
 
 def _none(status: str) -> Lenient:

@@ -35,11 +35,11 @@ _NAMED = re.compile(
 )
 
 _JOIN = (
-    r"(?:[/|&+、]|[,;]|(?:and|or|nor|and/or|vs|versus|plus|und|oder|et|ou|en|of|или|أو|(?-i:[youeи]))\b"
+    r"(?:[/|&+、]|[,;]|(?:and|or|nor|and/or|vs|versus|plus|as\s+well\s+as|along\s+with|together\s+with|und|oder|et|ou|en|of|или|أو|(?-i:[youeи]))\b"
     r"|或者?是?|还是|還是|和|与|與|及|以及|または|か|と|또는|와|과|이?나)"
 )
 _HEDGE = re.compile(
-    rf"[.]?\s*+[(]?{_JOIN}(?:\s*+{_JOIN})?{_LEAD}*+(?:(?:option|choice|then|also|possibly|perhaps)\s+[*(]*)*(?P<other>[0-9A-Za-zＡ-Ｚａ-ｚ]++)"
+    rf"[.]?\s*+[(]?{_JOIN}(?:\s*+{_JOIN})?(?:{_LEAD}|{_LATEX})*+(?:(?:option|choice|then|also|possibly|perhaps)\s+[*(]*)*(?P<other>[0-9A-Za-zＡ-Ｚａ-ｚ]++)"
     r"(?=(?P<closed>[*_`$\"'”’）)\]}.]*+)\s*+(?P<rest>\Z|[\n,;.<。，；]|and\b|or\b|[&/、])?)",
     re.I,
 )
@@ -55,8 +55,8 @@ _OPEN_ENDED = re.compile(r"[ \t]*+(?:[?？]|,?[ \t]*+(?:only\s+)?(?:if|unless|pr
 _SETTLED = re.compile(
     r"[ \t]*+(?:(?P<end>\Z)|[\n\r,;:!，；：！。、．…—–(（\[]|\\(?!text)|-(?=\s)|</?\s?[a-z]|[＜\u2600-\u2793]|&lt;"
     r"|\.(?=\Z|[\s*_`$\"'”’)\]}<.]|(?-i:[A-Z][a-z])|[^\x00-\x7f])"
-    r"|(?P<word>(?:because|since|as|due|which|given|based|over|rather|instead|according|porque|ya\s+que|car|parce|weil|da|perché"
-    r"|так\s+как|потому)\b)|因为|因為|选项|選項|项|項|です|である|だ|입니다|이다|번|이에요|예요)",
+    r"|(?P<word>(?:because|since|as|due|and|but|which|given|based|over|rather|instead|according|porque|ya\s+que|car|parce|weil|da|perché"
+    r"|так\s+как|потому)\b)|因为|因為|[和与與或]|选项|選項|项|項|です|である|だ|입니다|이다|번|이에요|예요)",
     re.I,
 )
 _GOES_ON = re.compile(r"\s+(?!(?:or|and|nor|vs|is|are|was|were|does|may|might|could|can)\b)\w", re.I)

@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 from evalsuite.answer.cues import LINK, OTHER_SCRIPTS, QUALIFIED, WORDS, places
 from evalsuite.answer.disowned import disowned, disowned_unspaced
-from evalsuite.answer.reading import OK
+from evalsuite.answer.reading import OK, SEVERAL
 from evalsuite.answer.slot import Segment, Slot, read_slot
 
 _CLOSING = 400
+_COLUMN = 80
 
 _TAG_OPENS = ("<", "＜", "&lt;", "[", "<final_", "<final ")
 _TAG_CLOSES = ("</", "[/", "＜/", "＜／", "<\\/", "&lt;/")
@@ -27,6 +28,12 @@ _FIRST_PERSON = re.compile(r"(?<!\w)i(?:['’](?:d|ll)|\s+(?:would|will|must))?(
 _IS_THE = re.compile(
     r"\sis\s+(?:indeed\s+|clearly\s+|therefore\s+)?(?:the|my)\s+(?:(?:most|single)\s+)?"
     r"(?:correct|best|right|final|appropriate|likely|accurate|suitable)?\s*$"
+)
+_IS_CORRECT = " is correct"
+_LAST_SENTENCE = re.compile(
+    r"[*_)\]]*(?:[.!\s]*\Z|(?:[,;:(—–]|\s+(?:because|since|as|due|given)\b)[^.!?\n]*+[.!\s]*+\Z)"
+)
+    r"[*_)\]]*(?:[.!\s]*\Z|(?:[,;:(—–]|\s+(?:because|since|as|due|given)\b)[^.!?\n]*+[.!\s]*+\Z)"
 )
 _SUBJECT = re.compile(
     r"(?:(?P<named>(?:option|choice|answer|that|think|believe|\A|[.!?:\n])|(?:so|thus|hence|therefore),?)\s*)?"
@@ -65,6 +72,19 @@ def statements(segment: Segment) -> Iterator[Statement]:
     yield from _beyond_english(segment)
 
 
+def verdicts(segment: Segment) -> list[Statement]:
+    """`Option B is correct`, all of them, if the last sentence is one; else they are remarks in a discussion."""
+    found: list[Statement] = []
+    ends = 0
+    for at in places(segment.lowered, _IS_CORRECT):
+        left = max(0, at - 32)
+        subject = _SUBJECT.search(segment.text[left:at])
+        if subject is not None and (subject["mark"] or subject["named"] is not None):
+            found.extend(_read_subject(segment, left, subject))
+            ends = at + len(_IS_CORRECT)
+    return found if _LAST_SENTENCE.match(segment.lowered, ends) else []
+
+
 def _beyond_english(segment: Segment) -> Iterator[Statement]:
     lowered = segment.lowered
     # What begins in English is read for another language only at its end, where a closing statement stands.
@@ -92,9 +112,18 @@ def _at_answer(segment: Segment, at: int) -> Iterator[Statement]:
         return
     tag = _TAG_END.match(lowered, end) if left.endswith(_TAG_OPENS) else None
     if tag:
-        yield from _stated(segment, at - 1, tag.end(), "tag")
+        for statement in _stated(segment, at - 1, tag.end(), "tag"):
+            more = _more_labels(segment, statement.slot.end)
+            yield statement._replace(slot=statement.slot._replace(label=None, status=SEVERAL)) if more else statement
     else:
         yield from _at_word(segment, at, "answer")
+
+
+def _more_labels(segment: Segment, at: int) -> bool:
+    """Whether what is left of an answer tag is nothing but labels: a column of them."""
+    end = segment.lowered.find("<", at, at + _COLUMN)
+    rest = segment.text[at : max(at, end)].split()
+    return bool(rest) and all(segment.labels.exact(word) is not None for word in rest)
 
 
 def _at_word(segment: Segment, at: int, word: str) -> Iterator[Statement]:
