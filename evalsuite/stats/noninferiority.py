@@ -62,7 +62,7 @@ def judge(candidate: Floats, baseline: Floats, groups: Groups, margin: float, sa
     items = math.ceil(single / wanted * found.items / pairs)
     # With 80% power asked for, a bound that only just misses can ask for no more items than there are.
     more = verdict._replace(items=max(items, found.items + 1))
-    return more._replace(samples=_samples(candidate, baseline, wanted, pairs, single, samples))
+    return more._replace(samples=samples_to_settle(candidate, baseline, wanted, pairs, single, samples))
 
 
 def judge_macro(differences: Sequence[Estimate | None], margin: float) -> Verdict | None:
@@ -86,8 +86,12 @@ def decide(bounds: Estimate, margin: float) -> Verdict:
     return Verdict(outcome, *bounds, margin)
 
 
-def _samples(a: Floats, b: Floats, wanted: float, pairs: float, single: float, k: int) -> int | None:
-    """Answers an item that bring the variance of the difference down to `wanted`; unknown from one answer an item."""
+def samples_to_settle(a: Floats, b: Floats, wanted: float, pairs: float, single: float, k: int) -> int | None:
+    """Answers an item that bring the variance of a difference down to `wanted`; unknown (None) from one answer an item.
+
+    `pairs` is `paired.effective_pairs`, `single` the variance of a difference of single answers, `k` the present number
+    of answers. None too where no number does.
+    """
     if k < 2:
         return None
     answer = float(np.mean(a * (1 - a) + b * (1 - b))) * k / (k - 1) / len(a)
