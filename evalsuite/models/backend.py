@@ -36,7 +36,8 @@ class Settings:
 
     model: str
     decoding: Decoding = Decoding()
-    base_urls: tuple[str, ...] = ()
+    base_urls: tuple[str, ...] = field(default=(), repr=False)
+    """Not shown: a URL may hold a password."""
     revision: str | None = None
     adapter: str | None = None
     chat_template: str | None = None
@@ -142,7 +143,10 @@ class Backend(ABC):
         self.settings = settings
 
     async def open(self, datasets: Sequence[Dataset]) -> Facts:
-        """Make ready; raise `BackendError` where no request could ever succeed. Returns facts for run.json, no secrets."""
+        """Make ready; raise `BackendError` where no request could ever succeed.
+
+        Returns facts for run.json, no secrets; what is found out while answering may still be added to them.
+        """
         return {}
 
     def asked(self, dataset: Dataset, format: str) -> Asked:

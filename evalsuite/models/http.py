@@ -98,6 +98,7 @@ class Transport(Generic[Answer]):
                 replica.out -= 1
         outcome = reply if isinstance(reply, Trouble) else self._judge(replica, reply)
         if not isinstance(outcome, Trouble):
+            self.succeeded = self.succeeded or not isinstance(outcome, Refusal)
             self._went_well(replica)
             return outcome
         self._went_badly(replica, outcome, asked)
@@ -122,7 +123,6 @@ class Transport(Generic[Answer]):
         return replica
 
     def _went_well(self, replica: Replica) -> None:
-        self.succeeded = True
         self._quiet_since = None
         replica.succeeded()
         self.pace.succeeded()

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from evalsuite.errors import BackendError
+from evalsuite.errors import BackendError, UsageError
 from evalsuite.models.completion import SWITCHES, Body, Completion, read_completion
 from evalsuite.models.http import Transport
 from evalsuite.models.origin import CONNECT_SECONDS
@@ -93,10 +93,10 @@ class Probe:
         if isinstance(reply, Trouble):
             raise BackendError(f"{replica.name}: can't find out whether it takes {name}: {reply.told}")
         if not _refused(nonsense):
-            raise BackendError(f"{option}: {replica.name} does nothing with {name}; {advice}")
+            raise UsageError(f"{option}: {replica.name} does nothing with {name}; {advice}")
         if _refused(reply):
             told = self._secrets.line(said(reply.body))
-            raise BackendError(f"{option}: {replica.name} refuses {name}: {told}; {advice}")
+            raise UsageError(f"{option}: {replica.name} refuses {name}: {told}; {advice}")
 
     async def opens_reasoning(self, replica: Replica) -> bool | None:
         """Whether the prompt ends inside `<think>` as the server's chat template renders it; None: unknown."""
@@ -119,14 +119,14 @@ class Probe:
         return "".join(strings)
 
     async def switches_thinking(self, replica: Replica) -> bool | None:
-        """Whether the chat template minds the thinking switch; one that doesn't is a `BackendError`, None: unknown."""
+        """Whether the chat template minds the thinking switch; one that doesn't is a `UsageError`, None: unknown."""
         on, off = [
             await self.rendered(replica, chat_template_kwargs=dict.fromkeys(SWITCHES, on)) for on in (True, False)
         ]
         if on is None or off is None:
             return None
         if on == off:
-            raise BackendError(f"{replica.name}: its chat template knows no thinking switch: leave --thinking at auto")
+            raise UsageError(f"--thinking: the chat template at {replica.name} knows no such switch; leave it at auto")
         return True
 
     async def splits_reasoning(self, replica: Replica) -> bool:
