@@ -54,6 +54,7 @@ class HF(Backend):
 
     def _load(self) -> Facts:
         torch, transformers = load("torch", "hf"), load("transformers", "hf")
+        load("accelerate", "hf")  # transformers places a model on a device through it
         transformers.utils.logging.set_verbosity_error()
         transformers.utils.logging.disable_progress_bar()
         try:
