@@ -40,11 +40,11 @@ def test_ece_and_brier_are_their_definitions():
 @pytest.mark.parametrize("over", [0.0, 0.03, 0.1])
 def test_the_ece_interval_holds_the_truth_at_least_as_often_as_it_says(over):
     rng, covered = np.random.default_rng(2), 0
-    for _ in range(100):
+    for _ in range(60):
         chances, gold = model(rng, 300, over)
         ece = calibration(chances, gold, [""] * 300, rng).ece
         covered += ece.low <= over <= ece.high
-    assert covered >= 90
+    assert covered >= 54
 
 
 def test_a_calibrated_model_shows_about_the_ece_that_luck_gives_and_another_more():

@@ -36,7 +36,7 @@ def by_likelihood(only_a, only_b, n, delta):
     return (only_a - only_b - n * delta) / math.sqrt(n * (2 * q + delta * (1 - delta)))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(TABLES)
 def test_the_ends_are_where_tangos_statistic_reaches_the_quantile(table):
     only_a, only_b, rest = table
@@ -62,7 +62,6 @@ def test_runs_that_never_differ_are_equal_up_to_what_was_not_seen():
     assert (found.low, found.high) == pytest.approx((-z2 / (500 + z2), z2 / (500 + z2)), abs=1e-9)
 
 
-@settings(deadline=None)
 @given(TABLES)
 def test_with_one_sample_and_no_groups_the_test_is_mcnemars(table):
     only_a, only_b, rest = table
@@ -73,7 +72,7 @@ def test_with_one_sample_and_no_groups_the_test_is_mcnemars(table):
     assert (found.only_a, found.only_b, found.items) == (only_a, only_b, sum(table))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.sampled_from([-1.0, -0.75, -0.5, 0.0, 0.25, 0.5, 1.0, 2.0]), min_size=1, max_size=11))
 def test_the_exact_test_counts_all_sign_patterns(sums):
     found = np.array(sums)
@@ -98,7 +97,7 @@ def test_the_saddlepoint_is_close_to_all_sign_patterns_in_the_far_tail_too():
         assert sign_flip(sizes) == pytest.approx(expected, rel=0.08)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(20, 3000), st.floats(0.02, 0.6))
 def test_the_saddlepoint_follows_the_exact_binomial_test(discordant, lead):
     only_a = round(discordant * (1 + lead) / 2)
