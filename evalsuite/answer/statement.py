@@ -33,8 +33,6 @@ _IS_CORRECT = " is correct"
 _LAST_SENTENCE = re.compile(
     r"[*_)\]]*(?:[.!\s]*\Z|(?:[,;:(—–]|\s+(?:because|since|as|due|given)\b)[^.!?\n]*+[.!\s]*+\Z)"
 )
-    r"[*_)\]]*(?:[.!\s]*\Z|(?:[,;:(—–]|\s+(?:because|since|as|due|given)\b)[^.!?\n]*+[.!\s]*+\Z)"
-)
 _SUBJECT = re.compile(
     r"(?:(?P<named>(?:option|choice|answer|that|think|believe|\A|[.!?:\n])|(?:so|thus|hence|therefore),?)\s*)?"
     r"(?P<mark>[(\[*\"]*)(?P<token>[A-Za-z]++)(?P<closed>[)\]*\".:]*)$",
