@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from evalsuite.errors import RunError, UsageError
+from evalsuite.pairing import SETTINGS, is_floor, settings
 from evalsuite.result import Result, Scores
 from evalsuite.stats.averages import macro
 from evalsuite.stats.clusters import Ints, members
@@ -30,8 +31,6 @@ ORDER = (
 LARGE, MIDDLE, SMALL, UNKNOWN, FLOORS = "> 100B", "10B-100B", "< 10B", "size unknown", "floors"
 SIZES = (LARGE, MIDDLE, SMALL, UNKNOWN)
 """Groups of rows, as in those tables."""
-SETTINGS = ("prompt", "format", "decoding", "samples", "parser")
-"""What may differ between runs that answered the same items, by the name that allows it."""
 _SIZE = re.compile(r"(?<![a-z0-9.])(?:(\d+)x)?(\d+(?:\.\d+)?)b(?![a-z0-9])", re.IGNORECASE)
 _DIGITS = 8
 
@@ -48,7 +47,7 @@ class Entry:
     @property
     def is_floor(self) -> bool:
         """Whether this run asked no model."""
-        return self.result.model.startswith("floor/")
+        return is_floor(self.result)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +190,8 @@ def _columns(entries: Sequence[Entry], keyed: _Keyed) -> tuple[Column, ...]:
 def _column(key: str, group: Sequence[tuple[Entry, str, Scores]]) -> Column:
     first, task, scores = group[0]
     facts = first.result.tasks[task]
-    settings = [_settings(entry.result, task) for entry, _, _ in group]
-    common = Counter(repr(each) for each in settings).most_common(1)[0][0]
+    asked = [settings(entry.result, task) for entry, _, _ in group]
+    common = Counter(repr(each) for each in asked).most_common(1)[0][0]
     return Column(
         key=key,
         task=task,
@@ -201,7 +200,7 @@ def _column(key: str, group: Sequence[tuple[Entry, str, Scores]]) -> Column:
         items=facts["items"],
         chance=facts["chance"],
         floors=dict(facts["floor"]),
-        reference=next(each for each in settings if repr(each) == common),
+        reference=next(each for each in asked if repr(each) == common),
         member=members([str(group) for group in scores.groups]),
     )
 
@@ -218,17 +217,6 @@ def _titled(column: Column, columns: Sequence[Column]) -> Column:
 
 def _order(task: str) -> tuple[int, str]:
     return (ORDER.index(task) if task in ORDER else len(ORDER), task)
-
-
-def _settings(result: Result, task: str) -> dict[str, Any]:
-    facts = result.tasks[task]
-    return {
-        "prompt": facts["prompt_digest"],
-        "format": facts["format"],
-        "decoding": result.summary["decoding"],
-        "samples": facts["samples"],
-        "parser": result.summary["parser"],
-    }
 
 
 def _macro_columns(columns: Sequence[Column], entries: Sequence[Entry], keyed: _Keyed) -> tuple[str, ...]:
@@ -255,7 +243,7 @@ def _row(entry: Entry, columns: Sequence[Column], keyed: _Keyed, wanted: Sequenc
 
 
 def _cell(entry: Entry, task: str, column: Column) -> Cell:
-    facts, settings = entry.result.tasks[task], _settings(entry.result, task)
+    facts, asked = entry.result.tasks[task], settings(entry.result, task)
     total = facts["n"] * facts["samples"]
     held = () if entry.is_floor else SETTINGS  # a floor reads no prompt
     return Cell(
@@ -265,7 +253,7 @@ def _cell(entry: Entry, task: str, column: Column) -> Cell:
         truncated=facts["status"].get("truncated", 0) / total,
         n=facts["n"],
         samples=facts["samples"],
-        differs=tuple(name for name in held if settings[name] != column.reference[name]),
+        differs=tuple(name for name in held if asked[name] != column.reference[name]),
     )
 
 

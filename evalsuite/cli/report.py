@@ -11,7 +11,7 @@ import click
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder of the report.")
 @click.option("--stages", help="Names of the first runs as stages of training: base,+CPT,+SFT,+RL 1,+RL 2.")
-@click.option("--allow", help="Compare runs that differ in these: prompt, format, decoding, samples, parser.")
+@click.option("--allow", help="Compare runs that differ in these: prompt_digest, format, decoding, samples, parser.")
 @click.option(
     "--data-dir",
     type=click.Path(path_type=Path),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from evalsuite.leaderboard import FLOORS, SETTINGS, SIZES, Board, Cell, Row
+from evalsuite.leaderboard import FLOORS, SIZES, Board, Cell, Row
+from evalsuite.pairing import SETTINGS
 from evalsuite.ranking import MACRO, Contest, contests, leaders, rank, reference
 from evalsuite.report.elsewhere import published
 from evalsuite.report.names import recorded
@@ -63,7 +64,7 @@ def notes(board: Board) -> list[str]:
 
 
 _DIFFERS = {
-    "prompt": "Asked with another prompt than most of their column",
+    "prompt_digest": "Asked with another prompt than most of their column",
     "format": "Asked for another answer format than most of their column",
     "decoding": "Decoded with other settings than most of their column",
     "samples": "Another number of samples an item than most of their column",
