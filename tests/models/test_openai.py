@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import os
 import socket
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
@@ -781,3 +784,21 @@ async def test_two_credentials_are_one_too_many(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     told = await complaint(settings("http://user:word@h/v1"))
     assert "leave one out" in told and "word" not in told
+
+
+@pytest.mark.parametrize("key", [KEY, "another-key-that-is-wrong-0123456789"])
+def test_a_planted_key_reaches_neither_the_run_folder_nor_the_terminal(tmp_path, key):
+    echo = {"error": {"message": f"who is {key}?"}}
+
+    def plan(item, attempt):
+        return says(echo, 400) if "asthma" in item else says(completion(f"<answer>A</answer> {key}"))
+
+    with FaultServer(plan, key=KEY) as server:
+        run = [sys.executable, "-m", "evalsuite", "--debug", "run", "--model", "openai/m", "--suite", "starter"]
+        where = ["--base-url", f"{server.url}?token=tok-planted-987654", "--out", str(tmp_path / "run")]
+        environment = os.environ | {"EVALSUITE_API_KEY": key}
+        ended = subprocess.run([*run, *where], env=environment, capture_output=True, text=True, check=False)
+    told = [ended.stdout, ended.stderr, *(file.read_bytes().decode("latin-1") for file in tmp_path.rglob("*.*"))]
+    assert (len(server.asked) > 20) == (key == KEY), ended.stderr
+    for text in told:
+        assert key not in text and "tok-planted" not in text
