@@ -14,6 +14,7 @@ from evalsuite.errors import EvalsuiteError
 _COMMANDS = {
     "run": ("evalsuite.cli.run:run", "Ask a model the items of one or more tasks and grade what comes back."),
     "report": ("evalsuite.cli.report:report", "Write a leaderboard and an HTML report of finished runs."),
+    "compare": ("evalsuite.cli.compare:compare", "Hold two runs against each other on the same items."),
     "tasks": ("evalsuite.cli.tasks:tasks", "List the tasks, show one's card, or check them all without a model."),
     "data": ("evalsuite.cli.data:data", "Fetch, verify and audit benchmark data."),
     "baselines": ("evalsuite.cli.baselines:baselines", "List published numbers, or find what is wrong with them."),

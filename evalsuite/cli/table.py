@@ -90,7 +90,9 @@ def _print_alarm(console: Console, summary: Summary, alarm: float) -> None:
         reasons = ", ".join(f"{count} {status}" for status, count in task["status"].items() if status != "ok")
         console.print(Text(f"  {name}: {_share(task, invalid=True):.1%} invalid ({reasons})"))
         if _share(task, "truncated") > alarm:
-            console.print(Text("    stopped at the token limit before an answer: --max-tokens was too small", style="red"))
+            console.print(
+                Text("    stopped at the token limit before an answer: --max-tokens was too small", style="red")
+            )
     for example in summary.examples:
         _print_example(console, example)
 
@@ -116,10 +118,10 @@ def _excerpt(text: str, span: tuple[int, int] | None) -> Text:
     )
     line = Text("    ... ", style="dim")
     for part, style in ((before, "dim"), (read, "bold reverse"), (after, "dim")):
-        line.append(_visible(part), style=style)
+        line.append(visible(part), style=style)
     return line
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """Control characters and lone surrogates spelt out: a response must not move the cursor of a terminal."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
