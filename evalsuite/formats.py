@@ -39,6 +39,7 @@ _SENTENCES: Final = {
 _LISTS: Final = {"en": (", ", " or "), "zh": ("、", " 或 ")}
 
 FORMATS: Final = tuple(_WRITTEN)
+DEFAULT: Final = FORMATS[0]
 """The names of the answer formats; the first is the default of a task."""
 LANGUAGES: Final = tuple(_SENTENCES)
 """The languages that `instruction` speaks."""
