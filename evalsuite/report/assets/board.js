@@ -86,8 +86,9 @@ function average(row, which) {
 /** @param {HTMLElement} td @param {any} row */
 function show(td, row) {
   const which = measure();
-  const found = measured(row, td.dataset.key, which);
-  const cell = row.cells[td.dataset.key];
+  const key = td.dataset.key ?? "";
+  const found = measured(row, key, which);
+  const cell = row.cells[key];
   td.classList.toggle("leads", which === "strict" && Boolean((cell ?? row.macro)?.leads));
   td.replaceChildren(found ? make("span", { class: "value" }, percent(found.value)) : make("span", { class: "none" }, "–"));
   if (found && found.low !== undefined) td.append(" ", make("span", { class: "ends" }, `${percent(found.low)}–${percent(found.high)}`));

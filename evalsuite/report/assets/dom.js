@@ -39,7 +39,7 @@ function readable(text) {
     }
     fragment.append(plain);
     plain = "";
-    const code = character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
+    const code = (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
     if (character !== "\r") fragment.append(make("span", { class: "control" }, `U+${code}`));
   }
   fragment.append(plain);

@@ -4,6 +4,8 @@ class ItemView {
   /** @param {Items} items */
   constructor(items) {
     this.items = items;
+    this.at = -1;
+    this.turn = 0;
     this.dialog = byId("item");
     byId("item-close").addEventListener("click", () => this.dialog.close());
     byId("item-back").addEventListener("click", () => this.step(-1));
@@ -49,7 +51,7 @@ class ItemView {
     byId("item-back").disabled = this.at <= 0;
     byId("item-next").disabled = this.at < 0 || this.at === this.items.found.length - 1;
     if (!this.dialog.open) this.dialog.showModal();
-    const turn = (this.turn = (this.turn ?? 0) + 1);
+    const turn = ++this.turn;
     const parts = await Promise.all([this.question(item), this.answer(a, item, sample), b ? this.answer(b, item, b.row(item, sample) === undefined ? 0 : sample) : null]);
     if (turn !== this.turn) return;
     byId("item-body").replaceChildren(parts[0], make("div", { class: "answers" }, parts[1], ...(parts[2] ? [parts[2]] : [])));
@@ -105,7 +107,7 @@ class ItemView {
 
   /** @param {number} by */
   step(by) {
-    const next = (this.at ?? -1) + by;
+    const next = this.at + by;
     if (this.at >= 0 && next >= 0 && next < this.items.found.length) history.replaceState(null, "", this.items.link(next));
     else return;
     followHash();
@@ -123,7 +125,7 @@ class ItemView {
   /** Back to the row that was open, on its page. */
   closed() {
     history.replaceState(null, "", "#items");
-    if (!(this.at >= 0)) return;
+    if (this.at < 0) return;
     this.items.turnTo(Math.floor(this.at / PAGE));
     byId("items-table").querySelector(`tr[data-found="${this.at}"]`)?.focus();
   }

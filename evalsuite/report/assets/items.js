@@ -7,7 +7,7 @@ class Items {
   constructor() {
     /** @type {any} */ this.sheet = null;
     /** @type {any} */ this.items = null;
-    /** @type {Verdicts|null} */ this.a = null;
+    this.a = /** @type {Verdicts} */ (/** @type {unknown} */ (null));
     /** @type {Verdicts|null} */ this.b = null;
     /** Rows that pass, as [item, sample] numbers. @type {[number, number][]} */ this.found = [];
     this.page = 0;
@@ -133,7 +133,7 @@ class Items {
   /** @param {[number, number]} place @param {number} number among what was found */
   line([item, sample], number) {
     const { a, b, items } = this;
-    const row = a.row(item, sample);
+    const row = /** @type {number} */ (a.row(item, sample));
     const beside = b?.row(item, sample) ?? b?.row(item, 0);
     const tr = make("tr", { tabindex: number % PAGE === 0 ? "0" : "-1", "data-found": String(number) });
     tr.append(make("th", { scope: "row" }, line(items.ids[item], 60)));
@@ -145,7 +145,7 @@ class Items {
     return tr;
   }
 
-  /** @param {KeyboardEvent & {target: HTMLElement}} event */
+  /** @param {any} event */
   key(event) {
     const tr = event.target.closest("tr");
     if (event.key === "Enter") this.open(tr);

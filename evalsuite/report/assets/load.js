@@ -23,7 +23,7 @@ function load(key) {
   const promise = known ?? request(key);
   held.delete(key);
   held.set(key, promise);
-  if (held.size > KEPT) held.delete(held.keys().next().value);
+  if (held.size > KEPT) held.delete(held.keys().next().value ?? "");
   if (!known) promise.catch(() => held.delete(key));
   return promise;
 }

@@ -8,6 +8,8 @@ function coloured(part, style) {
   return part;
 }
 
+/** Width of a printed plot in pixels: that of a portrait page. */
+const PAPER = 680;
 /** @type {Set<() => void>} */
 const drawn = new Set();
 
@@ -19,15 +21,16 @@ function plates(section) {
   const place = root.querySelector("details .scroll");
   let near = false;
 
-  const draw = () => {
+  const draw = (/** @type {boolean} */ paper = false) => {
     const plate = section.plates[select ? Number(select.value) : 0];
     const { data, layout, minWidth } = coloured(plate.figure, getComputedStyle(document.documentElement));
     const narrow = plot.parentElement.clientWidth < 560;
     if (narrow) shorten(layout.yaxis);
-    plot.style.minWidth = minWidth ? `${minWidth}px` : "";
+    if (paper) layout.width = PAPER;
+    plot.style.minWidth = minWidth && !paper ? `${minWidth}px` : "";
     plot.setAttribute("aria-label", plate.alt);
     layout.font.family = getComputedStyle(document.body).fontFamily;
-    window.Plotly.react(plot, data, layout, { displayModeBar: false, responsive: true });
+    /** @type {any} */ (window).Plotly.react(plot, data, layout, { displayModeBar: false, responsive: true });
   };
   const tell = () => {
     const plate = section.plates[select ? Number(select.value) : 0];
@@ -42,12 +45,12 @@ function plates(section) {
     observer.disconnect();
     near = true;
     draw();
-    drawn.add(draw);
+    drawn.add(() => draw());
   }, { rootMargin: "600px" }).observe(plot);
   window.addEventListener("beforeprint", () => {
-    if (!near) drawn.add(draw);
+    if (!near) drawn.add(() => draw());
     near = true;
-    draw();
+    draw(true);
   });
 }
 
