@@ -10,7 +10,7 @@ from evalsuite.stats.clusters import Floats, Groups, Ints, members, summed
 from evalsuite.stats.estimate import Estimate, mean
 
 BINS = 10
-RESAMPLES = 2_000
+RESAMPLES = 1_000
 _CHUNK = 20
 
 
@@ -48,7 +48,7 @@ def calibration(chances: Floats, gold: Ints, groups: Groups, rng: np.random.Gene
     ECE: the confidence is that of the likeliest label; ten bins of equal width; the mean over items of |accuracy -
     confidence| of the item's bin. Brier: the mean over items of the sum over labels of (probability - 1 if gold)^2,
     from 0 to 2, with the t interval of a cluster mean. The ECE of few items is above its truth, and resamples are above
-    that again, so its interval is, from 2,000 cluster resamples: the upper percentile less the resamples' mean excess,
+    that again, so its interval is, from 1,000 cluster resamples: the upper percentile less the resamples' mean excess,
     and the lower percentile less `ece_if_calibrated`, so that a calibrated model's interval holds 0. It is cautious
     (simulated coverage of "95%": 95 to 100), where the plain percentile interval of a calibrated model covers nothing.
     Source: M. P. Naeini, G. F. Cooper and M. Hauskrecht, AAAI (2015); C. Guo et al., ICML (2017); G. W. Brier, Monthly

@@ -38,7 +38,7 @@ def ranks(values: Sequence[float], p: Floats) -> list[Rank]:
     found = []
     for model, value in enumerate(values):
         surely = [values[other] for other in range(len(values)) if different[model, other]]
-        above, below = sum(v > value for v in surely), sum(v < value for v in surely)
+        above, below = sum(bool(v > value) for v in surely), sum(bool(v < value) for v in surely)
         found.append(Rank(shared[model], 1 + above, len(values) - below))
     return found
 

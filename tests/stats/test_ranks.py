@@ -1,5 +1,7 @@
 """Ranks: what is shared, what is certain, and that intervals hold the true order."""
 
+import json
+
 import numpy as np
 
 from evalsuite.stats.paired import difference
@@ -28,6 +30,11 @@ def test_the_order_of_the_models_given_does_not_matter():
     turned = [2, 0, 3, 1]
     found = ranks([values[i] for i in turned], p[np.ix_(turned, turned)])
     assert [found[turned.index(i)] for i in range(4)] == ranks(values, p)
+
+
+def test_ranks_are_plain_numbers_whatever_the_values_are():
+    found = ranks(list(np.array([0.8, 0.7])), table(2, [(0, 1)]))
+    assert json.loads(json.dumps(found)) == [[1, 1, 1], [2, 2, 2]]
 
 
 def test_one_model_is_first_and_none_are_nowhere():
