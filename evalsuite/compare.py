@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from evalsuite.pairing import Pair, Pairing, Reading, marks
+from evalsuite.pairing import Pair, Pairing, marks
+from evalsuite.result import Reading
 from evalsuite.stats.averages import macro, micro
 from evalsuite.stats.clusters import Floats, summed
 from evalsuite.stats.estimate import Estimate
@@ -44,6 +45,8 @@ class Contrast:
     """Items that would settle a difference as large as the one seen; None where there is none."""
     more_samples: int | None
     """Answers to each present item that would; None where no number would, or where none is known."""
+    invalid: tuple[float, float]
+    """Share of A's and of B's responses without a valid answer, in this reading."""
     identical: bool
     """Whether every sample has the same label and status in both runs."""
 
@@ -65,7 +68,7 @@ class Contrast:
         if self.items is None:
             return ""
         also = f", or {self.more_samples} samples of each of these" if self.more_samples else ""
-        return f" To settle the {_points(abs(self.difference.value))} seen: some {self.items:,} items{also}."
+        return f" To settle the {_points(abs(self.difference.value))} seen: some {rough(self.items)} items{also}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +139,7 @@ class Comparison:
             "allowed": [disparity._asdict() for disparity in self.pairing.allowed],
             "family": self.family,
             "tasks": {task.task: _contrast(task) for task in self.tasks},
-            "macro": self.macro and {
-                **_average(self.macro),
-                "p": self.macro.p,
-                "detectable": self.macro.detectable,
-                "verdict": self.macro.verdict,
-            },
+            "macro": self.macro and _macro_json(self.macro),
             "micro": self.micro and _average(self.micro),
         }
 
@@ -183,6 +181,7 @@ def _contrast_of(pair: Pair, reading: Reading, seen: Difference, p: float, size:
         planned=detectable(alone, PLANNED_DISCORDANCE, size=size),
         items=items,
         more_samples=more,
+        invalid=(pair.a.invalid(reading), pair.b.invalid(reading)),
         identical=pair.identical,
     )
 
@@ -253,6 +252,12 @@ def _seen(smallest: float | None, planned: float) -> str:
     )
 
 
+def rough(count: int) -> str:
+    """A number of items that nobody knows to the last one, on two digits: 134,203 is 140,000."""
+    step = 10 ** max(0, len(str(count)) - 2)
+    return f"{math.ceil(count / step) * step:,}"
+
+
 def _points(share: float) -> str:
     return f"{100 * share:.1f} points"
 
@@ -264,6 +269,11 @@ def _about(pairing: Pairing, which: str) -> Json:
 
 def _average(average: Average) -> Json:
     return {"a": average.a, "b": average.b, "difference": average.difference._asdict()}
+
+
+def _macro_json(average: Macro) -> Json:
+    told = {"p": average.p, "detectable": average.detectable, "verdict": average.verdict}
+    return {**_average(average), **told}
 
 
 def _contrast(task: Contrast) -> Json:
@@ -278,6 +288,7 @@ def _contrast(task: Contrast) -> Json:
         "only_b": seen.only_b,
         "p": seen.p,
         "p_holm": task.p,
+        "invalid": {"a": task.invalid[0], "b": task.invalid[1]},
         "detectable": task.detectable,
         "items_to_settle": task.items,
         "samples_to_settle": task.more_samples,

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evalsuite.errors import RunError, UsageError
-from evalsuite.result import Result, Scores
+from evalsuite.result import Reading, Result, Scores
 from evalsuite.stats.clusters import Floats, Ints, members
-
-Reading = Literal["strict", "lenient"]
 
 SETTINGS = ("prompt_digest", "format", "decoding", "samples", "parser")
 """What may differ between runs that answered the same items, by the name that allows it."""

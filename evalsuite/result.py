@@ -31,6 +31,7 @@ LARGEST = 16 << 20
 _NEEDED = ("task", "item", "sample", "group", "gold", "status", "correct", "status_lenient", "correct_lenient")
 _READINGS = (("correct", "status", "accuracy"), ("correct_lenient", "status_lenient", "accuracy_lenient"))
 
+Reading = Literal["strict", "lenient"]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
 
@@ -85,6 +86,15 @@ class Scores:
     samples: int
     table: pa.Table
     """All rows of the task, sorted by item and sample."""
+
+    def share(self, status: str, reading: Reading = "strict") -> float:
+        """Share of samples that have this status."""
+        column = self.table["status" if reading == "strict" else "status_lenient"]
+        return int(pc.sum(pc.equal(column, status)).as_py()) / int(self.table.num_rows)
+
+    def invalid(self, reading: Reading = "strict") -> float:
+        """Share of samples without a valid answer."""
+        return 1 - self.share("ok", reading)
 
     @property
     def per_sample(self) -> NDArray[np.bool_]:

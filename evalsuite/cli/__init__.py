@@ -15,10 +15,13 @@ _COMMANDS = {
     "run": ("evalsuite.cli.run:run", "Ask a model the items of one or more tasks and grade what comes back."),
     "report": ("evalsuite.cli.report:report", "Write a leaderboard and an HTML report of finished runs."),
     "compare": ("evalsuite.cli.compare:compare", "Hold two runs against each other on the same items."),
+    "gate": ("evalsuite.cli.gate:gate", "Say whether a candidate may replace a baseline: for CI."),
     "tasks": ("evalsuite.cli.tasks:tasks", "List the tasks, show one's card, or check them all without a model."),
     "data": ("evalsuite.cli.data:data", "Fetch, verify and audit benchmark data."),
     "baselines": ("evalsuite.cli.baselines:baselines", "List published numbers, or find what is wrong with them."),
     "regrade": ("evalsuite.cli.regrade:regrade", "Read a run's responses again with the present parser."),
+    "import": ("evalsuite.cli.imports:import_", "Make a run folder of logs of lm-eval or inspect-ai."),
+    "export": ("evalsuite.cli.export:export", "Write a run in the format of another tool."),
     "doctor": ("evalsuite.cli.doctor:doctor", "Say what this installation can do."),
 }
 

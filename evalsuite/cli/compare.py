@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -19,6 +20,8 @@ from evalsuite.result import read_result
 from evalsuite.stats.estimate import Estimate
 
 _WIDTH = 100
+_LOUD = 0.02
+"""Difference of the shares of invalid answers above which it is said that part of a difference is one of format."""
 _COLUMNS = ("task", "n", "A", "B", "A − B [95%]", "only A", "only B", "p (Holm)", "detect.")
 
 
@@ -54,8 +57,8 @@ def print_comparison(found: Comparison) -> None:
         console.print(Text(f"{name}  {visible(result.model)}", style="bold"), Text(f"  {visible(str(result.path))}"))
     console.print(_table(found), soft_wrap=False, crop=False)
     console.print(_legend(found), style="dim")
-    for mark in found.marks:
-        console.print(Text(f"not the same in both runs, and allowed: {visible(mark)}", style="yellow"))
+    for note in _notes(found):
+        console.print(Text(note, style="yellow"))
     console.print()
     if len(found.tasks) > 1:
         for task in found.tasks:
@@ -71,11 +74,21 @@ def _legend(found: Comparison) -> str:
     return told + ";\ndetect.: smallest true difference, in points, that would be found with 80% power"
 
 
+def _notes(found: Comparison) -> Iterator[str]:
+    for mark in found.marks:
+        yield f"not the same in both runs, and allowed: {visible(mark)}"
+    for task in found.tasks:
+        if abs(task.invalid[0] - task.invalid[1]) > _LOUD:
+            a, b = (_percent(share) for share in task.invalid)
+            other = "" if found.reading == "lenient" else "; --lenient compares what they meant"
+            yield f"{visible(task.task)}: {a}% of A's answers are invalid and {b}% of B's, and count as wrong{other}"
+
+
 def _table(found: Comparison) -> Table:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1), collapse_padding=True, pad_edge=False)
     for column in _COLUMNS:
         left = column == "task"
-        table.add_column(column, justify="left" if left else "right", no_wrap=not left, overflow="fold")
+        table.add_column(Text(column), justify="left" if left else "right", no_wrap=not left, overflow="fold")
     for task in found.tasks:
         table.add_row(*_task_row(task))
     if found.macro and found.micro:

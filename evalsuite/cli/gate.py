@@ -1,0 +1,123 @@
+"""`evalsuite gate`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from evalsuite.cli.table import visible
+from evalsuite.errors import EvalsuiteError, RunError
+from evalsuite.gate import Check, Decision, Policy, junit, junit_error, markdown, markdown_error, read_policy
+from evalsuite.gate import gate as judge
+from evalsuite.gate.policy import MACRO
+from evalsuite.result import read_result
+
+_WIDTH = 100
+_UNFINISHED = "the gate did not finish"
+_STYLE = {"pass": "bold green", "fail": "bold red", "undecided": "bold yellow"}
+_COLUMNS = ("task", "n", "baseline", "candidate", "difference [bounds]", "must be", "outcome")
+
+
+@click.command()
+@click.option("--candidate", required=True, type=click.Path(path_type=Path), help="Run that asks to replace it.")
+@click.option("--baseline", required=True, type=click.Path(path_type=Path), help="Run that is in place.")
+@click.option("--policy", "policy_file", type=click.Path(path_type=Path), help="Policy file, as examples/gate.yaml.")
+@click.option("--junit", "junit_file", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML here.")
+@click.option(
+    "--markdown", "markdown_file", type=click.Path(dir_okay=False, path_type=Path), help="Write Markdown here."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def gate(
+    candidate: Path,
+    baseline: Path,
+    policy_file: Path | None,
+    junit_file: Path | None,
+    markdown_file: Path | None,
+    as_json: bool,
+) -> int:
+    """Say whether a candidate may replace a baseline: exit 0 pass, 1 fail, 3 undecided, 2 unusable input.
+
+    Runs are run folders, or the summary.json in one with grades.parquet beside it. Without a policy no task, nor their
+    average, may lose more than what its number of items can tell from nothing.
+    """
+    # A gate that is killed half-way must not leave an old verdict behind.
+    _write_both(junit_file, markdown_file, junit_error(_UNFINISHED), markdown_error(_UNFINISHED))
+    try:
+        policy = read_policy(policy_file) if policy_file else Policy()
+        decision = judge(read_result(candidate), read_result(baseline), policy)
+    except EvalsuiteError as error:
+        _write_both(junit_file, markdown_file, junit_error(str(error)), markdown_error(str(error)))
+        if as_json:
+            click.echo(json.dumps({"schema": 1, "outcome": "unusable", "exit": 2, "error": str(error)}, indent=2))
+        raise
+    _write_both(junit_file, markdown_file, junit(decision), markdown(decision))
+    if as_json:
+        click.echo(json.dumps(decision.to_json(), indent=2))
+    else:
+        print_decision(decision)
+    return decision.exit_code
+
+
+def print_decision(decision: Decision) -> None:
+    """Print the rules, what is not as it should be in words, and the outcome last."""
+    console = Console(highlight=False, soft_wrap=True)
+    console.width = max(console.width, _WIDTH)
+    for name, result in (("candidate", decision.candidate), ("baseline ", decision.baseline)):
+        console.print(Text(f"{name}  {visible(result.model)}", style="bold"), Text(f"  {visible(str(result.path))}"))
+    console.print(_table(decision), soft_wrap=False, crop=False)
+    console.print(
+        f"percent and points, {decision.policy.require} reading; bounds: one-sided, 95% each, paired on the items\n",
+        style="dim",
+    )
+    for check in decision.checks:
+        if check.outcome != "pass" or check.limit is not None:
+            console.print(Text(f"{_name(check)}, {check.rule}: {check.said}"))
+    for note in decision.notes:
+        console.print(Text(visible(note), style="yellow"))
+    headline = Text(decision.outcome.upper(), style=_STYLE[decision.outcome])
+    console.print(headline.append(f": {decision.headline}", style="bold"))
+
+
+def _table(decision: Decision) -> Table:
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1), collapse_padding=True, pad_edge=False)
+    for column in _COLUMNS:
+        left = column in ("task", "outcome")
+        table.add_column(Text(column), justify="left" if left else "right", no_wrap=column != "task", overflow="fold")
+    for check in decision.checks:
+        if check.verdict is not None:
+            table.add_row(*_row(check, decision))
+    return table
+
+
+def _row(check: Check, decision: Decision) -> list[str | Text]:
+    assert check.verdict is not None, "a row is about a difference"
+    seen = check.verdict
+    standing = next((each for each in decision.standings if each.task == check.task), None)
+    numbers = ["", "", ""]
+    if standing is not None:
+        count = str(standing.n) if standing.samples == 1 else f"{standing.n} x {standing.samples}"
+        numbers = [count, f"{100 * standing.baseline:.1f}", f"{100 * standing.candidate:.1f}"]
+    difference = f"{100 * seen.value:+.1f} [{100 * seen.low:+5.1f}, {100 * seen.high:+5.1f}]"
+    outcome = Text(check.outcome, style=_STYLE[check.outcome])
+    return [_name(check), *numbers, difference, f"> {-100 * seen.margin:+.1f}", outcome]
+
+
+def _name(check: Check) -> str:
+    return "macro average" if check.task == MACRO else visible(check.task)
+
+
+def _write_both(junit_file: Path | None, markdown_file: Path | None, xml: bytes, text: str) -> None:
+    for path, content in ((junit_file, xml), (markdown_file, text.encode("utf-8", "replace"))):
+        if path is None:
+            continue
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        except OSError as error:
+            raise RunError(f"{path}: can't be written: {error.strerror or error}") from None

@@ -1,0 +1,70 @@
+"""A decision as JUnit XML, which GitHub, GitLab and Jenkins show: a test case a rule.
+
+A broken rule is a failure; an open one too (type `undecided`), unless the policy lets it pass: then it is skipped.
+Input that can't be used is an error.
+"""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree as Xml
+
+from evalsuite.gate.check import Check
+from evalsuite.gate.decision import Decision
+
+_SUITE = "evalsuite gate"
+_REFUSED = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that no XML 1.0 document may hold, escaped or not."""
+
+
+def junit(decision: Decision) -> bytes:
+    """The decision as JUnit XML."""
+    suite = Xml.Element("testsuite", name=_SUITE)
+    properties = Xml.SubElement(suite, "properties")
+    for name, value in (
+        ("outcome", decision.outcome),
+        ("candidate", decision.candidate.model),
+        ("baseline", decision.baseline.model),
+        *(("note", note) for note in decision.notes),
+    ):
+        Xml.SubElement(properties, "property", name=name, value=_clean(value))
+    for check in decision.checks:
+        _case(suite, check, decision.policy.undecided == "pass")
+    return _document(suite)
+
+
+def junit_error(message: str) -> bytes:
+    """Unusable input as JUnit XML, so that a reader of old results sees no old pass."""
+    suite = Xml.Element("testsuite", name=_SUITE)
+    case = Xml.SubElement(suite, "testcase", classname=_SUITE, name="input", time="0")
+    Xml.SubElement(case, "error", type="unusable", message=_clean(message)).text = _clean(message)
+    return _document(suite)
+
+
+def _case(suite: Xml.Element, check: Check, let_pass: bool) -> None:
+    name = f"{check.task}: {check.rule}"
+    case = Xml.SubElement(suite, "testcase", classname=_clean(f"gate.{check.task}"), name=_clean(name), time="0")
+    said = _clean(check.said)
+    if check.outcome == "undecided" and let_pass:
+        Xml.SubElement(case, "skipped", message=f"undecided: {said}")
+    elif check.outcome != "pass":
+        Xml.SubElement(case, "failure", type=check.outcome, message=said).text = said
+    else:
+        Xml.SubElement(case, "system-out").text = said
+
+
+def _document(suite: Xml.Element) -> bytes:
+    root = Xml.Element("testsuites", name=_SUITE)
+    counted = {"tests": "testcase", "failures": "testcase/failure", "errors": "testcase/error"}
+    counted["skipped"] = "testcase/skipped"
+    for element in (root, suite):
+        for name, path in counted.items():
+            element.set(name, str(len(suite.findall(path))))
+        element.set("time", "0")
+    root.append(suite)
+    Xml.indent(root)
+    return bytes(Xml.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
+
+
+def _clean(text: str) -> str:
+    return _REFUSED.sub(lambda found: repr(found[0])[1:-1], text)

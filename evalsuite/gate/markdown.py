@@ -1,0 +1,68 @@
+"""A decision as Markdown, fit for a pull request and for a job's summary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evalsuite.gate.check import Check
+from evalsuite.gate.decision import Decision
+from evalsuite.gate.policy import MACRO
+from evalsuite.markdown import code, plain, table
+from evalsuite.stats.noninferiority import Outcome
+
+_SIGN: dict[Outcome, str] = {"pass": "✅ pass", "fail": "❌ fail", "undecided": "⚠️ undecided"}
+
+
+def markdown(decision: Decision) -> str:
+    """The decision as Markdown."""
+    open_rules = [check for check in decision.checks if check.outcome != "pass"]
+    parts = [
+        f"## Gate: {_SIGN[decision.outcome]}\n",
+        f"**{decision.headline[0].upper()}{decision.headline[1:]}.** Candidate {code(decision.candidate.model)} "
+        f"against baseline {code(decision.baseline.model)}, {decision.policy.require} reading.\n",
+        "".join(f"- {_task(check)}, {check.rule}: {plain(check.said)}\n" for check in open_rules),
+        _differences(decision),
+        _limits(decision.checks),
+        "".join(f"- {code(note)}\n" for note in decision.notes),
+        "<sub>In percent and points. The bounds are one-sided, 95% each, paired on the same items: a rule passes if "
+        "the lower one is above what it must be, fails if the upper one is below it, and is undecided in "
+        "between.</sub>\n",
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def markdown_error(message: str) -> str:
+    """Unusable input as Markdown."""
+    return f"## Gate: ❌ unusable input\n\n{code(message)}\n"
+
+
+def _differences(decision: Decision) -> str:
+    rows = [_row(check, decision) for check in decision.checks if check.verdict is not None]
+    head = ("task", "items", "baseline", "candidate", "difference [bounds]", "must be", "outcome")
+    return table(head, rows, left=1)
+
+
+def _row(check: Check, decision: Decision) -> Sequence[str]:
+    assert check.verdict is not None, "a row is about a difference"
+    seen = check.verdict
+    standing = next((each for each in decision.standings if each.task == check.task), None)
+    numbers = ("", "", "")
+    if standing is not None:
+        times = f" × {standing.samples}" if standing.samples > 1 else ""
+        numbers = (f"{standing.n}{times}", f"{100 * standing.baseline:.1f}", f"{100 * standing.candidate:.1f}")
+    difference = f"{100 * seen.value:+.1f} [{100 * seen.low:+.1f}, {100 * seen.high:+.1f}]"
+    rule = f"> +{-100 * seen.margin:.1f}" if check.rule == "gain" else f"> −{100 * seen.margin:.1f}"
+    return _task(check), *numbers, difference, rule.replace(">", "\\>"), _SIGN[check.outcome]
+
+
+def _limits(checks: Sequence[Check]) -> str:
+    rows = [
+        (_task(check), check.rule, f"{100 * check.share:.1f}", f"{100 * check.limit:.1f}", _SIGN[check.outcome])
+        for check in checks
+        if check.share is not None and check.limit is not None
+    ]
+    return table(("task", "limit on", "share", "at most", "outcome"), rows, left=2) if rows else ""
+
+
+def _task(check: Check) -> str:
+    return "macro average" if check.task == MACRO else code(check.task)

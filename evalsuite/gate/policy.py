@@ -1,0 +1,137 @@
+"""What a gate demands: the policy file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from evalsuite.errors import UsageError
+from evalsuite.result import Reading
+from evalsuite.stats.noninferiority import default_margin
+from evalsuite.stats.power import PLANNED_DISCORDANCE, POWER
+
+LARGEST = 1 << 16
+"""Bytes of the largest policy that is read."""
+MACRO = "macro"
+"""Key of the macro average among the gains."""
+
+Margin = Annotated[float, Field(gt=0, le=0.3, allow_inf_nan=False)]
+"""A loss that is put up with, as a fraction: 0.02 is 2 points. More than 30 is taken for points by mistake."""
+Gain = Annotated[float, Field(ge=0, le=0.5, allow_inf_nan=False)]
+Limit = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class _Part(BaseModel):
+    """Frozen, typed strictly, unknown keys refused; nothing may be left empty."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Limits(_Part):
+    """Largest shares of the candidate's responses, a task each."""
+
+    invalid: Limit | Literal["none"] = "none"
+    truncated: Limit | Literal["none"] = "none"
+
+
+class Policy(_Part):
+    """What a candidate has to hold to replace a baseline. Fractions, not percent."""
+
+    tasks: Annotated[list[str], Field(min_length=1)] | Literal["all"] = "all"
+    margin: Margin | Literal["auto"] = "auto"
+    """Of tasks that `margins` doesn't name; `auto`: what follows from the number of items and `discordance`."""
+    margins: dict[str, Margin] = Field(default_factory=dict)
+    macro_margin: Margin | Literal["auto", "none"] = "auto"
+    """Of the macro average, where there are several tasks."""
+    gains: dict[str, Gain] = Field(default_factory=dict)
+    """Tasks (or `macro`) on which the candidate must be better by more than this."""
+    limits: Limits = Limits()
+    multiplicity: Literal["none", "holm"] = "none"
+    """Whether a loss on one of many tasks has to stand out among all of them to fail the gate."""
+    undecided: Literal["undecided", "fail", "pass"] = "undecided"
+    """How the gate ends where the data can't tell: exit 3, 1 or 0."""
+    require: Reading = "strict"
+    """The reading of the answers that is judged."""
+    discordance: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = PLANNED_DISCORDANCE
+    """Share of items on which candidate and baseline are expected to disagree: what `auto` plans with."""
+
+    @field_validator("tasks")
+    @classmethod
+    def _once(cls, tasks: list[str] | str) -> list[str] | str:
+        if isinstance(tasks, list) and len(set(tasks)) < len(tasks):
+            raise ValueError("a task is named twice")
+        return tasks
+
+    def margin_of(self, task: str, items: int, rules: int) -> float:
+        """The margin of a task: its own, the policy's, or what follows from its items and `rules`, as `power` says."""
+        stated = self.margins.get(task, self.margin)
+        return default_margin(items, self.discordance, power(rules)) if stated == "auto" else stated
+
+    def macro_margin_of(self, items: list[int], rules: int) -> float:
+        """The margin of the macro average: the policy's, or what follows from the items of each task."""
+        if not isinstance(self.macro_margin, str):
+            return self.macro_margin
+        return math.hypot(*(default_margin(n, self.discordance, power(rules)) for n in items)) / len(items)
+
+    def check_tasks(self, tasks: Mapping[str, Any] | list[str]) -> None:
+        """Refuse rules about tasks that the gate doesn't judge."""
+        for field, named in (("margins", self.margins), ("gains", self.gains)):
+            unknown = [name for name in named if name not in tasks and (field, name) != ("gains", MACRO)]
+            if unknown:
+                raise UsageError(f"policy: {field}.{unknown[0]}: not a task of this gate, which are {', '.join(tasks)}")
+        if MACRO in self.gains and len(tasks) < 2:
+            raise UsageError("policy: gains.macro: there is no average of one task")
+
+
+def power(rules: int) -> float:
+    """Power of each of several rules with which a candidate that is as good as the baseline passes all with 80%.
+
+    0.8^(1 / rules), as if they were independent; where they are not, it passes more often.
+    """
+    return float(POWER ** (1 / rules))
+
+
+def read_policy(path: Path) -> Policy:
+    """Read a policy file; anything in it that isn't understood to the last key is a `UsageError`."""
+    facts = _read(path)
+    if not isinstance(facts, dict) or not facts:
+        raise UsageError(f"{path}: not a policy: write one rule a line, as in examples/gate.yaml")
+    try:
+        return Policy.model_validate(facts)
+    except ValidationError as error:
+        raise UsageError(f"{path}: {_said(error)}") from None
+
+
+def _read(path: Path) -> object:
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """YAML's safe loader, which takes the last of two equal keys in silence; this one refuses them."""
+
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+            twice = next((key for key in keys if keys.count(key) > 1), None)
+            if twice is not None:
+                raise yaml.YAMLError(f"{twice} is there twice, line {node.start_mark.line + 1}")
+            return super().construct_mapping(node, deep)
+
+    try:
+        if path.stat().st_size > LARGEST:
+            raise UsageError(f"{path}: larger than {LARGEST} bytes; a policy is a page")
+        return yaml.load(path.read_text("utf-8"), Loader=Loader)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: not YAML: {' '.join(str(error).split())[:200]}") from None
+
+
+def _said(error: ValidationError) -> str:
+    """All that pydantic says of the first key that is wrong; a union says one thing for each of its members."""
+    found = error.errors()
+    first = found[0]["loc"][: 2 if found[0]["loc"][0] in ("margins", "gains", "limits") else 1]
+    said = dict.fromkeys(each["msg"] for each in found if each["loc"][: len(first)] == first)
+    return f"{'.'.join(map(str, first))}: {' or '.join(said)} (fractions, not percent: 0.02 is 2 points)"
