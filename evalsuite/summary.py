@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow.json import ParseOptions, read_json
 
+from evalsuite import answer
 from evalsuite.errors import RunError
 from evalsuite.grade import Grade
 from evalsuite.journal import SCHEMA, Record, RunFolder, disk_error
@@ -130,13 +131,19 @@ def summarise(folder: RunFolder, benches: Iterable[Graded]) -> Summary:
         "schema": SCHEMA,
         "model": identity["model"],
         "run": folder.path.resolve().name,
-        "parser": ", ".join(sorted({tally.bench.parser for tally in tallies})),
+        "parser": parser_of([tally.bench for tally in tallies]),
         "decoding": identity["decoding"],
         "tasks": {tally.bench.name: tally.summary() for tally in tallies},
         "macro": average._asdict(),
     }
     folder.write_json("summary.json", content)
     return Summary(content, examples)
+
+
+def parser_of(benches: Iterable[Graded]) -> str:
+    """Who read the answers of a run: ours wherever it read any; a task that was graded elsewhere says so itself."""
+    found = {bench.parser for bench in benches}
+    return answer.VERSION if answer.VERSION in found else ", ".join(sorted(found))
 
 
 def _write(path: Path, tallies: Iterable[_Tally], folder: RunFolder, examples: list[Example]) -> None:

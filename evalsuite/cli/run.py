@@ -148,7 +148,10 @@ def _resumed(ctx: click.Context, path: Path, options: dict[str, Any]) -> tuple[P
     if fixed:
         flags = ", ".join("--" + name.replace("_", "-") for name in sorted(fixed))
         raise UsageError(f"--resume takes everything from {path}; leave out {flags}")
-    plan = Plan.from_json(RunFolder(path).facts["plan"])
+    facts = RunFolder(path).facts
+    if "imported" in facts:
+        raise UsageError(f"--resume {path}: this run was imported, and nobody can be asked; import it again")
+    plan = Plan.from_json(facts["plan"])
     settings = plan.settings
     if "base_url" in given:
         settings = replace(settings, base_urls=options["base_url"])

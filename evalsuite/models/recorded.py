@@ -41,10 +41,8 @@ class Source:
 
     @property
     def model(self) -> str:
-        """Who answered a run of ours; a replay goes by the models that it replayed."""
-        name = str(self.run["identity"]["model"])
-        made = self.run.get("backend", {}).get("models") if name.startswith("replay/") else None
-        return " + ".join(map(str, made)) if made else name
+        """Who answered a run of ours."""
+        return answered_by(self.run)
 
     def error(self, line: int, what: str) -> BackendError:
         """Say in one line what is wrong with a row."""
@@ -81,6 +79,13 @@ class Row:
         """A field that may hold a count."""
         value = self.fields.get(name)
         return value if isinstance(value, int) and value >= 0 else None
+
+
+def answered_by(run: Mapping[str, Any]) -> str:
+    """Who answered the run of a run.json; a replay goes by the models that it replayed."""
+    name = str(run["identity"]["model"])
+    made = run.get("backend", {}).get("models") if name.startswith("replay/") else None
+    return " + ".join(map(str, made)) if made else name
 
 
 def find(path: Path) -> list[Source]:

@@ -1,0 +1,1 @@
+"""Our runs and tasks in the formats of other tools."""

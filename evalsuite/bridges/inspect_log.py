@@ -1,0 +1,220 @@
+"""A run as logs of inspect-ai, one a task: `inspect view` becomes the item browser, and its tools read our grades.
+
+The strict verdict is the score's value (C or I); the lenient one, both statuses and both spans stand in its metadata,
+and the explanation says in words what was read where. What a log has no field for is kept under `evalsuite`, so that
+`evalsuite import` gives the same grades again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import evalsuite
+from evalsuite.asked import asked_benches
+from evalsuite.errors import RunError
+from evalsuite.grade import Grade, Reading
+from evalsuite.journal import Record, RunFolder, disk_error
+from evalsuite.models.extras import brief, load
+from evalsuite.models.recorded import answered_by
+from evalsuite.plan import Bench
+from evalsuite.result import read_result
+from evalsuite.task import Item
+
+KEY: Final = "evalsuite"
+SCORER: Final = "evalsuite"
+FOLDER: Final = "inspect"
+"""Where the logs go, inside the run folder, when no other place is named."""
+_STOP: Final = {"stop": "stop", "length": "max_tokens", "refused": "content_filter"}
+_READ: Final = 80
+"""Characters of what was read that an explanation quotes."""
+
+
+def export_inspect(run: Path, out: Path | None = None, data_dir: Path | None = None) -> list[Path]:
+    """Write a log for each task of a finished run to the folder `out` and return them.
+
+    A run that another tool graded is a `RunError`.
+    """
+    library = load("inspect_ai.log", "inspect")
+    folder = RunFolder(run)
+    benches = asked_benches(folder, data_dir)
+    summary = read_result(run).summary
+    home = out or run / FOLDER
+    return [_Export(folder, bench, summary).write(library, home) for bench in benches]
+
+
+class _Export:
+    """One task of a run, on its way into a log."""
+
+    def __init__(self, folder: RunFolder, bench: Bench, summary: Mapping[str, Any]) -> None:
+        self.folder, self.bench, self.summary = folder, bench, summary
+        self.facts = folder.facts
+        self.model = load("inspect_ai.model", "inspect")
+        self.scorer = load("inspect_ai.scorer", "inspect")
+        self.name = _plain(answered_by(self.facts))
+
+    def write(self, library: Any, home: Path) -> Path:
+        """Write the log; its name follows from the run, so that exporting again replaces it."""
+        log = self._log(library)
+        stamp = str(self.facts["begun"]).replace(":", "-")
+        file = home / f"{stamp}_{self.bench.name.replace('_', '-')}_{log.eval.task_id}.eval"
+        draft = file.with_name(f".{file.name}.part.eval")
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+            library.write_eval_log(log, draft, format="eval")
+            draft.replace(file)
+        except OSError as error:
+            raise disk_error(file, error) from None
+        except Exception as error:  # a writer of others' formats fails in many ways
+            raise RunError(f"{file}: inspect-ai can't write it: {brief(error)}") from error
+        return file
+
+    def _log(self, library: Any) -> Any:
+        samples = list(self._samples(library))
+        answered = sum(sample.error is None for sample in samples)
+        task, samples_each = self.summary["tasks"][self.bench.name], self.facts["identity"]["samples"]
+        ended = self.facts.get("ended") or {}
+        return library.EvalLog(
+            status="success",
+            eval=self._spec(library, samples_each),
+            plan=library.EvalPlan(steps=[], config=self._config()),
+            results=library.EvalResults(
+                total_samples=len(samples), completed_samples=answered, scores=[self._results(library, task)]
+            ),
+            stats=library.EvalStats(started_at=self.facts["begun"], completed_at=ended.get("at", "")),
+            samples=samples,
+        )
+
+    def _spec(self, library: Any, samples: int) -> Any:
+        name = self.bench.name
+        run_id = hashlib.sha256(f"{self.facts['identity_digest']} {self.facts['begun']}".encode()).hexdigest()[:22]
+        task_id = hashlib.sha256(f"{run_id} {name}".encode()).hexdigest()[:22]
+        return library.EvalSpec(
+            created=self.facts["begun"],
+            run_id=run_id,
+            eval_id=task_id,
+            task_id=task_id,
+            task=name,
+            task_version=self.bench.identity["version"],
+            dataset=library.EvalDataset(
+                name=name, samples=len(self.bench.items), sample_ids=[item.id for item in self.bench.items]
+            ),
+            model=self.name,
+            model_generate_config=self._config(),
+            config=library.EvalConfig(epochs=samples),
+            packages={"inspect_ai": importlib.metadata.version("inspect_ai"), "evalsuite": evalsuite.__version__},
+            metadata={KEY: self._asked()},
+        )
+
+    def _asked(self) -> dict[str, Any]:
+        """What `evalsuite import` needs to give the same grades again."""
+        asked = self.bench.to_json()
+        kept = {name: asked[name] for name in ("format", "labels", "stop", "prompt_digest")}
+        sent = self.bench.prompt.digest == asked["prompt_digest"]
+        return {
+            "task": self.bench.name,
+            **kept,
+            "notes": list(self.bench.asked.notes),
+            "shown": "the prompt that was sent" if sent else "our own prompt; it was asked with another",
+            "run": self.summary["run"],
+            "parser": self.summary["parser"],
+            "data_digest": self.bench.dataset.digest,
+        }
+
+    def _config(self) -> Any:
+        said = self.facts["identity"]["decoding"]
+        known = {name: said.get(name) for name in ("temperature", "top_p", "max_tokens", "seed")}
+        return self.model.GenerateConfig(**known, reasoning_tokens=said.get("thinking_budget"))
+
+    def _results(self, library: Any, task: Mapping[str, Any]) -> Any:
+        values = {
+            "accuracy": task["accuracy"]["value"],
+            "low": task["accuracy"]["low"],
+            "high": task["accuracy"]["high"],
+            "accuracy_lenient": task["accuracy_lenient"]["value"],
+        }
+        metrics = {name: library.EvalMetric(name=name, value=value) for name, value in values.items()}
+        return library.EvalScore(name=SCORER, scorer=SCORER, metrics=metrics)
+
+    def _samples(self, library: Any) -> Iterator[Any]:
+        found = {(record.item, record.sample): record for record in self.folder.records(self.bench.name)}
+        for item in self.bench.items:
+            turns = self._turns(item)
+            for sample in range(self.facts["identity"]["samples"]):
+                record = found.get((item.id, sample))
+                yield self._sample(library, item, sample, record, turns)
+
+    def _sample(self, library: Any, item: Item, sample: int, record: Record | None, turns: list[Any]) -> Any:
+        grade = None if record is None else self.bench.grade(item, record)
+        output = self._output(record) if record else self.model.ModelOutput(model=self.name, choices=[])
+        answer = [output.choices[0].message] if record else []
+        return library.EvalSample(
+            id=item.id,
+            epoch=sample + 1,
+            input=turns,
+            choices=[_plain(option) for option in item.options],
+            target=item.gold,
+            messages=[*turns, *answer],
+            output=output,
+            scores={SCORER: self._score(grade, record)},
+            metadata={
+                **item.meta,
+                KEY: {"group": item.group, "opens_reasoning": record.opens_reasoning if record else False},
+            },
+            error=None if record else library.EvalError(**_NOTHING),
+            total_time=record.latency if record else None,
+        )
+
+    def _turns(self, item: Item) -> list[Any]:
+        """What was sent; of a recording, the item as our own prompt shows it."""
+        kinds = {"system": self.model.ChatMessageSystem, "user": self.model.ChatMessageUser}
+        turns = self.bench.prompt.messages(item)
+        return [kinds[turn["role"]](id=f"{item.id}-{turn['role']}", content=_plain(turn["content"])) for turn in turns]
+
+    def _output(self, record: Record) -> Any:
+        # As parts, never as one string: inspect-ai takes <think> out of a string, and our spans would point elsewhere.
+        parts: list[Any] = [self.model.ContentText(text=_plain(record.text))]
+        if record.reasoning:
+            parts.insert(0, self.model.ContentReasoning(reasoning=_plain(record.reasoning)))
+        message = self.model.ChatMessageAssistant(
+            id=f"{record.item}-{record.sample}", content=parts, model=self.name, source="generate"
+        )
+        choice = self.model.ChatCompletionChoice(message=message, stop_reason=_STOP[record.finish])
+        return self.model.ModelOutput(model=self.name, choices=[choice], usage=self._usage(record), time=record.latency)
+
+    def _usage(self, record: Record) -> Any:
+        if record.input_tokens is None and record.output_tokens is None:
+            return None
+        sent, made = record.input_tokens or 0, record.output_tokens or 0
+        return self.model.ModelUsage(input_tokens=sent, output_tokens=made, total_tokens=sent + made)
+
+    def _score(self, grade: Grade | None, record: Record | None) -> Any:
+        if grade is None or record is None:
+            return self.scorer.Score(value="I", explanation="no response came back; it counts as wrong")
+        strict, lenient = grade.strict, grade.lenient
+        metadata = {"strict": strict._asdict(), "lenient": {**lenient._asdict(), "form": grade.form}}
+        explanation = f"strict: {_told(strict, record.text)}\n\nlenient: {_told(lenient, record.text, grade.form)}"
+        value = "C" if strict.correct else "I"
+        return self.scorer.Score(value=value, answer=strict.label, explanation=explanation, metadata=metadata)
+
+
+_NOTHING: Final = {"message": "no response came back", "traceback": "", "traceback_ansi": ""}
+
+
+def _told(reading: Reading, text: str, form: str | None = None) -> str:
+    """A reading in words: its label, its status, and what was read where."""
+    if reading.label is None or reading.span is None:
+        return reading.status
+    start, end = reading.span
+    quoted = _plain(text[start:end])
+    shown = quoted if len(quoted) <= _READ else f"{quoted[:_READ]}..."
+    verdict = "right" if reading.correct else "wrong"
+    return f"{reading.label} ({verdict}), read{f' as {form}' if form else ''} at {start}-{end}: {shown!r}"
+
+
+def _plain(text: str) -> str:
+    """Lone surrogates replaced one for one, since a log can't hold them; spans stay where they were."""
+    return text.encode("utf-8", "replace").decode() if any("\ud800" <= char <= "\udfff" for char in text) else text
