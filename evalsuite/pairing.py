@@ -67,8 +67,8 @@ class Pair:
 
     @property
     def identical(self) -> bool:
-        """Whether every sample has the same label and status in both runs."""
-        columns = ("item", "label", "status", "label_lenient", "status_lenient")
+        """Whether every sample has the same label, status and verdict in both runs."""
+        columns = ("item", "label", "status", "correct", "label_lenient", "status_lenient", "correct_lenient")
         return bool(self.a.table.select(columns).equals(self.b.table.select(columns)))
 
 

@@ -11,11 +11,12 @@ from statistics import fmean
 from typing import Any
 
 from evalsuite.grade import Grade, Reading
-from evalsuite.imports.log import Log, item_ids, prompt_digest, task_key
+from evalsuite.imports.log import Log, Reply, item_ids, prompt_digest, task_key
 from evalsuite.journal import Record
 from evalsuite.task import Item
 
-_LONGEST_GOLD = 200
+_LONGEST = 200
+"""Characters kept of an answer or a key, where it is no label."""
 
 
 @dataclass(frozen=True)
@@ -36,34 +37,35 @@ class Foreign:
         """The questions, named by their content; those that say the same form a group."""
         questions = self.log.questions
         return tuple(
-            Item(id, "", (), tuple(map(str, range(q.choices))), q.target[:_LONGEST_GOLD], group=q.content)
+            Item(id, "", (), tuple(map(str, range(q.choices))), q.target[:_LONGEST], group=q.content)
             for id, q in zip(item_ids(questions), questions, strict=True)
         )
 
     @cached_property
-    def _verdicts(self) -> Mapping[tuple[str, int], tuple[float, bool]]:
-        found: dict[tuple[str, int], tuple[float, bool]] = {}
+    def _scored(self) -> Mapping[tuple[str, int], Reply]:
+        found: dict[tuple[str, int], Reply] = {}
         for item, question in zip(self.items, self.log.questions, strict=True):
             for sample, reply in enumerate(question.replies):
                 if reply.error is None and reply.score is not None:
-                    found[item.id, sample] = reply.score, reply.abstained
+                    found[item.id, sample] = reply
         return found
 
     def check(self) -> None:
         """Raise a `RunError` where grades can't be made of the scores: only right and wrong are grades."""
-        partial = {score for score, _ in self._verdicts.values()} - {0.0, 1.0}
+        partial = {reply.score for reply in self._scored.values() if reply.score is not None} - {0.0, 1.0}
         if partial:
             raise self.log.error(
                 f"its {self.log.metric} isn't right or wrong (one is {min(partial):g}): only scores of 0 and 1 can be "
                 "grades; choose another with --metric"
             )
-        if not self._verdicts:
+        if not self._scored:
             raise self.log.error(f"no reply has a score of its own by {self.log.metric}")
 
     def grade(self, item: Item, record: Record) -> Grade:
         """The verdict that the log holds."""
-        score, abstained = self._verdicts[item.id, record.sample]
-        reading = Reading(None, "no_answer" if abstained else "ok", score == 1, None)
+        reply = self._scored[item.id, record.sample]
+        label = None if reply.answer is None else reply.answer[:_LONGEST]
+        reading = Reading(label, "no_answer" if reply.abstained else "ok", reply.score == 1, None)
         return Grade(item.id, record.sample, item.gold, reading, reading, None)
 
     @property

@@ -137,6 +137,7 @@ def _reply(sample: Any, metric: str, ours: bool) -> Reply:
         output_tokens=usage.output_tokens if usage else None,
         latency=output.time,
         score=_number(value),
+        answer=score.answer if score is not None else None,
         abstained=value == "N",
     )
 

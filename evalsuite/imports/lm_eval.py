@@ -26,6 +26,8 @@ LONGEST_LINE: Final = 64 << 20
 _DATE: Final = r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?"
 _SAMPLES: Final = re.compile(rf"samples_(?P<task>.+)_(?P<date>{_DATE})\.jsonl")
 _RESULTS: Final = re.compile(rf".+_(?P<date>{_DATE})\.json")
+_INVALID: Final = "[invalid]"
+"""What lm-eval's regex filters put where they find nothing."""
 _NOTE: Final = (
     "lm-eval keeps neither finish reasons nor token counts: truncated responses can't be told from whole ones"
 )
@@ -187,14 +189,23 @@ def _question(row: Json, metric: str, path: Path) -> Question:
         texts, prompt = row["resps"][0], _text(asked[0].get("arg_0"))
     if not all(isinstance(text, str) for text in texts):
         raise RunError(f"{where}: a response is not a text")
+    read = texts[0] if not _generated(row) else _first_text(row.get("filtered_resps"))
     # With repeats lm-eval scores what its filter made of all of them: that is no sample's own score.
-    replies = [Reply(text=text, score=score if len(texts) == 1 else None) for text in texts]
+    replies = (
+        [Reply(text=text, answer=read, score=score) for text in texts] if len(texts) == 1 else list(map(Reply, texts))
+    )
     choices = 0 if _generated(row) else len(asked)
     return Question(content_digest(row["doc"]), prompt, str(row["target"]), choices, replies)
 
 
 def _generated(row: Json) -> bool:
     return isinstance(row["resps"][0], list) and bool(row["resps"][0]) and isinstance(row["resps"][0][0], str)
+
+
+def _first_text(responses: Any) -> str | None:
+    """What a filter read, where it is a text."""
+    first = responses[0] if isinstance(responses, list) and responses else None
+    return first if isinstance(first, str) and first != _INVALID else None
 
 
 def _chosen(asked: Sequence[Json], responses: Sequence[Any]) -> str:

@@ -31,6 +31,8 @@ class Reply:
     latency: float | None = None
     score: float | None = None
     """Its score there; None: none, or none that is a number."""
+    answer: str | None = None
+    """What was read there as the answer."""
     abstained: bool = False
     """Whether the score there says that no answer was found."""
     error: str | None = None

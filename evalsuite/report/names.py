@@ -35,5 +35,5 @@ def shown_name(result: Result) -> str:
 
 
 def recorded(result: Result) -> bool:
-    """Whether its responses were made elsewhere and only graded here."""
-    return result.model.startswith("replay/")
+    """Whether its responses were made elsewhere."""
+    return result.model.startswith(("replay/", "imported/"))
