@@ -137,15 +137,16 @@ def record(item: str, text: str) -> bytes:
 
 def report(runs: list[Path], out: Path, data_dir: Path) -> None:
     """Time one `evalsuite report` and tell what it wrote."""
-    begun = time.perf_counter()
+    begun, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     asked = ["report", *runs, "--out", out, "--data-dir", data_dir]
     subprocess.run([sys.executable, "-m", "evalsuite", *map(str, asked)], check=True, stdout=subprocess.DEVNULL)
-    seconds = time.perf_counter() - begun
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+    seconds, after = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
+    busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    peak = after.ru_maxrss / 2**20
     files = [file for file in out.rglob("*") if file.is_file()]
     written = sum(file.stat().st_size for file in files) / 2**30
     page = (out / "report.html").stat().st_size / 2**20
-    print(f"{len(runs)} models: {seconds:.1f} s, peak memory {peak:.2f} GiB (floor run included where it was made)")
+    print(f"{len(runs)} models: {seconds:.1f} s ({busy:.1f} s of processor time), peak memory {peak:.2f} GiB")
     print(f"{written:.2f} GiB in {len(files)} files; report.html {page:.1f} MiB")
 
 

@@ -13,8 +13,8 @@ from evalsuite.leaderboard import FLOORS, SIZES, Board, Column, Row
 from evalsuite.stats.averages import combine
 from evalsuite.stats.clusters import Floats
 from evalsuite.stats.multiple import holm
-from evalsuite.stats.paired import Difference, difference
-from evalsuite.stats.power import detectable, required_items
+from evalsuite.stats.paired import Difference, difference, effective_pairs
+from evalsuite.stats.power import SIZE, detectable, required_items
 from evalsuite.stats.ranks import LEVEL, Rank, ranks
 from evalsuite.stats.signflip import saddlepoint, sign_flip
 
@@ -33,8 +33,8 @@ class Contest:
     p: float
     """Holm's, within `family`."""
     family: str
-    detectable: float
-    """The smallest true difference that these items would find at 80% power."""
+    detectable: float | None
+    """The smallest true difference found with 80% power; None: none, the two disagree too seldom."""
     required: int | None
     """Items that would settle a difference as large as the one seen; None where no number would, or for the macro."""
 
@@ -76,6 +76,7 @@ def contests(board: Board, against: Row, key: str, among: Sequence[Row] | None =
     single = [_macro(board, row, against, parts) if key == MACRO else parts[0] for row, parts in pairs]
     where = "the macro average" if key == MACRO else board.column(key).title
     family = holm([each.p for each in single], f"{len(rows)} comparisons with {against.name} in {where}")
+    size = SIZE / len(rows)  # the level of the family's smallest p, so that what is told holds for any of them
     return [
         Contest(
             row=row.entry.id,
@@ -83,11 +84,24 @@ def contests(board: Board, against: Row, key: str, among: Sequence[Row] | None =
             difference=whole,
             p=float(p),
             family=family.name,
-            detectable=math.hypot(*(detectable(part.items, part.discordance) for part in parts)) / len(parts),
-            required=None if key == MACRO else required_items(whole.value, whole.discordance),
+            detectable=_detectable(board, row, against, keys, parts, size),
+            required=None if key == MACRO else required_items(whole.value, whole.discordance, size=size),
         )
         for row, whole, parts, p in zip(rows, single, found, family.p, strict=True)
     ]
+
+
+def _detectable(
+    board: Board, a: Row, b: Row, keys: Sequence[str], parts: Sequence[Difference], size: float
+) -> float | None:
+    """No difference exceeds the discordance: where the smallest that would be found does, none would."""
+    found = []
+    for key, part in zip(keys, parts, strict=True):
+        samples = min(a.cells[key].samples, b.cells[key].samples)
+        pairs = effective_pairs(_strict(board, a, key), _strict(board, b, key), board.column(key).member, samples)
+        found.append(detectable(pairs, part.discordance, size=size))
+    smallest = math.hypot(*found) / len(found)
+    return smallest if smallest <= sum(part.discordance for part in parts) / len(parts) else None
 
 
 def leaders(board: Board) -> frozenset[tuple[str, str]]:

@@ -16,7 +16,7 @@ from evalsuite.report.board import sizes
 from evalsuite.report.items import FOLDER
 from evalsuite.report.names import facts
 from evalsuite.report.script import script_json
-from evalsuite.report.text import percent, rank_text
+from evalsuite.report.text import percent, rank_text, setting
 
 Json = dict[str, Any]
 _SCRIPTS = ("dom.js", "load.js", "board.js", "plates.js", "verdicts.js", "items.js", "item.js", "main.js")
@@ -40,7 +40,7 @@ def page(
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"percent": percent, "rank": rank_text, "safe_text": safe_text}
+    environment.filters |= {"percent": percent, "rank": rank_text, "safe_text": safe_text, "setting": setting}
     text = environment.get_template("report.html.j2").render(
         board=content,
         sizes=sizes(content),

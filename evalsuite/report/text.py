@@ -117,7 +117,7 @@ def _accuracies(board: Json) -> str:
 
 
 def _marked(row: Json) -> str:
-    marks = [*(["recorded"] if row["recorded"] else []), *(f"other {name}" for name in row["differs"])]
+    marks = [*(["recorded"] if row["recorded"] else []), *(f"other {setting(name)}" for name in row["differs"])]
     return plain(row["name"]) + (f" ({', '.join(marks)})" if marks else "")
 
 
@@ -176,8 +176,15 @@ def verdict(contest: Json) -> str:
     """What a comparison found, in words; what was not found never without what could have been."""
     if contest["told_apart"]:
         return "better" if contest["value"] > 0 else "worse"
+    if contest["detectable"] is None:
+        return "not told apart: the two agree on too many items for any difference to be found"
     needs = f"; {contest['required']:,} items would settle this one" if contest["required"] else ""
     return f"not told apart: differences from {100 * contest['detectable']:.1f} points would be found{needs}"
+
+
+def setting(name: str) -> str:
+    """A setting's name as readers say it: `prompt_digest` is the prompt."""
+    return name.removesuffix("_digest")
 
 
 def p_text(p: float) -> str:

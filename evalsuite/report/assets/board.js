@@ -92,7 +92,7 @@ function show(td, row) {
   td.classList.toggle("leads", which === "strict" && Boolean((cell ?? row.macro)?.leads));
   td.replaceChildren(found ? make("span", { class: "value" }, percent(found.value)) : make("span", { class: "none" }, "–"));
   if (found && found.low !== undefined) td.append(" ", make("span", { class: "ends" }, `${percent(found.low)}–${percent(found.high)}`));
-  if (cell?.differs.length) td.append(make("span", { class: "mark", title: `other ${cell.differs.join(", ")}` }, "*"));
+  if (cell?.differs.length) td.append(make("span", { class: "mark", title: `other ${cell.differs.join(", ").replaceAll("_digest", "")}` }, "*"));
 }
 
 /** Order with what is missing last. @param {any} a @param {any} b @param {boolean} up */

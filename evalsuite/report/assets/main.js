@@ -5,16 +5,18 @@
 const items = report.items.length ? new Items() : null;
 const view = items ? new ItemView(items) : null;
 
-/** #section opens a section, #task/item/model an item. */
+/** #section goes to a section, #run-… opens a run's sheet, #task/item/model an item; going back closes it. */
 function followHash() {
-  let parts;
+  /** @type {string[]} */
+  let parts = [""];
   try {
     parts = location.hash.slice(1).split("/").map(decodeURIComponent);
   } catch {
-    return;
+    // An address that isn't one of ours leads nowhere.
   }
   if (parts.length > 1) view?.follow(parts);
-  else if (parts[0].startsWith("run-")) {
+  else view?.dialog.close();
+  if (parts[0].startsWith("run-")) {
     const sheet = byId(parts[0]);
     if (sheet) sheet.open = true;
     sheet?.scrollIntoView();

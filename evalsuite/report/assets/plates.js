@@ -28,12 +28,14 @@ function plates(section) {
     if (narrow) shorten(layout.yaxis);
     if (paper) layout.width = PAPER;
     plot.style.minWidth = minWidth && !paper ? `${minWidth}px` : "";
-    plot.setAttribute("aria-label", plate.alt);
     layout.font.family = getComputedStyle(document.body).fontFamily;
     /** @type {any} */ (window).Plotly.react(plot, data, layout, { displayModeBar: false, responsive: true });
+    // The plot's words are its label and the table below it; its own pieces would be read out without sense.
+    for (const piece of document.querySelectorAll("#js-plotly-tester, .plot svg")) piece.setAttribute("aria-hidden", "true");
   };
   const tell = () => {
     const plate = section.plates[select ? Number(select.value) : 0];
+    plot.setAttribute("aria-label", plate.alt);
     place.replaceChildren(tabulated(plate));
     root.querySelector("details .small").textContent = plate.note;
     if (near) draw();
