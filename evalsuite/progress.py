@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 from evalsuite.grade import Grade
 from evalsuite.journal import Record
 from evalsuite.models.backend import Response
-from evalsuite.stats.estimate import wilson
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -73,6 +72,8 @@ class Lines:
 
     def state(self, now: float) -> str:
         """Rate, accuracy so far with its interval, invalid and truncated shares, tokens, time left."""
+        from evalsuite.stats.estimate import wilson
+
         asked, spent = self.done - self.kept, max(now - self.began, 1e-9)
         so_far = wilson(self.correct, self.done)
         left = (self.total - self.done) * spent / asked if asked else 0.0

@@ -25,7 +25,7 @@ from evalsuite.models.backend import Backend, Request, Response
 from evalsuite.plan import Bench, Plan, digest, identity, make_bench, request_digest, seed_of
 from evalsuite.task import load_task
 
-_RECORDED_PACKAGES = ("aiohttp", "inspect-ai", "numpy", "torch", "transformers", "vllm")
+_RECORDED_PACKAGES = ("httptools", "inspect-ai", "numpy", "torch", "transformers", "vllm")
 Key = tuple[str, str, int]
 
 
@@ -45,7 +45,7 @@ class Watcher(Protocol):
         """A request failed for good."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Outcome:
     """What a run left behind."""
 

@@ -27,7 +27,7 @@ from evalsuite.task import Item
 UNANSWERED = "unanswered"
 """Status of a sample that has no response; it counts as wrong, like every status but `ok`."""
 EXAMPLES = 3
-_BATCH = 4096
+_BATCH = 1024
 
 Json = dict[str, Any]
 

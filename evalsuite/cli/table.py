@@ -39,7 +39,7 @@ def print_run(summary: Summary, folder: Path, alarm: float) -> None:
     for note, names in _notes(tasks).items():
         console.print(Text(f"{', '.join(names)}: {note}", style="yellow"))
     _print_alarm(console, summary, alarm)
-    console.print(Text(f"run folder: {folder}"))
+    console.print(Text(f"run folder: {folder}\nreport: evalsuite report {folder} --out {folder / 'report'}"))
 
 
 def _notes(tasks: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
