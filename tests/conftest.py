@@ -1,6 +1,7 @@
 """Runs for the tests of what people read: made up where only numbers matter, replayed where responses do."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -30,46 +31,106 @@ DECODING = {
 }
 
 
-def _made(path: Path, model: str, tasks: dict[str, object], **settings: object) -> Path:
-    """Write summary.json and grades.parquet of a run that got these items right.
+class Answers:
+    """The verdicts on one task: an array of one an item, or of shape (items, samples); and what else a test says.
 
-    A task's entry is its verdicts, one an item, or (verdicts, names of the items). Settings: prompt, format, decoding,
-    data, parser, version, items (of the whole task).
+    `status`: of the same shape; `groups`, `ids`: one an item; `wrong`: the label of wrong answers; further keywords are
+    facts of the task in summary.json.
     """
-    said, rows, estimates = {}, [], []
-    for task, given in tasks.items():
-        verdicts, names = given if isinstance(given, tuple) else (given, [f"i{n:04d}" for n in range(len(given))])
-        right = np.asarray(verdicts, dtype=bool)
-        estimates.append(mean(right.astype(float), names))
-        said[task] = {
+
+    def __init__(self, correct, lenient=None, status=None, groups=None, ids=None, gold="A", wrong="B", **facts):
+        self.correct = _column(correct)
+        self.lenient = self.correct if lenient is None else _column(lenient)
+        self.items, self.samples = self.correct.shape
+        self.status = _column(np.full(self.correct.shape, "ok") if status is None else status, object)
+        self.ids = [f"i{n:04d}" for n in range(self.items)] if ids is None else list(ids)
+        self.groups = self.ids if groups is None else list(groups)
+        self.gold, self.wrong, self.facts = gold, wrong, facts
+
+    @property
+    def estimates(self):
+        return [mean(each.mean(axis=1), self.groups, self.samples) for each in (self.correct, self.lenient)]
+
+    def rows(self, task: str) -> pa.Table:
+        """grades.parquet of this task."""
+        count = self.correct.size
+        right, lenient, status = self.correct.ravel(), self.lenient.ravel(), self.status.ravel()
+        labels = np.where(right, self.gold, self.wrong)
+        columns = {
+            "task": [task] * count,
+            "item": np.repeat(self.ids, self.samples),
+            "sample": np.tile(np.arange(self.samples), self.items),
+            "group": np.repeat(self.groups, self.samples),
+            "gold": [self.gold] * count,
+            "label": [label if each == "ok" else None for label, each in zip(labels, status, strict=True)],
+            "status": status,
+            "correct": right,
+            "label_lenient": np.where(lenient, self.gold, self.wrong),
+            "status_lenient": ["ok"] * count,
+            "correct_lenient": lenient,
+            "finish": ["stop"] * count,
+            "meta": [json.dumps({"half": "ab"[n % 2]}) for n in range(count)],
+        }
+        empty = pa.nulls(count)
+        arrays = [pa.array(columns[each.name]) if each.name in columns else empty for each in GRADES]
+        return pa.table([array.cast(each.type) for array, each in zip(arrays, GRADES, strict=True)], schema=GRADES)
+
+    def facts_of(self, settings: dict[str, object]) -> dict[str, object]:
+        """The task in summary.json."""
+        strict, lenient = self.estimates
+        return {
             "version": settings.get("version", 1),
             "data_digest": settings.get("data", "d" * 64),
             "variant": "",
             "prompt_digest": settings.get("prompt", "p"),
             "format": settings.get("format", "answer_tag"),
-            "n": len(right),
-            "items": settings.get("items", len(right)),
-            "samples": 1,
-            "accuracy": estimates[-1]._asdict(),
-            "accuracy_lenient": estimates[-1]._asdict(),
-            "status": {"ok": len(right)},
-            "status_lenient": {"ok": len(right)},
+            "n": self.items,
+            "items": settings.get("items", self.items),
+            "samples": self.samples,
+            "accuracy": strict._asdict(),
+            "accuracy_lenient": lenient._asdict(),
+            "status": dict(Counter(self.status.ravel().tolist())),
+            "status_lenient": {"ok": self.correct.size},
             "floor": {"majority": 0.3, "longest": 0.25},
             "chance": 0.25,
             "tokens": {"input": 0, "output": 0},
             "notes": [],
+            **self.facts,
         }
-        for name, ok in zip(names, right.tolist(), strict=True):
-            label = "A" if ok else "B"
-            row = dict.fromkeys(GRADES.names) | {"task": task, "item": name, "sample": 0, "group": name, "gold": "A"}
-            row |= {"label": label, "label_lenient": label, "status": "ok", "status_lenient": "ok", "finish": "stop"}
-            rows.append(row | {"correct": ok, "correct_lenient": ok, "meta": json.dumps({"half": "ab"[len(rows) % 2]})})
-    path.mkdir(parents=True)
-    pq.write_table(pa.Table.from_pylist(rows, schema=GRADES), path / "grades.parquet")
+
+
+def _column(values: object, kind: type = bool) -> np.ndarray:
+    array = np.asarray(values, dtype=kind)
+    return array.reshape(len(array), -1)
+
+
+def _made(path: Path, model: str, tasks: dict[str, object], **settings: object) -> Path:
+    """Write summary.json and grades.parquet of a run that got these items right.
+
+    A task's entry is its verdicts, one an item, or (verdicts, names of the items), or `Answers`. Settings: prompt,
+    format, decoding, data, parser, version, items (of the whole task).
+    """
+    given = {task: _answers(each) for task, each in tasks.items()}
+    path.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.concat_tables(each.rows(task) for task, each in given.items()), path / "grades.parquet")
+    said = {task: each.facts_of(settings) for task, each in given.items()}
+    average = macro([each.estimates[0] for each in given.values()])
     summary = {"schema": 1, "model": model, "run": path.name, "parser": settings.get("parser", "1")}
-    summary |= {"decoding": settings.get("decoding", DECODING), "tasks": said, "macro": macro(estimates)._asdict()}
+    summary |= {"decoding": settings.get("decoding", DECODING), "tasks": said, "macro": average._asdict()}
     (path / "summary.json").write_bytes(orjson.dumps(summary))
     return path
+
+
+def _answers(given: object) -> Answers:
+    if isinstance(given, Answers):
+        return given
+    return Answers(given[0], ids=given[1]) if isinstance(given, tuple) else Answers(given)
+
+
+@pytest.fixture(scope="session")
+def answers() -> type[Answers]:
+    """The class `Answers`."""
+    return Answers
 
 
 @pytest.fixture

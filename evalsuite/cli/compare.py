@@ -58,12 +58,13 @@ def print_comparison(found: Comparison) -> None:
     console.print(_table(found), soft_wrap=False, crop=False)
     console.print(_legend(found), style="dim")
     for note in _notes(found):
-        console.print(Text(note, style="yellow"))
+        console.print(Text(note, style="yellow"), soft_wrap=False)
     console.print()
     if len(found.tasks) > 1:
         for task in found.tasks:
-            console.print(Text(f"{visible(task.task)}: {task.verdict}"))
-    console.print(Text(f"{'Average' if found.macro and not found.identical else 'Verdict'}: {found.verdict}", "bold"))
+            console.print(Text(f"{visible(task.task)}: {task.verdict}"), soft_wrap=False)
+    about = "Average" if found.macro and not found.identical else "Verdict"
+    console.print(Text(f"{about}: {found.verdict}", style="bold"), soft_wrap=False)
 
 
 def _legend(found: Comparison) -> str:

@@ -77,7 +77,7 @@ def print_decision(decision: Decision) -> None:
     )
     for check in decision.checks:
         if check.outcome != "pass" or check.limit is not None:
-            console.print(Text(f"{_name(check)}, {check.rule}: {check.said}"))
+            console.print(Text(f"{_name(check)}, {check.rule}: {check.said}"), soft_wrap=False)
     for note in decision.notes:
         console.print(Text(visible(note), style="yellow"))
     headline = Text(decision.outcome.upper(), style=_STYLE[decision.outcome])
