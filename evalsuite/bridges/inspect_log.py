@@ -15,8 +15,8 @@ from typing import Any, Final
 
 import evalsuite
 from evalsuite.asked import asked_benches
+from evalsuite.bridges.inspect_score import KEY, SCORER, plain, score, unanswered
 from evalsuite.errors import RunError
-from evalsuite.grade import Grade, Reading
 from evalsuite.journal import Record, RunFolder, disk_error
 from evalsuite.models.extras import brief, load
 from evalsuite.models.recorded import answered_by
@@ -24,13 +24,9 @@ from evalsuite.plan import Bench
 from evalsuite.result import read_result
 from evalsuite.task import Item
 
-KEY: Final = "evalsuite"
-SCORER: Final = "evalsuite"
 FOLDER: Final = "inspect"
 """Where the logs go, inside the run folder, when no other place is named."""
 _STOP: Final = {"stop": "stop", "length": "max_tokens", "refused": "content_filter"}
-_READ: Final = 80
-"""Characters of what was read that an explanation quotes."""
 
 
 def export_inspect(run: Path, out: Path | None = None, data_dir: Path | None = None) -> list[Path]:
@@ -53,8 +49,7 @@ class _Export:
         self.folder, self.bench, self.summary = folder, bench, summary
         self.facts = folder.facts
         self.model = load("inspect_ai.model", "inspect")
-        self.scorer = load("inspect_ai.scorer", "inspect")
-        self.name = _plain(answered_by(self.facts))
+        self.name = plain(answered_by(self.facts))
 
     def write(self, library: Any, home: Path) -> Path:
         """Write the log; its name follows from the run, so that exporting again replaces it."""
@@ -155,11 +150,11 @@ class _Export:
             id=item.id,
             epoch=sample + 1,
             input=turns,
-            choices=[_plain(option) for option in item.options],
+            choices=[plain(option) for option in item.options],
             target=item.gold,
             messages=[*turns, *answer],
             output=output,
-            scores={SCORER: self._score(grade, record)},
+            scores={SCORER: score(grade, record.text) if grade and record else unanswered()},
             metadata={
                 **item.meta,
                 KEY: {"group": item.group, "opens_reasoning": record.opens_reasoning if record else False},
@@ -172,13 +167,13 @@ class _Export:
         """What was sent; of a recording, the item as our own prompt shows it."""
         kinds = {"system": self.model.ChatMessageSystem, "user": self.model.ChatMessageUser}
         turns = self.bench.prompt.messages(item)
-        return [kinds[turn["role"]](id=f"{item.id}-{turn['role']}", content=_plain(turn["content"])) for turn in turns]
+        return [kinds[turn["role"]](id=f"{item.id}-{turn['role']}", content=plain(turn["content"])) for turn in turns]
 
     def _output(self, record: Record) -> Any:
         # As parts, never as one string: inspect-ai takes <think> out of a string, and our spans would point elsewhere.
-        parts: list[Any] = [self.model.ContentText(text=_plain(record.text))]
+        parts: list[Any] = [self.model.ContentText(text=plain(record.text))]
         if record.reasoning:
-            parts.insert(0, self.model.ContentReasoning(reasoning=_plain(record.reasoning)))
+            parts.insert(0, self.model.ContentReasoning(reasoning=plain(record.reasoning)))
         message = self.model.ChatMessageAssistant(
             id=f"{record.item}-{record.sample}", content=parts, model=self.name, source="generate"
         )
@@ -191,30 +186,5 @@ class _Export:
         sent, made = record.input_tokens or 0, record.output_tokens or 0
         return self.model.ModelUsage(input_tokens=sent, output_tokens=made, total_tokens=sent + made)
 
-    def _score(self, grade: Grade | None, record: Record | None) -> Any:
-        if grade is None or record is None:
-            return self.scorer.Score(value="I", explanation="no response came back; it counts as wrong")
-        strict, lenient = grade.strict, grade.lenient
-        metadata = {"strict": strict._asdict(), "lenient": {**lenient._asdict(), "form": grade.form}}
-        explanation = f"strict: {_told(strict, record.text)}\n\nlenient: {_told(lenient, record.text, grade.form)}"
-        value = "C" if strict.correct else "I"
-        return self.scorer.Score(value=value, answer=strict.label, explanation=explanation, metadata=metadata)
-
 
 _NOTHING: Final = {"message": "no response came back", "traceback": "", "traceback_ansi": ""}
-
-
-def _told(reading: Reading, text: str, form: str | None = None) -> str:
-    """A reading in words: its label, its status, and what was read where."""
-    if reading.label is None or reading.span is None:
-        return reading.status
-    start, end = reading.span
-    quoted = _plain(text[start:end])
-    shown = quoted if len(quoted) <= _READ else f"{quoted[:_READ]}..."
-    verdict = "right" if reading.correct else "wrong"
-    return f"{reading.label} ({verdict}), read{f' as {form}' if form else ''} at {start}-{end}: {shown!r}"
-
-
-def _plain(text: str) -> str:
-    """Lone surrogates replaced one for one, since a log can't hold them; spans stay where they were."""
-    return text.encode("utf-8", "replace").decode() if any("\ud800" <= char <= "\udfff" for char in text) else text

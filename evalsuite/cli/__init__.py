@@ -21,7 +21,8 @@ _COMMANDS = {
     "baselines": ("evalsuite.cli.baselines:baselines", "List published numbers, or find what is wrong with them."),
     "regrade": ("evalsuite.cli.regrade:regrade", "Read a run's responses again with the present parser."),
     "import": ("evalsuite.cli.imports:import_", "Make a run folder of logs of lm-eval or inspect-ai."),
-    "export": ("evalsuite.cli.export:export", "Write a run in the format of another tool."),
+    "export": ("evalsuite.cli.export:export", "Write a run, or our tasks, for another tool."),
+    "view": ("evalsuite.cli.view:view", "Open a run item by item in inspect's viewer."),
     "doctor": ("evalsuite.cli.doctor:doctor", "Say what this installation can do."),
 }
 

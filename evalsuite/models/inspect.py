@@ -17,7 +17,8 @@ from evalsuite.models.secrets import redacted
 from evalsuite.prompt import Message
 from evalsuite.task import Dataset
 
-_FINISH: Mapping[str, Finish] = {"max_tokens": "length", "model_length": "length", "content_filter": "refused"}
+FINISH: Mapping[str, Finish] = {"max_tokens": "length", "model_length": "length", "content_filter": "refused"}
+"""inspect-ai's stop reasons that are no plain end, as ours."""
 _BUDGETED = ("anthropic", "bedrock", "google", "openrouter")
 """Providers in whose code inspect-ai hands `reasoning_tokens` on; elsewhere it is dropped without a word."""
 _OURS = frozenset({"max_tokens", "reasoning_tokens", "seed", "system_message", "temperature", "top_p"})
@@ -156,7 +157,7 @@ def _response(request: Request, output: Any) -> Response:
         request,
         text=message.text,
         reasoning="\n".join((part.summary or "") if part.redacted else part.reasoning for part in reasoning),
-        finish=_FINISH.get(output.choices[0].stop_reason, "stop"),
+        finish=FINISH.get(output.choices[0].stop_reason, "stop"),
         input_tokens=usage and _input_tokens(usage),
         output_tokens=usage and usage.output_tokens,
         latency=output.time,

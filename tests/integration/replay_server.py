@@ -1,0 +1,98 @@
+"""An OpenAI-compatible server on loopback that replays responses by model and prompt, for every harness alike."""
+
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Answers = Mapping[tuple[str, str], str]
+"""(model, content of the last user turn) to what the model says."""
+
+
+@dataclass
+class ReplayServer:
+    """A running server: `with ReplayServer(answers) as server:`; what it was asked stands in `asked`."""
+
+    answers: Answers
+    finish: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Finish reasons other than "stop"."""
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    """Body of every chat request, in the order of arrival."""
+
+    def __enter__(self):
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.replay = self
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def base_url(self):
+        """Address that OpenAI clients take."""
+        return f"http://127.0.0.1:{self._server.server_port}/v1"
+
+    def reply(self, body):
+        """Say what was recorded for a request; None: nothing was."""
+        turns = [turn for turn in body["messages"] if turn["role"] == "user"]
+        key = body["model"], _text(turns[-1]["content"])
+        if key not in self.answers:
+            return None
+        choice = {
+            "index": 0,
+            "message": {"role": "assistant", "content": self.answers[key]},
+            "finish_reason": self.finish.get(key, "stop"),
+        }
+        usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+        facts = {"id": "replay", "object": "chat.completion", "created": 0, "model": body["model"]}
+        return facts | {"choices": [choice], "usage": usage}
+
+
+def _text(content):
+    return content if isinstance(content, str) else "".join(part["text"] for part in content)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 1024
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_GET(self):
+        if self.path == "/v1/models":
+            models = sorted({model for model, _ in self.server.replay.answers})
+            self._send(200, {"object": "list", "data": [{"id": model, "object": "model"} for model in models]})
+        else:
+            self._send(404, {"error": {"message": f"no {self.path} here"}})
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path != "/v1/chat/completions":
+            self._send(404, {"error": {"message": f"no {self.path} here"}})
+            return
+        self.server.replay.asked.append(body)
+        reply = self.server.replay.reply(body)
+        if reply is None:
+            self._send(400, {"error": {"message": f"nothing recorded for this prompt of {body['model']}"}})
+        else:
+            self._send(200, reply)
+
+    def _send(self, status, content):
+        payload = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(payload)))
+        self.end_headers()
+        self.wfile.write(payload)
+
+    def log_message(self, *_):
+        """Say nothing: the tests read what was asked."""
