@@ -4,11 +4,11 @@
     evalsuite run --model floor/longest --suite all --data-dir DATA --out B
     python benchmarks/compare_speed.py A B
 
-The promise: two runs over all items, with 10,000 resamples, in less than 0.5 s after import. Measured apart: reading and
-pairing, the comparison (Tango's interval and the exact test, which need no resampling), a gate without a policy, and
-10,000 resamples of the paired cluster bootstrap on each task, percentile and BCa, which is what the comparison's
-intervals are held to. Takes the median of nine; exits 1 where reading, comparison and percentile resamples together take
-longer than promised.
+The promise: two runs over all items, with 10,000 resamples, in less than 0.5 s after import. Measured apart: reading
+and pairing, the comparison (Tango's interval and the exact test, which need no resampling), a gate without a policy,
+and 10,000 resamples of the paired cluster bootstrap on each task, percentile and BCa, which is what the comparison's
+intervals are held to. Takes the median of nine; exits 1 where reading, comparison and percentile resamples together
+take longer than promised.
 """
 
 import sys
