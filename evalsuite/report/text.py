@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
+from evalsuite.markdown import plain, table
 from evalsuite.report.board import sizes
 
 Json = dict[str, Any]
@@ -26,9 +26,11 @@ _CSV = (
     "n",
     "items",
     "samples",
+    "reading",
     "accuracy",
     "low",
     "high",
+    "strict",
     "lenient",
     "invalid",
     "truncated",
@@ -62,11 +64,6 @@ def csv_text(board: Json) -> str:
     return out.getvalue()
 
 
-def plain(text: str) -> str:
-    """Text that Markdown takes for text: on one line, with nothing that could open a tag, a link or a cell."""
-    return re.sub(r"([\\`*_\[\]<>|])", r"\\\1", " ".join(str(text).split()))
-
-
 def percent(share: float | None, digits: int = 1) -> str:
     """A fraction in percent, without the sign."""
     return "–" if share is None else f"{100 * share:.{digits}f}"
@@ -90,10 +87,16 @@ def rank_text(rank: Json | None) -> str:
     return f"{rank['rank']}{ends}"
 
 
+READINGS = {
+    "strict": "strict reading: whatever holds no valid answer in the format that was asked for is wrong",
+    "lenient": "lenient reading: any clear statement of an answer counts, whatever the format that was asked for",
+}
+
+
 def _legend(board: Json) -> str:
     averaged = " Ranks go by the average." if len(board["macro_columns"]) > 1 else ""
     return (
-        "Accuracy in percent with its 95% interval; strict reading: whatever holds no valid answer is wrong."
+        f"Accuracy in percent with its 95% interval; {READINGS[board['reading']]}."
         f"{averaged} Models that the paired test (Holm over all pairs) can't tell from the best of their group share "
         "its rank; in brackets the rank interval. **Bold**: the best of its size, and all not told from it.\n"
     )
@@ -135,7 +138,7 @@ def _answers(board: Json) -> str:
             plain(row["name"]),
             plain(column["title"]),
             str(cell["n"]) if cell["samples"] == 1 else f"{cell['n']} x {cell['samples']}",
-            interval(cell),
+            interval(cell["strict"]),
             interval(cell["lenient"]),
             percent(cell["invalid"]),
             percent(cell["truncated"]),
@@ -217,12 +220,6 @@ def _quoted_cell(cell: Json | None) -> str:
     return f"{cell['printed']}{ends}"
 
 
-def table(head: Sequence[str], lines: Iterable[Sequence[str]], left: int) -> str:
-    """A Markdown table whose first `left` columns are text and the others numbers."""
-    rule = [":--" if place < left else "--:" for place in range(len(head))]
-    return "".join("| " + " | ".join(cells) + " |\n" for cells in (head, rule, *lines))
-
-
 def _measured(board: Json) -> Iterator[Json]:
     for row in board["rows"]:
         rank = row["rank"] or {}
@@ -236,7 +233,9 @@ def _measured(board: Json) -> Iterator[Json]:
                     **{"rank": rank.get("rank"), "rank_best": rank.get("best"), "rank_worst": rank.get("worst")},
                     **{name: column[name] for name in ("task", "n", "items", "chance")},
                     **{name: cell[name] for name in ("samples", "low", "high", "invalid", "truncated")},
+                    "reading": board["reading"],
                     "accuracy": cell["value"],
+                    "strict": cell["strict"]["value"],
                     "lenient": cell["lenient"]["value"],
                     "differs": " ".join(cell["differs"]),
                 }

@@ -10,7 +10,8 @@ import pytest
 from evalsuite.leaderboard import entries, leaderboard
 from evalsuite.report.board import board_json
 from evalsuite.report.names import shown_name
-from evalsuite.report.text import csv_text, markdown, p_text, percent, plain
+from evalsuite.markdown import plain
+from evalsuite.report.text import csv_text, markdown, p_text, percent
 from evalsuite.result import read_result
 
 
