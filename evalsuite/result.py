@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from evalsuite.errors import RunError
 from evalsuite.journal import SCHEMA
@@ -60,6 +60,13 @@ class _Task(_Fact):
     accuracy_lenient: _Interval
     status: dict[str, Count]
     status_lenient: dict[str, Count]
+
+    @field_validator("items")
+    @classmethod
+    def _not_fewer(cls, items: int, info: ValidationInfo) -> int:
+        if items < info.data.get("n", 0):
+            raise ValueError("the task has fewer items than were answered")
+        return items
 
 
 class _Summary(_Fact):

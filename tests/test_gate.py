@@ -245,6 +245,8 @@ UNUSABLE = {
     "null": (edited(accuracy={"value": None, "low": 0.0, "high": 1.0}), "tasks.t.accuracy.value"),
     "an edited accuracy": (edited(accuracy={"value": 0.9, "low": 0.8, "high": 1.0}), "summary.json says 0.9"),
     "edited counts": (edited(status={"ok": 99, "empty": 1}), "status counts"),
+    "fewer items than answers": (edited(items=99), "tasks.t.items"),
+    "a task that is named like the average": (lambda made, answers: made("new", {"macro": RIGHT}), "has no t"),
     "no items": (edited(n=0), "tasks.t.n"),
     "no folder": (lambda made, answers: Path("nowhere"), "no summary is here"),
 }
@@ -312,6 +314,20 @@ def test_a_policy_that_is_not_understood_to_the_last_key_exits_2_with_one_line(m
     assert main(["gate", "--candidate", run, "--baseline", run, "--policy", str(file)]) == 2
     told = capsys.readouterr().err
     assert told.count("\n") == 1 and POLICIES[text] in told
+
+
+def test_a_task_named_like_the_average_is_refused(made):
+    run = made("old", {"macro": RIGHT, "t": RIGHT})
+    with pytest.raises(UsageError, match="can't be told from"):
+        judged(run, run)
+    assert judged(run, run, tasks=["t"]).outcome == "pass"
+
+
+def test_equal_scores_by_other_answers_need_more_items_only_at_a_margin_below_what_they_can_tell(made, answers):
+    old, new = made("old", {"t": RIGHT}), made("new", {"t": answers(RIGHT, wrong="C")})
+    assert judged(new, old).outcome == "pass"
+    (check,) = judged(new, old, margin=0.001).checks
+    assert check.outcome == "undecided" and check.verdict.items > 100 and "items would decide" in check.said
 
 
 def test_an_output_that_cannot_be_written_is_an_error_even_if_every_rule_holds(made, tmp_path, capsys):

@@ -98,7 +98,7 @@ def limit_checks(pairs: Sequence[Pair], policy: Policy) -> list[Check]:
 
 def _of_task(rule: Rule, each: Pair, reading: Reading, margin: float) -> _Trial:
     candidate, baseline = each.scores(reading)
-    verdict = judge(candidate, baseline, each.member, margin, each.samples)
+    verdict = _told(judge(candidate, baseline, each.member, margin, each.samples), len(each.items))
 
     def high(size: float) -> float:
         return difference(candidate, baseline, each.member, each.samples, 1 - 2 * size).high
@@ -110,10 +110,9 @@ def _of_macro(rule: Rule, pairs: Sequence[Pair], reading: Reading, margin: float
     def bounds(size: float) -> list[Estimate]:
         return [difference(*each.scores(reading), each.member, each.samples, 1 - 2 * size).estimate for each in pairs]
 
-    verdict = judge_macro(bounds(SIZE), margin)
-    assert verdict is not None, "every task is there"
-    if verdict.outcome == "undecided":
-        verdict = verdict._replace(items=_more_of_each(verdict, sum(len(each.items) for each in pairs)))
+    seen = judge_macro(bounds(SIZE), margin)
+    assert seen is not None, "every task is there"
+    verdict = _told(seen, sum(len(each.items) for each in pairs))
     identical = all(each.identical for each in pairs)
     return _trial(rule, MACRO, verdict, identical, lambda size: macro(bounds(size)).high)
 
@@ -137,13 +136,17 @@ def _by_chance(trials: Sequence[_Trial]) -> frozenset[int]:
         real |= more
 
 
-def _more_of_each(verdict: Verdict, items: int) -> int | None:
-    """Items of all tasks, spread as they are, that would decide an average with 80% power; None: no number would."""
+def _told(verdict: Verdict, items: int) -> Verdict:
+    """Say how many items would decide with 80% power where that isn't known from single answers, as of an average.
+
+    From the width of the bounds; of several tasks the items stay spread as they are. None: no number would.
+    """
     away = abs(verdict.value + verdict.margin)
-    if away < 1e-9:
-        return None
+    if verdict.outcome != "undecided" or verdict.items is not None or away < 1e-9:
+        return verdict
     error = (verdict.high - verdict.low) / 2 / quantile(1 - SIZE)
-    return max(math.ceil(items * (error * (quantile(1 - SIZE) + quantile(POWER)) / away) ** 2), items + 1)
+    times = (error * (quantile(1 - SIZE) + quantile(POWER)) / away) ** 2
+    return verdict._replace(items=max(math.ceil(items * times), items + 1))
 
 
 def _softened(check: Check, tests: int) -> Check:

@@ -79,6 +79,8 @@ class Policy(_Part):
 
     def check_tasks(self, tasks: Mapping[str, Any] | list[str]) -> None:
         """Refuse rules about tasks that the gate doesn't judge."""
+        if MACRO in tasks:
+            raise UsageError(f"a task named {MACRO} can't be told from the macro average: name the tasks in the policy")
         for field, named in (("margins", self.margins), ("gains", self.gains)):
             unknown = [name for name in named if name not in tasks and (field, name) != ("gains", MACRO)]
             if unknown:

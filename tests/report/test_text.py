@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from evalsuite.leaderboard import entries, leaderboard
+from evalsuite.markdown import plain
 from evalsuite.report.board import board_json
 from evalsuite.report.names import shown_name
-from evalsuite.markdown import plain
 from evalsuite.report.text import csv_text, markdown, p_text, percent
 from evalsuite.result import read_result
 
