@@ -1,0 +1,103 @@
+"""Runs of the same responses through this harness, stock lm-eval and stock inspect-ai, by their own commands."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "OPENAI_API_KEY": "none", "TQDM_DISABLE": "1"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a harness made of one response in one reading."""
+
+    label: str | None
+    status: str
+    correct: bool
+
+
+Column = dict[str, tuple[Verdict, Verdict]]
+"""Item id to (strict, lenient)."""
+
+
+def command(name, *arguments, cwd, data_dir=None, **environment):
+    """Run a command of this Python's environment to its end; fail with what it said."""
+    told = {**os.environ, **OFFLINE, **environment} | ({"EVALSUITE_DATA": str(data_dir)} if data_dir else {})
+    line = [str(Path(sys.executable).with_name(name)), *map(str, arguments)]
+    done = subprocess.run(line, cwd=cwd, env=told, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, f"{' '.join(line)}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done.stdout + done.stderr
+
+
+def native(server, model, tasks, place, *options, data_dir=None) -> dict[str, Column]:
+    """`evalsuite run --model openai/...`: task to column."""
+    out = place / f"native-{model}"
+    asked = ["--model", f"openai/{model}", "--base-url", server.base_url, "--tasks", ",".join(tasks), "--out", out]
+    command("evalsuite", "run", *asked, *options, cwd=place, data_dir=data_dir)
+    found = {task: {} for task in tasks}
+    for row in pq.read_table(out / "grades.parquet").to_pylist():
+        found[row["task"]][row["item"]] = (
+            Verdict(row["label"], row["status"], row["correct"]),
+            Verdict(row["label_lenient"], row["status_lenient"], row["correct_lenient"]),
+        )
+    return found
+
+
+def lm_eval(server, model, tasks, place, *options, data_dir=None) -> dict[str, Column]:
+    """Stock `lm_eval` on the exported folder `place`/tasks: task to column."""
+    out = place / f"lm-eval-{model}"
+    args = f"model={model},base_url={server.base_url}/chat/completions,num_concurrent=16"
+    asked = ["--model", "local-chat-completions", "--model_args", args, "--apply_chat_template"]
+    asked += ["--include_path", place / "tasks", "--tasks", ",".join(f"evalsuite_{task}" for task in tasks)]
+    command("lm_eval", *asked, "--log_samples", "--output_path", out, *options, cwd=place, data_dir=data_dir)
+    found = {}
+    for task in tasks:
+        (file,) = out.rglob(f"samples_evalsuite_{task}_2*.jsonl")
+        found[task] = dict(_lm_eval_row(json.loads(line)) for line in file.read_text().splitlines())
+    return found
+
+
+def _lm_eval_row(row):
+    said = json.loads(row["filtered_resps"][0][0])
+    assert (row["strict"], row["lenient"]) == (said["strict"]["correct"], said["lenient"]["correct"])
+    return row["doc"]["id"], (_verdict(said["strict"]), _verdict(said["lenient"]))
+
+
+def inspect(server, models, tasks, place, *options, data_dir=None) -> dict[tuple[str, str], Column]:
+    """Stock `inspect eval`, once for all models: (model, task) to column."""
+    from inspect_ai.log import list_eval_logs, read_eval_log
+
+    out = place / "inspect"
+    asked = [f"evalsuite/{task}" for task in tasks] + ["--model", ",".join(f"openai-api/replay/{m}" for m in models)]
+    told = {"REPLAY_BASE_URL": server.base_url, "REPLAY_API_KEY": "none", "INSPECT_DISPLAY": "none"}
+    command("inspect", "eval", *asked, "--log-dir", out, *options, cwd=place, data_dir=data_dir, **told)
+    found = {}
+    for info in list_eval_logs(str(out)):
+        log = read_eval_log(info)
+        assert log.status == "success"
+        column = {sample.id: _inspect_sample(sample) for sample in log.samples}
+        found[log.eval.model.rpartition("/")[2], log.eval.task.rpartition("/")[2]] = column
+    return found
+
+
+def _inspect_sample(sample):
+    (score,) = sample.scores.values()
+    assert (score.value == "C") == score.metadata["strict"]["correct"]
+    return _verdict(score.metadata["strict"]), _verdict(score.metadata["lenient"])
+
+
+def _verdict(said):
+    return Verdict(said["label"], said["status"], said["correct"])
+
+
+def export(tasks, place, *options, data_dir=None):
+    """`evalsuite export lm-eval` to `place`/tasks."""
+    command(
+        "evalsuite", "export", "lm-eval", place / "tasks", "--tasks", ",".join(tasks), *options,
+        cwd=place, data_dir=data_dir,
+    )  # fmt: skip
