@@ -11,9 +11,9 @@ from typing import Any
 
 from evalsuite.errors import RunError, UsageError
 from evalsuite.pairing import SETTINGS, is_floor, settings
-from evalsuite.result import Result, Scores
+from evalsuite.result import Reading, Result, Scores
 from evalsuite.stats.averages import macro
-from evalsuite.stats.clusters import Ints, members
+from evalsuite.stats.clusters import Floats, Ints, members
 from evalsuite.stats.estimate import Estimate
 
 ORDER = (
@@ -77,8 +77,10 @@ class Column:
 class Cell:
     """One run in one column, as fractions."""
 
-    accuracy: Estimate
+    strict: Estimate
     lenient: Estimate
+    accuracy: Estimate
+    """The one of the two that the board goes by."""
     invalid: float
     truncated: float
     n: int
@@ -118,6 +120,8 @@ class Board:
     rows: tuple[Row, ...]
     allowed: tuple[str, ...] = ()
     """Settings that the reader chose to let differ between compared runs."""
+    reading: Reading = "strict"
+    """Which reading of the answers the board goes by."""
     scores: Mapping[tuple[str, str], Scores] = field(default_factory=dict, repr=False)
     """Grades by (entry id, task), of every task of every run."""
 
@@ -125,13 +129,18 @@ class Board:
         """The column of a key."""
         return next(column for column in self.columns if column.key == key)
 
+    def item_scores(self, row: Row, key: str) -> Floats:
+        """A row's scores in a column by the board's reading, an entry an item, in the order of item ids."""
+        scores = self.scores[row.entry.id, self.column(key).task]
+        return scores.strict if self.reading == "strict" else scores.lenient
+
     def comparable(self, row: Row, keys: Iterable[str]) -> bool:
         """Whether a row may be paired with the others in these columns: it is there, in their settings."""
         cells = [row.cells.get(key) for key in keys]
         return all(cell is not None and set(cell.differs) <= set(self.allowed) for cell in cells)
 
 
-def leaderboard(entries: Sequence[Entry], allow: Sequence[str] = ()) -> Board:
+def leaderboard(entries: Sequence[Entry], allow: Sequence[str] = (), reading: Reading = "strict") -> Board:
     """Arrange runs as a table; a setting in `allow` that isn't one of `SETTINGS` is a `UsageError`."""
     unknown = [name for name in allow if name not in SETTINGS]
     if unknown:
@@ -141,9 +150,9 @@ def leaderboard(entries: Sequence[Entry], allow: Sequence[str] = ()) -> Board:
     keyed = _keyed(entries)
     columns = _columns(entries, keyed)
     wanted = _macro_columns(columns, entries, keyed)
-    rows = [_row(entry, columns, keyed, wanted) for entry in entries]
+    rows = [_row(entry, columns, keyed, wanted, reading) for entry in entries]
     scores = {place: scores for place, (_, scores) in keyed.items()}
-    return Board(columns, wanted, tuple(sorted(rows, key=_place)), tuple(allow), scores)
+    return Board(columns, wanted, tuple(sorted(rows, key=_place)), tuple(allow), reading, scores)
 
 
 def size_of(name: str) -> str:
@@ -198,8 +207,8 @@ def _column(key: str, group: Sequence[tuple[Entry, str, Scores]]) -> Column:
         title=task,
         n=facts["n"],
         items=facts["items"],
-        chance=facts["chance"],
-        floors=dict(facts["floor"]),
+        chance=facts.get("chance", 0.0),
+        floors=dict(facts.get("floor", {})),
         reference=next(each for each in asked if repr(each) == common),
         member=members([str(group) for group in scores.groups]),
     )
@@ -235,20 +244,21 @@ def _macro_columns(columns: Sequence[Column], entries: Sequence[Entry], keyed: _
     return max(several or held, key=support)
 
 
-def _row(entry: Entry, columns: Sequence[Column], keyed: _Keyed, wanted: Sequence[str]) -> Row:
+def _row(entry: Entry, columns: Sequence[Column], keyed: _Keyed, wanted: Sequence[str], reading: Reading) -> Row:
     own = {key: task for (id, task), (key, _) in keyed.items() if id == entry.id}
-    cells = {c.key: _cell(entry, own[c.key], c) for c in columns if c.key in own}
+    cells = {c.key: _cell(entry, own[c.key], c, reading) for c in columns if c.key in own}
     estimates = [cells[key].accuracy if key in cells else None for key in wanted]
     return Row(entry, FLOORS if entry.is_floor else size_of(entry.name), cells, macro(estimates))
 
 
-def _cell(entry: Entry, task: str, column: Column) -> Cell:
+def _cell(entry: Entry, task: str, column: Column, reading: Reading) -> Cell:
     facts, asked = entry.result.tasks[task], settings(entry.result, task)
     total = facts["n"] * facts["samples"]
     held = () if entry.is_floor else SETTINGS  # a floor reads no prompt
     return Cell(
-        accuracy=Estimate(**facts["accuracy"]),
+        strict=Estimate(**facts["accuracy"]),
         lenient=Estimate(**facts["accuracy_lenient"]),
+        accuracy=Estimate(**facts["accuracy" if reading == "strict" else "accuracy_lenient"]),
         invalid=1 - facts["status"].get("ok", 0) / total,
         truncated=facts["status"].get("truncated", 0) / total,
         n=facts["n"],

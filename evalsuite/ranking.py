@@ -98,7 +98,7 @@ def _detectable(
     found = []
     for key, part in zip(keys, parts, strict=True):
         samples = min(a.cells[key].samples, b.cells[key].samples)
-        pairs = effective_pairs(_strict(board, a, key), _strict(board, b, key), board.column(key).member, samples)
+        pairs = effective_pairs(board.item_scores(a, key), board.item_scores(b, key), board.column(key).member, samples)
         found.append(detectable(pairs, part.discordance, size=size))
     smallest = math.hypot(*found) / len(found)
     return smallest if smallest <= sum(part.discordance for part in parts) / len(parts) else None
@@ -128,16 +128,12 @@ def _value(row: Row, key: str) -> float:
     return row.cells[key].accuracy.value
 
 
-def _strict(board: Board, row: Row, key: str) -> Floats:
-    return board.scores[row.entry.id, board.column(key).task].strict
-
-
 def _differences(board: Board, a: Row, b: Row, keys: Sequence[str]) -> list[Difference]:
     columns: Mapping[str, Column] = {column.key: column for column in board.columns}
     return [
         difference(
-            _strict(board, a, key),
-            _strict(board, b, key),
+            board.item_scores(a, key),
+            board.item_scores(b, key),
             columns[key].member,
             min(a.cells[key].samples, b.cells[key].samples),
         )
@@ -165,7 +161,9 @@ def _p(board: Board, a: Row, b: Row, keys: Sequence[str]) -> float:
     """Two-sided p of the sign-flip test on the mean over columns: an item weighs 1 / items of its column."""
     columns = {column.key: column for column in board.columns}
     sums: list[Floats] = [
-        np.bincount(columns[key].member, weights=_strict(board, a, key) - _strict(board, b, key)).astype(np.float64)
+        np.bincount(columns[key].member, weights=board.item_scores(a, key) - board.item_scores(b, key)).astype(
+            np.float64
+        )
         for key in keys
     ]
     if len(keys) == 1:

@@ -5,7 +5,7 @@ import pytest
 
 from evalsuite.leaderboard import entries, leaderboard
 from evalsuite.ranking import MACRO, contests, leaders, rank, reference
-from evalsuite.report.board import contest_json
+from evalsuite.report.board import board_json, contest_json
 from evalsuite.report.names import shown_name
 from evalsuite.report.text import verdict
 from evalsuite.result import read_result
@@ -87,6 +87,21 @@ def test_holm_runs_over_all_that_the_reader_sees(made):
     raw = sorted(each.difference.p for each in found)
     assert min(each.p for each in found) == pytest.approx(min(1.0, raw[0] * 5))
     assert all(each.p >= each.difference.p and "5 comparisons" in each.family for each in found)
+
+
+def test_by_the_lenient_reading_everything_goes_by_it(made, answers):
+    every = np.ones(N, dtype=bool)
+    paths = [
+        made(name, {task: answers(first(share), lenient=every) for task in ("medqa", "jmed")})
+        for name, share in (("a", 0.9), ("b", 0.2))
+    ]
+    board = leaderboard(entries([read_result(path) for path in paths], shown_name), reading="lenient")
+    assert [row.macro.value for row in board.rows] == [1.0, 1.0]
+    assert {place.rank for place in rank(board).values()} == {1}
+    assert all(each.p == 1.0 for each in contests(board, reference(board), MACRO))
+    content = board_json(board)
+    assert content["reading"] == "lenient" and content["rows"][0]["cells"][board.columns[0].key]["value"] == 1.0
+    assert {place.rank for place in rank(board_of(*paths)).values()} == {1, 2}
 
 
 def contest_of(made, *verdicts):

@@ -17,7 +17,7 @@ from evalsuite.report.page import page
 from evalsuite.report.plates import sections
 from evalsuite.report.stages import stages
 from evalsuite.report.text import csv_text, markdown
-from evalsuite.result import read_result
+from evalsuite.result import Reading, read_result
 
 
 def write_report(
@@ -26,14 +26,16 @@ def write_report(
     stage_names: Sequence[str] = (),
     allow: Sequence[str] = (),
     data_dir: Path | None = None,
+    reading: Reading = "strict",
 ) -> tuple[Path, ...]:
     """Write a report of run folders into a folder and return its files.
 
     `stage_names`: names of the first runs as stages of training, in their order; `allow`: settings in which compared
-    runs may differ; `data_dir`: where the questions are, if not where the runs had them from.
+    runs may differ; `data_dir`: where the questions are, if not where the runs had them from;
+    `reading`: of the answers, which the whole report goes by.
     """
     named = entries([read_result(path) for path in runs], shown_name)
-    board = leaderboard(named, allow)
+    board = leaderboard(named, allow, reading)
     staged = stages(board, named, stage_names)
     chosen = [row.entry for row in board.rows]
     content = board_json(board)

@@ -26,6 +26,7 @@ def board_json(board: Board) -> Json:
     keys = [*averaged, *(column.key for column in board.columns)]
     return {
         "schema": SCHEMA,
+        "reading": board.reading,
         "columns": [_column(board, column.key) for column in board.columns],
         "macro_columns": list(board.macro_columns),
         "rows": [_row(board, row, placed.get(row.entry.id), leading) for row in board.rows],
@@ -37,6 +38,7 @@ def board_json(board: Board) -> Json:
         "allowed": list(board.allowed),
         "published": published(board),
         "notes": notes(board),
+        "run_notes": run_notes(board),
     }
 
 
@@ -54,6 +56,10 @@ def notes(board: Board) -> list[str]:
                 f"{column.title}: these runs answered {column.n} of its {column.items} items, "
                 "so the column holds nothing about the whole task."
             )
+    for row in board.rows:
+        missing = sum(row.entry.result.unanswered(task) for task in row.entry.result.tasks)
+        if missing:
+            found.append(f"{row.name}: {missing:,} responses are missing and count as wrong; the run was cut short.")
     if any(recorded(row.entry.result) for row in board.rows):
         found.append("Runs marked “recorded” grade responses that were made elsewhere; nothing was asked here.")
     for name in SETTINGS:
@@ -61,6 +67,17 @@ def notes(board: Board) -> list[str]:
         if rows:
             found.append(f"{_DIFFERS[name]}: {', '.join(rows)}. {_treated(board, name)}")
     return found
+
+
+def run_notes(board: Board) -> list[Json]:
+    """What the runs noted about their data and about how they were asked: each note once, with whom it is about."""
+    found: dict[str, Json] = {}
+    for row in board.rows:
+        for task, said in row.entry.result.tasks.items():
+            for note in said.get("notes", ()):
+                about = found.setdefault(note, {"note": note, "tasks": {}, "rows": {}})
+                about["tasks"][task] = about["rows"][row.name] = None
+    return [{name: each if name == "note" else list(each) for name, each in about.items()} for about in found.values()]
 
 
 _DIFFERS = {
@@ -87,7 +104,7 @@ def _column(board: Board, key: str) -> Json:
         "n": column.n,
         "items": column.items,
         "partial": column.partial,
-        "chance": column.chance,
+        "chance": column.chance or None,
         "averaged": key in board.macro_columns,
     }
 
@@ -111,6 +128,7 @@ def _row(board: Board, row: Row, placed: Any, leading: frozenset[tuple[str, str]
 def _cell(cell: Cell, leads: bool) -> Json:
     return {
         **cell.accuracy._asdict(),
+        "strict": cell.strict._asdict(),
         "lenient": cell.lenient._asdict(),
         "invalid": cell.invalid,
         "truncated": cell.truncated,
@@ -132,7 +150,7 @@ def _floors(board: Board) -> list[Json]:
         }
         for name in names
     ]
-    return [*rules, {"name": "chance (a uniform guess)", "cells": {c.key: c.chance for c in board.columns}}]
+    return [*rules, {"name": "chance (a uniform guess)", "cells": {c.key: c.chance or None for c in board.columns}}]
 
 
 def contest_json(found: Contest) -> Json:

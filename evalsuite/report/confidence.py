@@ -24,7 +24,7 @@ def reliabilities(board: Board, column: Column) -> list[tuple[str, Calibration]]
 def _votes(board: Board, row: Row, column: Column) -> Calibration:
     scores = board.scores[row.entry.id, column.task]
     items, samples = len(scores.items), scores.samples
-    labels = scores.table["label"].to_pylist()
+    labels = scores.table["label" if board.reading == "strict" else "label_lenient"].to_pylist()
     gold = scores.table["gold"].to_pylist()[::samples]
     names = {name: number for number, name in enumerate(sorted({*gold, *(each for each in labels if each)}))}
     votes = np.zeros((items, len(names)))

@@ -133,8 +133,8 @@ def stage_lines(stages: Json, board: Board) -> Json:
                 "name": "average",
                 "x": places,
                 "y": [100 * e.value for e in estimates if e],
-                "text": [percent(e.value) for e in estimates if e],
-                "textposition": "top center",
+                "text": [percent(e.value) for e in estimates[:-1] if e] + [""],
+                "textposition": "bottom right",
                 "error_y": {
                     "type": "data",
                     "symmetric": False,
@@ -150,8 +150,8 @@ def stage_lines(stages: Json, board: Board) -> Json:
         )
     layout = _layout(420, "")
     layout["xaxis"] |= {"tickvals": places, "ticktext": [label(name) for name in stages["names"]]}
-    layout["xaxis"] |= {"range": [-0.3, len(chosen) - 0.4 + 0.35 * (len(chosen) - 1)], "showgrid": False}
-    layout["yaxis"] = {"title": {"text": "accuracy, %"}, "gridcolor": "$grid", "zeroline": False, "fixedrange": True}
+    layout["xaxis"] |= {"range": [-0.3, len(chosen) - 0.4 + 0.25 * (len(chosen) - 1)], "showgrid": False}
+    layout["yaxis"] = _values("accuracy, %")
     layout["annotations"] = _ends(traces)
     return {"data": traces, "layout": layout}
 
@@ -208,20 +208,21 @@ def reliability(found: Sequence[tuple[str, Calibration]]) -> Json:
                 "line": {"color": colour, "width": 1.5},
             }
         )
-    layout = _layout(420, "confidence: share of an item's samples that agree")
+    layout = _layout(480, "confidence: share of an item's samples that agree")
     layout["xaxis"] |= {"range": [0, 1.03]}
-    layout["yaxis"] = {"title": {"text": "share right"}, "range": [0, 1.03], "gridcolor": "$grid", "zeroline": False}
+    layout["yaxis"] = _values("share right") | {"range": [0, 1.03]}
     layout |= {"showlegend": True, "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom"}}
-    return {"data": traces, "layout": layout}
+    return {"data": traces, "layout": layout, "maxWidth": 620}
 
 
 def length_boxes(board: Board, key: str, found: Mapping[tuple[str, str], Any]) -> list[Json]:
     """Quantiles of response lengths by run and verdict, for the runs whose responses are at hand."""
     task, boxes = board.column(key).task, []
+    verdict = "correct" if board.reading == "strict" else "correct_lenient"
     for row in board.rows:
         if (row.entry.id, task) not in found or key not in row.cells or row.size == FLOORS:
             continue
-        right = board.scores[row.entry.id, task].table["correct"].to_numpy(zero_copy_only=False)
+        right = board.scores[row.entry.id, task].table[verdict].to_numpy(zero_copy_only=False)
         size = found[row.entry.id, task]
         for kind, chosen in (("right", size[right & (size > 0)]), ("wrong", size[~right & (size > 0)])):
             if len(chosen):
@@ -272,7 +273,7 @@ def _ends(traces: Sequence[Json]) -> list[Json]:
             {
                 "x": len(traces[0]["y"]) - 1,
                 "y": place,
-                "text": name,
+                "text": f"{name} {value:.1f}",
                 "xanchor": "left",
                 "xshift": 10,
                 "showarrow": False,
@@ -298,6 +299,16 @@ def _layout(height: int, title: str) -> Json:
             "fixedrange": True,
             "automargin": True,
         },
+    }
+
+
+def _values(title: str) -> Json:
+    return {
+        "title": {"text": title, "font": {"size": 12, "color": "$muted"}},
+        "gridcolor": "$grid",
+        "zeroline": False,
+        "fixedrange": True,
+        "automargin": True,
     }
 
 

@@ -112,7 +112,7 @@ def _write_sheet(
 def _dataset(sheet: Sheet, data_dir: Path | None) -> tuple[Dataset | None, str | None]:
     """Find the task's data, or say why its questions can't be shown."""
     wanted = sheet.entries[0].result.tasks[sheet.task]["data_digest"]
-    named = facts(sheet.entries[0].result).get("plan", {}).get("data_dir")
+    named = (facts(sheet.entries[0].result).get("plan") or {}).get("data_dir")
     place = data_dir or (Path(named) if named else None)
     try:
         dataset = load(load_task(sheet.task), place)
@@ -145,7 +145,7 @@ def _write_prompts(folder: Path, sheet: Sheet, ids: Sequence[str], dataset: Data
     digests: list[str] = []
     for entry in sheet.entries:
         said = entry.result.tasks[sheet.task]
-        asked = (said["format"], facts(entry.result).get("plan", {}).get("system"))
+        asked = (said["format"], (facts(entry.result).get("plan") or {}).get("system"))
         if asked not in slots:
             prompt = Prompt(dataset.task, *asked)
             slots[asked] = len(rendered)

@@ -16,7 +16,7 @@ from evalsuite.report.board import sizes
 from evalsuite.report.items import FOLDER
 from evalsuite.report.names import facts
 from evalsuite.report.script import script_json
-from evalsuite.report.text import percent, rank_text, setting
+from evalsuite.report.text import READINGS, percent, rank_text, setting
 
 Json = dict[str, Any]
 _SCRIPTS = ("dom.js", "load.js", "board.js", "plates.js", "verdicts.js", "items.js", "item.js", "main.js")
@@ -44,6 +44,7 @@ def page(
     text = environment.get_template("report.html.j2").render(
         board=content,
         sizes=sizes(content),
+        reading=READINGS[content["reading"]],
         names={row["id"]: row["name"] for row in content["rows"]},
         sections=sections,
         costs=costs,
@@ -89,7 +90,7 @@ def _sheet(entry: Entry, content: Json) -> Json:
             notes.setdefault(note, []).append(task)
     return {
         "row": row,
-        "tasks": entry.result.tasks,
+        "tasks": {task: {"floor": {}, "chance": 0.0, **said} for task, said in entry.result.tasks.items()},
         "notes": list(notes.items()),
         "identity": about.get("identity_digest", ""),
         "facts": json.dumps(about, indent=2, ensure_ascii=False) if about else "",

@@ -28,8 +28,8 @@ def _tables(board: Board, column: Column) -> list[Json]:
     for name, values in keys.items():
         runs = []
         for row in rows:
-            scores = board.scores[row.entry.id, column.task]
-            cut = subgroups(values, scores.strict, column.member, scores.samples)
+            samples = row.cells[column.key].samples
+            cut = subgroups(values, board.item_scores(row, column.key), column.member, samples)
             runs.append({"row": row.entry.id, "cells": [each.estimate._asdict() for each in cut]})
         groups = [{"name": each.key or "(none)", "n": each.items} for each in cut]
         found.append({"column": column.key, "title": column.title, "key": name, "groups": groups, "runs": runs})

@@ -49,6 +49,7 @@ def markdown(board: Json) -> str:
         "## How answers were given\n",
         _answers(board),
         _comparisons(board),
+        _run_notes(board),
         _published(board),
     ]
     return "\n".join(part for part in parts if part)
@@ -193,6 +194,14 @@ def setting(name: str) -> str:
 def p_text(p: float) -> str:
     """A p-value as readers expect it."""
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _run_notes(board: Json) -> str:
+    lines = [
+        f"- {plain(', '.join(each['rows']))}; {plain(', '.join(each['tasks']))}: {plain(each['note'])}\n"
+        for each in board["run_notes"]
+    ]
+    return "## Notes of the runs\n\n" + "".join(lines) if lines else ""
 
 
 def _published(board: Json) -> str:

@@ -23,9 +23,10 @@ function plates(section) {
 
   const draw = (/** @type {boolean} */ paper = false) => {
     const plate = section.plates[select ? Number(select.value) : 0];
-    const { data, layout, minWidth } = coloured(plate.figure, getComputedStyle(document.documentElement));
+    const { data, layout, minWidth, maxWidth } = coloured(plate.figure, getComputedStyle(document.documentElement));
     const narrow = plot.parentElement.clientWidth < 560;
     if (narrow) shorten(layout.yaxis);
+    plot.style.maxWidth = maxWidth ? `${maxWidth}px` : "";
     if (paper) layout.width = PAPER;
     plot.style.minWidth = minWidth && !paper ? `${minWidth}px` : "";
     layout.font.family = getComputedStyle(document.body).fontFamily;
@@ -63,7 +64,7 @@ function shorten(axis) {
 
 /** @param {any} plate @returns {HTMLElement} */
 function tabulated(plate) {
-  const numeric = plate.head.map((/** @type {string} */ _, /** @type {number} */ place) => place > 0 && plate.rows.every((/** @type {string[]} */ row) => /^[-+−<\d–(]/.test(row[place])));
+  const numeric = plate.head.map((/** @type {string} */ _, /** @type {number} */ place) => place > 0 && plate.rows.every((/** @type {string[]} */ row) => /^([-+−<(]? ?\d|–$)/.test(row[place])));
   const kind = (/** @type {number} */ place) => (numeric[place] ? "num" : place === 0 ? "name" : "");
   const head = make("tr", {}, ...plate.head.map((/** @type {string} */ text, /** @type {number} */ place) => make("th", { scope: "col", class: kind(place) }, line(text))));
   const rows = plate.rows.map((/** @type {string[]} */ row) =>
