@@ -21,11 +21,12 @@ from evalsuite.answer.reading import (
     Strict,
     unanswered,
 )
-from evalsuite.answer.segment import cut_at_stop, final_segment
+from evalsuite.answer.segment import cut_at_stop, final_segment, reasoning_open
 from evalsuite.answer.slot import Segment
 from evalsuite.answer.strict import FORMATS, read_strict
 
-__all__ = ["FORMATS", "STATUSES", "VERSION", "Lenient", "Reading", "Strict", "cut_at_stop", "final_segment", "parse"]
+__all__ = ["FORMATS", "STATUSES", "VERSION", "Lenient", "Reading", "Strict"]
+__all__ += ["cut_at_stop", "final_segment", "parse", "reasoning_open"]
 
 VERSION = "1"
 """Part of every run's identity: it changes whenever any text may be read differently."""

@@ -16,6 +16,11 @@ def final_segment(text: str, prompt_opens_reasoning: bool = False) -> int | None
     return None if reopened >= 0 else start
 
 
+def reasoning_open(text: str, opened: bool = False) -> bool:
+    """Whether `text` ends inside a reasoning block; `opened`: it began inside one."""
+    return final_segment(text, opened) is None
+
+
 def cut_at_stop(text: str, stops: Iterable[str], prompt_opens_reasoning: bool = False) -> str:
     """`text` up to the first stop string behind its reasoning, as a server would have ended it.
 

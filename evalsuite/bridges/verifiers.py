@@ -1,6 +1,6 @@
 """Our tasks as verifiers environments: `load_environment("medqa")`, one turn, our prompt, our parser, our grades.
 
-    vf-eval evalsuite-medqa ...        # with a package that names the task: examples/environments/evalsuite_medqa
+`vf-eval` and the hub want a package for an environment: examples/environments/evalsuite_medqa is one.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 import verifiers as vf
 
 from evalsuite.answer import parse
-from evalsuite.data import load
-from evalsuite.errors import DataError
+from evalsuite.data import data_folder, load, load_split
+from evalsuite.data.load import find
 from evalsuite.grade import Grade, grade
 from evalsuite.journal import Record
-from evalsuite.models.backend import Asked
-from evalsuite.reward.rows import dataset, rows
+from evalsuite.models.backend import Asked, Finish
+from evalsuite.reward.rows import refuse_test_items, rows
 from evalsuite.reward.strict import content_text
 from evalsuite.task import Item, Task, load_task
 
@@ -25,9 +25,9 @@ from evalsuite.task import Item, Task, load_task
 class Parser(vf.Parser):
     """The strict reading: `parse_answer` gives the label that a completion ends in, or None."""
 
-    def __init__(self, labels: Sequence[str], format: str, prompt_opens_reasoning: bool) -> None:
+    def __init__(self, labels: tuple[str, ...], format: str, prompt_opens_reasoning: bool) -> None:
         super().__init__(extract_fn=self._label)
-        self.labels = tuple(labels)
+        self.labels = labels
         self.format = format
         self.prompt_opens_reasoning = prompt_opens_reasoning
 
@@ -70,7 +70,7 @@ class Rubric(vf.Rubric):
         item = self.items[info["item"]]
         text, reasoning = _said(completion)
         opens = self.parser.prompt_opens_reasoning and not reasoning
-        finish = "length" if state.get("is_truncated") else "stop"
+        finish: Finish = "length" if state.get("is_truncated") else "stop"
         record = Record(item.id, 0, text, reasoning, finish, opens, None, None, None, "")
         return grade(item, record, Asked((item,), self.parser.format))
 
@@ -91,17 +91,42 @@ def load_environment(
     """
     card = load_task(task) if isinstance(task, str) else task
     folder = None if data_dir is None else Path(data_dir)
-    test = load(card, folder).items
     asked = format or card.format
-    parser = Parser(list(dict.fromkeys(label for item in test for label in item.labels)), asked, prompt_opens_reasoning)
-    items = {item.id: item for item in test}
+    test, train = load(card, folder).items, _train_items(card, folder)
+    labels = dict.fromkeys(label for item in (*test, *train) for label in item.labels)
+    parser = Parser(tuple(labels), asked, prompt_opens_reasoning)
     return vf.SingleTurnEnv(
-        dataset=None,
-        eval_dataset=None,
+        dataset=_rows(card, train, asked, system) if train else None,
+        eval_dataset=_rows(card, test, asked, system),
         parser=parser,
-        rubric=Rubric(items, parser),
+        rubric=Rubric({item.id: item for item in (*test, *train)}, parser),
         **settings,
     )
+
+
+def _train_items(card: Task, folder: Path | None) -> tuple[Item, ...]:
+    """The train items, where any of their files is there; none of them is a test item."""
+    if not any(find(source, data_folder(folder)) for source in card.train):
+        return ()
+    items = load_split(card, "train", folder)
+    refuse_test_items(items, "train", card)
+    return items
+
+
+def _rows(card: Task, items: Sequence[Item], format: str, system: str | None) -> Callable[[], Any]:
+    """What builds a data set in verifiers' columns once it is asked for."""
+
+    def build() -> Any:
+        from datasets import Dataset
+
+        return Dataset.from_list(
+            [
+                {"prompt": row["prompt"], "answer": row["gold"], "info": {"item": row["item"], "labels": row["labels"]}}
+                for row in rows(card, items, format, system)
+            ]
+        )
+
+    return build
 
 
 def _said(completion: Any) -> tuple[str, str]:

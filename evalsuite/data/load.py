@@ -6,6 +6,7 @@ import hashlib
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from evalsuite.card import Layout, Source
 from evalsuite.data import canonical
@@ -62,18 +63,34 @@ def load(task: Task, data_dir: Path | None = None, check: bool = True) -> Datase
 
 def load_train(dataset: Dataset) -> tuple[Item, ...]:
     """Load the train items that lie in the folder the data set came from; a `DataError` where there are none."""
+    return _load_beside(dataset.task, "train", dataset.root)
+
+
+def load_split(task: Task, split: Literal["train", "dev"], data_dir: Path | None = None) -> tuple[Item, ...]:
+    """Load the train or dev items that a task's card knows, wherever its test items are; no items are a `DataError`.
+
+    `data_dir` falls back as it does for `load`. Every id begins with its file's name: rows of two files may share one.
+    """
+    root = data_folder(data_dir)
+    if data_dir is not None and not root.is_dir():
+        raise DataError(f"{root}: no such data folder")
+    return _load_beside(task, split, root)
+
+
+def _load_beside(task: Task, split: Literal["train", "dev"], root: Path) -> tuple[Item, ...]:
     items: dict[str, Item] = {}
-    for source in dataset.task.train:
-        found = find(source, dataset.root)
+    sources = task.train if split == "train" else task.dev
+    for source in sources:
+        found = find(source, root)
         if found is not None:
-            reading = read(dataset.task, found)
-            checked(dataset.task, found, reading)
+            reading = read(task, found)
+            checked(task, found, reading)
             prefix = f"{Path(source.path).name}:"
             items.update({prefix + item.id: replace(item, id=prefix + item.id) for item in reading.items})
     if not items:
-        known = ", ".join(source.path for source in dataset.task.train)
-        where = f"none of its files is in {dataset.root}: {known}" if known else "its card names none"
-        raise DataError(f"{dataset.task.name}: no train items: {where}")
+        known = ", ".join(source.path for source in sources)
+        where = f"none of its files is in {root}: {known}" if known else "its card names none"
+        raise DataError(f"{task.name}: no {split} items: {where}")
     return tuple(items.values())
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import orjson
 
+from evalsuite.answer import reasoning_open
 from evalsuite.errors import BackendError, UsageError
 from evalsuite.models.completion import SWITCHES, Body, Completion, read_completion
 from evalsuite.models.http import Transport
@@ -15,7 +16,6 @@ from evalsuite.models.origin import CONNECT_SECONDS
 from evalsuite.models.pace import Replica
 from evalsuite.models.reply import Reply, Trouble, judge, load_json, said
 from evalsuite.models.secrets import Secrets
-from evalsuite.models.template import reasoning_open
 
 _NAMED: Final = 5
 _NEGOTIATIONS: Final = 3

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from evalsuite.answer import reasoning_open
 from evalsuite.errors import BackendError, UsageError
 from evalsuite.models.backend import Facts, Thinking
-from evalsuite.models.dialect import CLOSE, OPEN, PLAIN, dialect_of
+from evalsuite.models.dialect import PLAIN, dialect_of
 from evalsuite.models.extras import brief
 from evalsuite.prompt import Message
 
@@ -22,12 +23,6 @@ class Prompt:
 
     ids: list[int]
     opens_reasoning: bool
-
-
-def reasoning_open(text: str, opened: bool = False) -> bool:
-    """Whether `text` ends inside a reasoning block; `opened`: it began inside one."""
-    closed_at = text.rfind(CLOSE)
-    return text.rfind(OPEN) > closed_at if closed_at >= 0 or not opened else True
 
 
 class Chat:
@@ -65,12 +60,15 @@ class Chat:
 
     def prompt(self, messages: Sequence[Message]) -> Prompt:
         """Render and tokenize; a template that refuses the messages is a `BackendError`: it would refuse them all."""
-        text = self._render(messages, self._switch)
+        text, opens_reasoning = self.rendered(messages)
         # A template writes the special tokens itself; plain text gets the ones its tokenizer adds (BOS).
         ids = self.tokenizer(text, add_special_tokens=self._template is None)["input_ids"]
-        return Prompt(
-            ids=list(ids), opens_reasoning=reasoning_open(self._dialect.translate(self._turn(text, messages)))
-        )
+        return Prompt(ids=list(ids), opens_reasoning=opens_reasoning)
+
+    def rendered(self, messages: Sequence[Message]) -> tuple[str, bool]:
+        """Render only: the prompt's text, and whether it ends inside an open reasoning block."""
+        text = self._render(messages, self._switch)
+        return text, reasoning_open(self._dialect.translate(self._turn(text, messages)))
 
     def _turn(self, text: str, messages: Sequence[Message]) -> str:
         """What the template wrote to begin the response: the messages themselves may speak of <think>."""
@@ -88,7 +86,11 @@ class Chat:
         if self._dialect is PLAIN:
             return str(self.tokenizer.decode(ids, skip_special_tokens=True))
         # The marks of some families are special tokens themselves: without them reasoning would read as answer.
-        text = self._dialect.translate(str(self.tokenizer.decode(ids, skip_special_tokens=False)))
+        return self.spoken(str(self.tokenizer.decode(ids, skip_special_tokens=False)))
+
+    def spoken(self, text: str) -> str:
+        """Clean text decoded with its special tokens: reasoning between `<think>` and `</think>`, the others left out."""
+        text = self._dialect.translate(text)
         for special in self._specials:
             text = text.replace(special, "")
         return text

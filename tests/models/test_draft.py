@@ -7,11 +7,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from evalsuite.answer import reasoning_open
 from evalsuite.errors import BackendError, UsageError
 from evalsuite.models.backend import Decoding, Request
 from evalsuite.models.batches import Batches
 from evalsuite.models.draft import Draft, check_budget
-from evalsuite.models.template import Chat, reasoning_open
+from evalsuite.models.template import Chat
 from evalsuite.task import Item
 
 TURNS = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}"

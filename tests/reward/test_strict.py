@@ -52,7 +52,8 @@ def test_all_that_a_trainer_passes_is_taken_and_nothing_else_changes():
         trainer_state=None,
     )
     assert paid == [1.0, 0.0]
-    assert reward.__name__ == "strict_answer_tag"
+    assert reward.__name__ == "strict"
+    assert StrictReward("boxed").__name__ == "strict_boxed"
 
 
 def test_a_prompt_that_ends_inside_reasoning_is_recognised():
@@ -60,6 +61,46 @@ def test_a_prompt_that_ends_inside_reasoning_is_recognised():
     reward = StrictReward()
     assert reward([completion], ["B"], [LABELS], prompts=["...<|assistant|>\n<think>\n"]) == [0.0]
     assert reward(["so B\n</think>\n<answer>B</answer>"], ["B"], [LABELS], prompts=["<think>\n"]) == [1.0]
+
+
+@given(text=COMPLETIONS, gold=st.sampled_from(LABELS))
+def test_an_assistant_turn_that_is_gone_on_with_opens_reasoning_as_the_same_text_would(text, gold):
+    prompt = [{"role": "user", "content": "<think>"}, {"role": "assistant", "content": "Well. <think>\nlet me"}]
+    expected = StrictReward(prompt_opens_reasoning=True)([text], [gold], [LABELS])
+    assert StrictReward()([text], [gold], [LABELS], prompts=[prompt]) == expected
+    assert StrictReward()([text], [gold], [LABELS], opens_reasoning=[True]) == expected
+    closed = [{"role": "assistant", "content": "<think>hm</think>"}]
+    for other in (prompt[:1], closed, "<think> is what you must write:", []):
+        assert StrictReward()([text], [gold], [LABELS], prompts=[other]) == StrictReward()([text], [gold], [LABELS])
+
+
+def test_reasoning_that_came_apart_is_closed():
+    message = {"role": "assistant", "reasoning_content": "so B", "content": "<answer>B</answer>"}
+    reward = StrictReward(prompt_opens_reasoning=True)
+    assert reward([[message]], ["B"], [LABELS]) == [1.0]
+    assert reward([[{**message, "reasoning_content": ""}]], ["B"], [LABELS]) == [0.0]
+    assert reward([[{**message, "content": None}]], ["B"], [LABELS]) == [0.0]
+    assert reward([[message, {"role": "tool", "content": "<answer>B</answer>"}]], ["B"], [LABELS]) == [0.0]
+
+
+@given(rows=st.lists(st.tuples(COMPLETIONS, st.sampled_from(LABELS), st.sampled_from(FORMATS)), min_size=1, max_size=8))
+def test_each_row_is_paid_in_the_format_that_it_was_asked_for(rows):
+    texts, golds, formats = (list(column) for column in zip(*rows, strict=True))
+    paid = StrictReward()(texts, golds, [LABELS] * len(rows), format=formats)
+    assert paid == [StrictReward(format).pay(text, gold, LABELS) for text, gold, format in rows]
+
+
+def test_a_reward_for_one_format_refuses_rows_asked_in_another():
+    assert StrictReward("boxed")([r"\boxed{B}"], ["B"], [LABELS], format=["boxed"]) == [1.0]
+    with pytest.raises(UsageError, match="asked for answer_tag"):
+        StrictReward("boxed")([r"\boxed{B}"], ["B"], [LABELS], format=["answer_tag"])
+    with pytest.raises(UsageError, match="shout"):
+        StrictReward()(["B"], ["B"], [LABELS], format=["shout"])
+
+
+def test_columns_of_another_length_are_refused():
+    with pytest.raises(ValueError, match="zip"):
+        StrictReward()(["B", "B"], ["B"], [LABELS])
 
 
 def test_a_gold_that_can_never_be_paid_is_an_error_before_training():
