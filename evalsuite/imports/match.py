@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from evalsuite.task import Dataset, Item, load_task, task_names
 
 _FEW: Final = 3
 _LABEL: Final = re.compile(r"[(*\[]*([A-Z])[)*\].:、]")
+_BETWEEN: Final = 12
+"""Most characters of a label between two options, white space apart."""
 _ANCHOR: Final = 12
 """Characters of a question's beginning by which it is looked up in a prompt."""
 
@@ -53,12 +56,19 @@ def find(log: Log, task: str | None, data_dir: Path | None) -> Match | None:
 
 
 def join(dataset: Dataset, questions: Sequence[Question]) -> Match:
-    """Join by the texts of question and options, these in our order; items that say the same are given out in turn."""
+    """Join by the texts of question and options, these in our order; items that say the same are given out in turn.
+
+    Between question and options every prompt must hold the same words: others would be a part of the question.
+    """
     index = _Index(dataset.items)
+    seen = [index.look_up(question.prompt) for question in questions]
+    words = Counter(words for place in seen if place and not place.unlisted for words in place.between)
+    usual = words.most_common(1)[0][0] if words else ""
     used: set[str] = set()
     found: list[Item | None] = []
-    for question in questions:
-        known = [item for item in index.items_in(question.prompt) if item.id not in used]
+    for question, place in zip(questions, seen, strict=True):
+        same = place.items if place and place.may_hold(usual) else ()
+        known = [item for item in same if item.id not in used]
         item = next((item for item in known if said_gold(question, item) == item.gold), known[0] if known else None)
         found.append(item)
         used |= {item.id} if item else set()
@@ -113,8 +123,8 @@ class _Index:
             self._items.setdefault(shown.question[:_ANCHOR], []).append(shown)
         self._lengths = sorted({len(key) for key in self._items} - {0}, reverse=True)
 
-    def items_in(self, prompt: str) -> list[Item]:
-        """Items whose question and options the prompt holds, at the last place where any does: shots stand before.
+    def look_up(self, prompt: str) -> _Place | None:
+        """Find the items whose question and options the prompt holds, at the last place where any does.
 
         Of several those that account for most of it: another's question may be its beginning, its options a part.
         """
@@ -122,11 +132,29 @@ class _Index:
         for place in range(len(text) - 1, -1, -1):
             for length in self._lengths:
                 known = self._items.get(text[place : place + length], ())
-                found = [shown for shown in known if shown.stands_at(text, place)]
+                found = [(shown, between) for shown in known if (between := shown.at(text, place))]
                 if found:
-                    most = max(shown.size for shown in found)
-                    return [shown.item for shown in found if shown.size == most]
-        return []
+                    most = max(shown.size for shown, _ in found)
+                    best = [(shown.item, between) for shown, between in found if shown.size == most]
+                    return _Place(tuple(item for item, _ in best), best[0][1])
+        return None
+
+
+class _Place(NamedTuple):
+    """Where a prompt holds items that say the same."""
+
+    items: tuple[Item, ...]
+    between: frozenset[str]
+    """What may stand between question and options: an option `A` is found in the label before it, too."""
+
+    @property
+    def unlisted(self) -> bool:
+        """Whether the options needn't be shown: they are their own labels."""
+        return self.items[0].options == self.items[0].labels
+
+    def may_hold(self, words: str) -> bool:
+        """Whether these words may be what stands between."""
+        return self.unlisted or words in self.between
 
 
 class _Shown(NamedTuple):
@@ -140,22 +168,33 @@ class _Shown(NamedTuple):
     def size(self) -> int:
         return len(self.question) + sum(map(len, self.options))
 
-    def stands_at(self, text: str, place: int) -> bool:
-        """Whether the question begins at `place` with our options behind it, in our order, and none more.
+    def at(self, text: str, place: int) -> frozenset[str]:
+        """What may stand between question and options, if the question begins at `place`; empty: it doesn't.
 
-        Options that are their own labels needn't be shown.
+        The options must be ours, in our order, and none more; those that are their own labels needn't be shown.
         """
+        end = place + len(self.question)
         if not text.startswith(self.question, place):
-            return False
+            return frozenset()
         if self.item.options == self.item.labels:
-            return True
-        start = place + len(self.question)
+            return frozenset(("",))
+        return frozenset(text[end:start] for start in self._starts(text, end) if self._listed_at(text, start))
+
+    def _starts(self, text: str, end: int) -> Iterator[int]:
+        start = text.find(self.options[0], end)
+        while start >= 0:
+            yield start
+            start = text.find(self.options[0], start + 1)
+
+    def _listed_at(self, text: str, start: int) -> bool:
+        """Whether the options stand one behind the other, with no more than labels between them."""
+        end = start
         for option in self.options:
-            start = text.find(option, start)
+            start = text.find(option, end, end + _BETWEEN + len(option))
             if start < 0:
                 return False
-            start += len(option)
-        more = _LABEL.match(text, start)
+            end = start + len(option)
+        more = _LABEL.match(text, end)
         return more is None or ord(more[1]) != ord(self.item.labels[-1][0]) + 1
 
 
