@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -54,7 +55,7 @@ class _Export:
     def write(self, library: Any, home: Path) -> Path:
         """Write the log; its name follows from the run, so that exporting again replaces it."""
         log = self._log(library)
-        stamp = str(self.facts["begun"]).replace(":", "-")
+        stamp = re.sub(r"[:+]", "-", str(self.facts["begun"]))
         file = home / f"{stamp}_{self.bench.name.replace('_', '-')}_{log.eval.task_id}.eval"
         draft = file.with_name(f".{file.name}.part.eval")
         try:
