@@ -20,7 +20,7 @@ pytest.importorskip("trl")
 
 pytestmark = pytest.mark.integration
 DATA = Path(__file__).parents[3] / "shared" / "data"
-STEPS, GENERATIONS, PROMPTS = 2, 8, 4
+STEPS, GENERATIONS, PROMPTS = 2, 16, 4
 STARTER = "starter_vignette"
 
 
@@ -33,7 +33,7 @@ def quick_model(tmp_path_factory):
 
     folder = tiny.make_model(tmp_path_factory.mktemp("quick") / "model")
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    said = [write(load_task(STARTER).format, label) for label in "ABCDE"]
+    said = [write(load_task(STARTER).format, label) for label in "AB"]
     tokenizer.add_tokens([AddedToken(text, special=False) for text in said])
     model = AutoModelForCausalLM.from_pretrained(folder)
     model.resize_token_embeddings(len(tokenizer))
@@ -58,7 +58,7 @@ def trained(quick_model, out, data, tokenizer, reward):
         max_steps=STEPS,
         per_device_train_batch_size=GENERATIONS * PROMPTS,
         num_generations=GENERATIONS,
-        max_completion_length=4,
+        max_completion_length=2,
         generation_kwargs={"suppress_tokens": quick_model[1]},
         log_completions=True,
         logging_steps=1,
@@ -106,14 +106,15 @@ def test_what_trl_logs_is_what_we_would_grade(tmp_path, quick_model, rendered, t
 
     by_prompt = {key(row["prompt"]): item for row, item in zip(data, items, strict=True)}
     assert len(table) == STEPS * PROMPTS * GENERATIONS
-    verdicts = []
+    verdicts, otherwise = [], []
     for prompt, completion, paid in zip(table["prompt"], table["completion"], table["strict"], strict=True):
         text = completion if isinstance(completion, str) else completion[-1]["content"]
         verdict = graded(by_prompt[key(prompt)], task, text, opens)
+        otherwise.append(graded(by_prompt[key(prompt)], task, text, not opens))
         assert paid == float(verdict.correct), (text, verdict)
         verdicts.append(verdict)
     assert {verdict.correct for verdict in verdicts} == {True, False}
-    assert len({verdict.status for verdict in verdicts}) > 1
+    assert otherwise != verdicts  # so a reward that mistook where the reasoning began would be seen
     logged = [entry["rewards/strict/mean"] for entry in trainer.state.log_history if "rewards/strict/mean" in entry]
     half = len(verdicts) // 2
     means = [sum(v.correct for v in part) / half for part in (verdicts[:half], verdicts[half:])]
