@@ -61,7 +61,9 @@ def report(replay, tmp_path_factory):
         replay(place / "better", "Better-8B", better),
         replay(place / "worse", "Worse-70B", worse),
     ]
-    write_report(runs, place / "out", stage_names=["base", "+SFT", "+RL"])
+    summary = runs[0] / "summary.json"  # as if it had been asked with another prompt: its cells are marked
+    summary.write_text(re.sub(r'("prompt_digest": ")\w+', r"\1other", summary.read_text()))
+    write_report(runs, place / "out", stage_names=["base", "+SFT", "+RL"], allow=["prompt_digest"])
     return place / "out" / "report.html"
 
 
@@ -294,7 +296,7 @@ def test_a_phone_scrolls_tables_and_never_the_page(browser, report):
     scroll_through(browser)
     items(browser)
     width = "return Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)"
-    assert browser.execute_script(width) == 375
+    assert browser.execute_script(width) == 375 and all_of(browser, "#board td .mark")
     one(browser, "#items-table tbody tr").click()
     wait(browser, lambda: all_of(browser, "#item[open] .response"))
     assert browser.execute_script(width) == 375

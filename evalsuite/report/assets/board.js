@@ -90,8 +90,8 @@ function show(td, row) {
   const cell = row.cells[key];
   td.classList.toggle("leads", which === report.board.reading && Boolean((cell ?? row.macro)?.leads));
   td.replaceChildren(found ? make("span", { class: "value" }, percent(found.value)) : make("span", { class: "none" }, "–"));
+  if (found && cell?.differs.length) /** @type {Element} */ (td.firstChild).append(make("span", { class: "mark", title: `other ${cell.differs.join(", ").replaceAll("_digest", "")}` }, "*"));
   if (found && found.low !== undefined) td.append(" ", make("span", { class: "ends" }, `${percent(found.low)}–${percent(found.high)}`));
-  if (cell?.differs.length) td.append(make("span", { class: "mark", title: `other ${cell.differs.join(", ").replaceAll("_digest", "")}` }, "*"));
 }
 
 /** Order with what is missing last. @param {any} a @param {any} b @param {boolean} up */

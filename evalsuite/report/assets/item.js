@@ -140,12 +140,9 @@ function append(box, child) {
 /** Both readings of a response. @param {Verdicts} run @param {number} row @returns {HTMLElement} */
 function verdictList(run, row) {
   const list = make("dl", { class: "verdicts" });
-  const entries = /** @type {[string, boolean, string|null, string|null][]} */ ([
-    ["strict", run.right(row), run.text("label", row), run.text("status", row)],
-    ["lenient", run.rightLenient(row), run.text("label_lenient", row), run.text("status_lenient", row)],
-  ]);
-  for (const [name, right, label, status] of entries) {
-    const said = label === null ? String(status).replace(/_/g, " ") : label;
+  for (const name of ["strict", "lenient"]) {
+    const [right, label] = [run.right(row, name), run.label(row, name)];
+    const said = label === null ? String(run.status(row, name)).replace(/_/g, " ") : label;
     const form = name === "lenient" && label !== null ? run.text("form", row) : null;
     list.append(make("dt", {}, name), make("dd", {}, make("strong", { class: right ? "right" : "wrong" }, `${right ? "✓" : "✗"} `, readable(said)), form ? ` read as ${line(form, 60)}` : ""));
   }

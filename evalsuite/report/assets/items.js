@@ -183,7 +183,7 @@ class Items {
 function verdict(run, row) {
   if (row === undefined) return make("td", { class: "none" }, "not asked");
   const right = run.right(row);
-  const label = run.text("label", row) ?? String(run.text("status", row)).replace(/_/g, " ");
+  const label = run.label(row) ?? String(run.status(row)).replace(/_/g, " ");
   return make("td", { class: right ? "right" : "wrong" }, `${right ? "✓" : "✗"} ${line(label, 40)}`);
 }
 

@@ -15,14 +15,19 @@ class Verdicts {
     return first === undefined || sample >= this.columns.samples ? undefined : first + sample;
   }
 
-  /** @param {number} row */
-  right(row) {
-    return this.columns.right[row] === "1";
+  /** Whether a reading is right; without one, the reading that the report goes by. @param {number} row @param {string} [reading] */
+  right(row, reading = report.board.reading) {
+    return this.columns[reading === "strict" ? "right" : "right_lenient"][row] === "1";
   }
 
-  /** @param {number} row */
-  rightLenient(row) {
-    return this.columns.right_lenient[row] === "1";
+  /** @param {number} row @param {string} [reading] */
+  label(row, reading = report.board.reading) {
+    return this.text(reading === "strict" ? "label" : "label_lenient", row);
+  }
+
+  /** @param {number} row @param {string} [reading] */
+  status(row, reading = report.board.reading) {
+    return this.text(reading === "strict" ? "status" : "status_lenient", row);
   }
 
   /** A value of a column of few distinct texts. @param {string} name @param {number} row @returns {string|null} */
@@ -58,16 +63,16 @@ function passes(filter, a, i, b, j) {
   switch (filter) {
     case "wrong": return !a.right(i);
     case "right": return a.right(i);
-    case "invalid": return a.text("status", i) !== "ok";
-    case "truncated": return a.text("status", i) === "truncated";
-    case "readings": return a.text("label", i) !== a.text("label_lenient", i);
+    case "invalid": return a.status(i) !== "ok";
+    case "truncated": return a.status(i) === "truncated";
+    case "readings": return a.label(i, "strict") !== a.label(i, "lenient");
   }
   if (!b || j === undefined) return filter === "all";
   switch (filter) {
     case "only-a": return a.right(i) && !b.right(j);
     case "only-b": return !a.right(i) && b.right(j);
     case "both-wrong": return !a.right(i) && !b.right(j);
-    case "labels": return a.text("label", i) !== b.text("label", j);
+    case "labels": return a.label(i) !== b.label(j);
     default: return true;
   }
 }
