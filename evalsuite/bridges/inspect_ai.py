@@ -13,15 +13,17 @@ from typing import Any, Final
 
 import numpy as np
 from inspect_ai import Task, TaskSource, task, task_source
+from inspect_ai._util.error import PrerequisiteError  # not exported, and the one error that is told without a traceback
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import ChatMessageSystem, ChatMessageUser, GenerateConfig
 from inspect_ai.scorer import SampleScore, Score, Scorer, Target, metric, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, generate, solver
+from rich.markup import escape
 
 from evalsuite import answer
 from evalsuite.bridges.inspect_score import KEY, SCORER, plain, score
 from evalsuite.data import load
-from evalsuite.errors import UsageError
+from evalsuite.errors import EvalsuiteError, UsageError
 from evalsuite.formats import FORMATS
 from evalsuite.grade import grade
 from evalsuite.journal import Record
@@ -141,9 +143,9 @@ def _readings(sample: SampleScore) -> Mapping[str, Mapping[str, Any]]:
 
 
 @scorer(metrics=[figures()], name=SCORER)  # type: ignore[untyped-decorator]
-def graded(name: str, format: str, data_dir: str | None = None, prompt_opens_reasoning: bool = False) -> Scorer:
+def graded(task: str, format: str, data_dir: str | None = None, prompt_opens_reasoning: bool = False) -> Scorer:
     """Grade by the parser that everything here shares; the strict verdict is the score's value."""
-    items = {item.id: item for item in _dataset(name, data_dir).items}
+    items = {item.id: item for item in _dataset(task, data_dir).items}
     asked = Asked(items=(), format=format)
 
     async def score_state(state: TaskState, target: Target) -> Score:
@@ -165,7 +167,10 @@ def _register_task(name: str) -> None:
         data_dir: str | None = None,
         prompt_opens_reasoning: bool = False,
     ) -> Task:
-        return make_task(name, format, samples, thinking, data_dir, prompt_opens_reasoning)
+        try:
+            return make_task(name, format, samples, thinking, data_dir, prompt_opens_reasoning)
+        except EvalsuiteError as error:
+            raise PrerequisiteError(escape(str(error))) from error
 
     _tasks[name] = task(name=name)(ours)
 

@@ -39,18 +39,21 @@ class Parser(vf.Parser):
 class Rubric(vf.Rubric):
     """The reward is `strict`; `lenient`, `invalid` and `truncated` are reported beside it and pay nothing.
 
-    `state["status"]` names what became of the answer (`--state-columns status` keeps it).
+    `state["grade"]` holds both readings whole, as an inspect log's metadata do; `vf-eval -C grade` keeps it.
     """
 
     def __init__(self, items: Mapping[str, Item], parser: Parser) -> None:
         self.items = items
-        metrics = [self.strict, self.lenient, self.invalid, self.truncated]
-        super().__init__(funcs=metrics, weights=[1.0, 0.0, 0.0, 0.0], parser=parser)
+        told = [self.strict, self.lenient, self.invalid, self.truncated]
+        super().__init__(funcs=told, weights=[1.0, 0.0, 0.0, 0.0], parser=parser)
 
     def strict(self, completion: Any, info: Any, state: Any) -> float:
         """1.0 where the strict reading names the gold label."""
         found = self.graded(completion, info, state)
-        state["status"] = found.strict.status
+        state["grade"] = {
+            "strict": found.strict._asdict(),
+            "lenient": {**found.lenient._asdict(), "form": found.form},
+        }
         return float(found.strict.correct)
 
     def lenient(self, completion: Any, info: Any, state: Any) -> float:

@@ -120,9 +120,13 @@ def task_key(tool: str, task: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", f"{tool.split()[0]} {task}".lower()).strip("_")[:80]
 
 
+_STRICT: Final = "strict,evalsuite"
+"""Of the two readings that our exported tasks of lm-eval score, the one that counts."""
+
+
 def choose_metric(known: Sequence[str], wanted: Sequence[str], where: str) -> str:
     """Choose the one score that grades are made from; where there are several, the user's word is needed."""
-    chosen = [name for name in known if name in wanted] or list(known)
+    chosen = [name for name in known if name in wanted] or [name for name in known if name == _STRICT] or list(known)
     if not known:
         raise RunError(f"{where}: no score is in it, so there is nothing to make grades from")
     if len(chosen) > 1:

@@ -9,6 +9,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from evalsuite.data import load
+from evalsuite.formats import write
+from evalsuite.prompt import Prompt
+from evalsuite.task import load_task
+
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "OPENAI_API_KEY": "none", "TQDM_DISABLE": "1"}
 
 
@@ -25,13 +30,25 @@ Column = dict[str, tuple[Verdict, Verdict]]
 """Item id to (strict, lenient)."""
 
 
-def command(name, *arguments, cwd, data_dir=None, **environment):
-    """Run a command of this Python's environment to its end; fail with what it said."""
+def command(name, *arguments, cwd, data_dir=None, fails=False, **environment):
+    """Run a command of this Python's environment to its end; return what it said, or fail with it."""
     told = {**os.environ, **OFFLINE, **environment} | ({"EVALSUITE_DATA": str(data_dir)} if data_dir else {})
     line = [str(Path(sys.executable).with_name(name)), *map(str, arguments)]
     done = subprocess.run(line, cwd=cwd, env=told, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, f"{' '.join(line)}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    assert fails or done.returncode == 0, f"{' '.join(line)}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return done.stdout + done.stderr
+
+
+def prompts(name, data_dir=None, format=None):
+    """Items of a task with the text that every harness must send for each."""
+    task = load_task(name)
+    prompt = Prompt(task, format or task.format)
+    return [(item, prompt.messages(item)[-1]["content"]) for item in load(task, data_dir).items]
+
+
+def replaying(server):
+    """Environment that makes the server inspect-ai's provider `openai-api/replay`."""
+    return {"REPLAY_BASE_URL": server.base_url, "REPLAY_API_KEY": "none"}
 
 
 def native(server, model, tasks, place, *options, data_dir=None) -> dict[str, Column]:
@@ -74,7 +91,7 @@ def inspect(server, models, tasks, place, *options, data_dir=None) -> dict[tuple
 
     out = place / "inspect"
     asked = [f"evalsuite/{task}" for task in tasks] + ["--model", ",".join(f"openai-api/replay/{m}" for m in models)]
-    told = {"REPLAY_BASE_URL": server.base_url, "REPLAY_API_KEY": "none", "INSPECT_DISPLAY": "none"}
+    told = {**replaying(server), "INSPECT_DISPLAY": "none"}
     command("inspect", "eval", *asked, "--log-dir", out, *options, cwd=place, data_dir=data_dir, **told)
     found = {}
     for info in list_eval_logs(str(out)):
@@ -101,3 +118,9 @@ def export(tasks, place, *options, data_dir=None):
         "evalsuite", "export", "lm-eval", place / "tasks", "--tasks", ",".join(tasks), *options,
         cwd=place, data_dir=data_dir,
     )  # fmt: skip
+
+
+def right_or_wrong(task, item, right):
+    """A perfect response in the task's own format, with the gold label or with another."""
+    label = item.gold if right else next(label for label in item.labels if label != item.gold)
+    return write(load_task(task).format, label)

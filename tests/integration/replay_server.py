@@ -2,13 +2,14 @@
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-Answers = Mapping[tuple[str, str], str]
-"""(model, content of the last user turn) to what the model says."""
+Answers = Mapping[tuple[str, str], str | tuple[str, ...]]
+"""(model, content of the last user turn) to what the model says; of several texts one after the other, in turn."""
 
 
 @dataclass
@@ -20,6 +21,9 @@ class ReplayServer:
     """Finish reasons other than "stop"."""
     asked: list[dict[str, Any]] = field(default_factory=list)
     """Body of every chat request, in the order of arrival."""
+
+    def __post_init__(self):
+        self._turn, self._lock = Counter(), threading.Lock()
 
     def __enter__(self):
         self._server = _Server(("127.0.0.1", 0), _Handler)
@@ -44,9 +48,14 @@ class ReplayServer:
         key = body["model"], _text(turns[-1]["content"])
         if key not in self.answers:
             return None
+        text = self.answers[key]
+        if not isinstance(text, str):
+            with self._lock:
+                text = text[self._turn[key] % len(text)]
+                self._turn[key] += 1
         choice = {
             "index": 0,
-            "message": {"role": "assistant", "content": self.answers[key]},
+            "message": {"role": "assistant", "content": text},
             "finish_reason": self.finish.get(key, "stop"),
         }
         usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}

@@ -9,9 +9,7 @@ import pytest
 from replay_server import ReplayServer
 
 from evalsuite.answer import cut_at_stop
-from evalsuite.data import load
 from evalsuite.formats import write
-from evalsuite.prompt import Prompt
 from evalsuite.task import load_task
 
 pytestmark = pytest.mark.integration
@@ -26,14 +24,6 @@ TASK, FORMAT, ITEMS = "mmlu_pro_health", "the_answer_is", 500
 STARTER = ("starter_vignette", "starter_recall", "starter_evidence", "starter_differential")
 
 
-def prompts(name, format=None):
-    """Item to the text that every harness must send for it."""
-    task = load_task(name)
-    items = load(task, None if name.startswith("starter") else DATA).items
-    prompt = Prompt(task, format or task.format)
-    return [(item, prompt.messages(item)[-1]["content"]) for item in items]
-
-
 def recorded(file):
     """Item id to the recorded response, up to where its prompt's stop string would have ended it."""
     with gzip.open(DATA / "recorded" / file, "rt") as lines:
@@ -43,7 +33,7 @@ def recorded(file):
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
 def test_recorded_responses_are_graded_alike_everywhere(tmp_path):
-    asked = prompts(TASK, FORMAT)[:ITEMS]
+    asked = bridged.prompts(TASK, DATA, FORMAT)[:ITEMS]
     answers = {}
     for model, file in MODELS.items():
         texts = recorded(file)
@@ -98,7 +88,7 @@ HARD = (
 def test_hard_responses_are_graded_alike_everywhere(tmp_path):
     answers, seen = {}, 0
     for task in STARTER:
-        for item, prompt in prompts(task):
+        for item, prompt in bridged.prompts(task):
             other = next(label for label in item.labels if label != item.gold)
             right = write(load_task(task).format, item.gold)
             text = HARD[seen % len(HARD)]
