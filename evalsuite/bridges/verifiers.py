@@ -26,14 +26,19 @@ class Parser(vf.Parser):
     """The strict reading: `parse_answer` gives the label that a completion ends in, or None."""
 
     def __init__(self, labels: tuple[str, ...], format: str, prompt_opens_reasoning: bool) -> None:
-        super().__init__(extract_fn=self._label)
+        super().__init__(extract_fn=lambda text: self.label(text, prompt_opens_reasoning))
         self.labels = labels
         self.format = format
         self.prompt_opens_reasoning = prompt_opens_reasoning
 
-    def _label(self, text: str) -> str | None:
-        reading = parse(text, self.labels, None, self.format, "stop", self.prompt_opens_reasoning)
-        return reading.strict.label
+    def parse_answer(self, completion: Any) -> str | None:
+        """Read a completion's last message; reasoning that came apart from it is closed."""
+        text, reasoning = _said(completion)
+        return self.label(text, self.prompt_opens_reasoning and not reasoning)
+
+    def label(self, text: str, opens_reasoning: bool) -> str | None:
+        """The label that the strict reading finds, among all that the task's items have."""
+        return parse(text, self.labels, None, self.format, "stop", opens_reasoning).strict.label
 
 
 class Rubric(vf.Rubric):

@@ -1,0 +1,139 @@
+"""The example environment, installed as a package of its own and run by verifiers' own `vf-eval`."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from replay_server import ReplayServer
+
+from evalsuite.data import load
+from evalsuite.errors import DataError
+from evalsuite.grade import grade
+from evalsuite.journal import Record
+from evalsuite.models.backend import Asked
+from evalsuite.prompt import Prompt
+from evalsuite.task import load_task
+
+verifiers = pytest.importorskip("verifiers")
+
+from evalsuite.bridges.verifiers import Rubric, load_environment  # noqa: E402
+
+pytestmark = pytest.mark.integration
+ROOT = Path(__file__).parents[2]
+DATA = ROOT.parent / "shared" / "data"
+PACKAGE = ROOT / "examples" / "environments" / "evalsuite_medqa"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A folder with the package installed in it, to be put on the path."""
+    folder = tmp_path_factory.mktemp("site")
+    install = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(folder), str(PACKAGE)]
+    subprocess.run(install, check=True, capture_output=True)
+    return folder
+
+
+def vf_eval(site, server, model, out, *options, **arguments):
+    """Run `vf-eval evalsuite-medqa` to its end; return the rows that it saved."""
+    command = [str(Path(sys.executable).with_name("vf-eval")), "evalsuite-medqa", "-a", json.dumps(arguments)]
+    command += [
+        "-m",
+        model,
+        "-b",
+        server.base_url,
+        "-k",
+        "NO_KEY",
+        "-r",
+        "1",
+        "-s",
+        "-o",
+        str(out),
+        "-C",
+        "grade",
+        "-d",
+    ]
+    told = {**os.environ, "PYTHONPATH": str(site), "NO_KEY": "none", "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run([*command, *options], env=told, cwd=out, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    (file,) = out.rglob("results.jsonl")
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def recording(task):
+    """The hand-written responses to a starter task, which hold every status: item id to row."""
+    lines = (ROOT / "examples" / "starter_recording.jsonl").read_text().splitlines()
+    return {row["item_id"]: row for row in map(json.loads, lines) if row["benchmark"] == task.name}
+
+
+@pytest.mark.parametrize("name, opens", [("starter_vignette", False), ("starter_evidence", True)])
+def test_vf_eval_pays_what_a_run_of_ours_grades(site, tmp_path, name, opens):
+    task = load_task(name)
+    items = {item.id: item for item in load(task).items}
+    said = {key: row for key, row in recording(task).items() if row.get("finish") != "refused"}
+    prompt = Prompt(task, task.format, "Be brief.")
+    keys = {id: ("m", prompt.messages(item)[-1]["content"]) for id, item in items.items()}
+    answers = {keys[id]: row["text"] for id, row in said.items()}
+    finish = {keys[id]: "length" for id, row in said.items() if row.get("finish") == "length"}
+    asked = {"task": name, "system": "Be brief.", "prompt_opens_reasoning": opens}
+    with ReplayServer(answers, finish) as server:
+        rows = vf_eval(site, server, "m", tmp_path, "-n", "-1", "--max-retries", "0", **asked)
+    assert all(body["messages"][0] == {"role": "system", "content": "Be brief."} for body in server.asked)
+    found = {row["info"]["item"]: row for row in rows}
+    assert found.keys() == items.keys()
+    statuses = set()
+    for id, row in said.items():
+        if not row["text"]:
+            continue  # verifiers asks again for an empty response, and gives up
+        told = row.get("finish", "stop")
+        record = Record(id, 0, row["text"], "", told, opens, None, None, None, "")
+        verdict = grade(items[id], record, Asked((items[id],), task.format))
+        assert found[id]["reward"] == float(verdict.strict.correct)
+        assert found[id]["metrics"]["lenient"] == float(verdict.lenient.correct)
+        assert found[id]["metrics"]["invalid"] == float(verdict.strict.status != "ok")
+        assert found[id]["metrics"]["truncated"] == float(verdict.strict.status == "truncated")
+        assert found[id]["grade"]["strict"] == json.loads(json.dumps(verdict.strict._asdict()))
+        assert found[id]["grade"]["lenient"]["label"] == verdict.lenient.label
+        statuses.add(verdict.strict.status)
+    assert {"ok", "truncated"} < statuses
+
+
+def rubric(env):
+    """Ours among those that verifiers adds."""
+    (ours,) = (one for one in env.rubric.rubrics if isinstance(one, Rubric))
+    return ours
+
+
+def test_reasoning_that_the_server_keeps_apart_is_never_graded():
+    env = load_environment("starter_vignette", prompt_opens_reasoning=True)
+    row, strict = env.get_eval_dataset()[0], rubric(env).strict
+    said = {"role": "assistant", "content": f"<answer>{row['answer']}</answer>", "reasoning_content": "hm"}
+    assert strict([said], row["info"], {}) == 1.0
+    assert strict([said | {"reasoning_content": None}], row["info"], {}) == 0.0
+    swapped = {"role": "assistant", "content": "hm", "reasoning_content": said["content"]}
+    assert strict([swapped], row["info"], {}) == 0.0
+    assert strict([], row["info"], {}) == 0.0
+    assert env.parser.parse_answer([said]) == row["answer"]
+    assert env.parser.parse_answer([swapped]) is env.parser.parse(said["content"]) is None
+    plain = load_environment("starter_vignette")
+    assert plain.parser.parse(said["content"]) == row["answer"]
+    with pytest.raises(ValueError, match="dataset is not set"):
+        plain.get_dataset()  # no train items: nothing to train on, rather than the test items
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="no ../shared/data")
+def test_a_benchmark_is_evaluated_on_its_test_items_and_trained_on_its_train_items(site, monkeypatch):
+    monkeypatch.syspath_prepend(str(site))
+    env = verifiers.load_environment("evalsuite-medqa", data_dir=str(DATA))
+    test, train, strict = env.get_eval_dataset(), env.get_dataset(), rubric(env).strict
+    assert [info["item"] for info in test["info"]] == [item.id for item in load(load_task("medqa"), DATA).items]
+    assert len(train) == 1080
+    assert not {turns[-1]["content"] for turns in test["prompt"]} & {turns[-1]["content"] for turns in train["prompt"]}
+    for rows in (test, train):
+        for answer, info in zip(rows["answer"], rows["info"], strict=True):
+            said = [{"role": "assistant", "content": f"<answer>{answer}</answer>"}]
+            assert strict(said, info, {}) == 1.0
+    with pytest.raises((DataError, RuntimeError), match="no such data folder"):
+        verifiers.load_environment("evalsuite-medqa", data_dir="nowhere")
