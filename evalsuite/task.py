@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -30,6 +31,8 @@ BUILT_IN = next(
 )
 """The task folders that come with the package: inside it when installed, next to it in a checkout."""
 LARGEST_CARD = 1 << 20
+MOST_NODES = 100_000
+"""Values in a card or a list of suites, those that aliases repeat included."""
 M = TypeVar("M", bound=Part)
 
 
@@ -172,11 +175,26 @@ def _read_yaml(path: Path) -> object:
     try:
         if path.stat().st_size > LARGEST_CARD:
             raise TaskError(f"{path}: larger than {LARGEST_CARD} bytes; a card is a page")
-        return yaml.load(path.read_text("utf-8"), Loader=loader)
+        facts = yaml.load(path.read_text("utf-8"), Loader=loader)
     except OSError as error:
         raise TaskError(f"{path}: {error.strerror or error}") from None
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise TaskError(f"{path}: not YAML: {' '.join(str(error).split())[:200]}") from None
+    if sum(1 for _ in islice(_nodes(facts), MOST_NODES)) == MOST_NODES:
+        raise TaskError(f"{path}: its aliases unfold to more than {MOST_NODES:,} values; a card is a page")
+    return facts
+
+
+def _nodes(facts: object) -> Iterator[object]:
+    """Every value in a parsed document, as often as it is said."""
+    left = [facts]
+    while left:
+        value = left.pop()
+        yield value
+        if isinstance(value, dict):
+            left += value.values()
+        elif isinstance(value, list):
+            left += value
 
 
 def _validated(model: type[M], path: Path, facts: dict[str, object]) -> M:

@@ -139,6 +139,20 @@ def test_a_malformed_card_is_one_line_with_the_key(tmp_path, change, said):
     assert "\n" not in str(raised.value)
 
 
+def test_aliases_that_unfold_without_end_are_refused_at_once(tmp_path):
+    """A card of a kilobyte that stands for 9^12 values: what it stands for must never be built."""
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
+    folder = write(tmp_path, CARD + "\n".join(lines) + "\n")
+    with pytest.raises(TaskError, match="aliases unfold"):
+        load_task("mine", folder)
+
+
+def test_a_card_inside_itself_is_refused(tmp_path):
+    with pytest.raises(TaskError, match="aliases unfold"):
+        load_task("mine", write(tmp_path, CARD + "defects: &d [*d]\n"))
+
+
 def test_recordings_are_described_by_their_setting():
     recording = load_task("mmlu_pro_health").recording("cot_5shot")
     assert recording and (recording.format, recording.stop) == ("the_answer_is", ("Question:",))

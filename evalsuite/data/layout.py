@@ -108,7 +108,7 @@ def _shape(found: Any) -> str:
 
 def _id(row: Row, at: str, number: int, where: str) -> str:
     name = str(number) if at == "$row" else text(pick(row, at))
-    if any(ord(c) < 32 for c in name) or len(name) > 200:
+    if not name.isprintable() or len(name) > 200:
         raise DataError(f"{where}: row {number}: an id is one short line, found {name[:40]!r}")
     return name
 
@@ -214,8 +214,7 @@ def _item(name: str, row: Row, layout: Layout, base: int, where: str) -> tuple[I
     for label, option in options:
         if not option:
             raise DataError(f"{where}: option {label} is empty")
-    if len({label for label, _ in options}) < len(options):
-        raise DataError(f"{where}: two options have the same label")
+    _check_labels([label for label, _ in options], where)
     gold = _gold(row, layout.gold, options, base, where)
     item = Item(
         id=name,
@@ -227,8 +226,29 @@ def _item(name: str, row: Row, layout: Layout, base: int, where: str) -> tuple[I
         group=text(pick(row, "group")) if layout is NATIVE else "",
         meta=_meta(row, layout.meta),
     )
+    _check_texts(item, where)
     trimmed = any(isinstance(value, str) and value != value.strip() for _, value in raw)
     return (shuffled(item, layout.shuffle) if layout.shuffle else item), trimmed
+
+
+def _check_labels(labels: Sequence[str], where: str) -> None:
+    """Refuse labels that no answer could be told by."""
+    for label in labels:
+        if not label or label != label.strip() or not label.isprintable():
+            raise DataError(f"{where}: {label!r} is no label: one needs a name without outer white space")
+    if len({label.casefold() for label in labels}) < len(labels):
+        raise DataError(f"{where}: two options have the same label in one case or the other: {', '.join(labels)}")
+
+
+def _check_texts(item: Item, where: str) -> None:
+    """Refuse lone surrogates: no request and no digest could carry them."""
+    sections = (part for section in item.context for part in section)
+    whole = " ".join((item.question, *item.options, *sections, item.group, *item.meta, *item.meta.values()))
+    try:
+        whole.encode()
+    except UnicodeEncodeError as error:
+        place = whole[max(0, error.start - 20) : error.end]
+        raise DataError(f"{where}: a lone surrogate stands behind {place!r}; repair the file") from None
 
 
 def _cut(question: str, mark: str) -> str:

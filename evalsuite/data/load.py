@@ -154,6 +154,9 @@ def checked(task: Task, found: Found, reading: Reading) -> tuple[str, str, tuple
     variant = found.source.variant or task.variant
     if digest == expected:
         return digest, variant, ()
+    if not reading.items or (not expected and len(reading.items) != found.source.items):
+        count = f"{len(reading.items)} items where the card says {found.source.items}"
+        raise DataError(f"{task.name}: {found.paths[0]}: {count}; correct one of them")
     if not expected:
         return digest, variant, (f"{task.name}: {found.paths[0].name} is not locked: its digest is {digest}",)
     other = next((s for s in task.sources if own and digest in (s.digest, "" if s.digest else task.digest)), None)

@@ -99,6 +99,34 @@ def test_an_item_with_fewer_than_two_options_is_refused(options, said):
         convert([native(options=options)], NATIVE, "f")
 
 
+@pytest.mark.parametrize("labels", [("A", ""), ("A", "a"), ("yes", "YES"), ("A", "B\x1b[2J"), ("A", "B\u200b")])
+def test_labels_that_no_answer_could_be_told_by_are_refused(labels):
+    with pytest.raises(DataError, match=r"item 1: .*label"):
+        convert([native(options=dict(zip(labels, "xy", strict=True)), answer="A")], NATIVE, "f")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"question": "half \ud83d a face"},
+        {"options": {"A": "x", "B": "\udc00"}},
+        {"context": {"headings": ["\ud800"], "texts": ["t"]}},
+        {"meta": {"subject": "\ud800"}},
+        {"group": "\ud800"},
+    ],
+)
+def test_half_a_character_is_refused_where_it_stands(more):
+    with pytest.raises(DataError, match="item 1: a lone surrogate") as raised:
+        convert([native(**more)], NATIVE, "f")
+    str(raised.value).encode()
+
+
+@pytest.mark.parametrize("name", ["1\x9b31m", "1\u202e", "1\u20282", "\ud800"])
+def test_an_id_that_a_terminal_would_obey_is_refused(name):
+    with pytest.raises(DataError, match="one short line"):
+        convert([native(id=name)], NATIVE, "f")
+
+
 @pytest.mark.parametrize("gold", ["C", "", None, "x", "AB", float("nan")])
 def test_a_gold_that_is_no_label_is_refused(gold):
     with pytest.raises(DataError, match="item 1: no gold label at 'answer'"):

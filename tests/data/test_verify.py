@@ -43,6 +43,17 @@ def mine(tmp_path_factory) -> tuple[Task, Path]:
     return load_task("mine", folder), data
 
 
+@pytest.mark.parametrize("left", [0, 1, 2])
+def test_a_file_without_a_lock_holds_as_many_items_as_the_card_says(tmp_path, left):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "task.yaml").write_text(CARD.format(digest="", sha256=""))
+    row = {"question": "What?", "options": {"A": "x", "B": "y"}, "answer": "A"}
+    (folder / "questions.jsonl").write_text("".join(json.dumps({"id": str(n), **row}) + "\n" for n in range(left)))
+    with pytest.raises(DataError, match=rf"questions.jsonl: {left} items where the card says 3"):
+        load(load_task("mine", folder), tmp_path)
+
+
 @settings(max_examples=300)
 @given(place=st.integers(0, 10_000), bit=st.integers(0, 7))
 def test_any_flipped_bit_is_found_and_placed(mine, tmp_path_factory, place, bit):
