@@ -49,7 +49,9 @@ class Prompt:
         except jinja2.TemplateError as error:
             raise TaskError(f"{task.name}: its prompt template doesn't compile: {error}") from error
         sample = instruction(format, ("A", "B"), task.language)
-        identity = "\0".join((source, sample, system or ""))
+        # An empty system prompt is one, too: many chat templates put their own where there is none.
+        given = "" if system is None else system or "\0"
+        identity = "\0".join((source, sample, given))
         self.digest = hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()
 
     def messages(self, item: Item) -> tuple[Message, ...]:

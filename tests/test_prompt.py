@@ -56,6 +56,14 @@ def test_a_system_prompt_comes_first_and_changes_the_digest():
     assert Prompt(task, task.format, "Be brief.").digest != Prompt(task, task.format).digest
 
 
+def test_an_empty_system_prompt_is_not_the_same_as_none():
+    """It reaches the model: templates that have a system prompt of their own put it only where none is given."""
+    task = load_task("medqa")
+    empty, none = Prompt(task, task.format, ""), Prompt(task, task.format)
+    assert empty.messages(invented(task)) != none.messages(invented(task))
+    assert empty.digest != none.digest
+
+
 def test_the_format_that_is_asked_for_changes_the_digest():
     task = load_task("medqa")
     assert len({Prompt(task, format).digest for format in ("answer_tag", "answer_line", "boxed", "the_answer_is")}) == 4
