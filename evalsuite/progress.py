@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Final
 from evalsuite.grade import Grade
 from evalsuite.journal import Record
 from evalsuite.models.backend import Response
+from evalsuite.terminal import visible
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.live import Live
 
 LINE_EVERY: Final = 10.0
 """Seconds between two plain lines."""
 BAR_EVERY: Final = 0.1
+_BAR_WIDTH: Final = 20
 
 
 class Lines:
@@ -68,66 +70,77 @@ class Lines:
 
     def show(self, now: float) -> None:
         """Print the state."""
-        self.say(f"{self.done}/{self.total} {self.state(now)}")
+        self.say(f"{self.done}/{self.total} {self.pace(now)} · {self.verdict()}")
 
-    def state(self, now: float) -> str:
-        """Rate, accuracy so far with its interval, invalid and truncated shares, tokens, time left."""
-        from evalsuite.stats.estimate import wilson
-
+    def pace(self, now: float) -> str:
+        """Rate, time left, tokens, and how many requests failed for good."""
         asked, spent = self.done - self.kept, max(now - self.began, 1e-9)
-        so_far = wilson(self.correct, self.done)
-        left = (self.total - self.done) * spent / asked if asked else 0.0
-        parts = [
-            f"{asked / spent:.1f}/s",
-            f"accuracy {so_far.value:.1%} [{so_far.low:.1%}, {so_far.high:.1%}]",
-            f"invalid {self.invalid / max(self.done, 1):.1%}",
-            f"truncated {self.truncated / max(self.done, 1):.1%}",
-            f"{self.tokens:,} tokens ({self.tokens / spent:,.0f}/s)",
-            f"{_clock(left)} left",
-        ]
+        left = _clock((self.total - self.done) * spent / asked) if asked else "?"
+        parts = [f"{asked / spent:.1f}/s", f"{left} left", f"{self.tokens:,} tokens ({self.tokens / spent:,.0f}/s)"]
         if self.errors:
             parts.append(f"{self.errors} failed")
         return " · ".join(parts)
 
+    def verdict(self) -> str:
+        """Accuracy so far with its interval, invalid and truncated shares."""
+        from evalsuite.stats.estimate import wilson
+
+        so_far = wilson(self.correct, self.done)
+        return " · ".join(
+            (
+                f"accuracy {so_far.value:.1%} [{so_far.low:.1%}, {so_far.high:.1%}]",
+                f"invalid {self.invalid / max(self.done, 1):.1%}",
+                f"truncated {self.truncated / max(self.done, 1):.1%}",
+            )
+        )
+
     def say(self, line: str) -> None:
         """Print a line."""
-        print(line, file=sys.stderr, flush=True)
+        print(visible(line), file=sys.stderr, flush=True)
 
     def close(self) -> None:
         """Nothing is left to clear."""
 
 
 class Bar(Lines):
-    """The same as a bar that stays at the bottom of a terminal."""
+    """The same as a bar that stays at the bottom of a terminal: two lines, so that 80 columns hold them whole."""
 
     every = BAR_EVERY
-    _bar: Progress
-    _task: TaskID
+    _live: Live
 
     def begin(self, folder: Path, total: int) -> None:
         """Draw the bar."""
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.live import Live
 
-        columns = (BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.description}", markup=False))
-        self._bar = Progress(*columns, console=Console(stderr=True), auto_refresh=False)
-        self._task = self._bar.add_task("", total=total)
-        self._bar.start()
+        self._live = Live(console=Console(stderr=True), auto_refresh=False)
+        self._live.start()
         super().begin(folder, total)
 
     def show(self, now: float) -> None:
         """Draw the state."""
-        self._bar.update(self._task, completed=self.done, description=self.state(now), refresh=True)
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        row = Table.grid(padding=(0, 1))
+        row.add_row(
+            ProgressBar(total=self.total, completed=self.done, width=_BAR_WIDTH),
+            Text(f"{self.done}/{self.total}", style="green", no_wrap=True),
+            Text(self.pace(now), no_wrap=True, overflow="ellipsis"),
+        )
+        self._live.update(Group(row, Text(self.verdict(), no_wrap=True, overflow="ellipsis")), refresh=True)
 
     def say(self, line: str) -> None:
         """Print a line above the bar."""
-        self._bar.console.print(line, markup=False, highlight=False)
+        self._live.console.print(visible(line), markup=False, highlight=False, soft_wrap=True)
 
     def close(self) -> None:
         """Leave the last state standing."""
-        if hasattr(self, "_bar"):
+        if hasattr(self, "_live") and self._live.is_started:
             self.show(time.monotonic())
-            self._bar.stop()
+            self._live.stop()
 
 
 def watch() -> Lines:

@@ -27,6 +27,7 @@ from evalsuite.task import Item
 UNANSWERED = "unanswered"
 """Status of a sample that has no response; it counts as wrong, like every status but `ok`."""
 EXAMPLES = 3
+"""Invalid responses of each task that are kept to be shown."""
 _BATCH = 1024
 
 Json = dict[str, Any]
@@ -169,6 +170,7 @@ class _Tally:
     def rows(self, folder: RunFolder, examples: list[Example]) -> Iterator[Json]:
         """Grade the journal's records, then fill in what has no response."""
         seen: set[tuple[str, int]] = set()
+        kept = len(examples)
         for record in folder.records(self.bench.name):
             item = self.items.get(record.item)
             if item is None or (record.item, record.sample) in seen:
@@ -176,7 +178,7 @@ class _Tally:
             seen.add((record.item, record.sample))
             found = self.bench.grade(item, record)
             self._count(found, record)
-            if found.strict.status != "ok" and len(examples) < EXAMPLES:
+            if found.strict.status != "ok" and len(examples) < kept + EXAMPLES:
                 examples.append(Example(self.bench.name, found, record))
             yield _row(self.bench.name, item, found, record)
         for item in self.items.values():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -66,7 +67,18 @@ def test_a_folder_of_another_run_is_refused_by_naming_the_difference(tmp_path):
         (["run", "--model", "floor/shortest"], "no such floor"),
         (["run", "--model", "floor/first", "--tasks", "medqq"], "did you mean medqa"),
         (["run", "--model", "floor/first", "--suite", "flemming"], "did you mean fleming"),
+        (["run", "--model", "floor/first", "--tasks", ""], "no tasks"),
+        (["run", "--model", "floor/first", "--suite", ""], "unknown suite"),
         (["run", "--model", "floor/first", "--samples", "0"], "--samples"),
+        (["run", "--model", "floor/first", "--limit", "-1"], "--limit"),
+        (["run", "--model", "floor/first", "--temperature", "-1"], "--temperature"),
+        (["run", "--model", "floor/first", "--top-p", "1.5"], "--top-p"),
+        (["run", "--model", "floor/first", "--max-tokens", "0"], "--max-tokens"),
+        (["run", "--model", "floor/first", "--concurrency", "0"], "--concurrency"),
+        (["run", "--model", "floor/first", "--chat-template", __file__ + "x"], "--chat-template"),
+        (["run", "--model", "floor/first", "--system", "half \udcff"], "not utf-8 text"),
+        (["run", "--model", "floor/\x1b[2J"], r"\x1b[2J"),
+        (["tasks", "check", "--tasks", ""], "no tasks"),
         (["run", "--model", "floor/first", "--format", "shout"], "shout"),
         (["run", "--model", "floor/first", "--model-arg", "x=1"], "x"),
         (["run", "--model", "floor/first", "--model-arg", "x"], "KEY=VALUE"),
@@ -81,6 +93,39 @@ def test_a_folder_of_another_run_is_refused_by_naming_the_difference(tmp_path):
 )
 def test_a_mistake_is_one_clear_line(tmp_path, arguments, said):
     assert said in one_line(evalsuite(*arguments, cwd=tmp_path))
+
+
+@pytest.mark.parametrize("arguments", [[], ["data"]])
+def test_a_group_without_a_command_shows_its_help_as_lines(tmp_path, arguments):
+    ended = evalsuite(*arguments, cwd=tmp_path)
+    assert ended.returncode == 2 and "Commands:\n" in ended.stderr + ended.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_table_that_no_disk_takes_is_one_line(tmp_path):
+    """The shell's: what it says it said to a full disk, and the run behind it is whole."""
+    command = f"{shlex.quote(sys.executable)} -m evalsuite run --model floor/first --out here > /dev/full"
+    ended = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert "No space left" in one_line(ended)
+    assert (tmp_path / "here" / "summary.json").exists()
+
+
+def test_examples_are_shown_of_the_task_that_the_alarm_is_about(tmp_path, replay):
+    """A task below the alarm comes first in the file and has invalid responses, too."""
+
+    def text(item, number, say):
+        spoilt = number < 3 if item.id.startswith("v") else number < 12
+        return f"spoilt {item.id}" if spoilt else say(item.gold)
+
+    out = replay(tmp_path, "m", text, ("starter_vignette", "starter_recall"))
+    ended = evalsuite("run", "--resume", out, "--alarm", "0.3", cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("spoilt r") == 3 and "spoilt v" not in ended.stdout
+
+
+def test_a_folder_with_a_space_is_quoted_in_what_to_type_next(tmp_path):
+    ended = evalsuite("run", "--model", "floor/first", "--out", "my run", cwd=tmp_path)
+    assert "evalsuite report 'my run' --out 'my run/report'" in ended.stdout
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -9,7 +10,8 @@ from importlib import import_module
 import click
 
 from evalsuite import __version__
-from evalsuite.errors import EvalsuiteError
+from evalsuite.errors import EvalsuiteError, UsageError
+from evalsuite.terminal import visible
 
 _COMMANDS = {
     "run": ("evalsuite.cli.run:run", "Ask a model the items of one or more tasks and grade what comes back."),
@@ -62,19 +64,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 2 for an error, told in one line."""
     asked = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        _check_text(asked)
         code = cli.main(asked, prog_name="evalsuite", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except EvalsuiteError as error:
         if "--debug" in asked[:1]:
             raise
-        print(f"evalsuite: {_one_line(str(error))}", file=sys.stderr)
-        return 2
+        return _failed(str(error))
     except click.ClickException as error:
-        print(f"evalsuite: {_one_line(error.format_message())}", file=sys.stderr)
+        message = error.format_message()
+        if not message.startswith("Usage: "):
+            return _failed(message)
+        print(message, file=sys.stderr)  # a group without a command: its help
         return 2
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        return _failed(f"{error}: make room, then run it again")
     except (click.Abort, KeyboardInterrupt):
         return 130
 
 
-def _one_line(message: str) -> str:
-    return " ".join(message.split())
+def _check_text(arguments: Sequence[str]) -> None:
+    """Refuse bytes that are no text where the shell handed them over: no JSON could carry them."""
+    for argument in arguments:
+        if not argument.isprintable() and any("\ud800" <= char <= "\udfff" for char in argument):
+            raise UsageError(f"{argument!r}: not {sys.getfilesystemencoding()} text; write it anew")
+
+
+def _failed(message: str) -> int:
+    print(f"evalsuite: {visible(' '.join(message.split()))}", file=sys.stderr)
+    return 2

@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from evalsuite.cli.table import visible
 from evalsuite.compare import Average, Comparison, Contrast, Macro
 from evalsuite.compare import compare as compare_runs
 from evalsuite.pairing import pair
 from evalsuite.result import read_result
 from evalsuite.stats.estimate import Estimate
+from evalsuite.terminal import visible
 
 _WIDTH = 100
 _LOUD = 0.02

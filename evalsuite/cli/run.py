@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import sys
 import threading
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from evalsuite.run import run as run_plan
 from evalsuite.task import resolve
 
 DEFAULT_SUITE = "starter"
+AT_LEAST_ONE = click.IntRange(1)
 _HEAD_START = 0.05
 """Seconds in which the first requests go out undisturbed."""
 
@@ -34,12 +36,12 @@ _HEAD_START = 0.05
 )
 @click.option("--tasks", help="Task names, with commas.")
 @click.option("--suite", help="A named list of tasks: fleming, reasonmed, all, starter (the default).")
-@click.option("--limit", type=int, help="Only the first N items of each task.")
-@click.option("--samples", type=int, default=1, show_default=True, help="Responses an item.")
-@click.option("--temperature", type=float, default=0.0, show_default=True)
-@click.option("--top-p", type=float, default=1.0, show_default=True)
+@click.option("--limit", type=AT_LEAST_ONE, help="Only the first N items of each task.")
+@click.option("--samples", type=AT_LEAST_ONE, default=1, show_default=True, help="Responses an item.")
+@click.option("--temperature", type=click.FloatRange(0, 100), default=0.0, show_default=True)
+@click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), default=1.0, show_default=True)
 @click.option(
-    "--max-tokens", type=int, default=4096, show_default=True, help="Most tokens a response, reasoning included."
+    "--max-tokens", type=AT_LEAST_ONE, default=4096, show_default=True, help="Most tokens a response, reasoning included."
 )
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option(
@@ -49,14 +51,14 @@ _HEAD_START = 0.05
     show_default=True,
     help="Ask the chat template for reasoning, against it, or leave it to the model.",
 )
-@click.option("--thinking-budget", type=int, help="Most tokens of reasoning.")
+@click.option("--thinking-budget", type=click.IntRange(0), help="Most tokens of reasoning.")
 @click.option("--format", "answer_format", help="Answer format to ask for instead of the tasks' own.")
 @click.option("--system", help="System prompt; @FILE reads it from a file.")
 @click.option(
     "--chat-template", type=click.Path(exists=True, dir_okay=False), help="Jinja file instead of the model's template."
 )
 @click.option("--base-url", multiple=True, help="Address of an OpenAI-compatible server; again for each replica.")
-@click.option("--concurrency", type=int, default=256, show_default=True, help="Most requests in flight.")
+@click.option("--concurrency", type=AT_LEAST_ONE, default=256, show_default=True, help="Most requests in flight.")
 @click.option("--revision", help="Revision of the model on the hub.")
 @click.option("--adapter", help="LoRA adapter: a folder or a hub name.")
 @click.option("--model-arg", "model_args", multiple=True, metavar="KEY=VALUE", help="What only this backend knows.")
@@ -140,7 +142,7 @@ def _fresh(options: dict[str, Any]) -> tuple[Plan, Callable[[Identity], RunFolde
         raise UsageError(
             "--model is missing: for example --model openai/NAME --base-url URL, or --model floor/majority"
         )
-    suite = options["suite"] if options["tasks"] or options["suite"] else DEFAULT_SUITE
+    suite = DEFAULT_SUITE if options["tasks"] is None and options["suite"] is None else options["suite"]
     plan = Plan(
         model=options["model"],
         tasks=tuple(task.name for task in resolve(options["tasks"], suite)),
@@ -217,4 +219,4 @@ def _text(value: str | None) -> str | None:
 
 
 def _resume_command(path: Path) -> str:
-    return f"evalsuite run --resume {path}"
+    return shlex.join(["evalsuite", "run", "--resume", str(path)])

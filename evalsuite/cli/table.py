@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from evalsuite.summary import Example, Summary
+from evalsuite.terminal import visible
 
 _AROUND = 60
+_EXAMPLES = 3
 _WIDTH = 110
 """Least width in characters: a table whose numbers are cut off is worse than one that wraps."""
 _COLUMNS = ("task", "n", "accuracy % [95%]", "lenient", "invalid", "trunc.", "floor", "chance")
@@ -23,7 +26,7 @@ def print_run(summary: Summary, folder: Path, alarm: float) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.width = max(console.width, _WIDTH)
     tasks: dict[str, dict[str, Any]] = summary.content["tasks"]
-    console.print(Text(summary.content["model"], style="bold"))
+    console.print(Text(visible(summary.content["model"]), style="bold"))
     table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     for column in _COLUMNS:
         table.add_column(column, justify="left" if column == "task" else "right", no_wrap=True)
@@ -37,9 +40,10 @@ def print_run(summary: Summary, folder: Path, alarm: float) -> None:
         "floor: the better of the majority label and the longest option; chance: a uniform guess\n", style="dim"
     )
     for note, names in _notes(tasks).items():
-        console.print(Text(f"{', '.join(names)}: {note}", style="yellow"))
+        console.print(Text(visible(f"{', '.join(names)}: {note}"), style="yellow"))
     _print_alarm(console, summary, alarm)
-    console.print(Text(f"run folder: {folder}\nreport: evalsuite report {folder} --out {folder / 'report'}"))
+    report = shlex.join(["evalsuite", "report", str(folder), "--out", str(folder / "report")])
+    console.print(Text(f"run folder: {folder}\nreport: {report}"))
 
 
 def _notes(tasks: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
@@ -93,7 +97,7 @@ def _print_alarm(console: Console, summary: Summary, alarm: float) -> None:
             console.print(
                 Text("    stopped at the token limit before an answer: --max-tokens was too small", style="red")
             )
-    for example in summary.examples:
+    for example in [example for example in summary.examples if example.task in loud][:_EXAMPLES]:
         _print_example(console, example)
 
 
@@ -120,8 +124,3 @@ def _excerpt(text: str, span: tuple[int, int] | None) -> Text:
     for part, style in ((before, "dim"), (read, "bold reverse"), (after, "dim")):
         line.append(visible(part), style=style)
     return line
-
-
-def visible(text: str) -> str:
-    """Control characters and lone surrogates spelt out: a response must not move the cursor of a terminal."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

@@ -10,6 +10,7 @@ import click
 
 from evalsuite.errors import DataError
 from evalsuite.task import Task, load_suites, load_task, resolve, task_names
+from evalsuite.terminal import visible
 
 
 class NameOrCommand(click.Group):
@@ -60,22 +61,23 @@ def check(names: str | None, suite: str | None, data_dir: Path | None) -> None:
     from evalsuite.check import check as problems_of
     from evalsuite.data import load
 
-    chosen = resolve(names, suite) if names or suite else [load_task(name) for name in task_names()]
+    named = names is not None or suite is not None
+    chosen = resolve(names, suite) if named else [load_task(name) for name in task_names()]
     faults = absent = 0
     for task in chosen:
         try:
             dataset = load(task, data_dir)
         except DataError as error:
-            if names or suite:
+            if named:
                 raise
             absent += 1
-            click.echo(f"{task.name:22} not checked: {error}")
+            click.echo(f"{task.name:22} not checked: {visible(str(error))}")
             continue
         problems = list(problems_of(dataset))
         faults += len(problems)
         click.echo(f"{task.name:22} {len(dataset.items):6,} items  {len(problems) or 'no'} problems")
         for problem in problems[:20]:
-            click.echo(f"  {problem}")
+            click.echo(f"  {visible(problem)}")
     if faults:
         raise DataError(
             f"{faults} problems in {len(chosen) - absent} tasks; the items above can't be graded as they stand"
@@ -91,7 +93,7 @@ def _brief(card: Task) -> dict[str, Any]:
 def _print_list(cards: list[Task]) -> None:
     width = max(len(card.name) for card in cards)
     for card in cards:
-        click.echo(f"{card.name:{width}}  {card.items:6,} items  chance {card.chance:5.1%}  {card.title}")
+        click.echo(f"{card.name:{width}}  {card.items:6,} items  chance {card.chance:5.1%}  {visible(card.title)}")
     click.echo("")
     for suite in load_suites().values():
         click.echo(f"--suite {suite.name}: {', '.join(suite.tasks)}")
