@@ -57,23 +57,27 @@ def medmcqa(mirror: Path) -> bytes:
 
 
 def pubmedqa(mirror: Path) -> bytes:
-    return parquet([
-        {
-            "pubid": int(row["$key"]),
-            "question": row["QUESTION"],
-            "context": {"contexts": row["CONTEXTS"], "labels": row["LABELS"], "meshes": row["MESHES"]},
-            "long_answer": row["LONG_ANSWER"],
-            "final_decision": row["final_decision"],
-        }
-        for row in rows(mirror / "pubmedqa/ori_pqal.json.gz")
-    ])
+    return parquet(
+        [
+            {
+                "pubid": int(row["$key"]),
+                "question": row["QUESTION"],
+                "context": {"contexts": row["CONTEXTS"], "labels": row["LABELS"], "meshes": row["MESHES"]},
+                "long_answer": row["LONG_ANSWER"],
+                "final_decision": row["final_decision"],
+            }
+            for row in rows(mirror / "pubmedqa/ori_pqal.json.gz")
+        ]
+    )
 
 
 def medqa_5opt(mirror: Path) -> bytes:
-    return parquet([
-        {**row, "options": [{"key": key, "value": value} for key, value in row["options"].items()]}
-        for row in rows(mirror / "medqa/us_test.5options.jsonl.gz")
-    ])
+    return parquet(
+        [
+            {**row, "options": [{"key": key, "value": value} for key, value in row["options"].items()]}
+            for row in rows(mirror / "medqa/us_test.5options.jsonl.gz")
+        ]
+    )
 
 
 def medbullets(mirror: Path, count: int) -> bytes:
@@ -91,10 +95,12 @@ def medbullets(mirror: Path, count: int) -> bytes:
 
 
 def medxpertqa(mirror: Path) -> bytes:
-    return lines([
-        {**row, "options": {o["letter"]: o["content"] for o in row["options"]}, "label": row["label"][0]}
-        for row in rows(mirror / "medxpertqa/medxpertqa_text_input.jsonl.gz")
-    ])
+    return lines(
+        [
+            {**row, "options": {o["letter"]: o["content"] for o in row["options"]}, "label": row["label"][0]}
+            for row in rows(mirror / "medxpertqa/medxpertqa_text_input.jsonl.gz")
+        ]
+    )
 
 
 def mmlu_pro(mirror: Path) -> bytes:

@@ -21,7 +21,7 @@ from evalsuite.data import read
 from evalsuite.data.read import rows
 from evalsuite.errors import DataError
 
-TABLE = [{"id": "1", "text": "a, \"b\"\tc é 中"}, {"id": "2", "text": "None"}]
+TABLE = [{"id": "1", "text": 'a, "b"\tc é 中'}, {"id": "2", "text": "None"}]
 
 
 def xlsx(table: list[dict[str, Any]]) -> bytes:
