@@ -7,7 +7,8 @@ normalised by their length. No instruction stands in either, for nothing is writ
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterable, Iterator
 from typing import Final, Literal, NamedTuple
 
 from evalsuite.task import Item
@@ -30,6 +31,15 @@ def continuations(item: Item, form: Form, language: str = "en") -> Continuations
     """Show an item for log-likelihood scoring; the gold label has no part in it."""
     context = "\n".join(_lines(item, form, language))
     return Continuations(context, item.labels if form == "letters" else item.options)
+
+
+def digest(items: Iterable[Item], form: Form, language: str = "en") -> str:
+    """Identify what is shown and compared of these items: sha256, in their order."""
+    whole = hashlib.sha256()
+    for item in items:
+        shown = continuations(item, form, language)
+        whole.update("\0".join((shown.context, *shown.choices, "")).encode("utf-8", "surrogatepass"))
+    return whole.hexdigest()
 
 
 def _lines(item: Item, form: Form, language: str) -> Iterator[str]:

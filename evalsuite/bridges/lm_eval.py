@@ -14,7 +14,7 @@ from typing import Any, Final
 import yaml
 
 from evalsuite import answer
-from evalsuite.continuation import DELIMITER, Form
+from evalsuite.continuation import DELIMITER, Form, digest
 from evalsuite.data import load
 from evalsuite.errors import DataError, RunError, UsageError
 from evalsuite.formats import FORMATS
@@ -114,10 +114,11 @@ def _generated(dataset: Dataset, format: str, folder: str | None) -> Config:
 
 def _likelihood(dataset: Dataset, form: Form, folder: str | None) -> Config:
     metrics = ["acc", "acc_norm"] if form == "cloze" else ["acc"]
+    named = {"evalsuite_form": form, "evalsuite_prompt": digest(dataset.items, form, dataset.task.language)}
     return {
         "task": f"{PREFIX}{dataset.task.name}{_SUFFIXES[form]}",
         "tag": [LIKELIHOOD],
-        **_data(dataset, "scored", {"evalsuite_form": form}, folder),
+        **_data(dataset, "scored", named, folder),
         "output_type": "multiple_choice",
         "doc_to_text": "context",
         "doc_to_choice": "choices",

@@ -15,7 +15,7 @@ from typing import Any
 import datasets
 from lm_eval.api.task import ConfigurableTask
 
-from evalsuite.continuation import Form, continuations
+from evalsuite.continuation import Form, continuations, digest
 from evalsuite.data import load, load_train
 from evalsuite.errors import DataError
 from evalsuite.formats import write
@@ -42,8 +42,7 @@ def generated(
     """Make the documents of a generated task; `--metadata` may name `data_dir` and `prompt_opens_reasoning`."""
     dataset = _load(evalsuite_task, evalsuite_data, data_dir or evalsuite_folder)
     prompt = Prompt(dataset.task, evalsuite_format)
-    if prompt.digest != evalsuite_prompt:
-        raise DataError(f"{evalsuite_task}: its prompt has changed since this task file was exported: export it again")
+    _check_prompt(evalsuite_task, prompt.digest, evalsuite_prompt)
 
     def document(item: Item) -> Doc:
         return {
@@ -64,12 +63,14 @@ def scored(
     evalsuite_task: str,
     evalsuite_form: Form,
     evalsuite_data: str,
+    evalsuite_prompt: str,
     evalsuite_folder: str | None = None,
     data_dir: str | None = None,
     **_: Any,
 ) -> Split:
     """Make the documents of a log-likelihood task; `--metadata` may name `data_dir`."""
     dataset = _load(evalsuite_task, evalsuite_data, data_dir or evalsuite_folder)
+    _check_prompt(evalsuite_task, digest(dataset.items, evalsuite_form, dataset.task.language), evalsuite_prompt)
 
     def document(item: Item) -> Doc:
         shown = continuations(item, evalsuite_form, dataset.task.language)
@@ -87,6 +88,11 @@ def _load(task: str, digest: str, folder: str | None) -> Dataset:
             f"{digest[:12]}: name that data with EVALSUITE_DATA, or export it again"
         )
     return dataset
+
+
+def _check_prompt(task: str, found: str, exported: str) -> None:
+    if found != exported:
+        raise DataError(f"{task}: its prompt has changed since this task file was exported: export it again")
 
 
 def _splits(dataset: Dataset, document: Callable[[Item], Doc]) -> Split:

@@ -133,6 +133,8 @@ def test_data_or_a_prompt_that_changed_since_the_export_stops_the_run(tmp_path):
         lm_eval_task.generated(**asked | {"evalsuite_prompt": "0" * 64})
     with pytest.raises(DataError, match="exported for"):
         lm_eval_task.scored(**kwargs_of(tmp_path, f"evalsuite_{TASK}_ll") | {"evalsuite_data": "0" * 64})
+    with pytest.raises(DataError, match="prompt has changed"):
+        lm_eval_task.scored(**kwargs_of(tmp_path, f"evalsuite_{TASK}_ll") | {"evalsuite_form": "cloze"})
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
