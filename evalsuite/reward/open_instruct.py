@@ -32,5 +32,5 @@ class EvalsuiteVerifier(VerifierFunction):
 
 
 def row(example: Mapping[str, Any]) -> dict[str, Any]:
-    """Put a row of `evalsuite.reward.dataset` (made without a tokenizer) into open-instruct's columns."""
+    """Put a row of `evalsuite.reward.dataset`, made with `render=False`, into open-instruct's columns."""
     return {"messages": example["prompt"], "ground_truth": example["ground_truth"], "dataset": NAME}

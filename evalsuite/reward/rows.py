@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from evalsuite.models.backend import Thinking
     from evalsuite.models.template import Chat
-    from evalsuite.prompt import Prompt
     from evalsuite.task import Item, Task
 
 Split = Literal["train", "dev", "test"]
@@ -27,6 +26,7 @@ def dataset(
     source: str | Task | Sequence[Item],
     tokenizer: Any = None,
     *,
+    render: bool = True,
     split: Split = "train",
     like: str | Task | None = None,
     format: str | None = None,
@@ -38,8 +38,9 @@ def dataset(
 
     `source` is a task, whose train (or dev) items are taken, or items of your own, put as the task `like` puts its own
     (without it: by the shared English prompt). `prompt` is messages or, with a tokenizer, the text that its chat
-    template makes of them. `ground_truth` says gold, labels, format and opens_reasoning in one string, for trainers
-    that hand a reward one string.
+    template makes of them; with `render=False` the tokenizer only tells whether the template opens the reasoning, for
+    trainers that apply the template themselves. `ground_truth` says gold, labels, format and opens_reasoning in one
+    string, for trainers that hand a reward one string.
 
     A gold that the reward could never pay is a `UsageError`, and so are test items of a benchmark, told by its lock
     file: only `split="test"` trains on them, and warns.
@@ -51,7 +52,7 @@ def dataset(
     task, items = _items(source, split, like, data_dir)
     refuse_test_items(items, split, task, own=not isinstance(source, str | Task))
     chat = None if tokenizer is None else _chat(tokenizer, thinking)
-    made = list(rows(task, items, format, system, chat))
+    made = list(rows(task, items, format, system, chat, render))
     try:
         from datasets import Dataset
     except ModuleNotFoundError:
@@ -60,14 +61,24 @@ def dataset(
 
 
 def rows(
-    task: Task, items: Sequence[Item], format: str | None, system: str | None, chat: Chat | None = None
+    task: Task,
+    items: Sequence[Item],
+    format: str | None,
+    system: str | None,
+    chat: Chat | None = None,
+    render: bool = True,
 ) -> Iterator[dict[str, Any]]:
     """Yield a row an item, each proven payable."""
     from evalsuite.prompt import Prompt
 
     asked = Prompt(task, format or task.format, system)
     for item in items:
-        prompt, opens = _prompt(asked, item, chat)
+        messages = asked.messages(item)
+        text, opens = ("", False) if chat is None else chat.rendered(messages)
+        if chat is not None and render:
+            prompt: Any = _bos_once(chat.tokenizer, text)
+        else:
+            prompt = [dict(message) for message in messages]
         truth = Truth(item.gold, item.labels, asked.format, opens)
         _prove(truth, item)
         yield {
@@ -126,14 +137,6 @@ def _chat(tokenizer: Any, thinking: Thinking) -> Chat:
     from evalsuite.models.template import Chat
 
     return Chat(tokenizer, None, thinking, str(getattr(tokenizer, "name_or_path", "") or "the tokenizer"))
-
-
-def _prompt(asked: Prompt, item: Item, chat: Chat | None) -> tuple[Any, bool]:
-    messages = asked.messages(item)
-    if chat is None:
-        return [dict(message) for message in messages], False
-    text, opens = chat.rendered(messages)
-    return _bos_once(chat.tokenizer, text), opens
 
 
 def _bos_once(tokenizer: Any, text: str) -> str:

@@ -18,7 +18,7 @@ def compute_score(
 def row(example: Mapping[str, Any], index: int, split: str = "train") -> dict[str, Any]:
     """Put a row of `evalsuite.reward.dataset` into verl's columns: `Dataset.map(row, with_indices=True, ...)`.
 
-    The data set is made without a tokenizer: verl applies the chat template itself.
+    The data set is made with `render=False`: verl applies the chat template itself.
     """
     return {
         "data_source": f"evalsuite/{example['task']}",

@@ -1,9 +1,10 @@
-"""Runs of the same responses through this harness, stock lm-eval and stock inspect-ai, by their own commands."""
+"""Runs of the same responses through this harness, and through lm-eval, inspect-ai and verifiers by their commands."""
 
 import json
 import os
 import subprocess
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +13,10 @@ import pyarrow.parquet as pq
 from evalsuite.data import load
 from evalsuite.formats import write
 from evalsuite.prompt import Prompt
+from evalsuite.reward import StrictReward, dataset
 from evalsuite.task import load_task
 
+ENVIRONMENT = Path(__file__).parents[2] / "examples" / "environments" / "evalsuite_medqa"
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "OPENAI_API_KEY": "none", "TQDM_DISABLE": "1"}
 
 
@@ -106,6 +109,43 @@ def _inspect_sample(sample):
     (score,) = sample.scores.values()
     assert (score.value == "C") == score.metadata["strict"]["correct"]
     return _verdict(score.metadata["strict"]), _verdict(score.metadata["lenient"])
+
+
+def verifiers(server, model, task, place, *options, data_dir=None, **arguments) -> Column:
+    """Stock `vf-eval` on the example environment; an empty response, which it takes for an error, has no verdict."""
+    out = place / f"verifiers-{model}-{task}"
+    asked = ["evalsuite-medqa", "-a", json.dumps({"task": task, **arguments}), "-m", model, "-b", server.base_url]
+    asked += ["-k", "OPENAI_API_KEY", "-r", 1, "-s", "-o", out, "-C", "grade", "-d", "--max-retries", 0]
+    command("vf-eval", *asked, *options, cwd=place, data_dir=data_dir, PYTHONPATH=str(ENVIRONMENT))
+    (file,) = out.rglob("results.jsonl")
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    assert all(row["error"] is None or row["reward"] == 0.0 for row in rows)
+    return {row["info"]["item"]: _verifiers_row(row) for row in rows if row["error"] is None}
+
+
+def _verifiers_row(row):
+    assert row["reward"] == row["metrics"]["strict"] == float(row["grade"]["strict"]["correct"])
+    assert row["metrics"]["lenient"] == float(row["grade"]["lenient"]["correct"])
+    return _verdict(row["grade"]["strict"]), _verdict(row["grade"]["lenient"])
+
+
+def trl(task, texts, data_dir=None, format=None) -> dict[str, float]:
+    """What the reward pays for `texts`, called as TRL calls it, conversational and plain: item id to reward."""
+    with warnings.catch_warnings(action="ignore"):
+        data = dataset(task, split="test", format=format, data_dir=data_dir)
+    data = data.select([number for number, item in enumerate(data["item"]) if item in texts])
+    columns = {name: data[name] for name in data.column_names if name not in ("prompt", "completion")}
+    plain = [texts[item] for item in data["item"]]
+    turns = [[{"role": "assistant", "content": text}] for text in plain]
+    reward = StrictReward()
+    paid = [
+        reward(
+            prompts=data["prompt"], completions=said, completion_ids=[[0]] * len(plain), trainer_state=None, **columns
+        )
+        for said in (turns, plain)
+    ]
+    assert paid[0] == paid[1]
+    return dict(zip(data["item"], paid[0], strict=True))
 
 
 def _verdict(said):

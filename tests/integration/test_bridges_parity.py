@@ -1,4 +1,4 @@
-"""The same responses through three harnesses give the same grades, item by item, strictly and leniently."""
+"""The same responses through four harnesses and the reward: the same grades, item by item, strictly and leniently."""
 
 import gzip
 import json
@@ -51,9 +51,18 @@ def test_recorded_responses_are_graded_alike_everywhere(tmp_path):
             assert ours.keys() == theirs.keys() == columns[model, TASK].keys() == ids
             assert differences(ours, theirs) == {}
             assert differences(ours, columns[model, TASK]) == {}
+            told = {"format": FORMAT, "data_dir": str(DATA)}
+            assert differences(ours, bridged.verifiers(server, model, TASK, tmp_path, "-n", ITEMS, **told)) == {}
+            said = {item.id: answers[model, prompt] for item, prompt in asked}
+            assert bridged.trl(TASK, said, DATA, FORMAT) == rewards(ours)
             strict, lenient = (sum(verdicts[reading].correct for verdicts in ours.values()) for reading in (0, 1))
             assert 0 < strict <= lenient < ITEMS
-    assert len(server.asked) == 3 * len(MODELS) * ITEMS
+    assert len(server.asked) == 4 * len(MODELS) * ITEMS
+
+
+def rewards(ours):
+    """Item id to what training should pay."""
+    return {item: float(strict.correct) for item, (strict, _) in ours.items()}
 
 
 def differences(ours, theirs):
@@ -101,7 +110,13 @@ def test_hard_responses_are_graded_alike_everywhere(tmp_path):
         ours = bridged.native(server, "hard", STARTER, tmp_path)
         theirs = bridged.lm_eval(server, "hard", STARTER, tmp_path)
         columns = bridged.inspect(server, ["hard"], ["starter"], tmp_path)
+        environments = {task: bridged.verifiers(server, "hard", task, tmp_path, "-n", -1) for task in STARTER}
     for task in STARTER:
+        said = {item.id: answers["hard", prompt] for item, prompt in bridged.prompts(task)}
+        assert bridged.trl(task, said) == rewards(ours[task])
+        missing = ours[task].keys() - environments[task].keys()
+        assert {ours[task][item][0].status for item in missing} <= {"empty"}
+        assert differences({item: ours[task][item] for item in environments[task]}, environments[task]) == {}
         assert len(ours[task]) > 10
         assert differences(ours[task], theirs[task]) == {}
         assert differences(ours[task], columns["hard", task]) == {}

@@ -26,7 +26,7 @@ STARTER = "starter_vignette"
 
 @pytest.fixture(scope="module")
 def quick_model(tmp_path_factory):
-    """A tiny model, and the tokens to suppress that it says but answers, `</think>` and the end: there is what to pay."""
+    """A tiny model, and all its tokens but answers, `</think>` and the end: suppress them, and there is what to pay."""
     import torch
     from tokenizers import AddedToken
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -95,11 +95,9 @@ def test_what_trl_logs_is_what_we_would_grade(tmp_path, quick_model, rendered, t
     task = load_task(STARTER)
     items = load(task).items[: STEPS * PROMPTS]
     with pytest.warns(UserWarning, match="TEST items"):
-        data = dataset(task, tokenizer if rendered else None, split="test").select(range(len(items)))
-    assert data["opens_reasoning"] == [opens and rendered] * len(items)
-    # Messages say nothing of the template that the trainer applies: there the reward must be told.
-    reward = StrictReward(prompt_opens_reasoning=opens and not rendered)
-    table, trainer = trained(quick_model, tmp_path, data, tokenizer, reward)
+        data = dataset(task, tokenizer, render=rendered, split="test").select(range(len(items)))
+    assert data["opens_reasoning"] == [opens] * len(items)
+    table, trainer = trained(quick_model, tmp_path, data, tokenizer, StrictReward())
 
     def key(prompt):
         return prompt if isinstance(prompt, str) else prompt[-1]["content"]
