@@ -34,6 +34,8 @@ def asked_benches(folder: RunFolder, data_dir: Path | None = None) -> tuple[Benc
 def _bench(name: str, said: dict[str, Any], asked: Any, system: str | None, place: Path | None) -> Bench:
     if "graded_by" in said:
         raise RunError(f"{name} was graded by {said['graded_by']}: there is nothing that our parser could read again")
+    if said.get("scoring", "generate") != "generate":
+        raise RunError(f"{name} was scored by {said['scoring']}: no response was written that a parser could read")
     dataset = load(load_task(name), place)
     _check_data(dataset, said)
     # What was asked then keeps its version, whatever the card says today.

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -41,6 +41,8 @@ class Record:
     latency: float | None
     request: str
     """Digest of the messages, decoding and seed that were sent."""
+    logprobs: Sequence[float | None] | None = None
+    """Of the options, in their order, where they were weighed and nothing was written; see `Response`."""
 
 
 class RunFolder:
@@ -59,7 +61,7 @@ class RunFolder:
             raise RunError(f"{self.path}: no run is here (it has no run.json)") from None
         except (OSError, orjson.JSONDecodeError) as error:
             raise RunError(f"{file}: can't be read: {error}") from None
-        if not isinstance(facts, dict) or facts.get("schema") != SCHEMA:
+        if not isinstance(facts, dict) or facts.get("schema") != SCHEMA or not {"identity", "ended"} <= facts.keys():
             raise RunError(f"{file}: not a run of schema {SCHEMA}, which is what this version reads")
         return facts
 
@@ -141,6 +143,7 @@ class Writer:
             output_tokens=response.output_tokens,
             latency=response.latency,
             request=request,
+            logprobs=response.logprobs,
         )
         self._write(f"responses/{response.request.task}.jsonl", _line(record))
         return record
@@ -192,12 +195,28 @@ def _line(content: Record | dict[str, Any]) -> bytes:
         return json.dumps(plain).encode() + b"\n"
 
 
+_KINDS = {
+    "item": str,
+    "sample": int,
+    "text": str,
+    "reasoning": str,
+    "finish": str,
+    "opens_reasoning": bool,
+    "input_tokens": int | None,
+    "output_tokens": int | None,
+    "latency": float | int | None,
+}
+
+
 def _record(line: bytes, path: Path, number: int) -> Record:
     try:
         try:
             fields = orjson.loads(line)
         except orjson.JSONDecodeError:
             fields = json.loads(line)
-        return Record(**fields)
+        record = Record(**fields)
+        if any(not isinstance(getattr(record, name), kind) for name, kind in _KINDS.items()):
+            raise ValueError("a field of another kind")
+        return record
     except (TypeError, ValueError):
         raise RunError(f"{path}: line {number} is not a response; take it out and --resume asks it again") from None

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from evalsuite.errors import RunError, UsageError
-from evalsuite.pairing import SETTINGS, is_floor, settings
+from evalsuite.pairing import SETTINGS, is_floor, scoring, settings
 from evalsuite.result import Reading, Result, Scores
 from evalsuite.stats.averages import macro
 from evalsuite.stats.clusters import Floats, Ints, members
@@ -180,7 +180,9 @@ def _key(result: Result, task: str, scores: Scores) -> str:
     """What must be the same for two cells to stand in one column."""
     facts = result.tasks[task]
     covered = "" if facts["n"] == facts["items"] else "\0".join(map(str, scores.items))
-    identity = "\0".join((task, str(facts["version"]), facts["data_digest"], covered))
+    had = scoring(result, task)
+    apart = () if had == "generate" else (had,)
+    identity = "\0".join((task, str(facts["version"]), facts["data_digest"], covered, *apart))
     return f"{task}@{hashlib.sha256(identity.encode('utf-8', 'surrogatepass')).hexdigest()[:_DIGITS]}"
 
 
@@ -204,7 +206,7 @@ def _column(key: str, group: Sequence[tuple[Entry, str, Scores]]) -> Column:
     return Column(
         key=key,
         task=task,
-        title=task,
+        title=task if scoring(first.result, task) == "generate" else f"{task}, {scoring(first.result, task)}",
         n=facts["n"],
         items=facts["items"],
         chance=facts.get("chance", 0.0),
@@ -216,10 +218,10 @@ def _column(key: str, group: Sequence[tuple[Entry, str, Scores]]) -> Column:
 
 def _titled(column: Column, columns: Sequence[Column]) -> Column:
     """Name a column so that it is told apart from others of its task."""
-    title = column.task
+    title = column.title
     if column.partial:
         title += f", {column.n} of {column.items}"
-    if sum((c.task, c.n) == (column.task, column.n) for c in columns) > 1:
+    if sum((c.title, c.n) == (column.title, column.n) for c in columns) > 1:
         title += f" ({column.key[-_DIGITS:]})"
     return replace(column, title=title)
 

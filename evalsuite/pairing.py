@@ -23,6 +23,8 @@ SETTINGS = ("prompt_digest", "format", "decoding", "samples", "parser")
 MATERIAL = ("tasks", "version", "data_digest", "items")
 """What makes the items themselves the same."""
 NAMES = (*MATERIAL, *SETTINGS)
+SCORING = "scoring"
+"""What may never differ: a generated answer and the likeliest option are not one measurement."""
 _SHOWN = 12
 """Characters of a value in an error line; digests are told apart by fewer."""
 
@@ -116,6 +118,11 @@ def settings(result: Result, task: str) -> dict[str, Any]:
     return {name: facts[name] if name in facts else summary[name] for name in SETTINGS}
 
 
+def scoring(result: Result, task: str) -> str:
+    """How a task's answers were had: `generate`, or by log-likelihood."""
+    return str(result.tasks[task].get(SCORING, "generate"))
+
+
 def is_floor(result: Result) -> bool:
     """Whether a run asked no model; it has no settings that could differ."""
     return result.model.startswith("floor/")
@@ -162,7 +169,11 @@ def _of_runs(a: Result, b: Result, tasks: Sequence[str]) -> Iterator[Disparity]:
 def _of_tasks(a: Result, b: Result, pair: Pair) -> Iterator[Disparity]:
     """What differs in one task."""
     ours, theirs = a.tasks[pair.task], b.tasks[pair.task]
-    asked = () if is_floor(a) or is_floor(b) else ("prompt_digest", "format")
+    floors = is_floor(a) or is_floor(b)
+    if not floors and scoring(a, pair.task) != scoring(b, pair.task):
+        told = f"{scoring(a, pair.task)} and {scoring(b, pair.task)}, which measure different things"
+        yield Disparity(SCORING, pair.task, told)
+    asked = () if floors else ("prompt_digest", "format")
     for name in ("version", "data_digest", *asked, "samples"):
         if ours[name] != theirs[name]:
             yield Disparity(name, pair.task, f"{_short(ours[name])} and {_short(theirs[name])}")
@@ -199,6 +210,6 @@ def _listed(disparities: Sequence[Disparity]) -> str:
 
 
 def _offer(refused: Sequence[Disparity], found: Sequence[Disparity], allow: Sequence[str] | None) -> str:
-    if allow is None:
+    if allow is None or any(each.name == SCORING for each in refused):
         return ""
     return f". To compare them all the same: --allow {','.join(dict.fromkeys([*allow, *(d.name for d in refused)]))}"

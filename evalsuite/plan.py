@@ -17,9 +17,10 @@ from evalsuite.errors import RunError, UsageError
 from evalsuite.grade import Grade, grade
 from evalsuite.journal import Record
 from evalsuite.models import backend_class, split_name
-from evalsuite.models.backend import Asked, Backend, Decoding, Facts, Request, Settings
+from evalsuite.models.backend import Asked, Backend, Decoding, Facts, Request, Scoring, Settings
 from evalsuite.models.floor import Chooser, longest, majority
 from evalsuite.prompt import Prompt
+from evalsuite.scoring import CHOOSER, ScoredPrompt, choose
 from evalsuite.task import Dataset, Item
 
 
@@ -44,6 +45,22 @@ class Plan:
             raise UsageError(f"--samples {self.samples}: at least 1")
         if self.limit is not None and self.limit < 1:
             raise UsageError(f"--limit {self.limit}: at least 1")
+        if self.scoring != "generate":
+            self._check_scoring()
+
+    def _check_scoring(self) -> None:
+        """Refuse what only shapes texts that a model writes."""
+        decoding = self.settings.decoding
+        if self.samples > 1 or self.format or decoding != Decoding(thinking=decoding.thinking, seed=decoding.seed):
+            raise UsageError(
+                f"--scoring {self.scoring}: nothing is generated; leave out --samples, --format, --temperature, "
+                "--top-p, --max-tokens and --thinking-budget"
+            )
+
+    @property
+    def scoring(self) -> Scoring:
+        """How an answer is had."""
+        return self.settings.scoring
 
     @property
     def data_folder(self) -> Path | None:
@@ -73,9 +90,10 @@ class Bench:
     """A task made ready to be asked: its data, its prompt, and which items can be answered."""
 
     dataset: Dataset
-    prompt: Prompt
+    prompt: Prompt | ScoredPrompt
     asked: Asked
     limit: int | None
+    scoring: Scoring = "generate"
 
     @property
     def name(self) -> str:
@@ -101,13 +119,14 @@ class Bench:
             "variant": self.dataset.variant,
             "prompt_digest": self.asked.prompt_digest or self.prompt.digest,
             "format": self.asked.format,
+            "scoring": self.scoring,
             "n": len(self.items),
         }
 
     @property
     def parser(self) -> str:
         """Who reads the answers."""
-        return answer.VERSION
+        return answer.VERSION if self.scoring == "generate" else CHOOSER
 
     @property
     def total(self) -> int:
@@ -128,8 +147,12 @@ class Bench:
         return fmean(choose(Request(self.name, item, 0, (), 0)) == item.gold for item in self.items)
 
     def grade(self, item: Item, record: Record) -> Grade:
-        """Grade a response by how this task's prompt asked."""
-        return grade(item, record, self.asked)
+        """Grade a response by how this task's prompt asked, or choose the likeliest option."""
+        return grade(item, record, self.asked) if self.scoring == "generate" else choose(item, record)
+
+    def continuations(self, item: Item) -> tuple[str, ...]:
+        """What is weighed for an item: nothing where the model is to write."""
+        return self.prompt.continuations(item) if isinstance(self.prompt, ScoredPrompt) else ()
 
     def to_json(self) -> dict[str, Any]:
         """What a finished run keeps of how it asked."""
@@ -174,8 +197,11 @@ def request_digest(request: Request, run_identity: str) -> str:
 def make_bench(plan: Plan, backend: Backend, dataset: Dataset) -> Bench:
     """Make a task ready for a backend."""
     format = plan.format or dataset.task.format
-    prompt = Prompt(dataset.task, format, plan.system)
-    return Bench(dataset, prompt, backend.asked(dataset, format), plan.limit)
+    if plan.scoring == "generate":
+        prompt: Prompt | ScoredPrompt = Prompt(dataset.task, format, plan.system)
+    else:
+        prompt = ScoredPrompt(dataset.task, plan.scoring, plan.system)
+    return Bench(dataset, prompt, backend.asked(dataset, format), plan.limit, plan.scoring)
 
 
 def _without_secrets(url: str) -> str:

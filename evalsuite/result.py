@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from evalsuite.errors import RunError
 from evalsuite.journal import SCHEMA
+from evalsuite.models.backend import Scoring
 from evalsuite.stats.clusters import Floats
 from evalsuite.summary import GRADES, UNANSWERED
 
@@ -53,6 +54,7 @@ class _Task(_Fact):
     data_digest: str
     prompt_digest: str
     format: str
+    scoring: Scoring = "generate"
     n: Annotated[int, Field(gt=0, le=1_000_000_000)]
     items: Count
     samples: Annotated[int, Field(gt=0, le=1_000_000)]

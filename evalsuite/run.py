@@ -121,7 +121,7 @@ class _Loop:
             items = {item.id: item for item in bench.items}
             for record in self.writer.folder.records(bench.name):
                 key = (bench.name, record.item, record.sample)
-                if record.item not in items or key in self.done:
+                if record.item not in items or key in self.done or record.sample not in range(self.plan.samples):
                     path = self.writer.folder.journal(bench.name)
                     raise RunError(f"{path}: item {record.item}, sample {record.sample} is there twice or unknown")
                 self.done.add(key)
@@ -146,8 +146,10 @@ class _Loop:
             for item in bench.items:
                 wanted = [k for k in range(self.plan.samples) if (bench.name, item.id, k) not in self.done]
                 messages = bench.prompt.messages(item) if wanted else ()
+                weighed = bench.continuations(item) if wanted else ()
                 for sample in wanted:
-                    yield Request(bench.name, item, sample, messages, seed_of(self.plan, bench.name, item.id, sample))
+                    seed = seed_of(self.plan, bench.name, item.id, sample)
+                    yield Request(bench.name, item, sample, messages, seed, weighed)
 
     def _ended(self, status: str, reason: str | None = None) -> None:
         self.about["ended"] = {"status": status, "at": _now(), "reason": reason}

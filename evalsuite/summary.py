@@ -19,6 +19,7 @@ from evalsuite import answer
 from evalsuite.errors import RunError
 from evalsuite.grade import Grade
 from evalsuite.journal import SCHEMA, Record, RunFolder, disk_error
+from evalsuite.scoring import Weights
 from evalsuite.stats.averages import macro
 from evalsuite.stats.clusters import Floats
 from evalsuite.stats.estimate import Estimate, mean
@@ -166,6 +167,8 @@ class _Tally:
         self.status: Counter[str] = Counter()
         self.status_lenient: Counter[str] = Counter()
         self.tokens: Counter[str] = Counter()
+        scoring = bench.identity.get("scoring", "generate")
+        self.weights = None if scoring == "generate" else Weights(bench.items, scoring)
 
     def rows(self, folder: RunFolder, examples: list[Example]) -> Iterator[Json]:
         """Grade the journal's records, then fill in what has no response."""
@@ -178,6 +181,8 @@ class _Tally:
             seen.add((record.item, record.sample))
             found = self.bench.grade(item, record)
             self._count(found, record)
+            if self.weights is not None:
+                self.weights.add(item, record)
             if found.strict.status != "ok" and len(examples) < kept + EXAMPLES:
                 examples.append(Example(self.bench.name, found, record))
             yield _row(self.bench.name, item, found, record)
@@ -210,6 +215,7 @@ class _Tally:
             "samples": self.samples,
             "accuracy": self.accuracy(self.strict)._asdict(),
             "accuracy_lenient": self.accuracy(self.lenient)._asdict(),
+            **(self.weights.summary() if self.weights is not None else {}),
             "status": dict(self.status.most_common()),
             "status_lenient": dict(self.status_lenient.most_common()),
             "floor": self.bench.floors,

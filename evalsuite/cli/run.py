@@ -52,11 +52,16 @@ _HEAD_START = 0.05
     help="Ask the chat template for reasoning, against it, or leave it to the model.",
 )
 @click.option("--thinking-budget", type=click.IntRange(0), help="Most tokens of reasoning.")
+@click.option(
+    "--scoring",
+    type=click.Choice(["generate", "loglikelihood", "cloze"]),
+    default="generate",
+    show_default=True,
+    help="Let the model write, or take the likeliest label (loglikelihood) or option text (cloze).",
+)
 @click.option("--format", "answer_format", help="Answer format to ask for instead of the tasks' own.")
 @click.option("--system", help="System prompt; @FILE reads it from a file.")
-@click.option(
-    "--chat-template", type=click.Path(exists=True, dir_okay=False), help="Jinja file instead of the model's template."
-)
+@click.option("--chat-template", help="Jinja file instead of the model's template; none: plain text.")
 @click.option("--base-url", multiple=True, help="Address of an OpenAI-compatible server; again for each replica.")
 @click.option("--concurrency", type=AT_LEAST_ONE, default=256, show_default=True, help="Most requests in flight.")
 @click.option("--revision", help="Revision of the model on the hub.")
@@ -181,7 +186,6 @@ def _resumed(ctx: click.Context, path: Path, options: dict[str, Any]) -> tuple[P
 
 
 def _settings(options: dict[str, Any]) -> Settings:
-    template = options["chat_template"]
     _, _, name = options["model"].partition("/")
     return Settings(
         model=name,
@@ -196,9 +200,10 @@ def _settings(options: dict[str, Any]) -> Settings:
         base_urls=options["base_url"],
         revision=options["revision"],
         adapter=options["adapter"],
-        chat_template=Path(template).read_text("utf-8") if template else None,
+        chat_template=_template(options["chat_template"]),
         concurrency=options["concurrency"],
         args=dict(_pair(arg) for arg in options["model_args"]),
+        scoring=options["scoring"],
     )
 
 
@@ -216,6 +221,15 @@ def _text(value: str | None) -> str | None:
         return Path(value[1:]).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"--system {value}: can't be read: {error}") from None
+
+
+def _template(value: str | None) -> str | None:
+    if value is None or value == "none":
+        return None if value is None else ""
+    try:
+        return Path(value).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--chat-template {value}: can't be read: {error}") from None
 
 
 def _resume_command(path: Path) -> str:

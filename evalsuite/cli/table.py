@@ -39,6 +39,9 @@ def print_run(summary: Summary, folder: Path, alarm: float) -> None:
     console.print(
         "floor: the better of the majority label and the longest option; chance: a uniform guess\n", style="dim"
     )
+    for name, task in tasks.items():
+        if "calibration" in task:
+            console.print(Text(f"{name}, {task['scoring']}: {_weighed(task)}"))
     for note, names in _notes(tasks).items():
         console.print(Text(visible(f"{', '.join(names)}: {note}"), style="yellow"))
     _print_alarm(console, summary, alarm)
@@ -67,6 +70,20 @@ def _row(name: str, task: dict[str, Any]) -> list[str]:
         _percent(max(task["floor"].values())),
         _percent(task["chance"]),
     ]
+
+
+def _weighed(task: dict[str, Any]) -> str:
+    """What log-likelihoods tell besides the accuracy."""
+    told = [
+        f"{_interval(task[key]).strip()} {key.removeprefix('accuracy_').replace('_', ' ')}"
+        for key in ("accuracy_per_character", "accuracy_per_byte")
+        if key in task
+    ]
+    found = task["calibration"]
+    if found is not None:
+        told.append(f"ECE {found['ece']['value']:.3f} ({found['ece_if_calibrated']:.3f} if calibrated)")
+        told.append(f"Brier {found['brier']['value']:.3f}")
+    return "; ".join(told)
 
 
 def _percent(share: float) -> str:

@@ -43,4 +43,7 @@ def split_name(model: str) -> tuple[str, str]:
 
 def make_backend(model: str, settings: Settings) -> Backend:
     """Make the backend of `backend/model`."""
-    return backend_class(split_name(model)[0])(settings)
+    backend = backend_class(split_name(model)[0])
+    if settings.scoring not in backend.scorings:
+        raise UsageError(f"--scoring {settings.scoring}: {model} tells no log-probabilities; hf/ and vllm/ do")
+    return backend(settings)

@@ -14,6 +14,8 @@ from evalsuite.task import Dataset, Item
 
 Finish = Literal["stop", "length", "refused"]
 Thinking = Literal["auto", "on", "off"]
+Scoring = Literal["generate", "loglikelihood", "cloze"]
+"""How an answer is had: written by the model, or the likeliest of the labels, or of the options' texts."""
 Facts = dict[str, "str | int | float | bool | None | list[str]"]
 
 
@@ -41,11 +43,12 @@ class Settings:
     revision: str | None = None
     adapter: str | None = None
     chat_template: str | None = None
-    """Text of a Jinja chat template that replaces the model's own."""
+    """Text of a Jinja chat template that replaces the model's own; empty: none, messages as plain text."""
     concurrency: int = 256
     """Most requests (HTTP) or sequences (local engines) in flight."""
     args: Mapping[str, str] = field(default_factory=dict)
     """`--model-arg key=value`: what only this backend knows; a key it doesn't know is a `UsageError`."""
+    scoring: Scoring = "generate"
 
     def checked_args(self, known: Sequence[str], backend: str) -> Mapping[str, str]:
         """Return `args`; a key not in `known` is a `UsageError` that lists them."""
@@ -65,6 +68,8 @@ class Request:
     sample: int
     messages: tuple[Message, ...]
     seed: int
+    continuations: tuple[str, ...] = ()
+    """What is weighed instead of generating: a text an option, in their order, without a delimiter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,8 @@ class Response:
     output_tokens: int | None = None
     latency: float | None = None
     """Seconds from asking to the last token, retries excluded; None where nothing was timed."""
+    logprobs: Sequence[float | None] | None = None
+    """Natural log-probability of each continuation; None for one that is less likely than all that a server tells."""
     error: str | None = None
 
 
@@ -136,6 +143,8 @@ class Asked:
 class Backend(ABC):
     """Answers requests. A subclass needs `answer`; the rest has a default."""
 
+    scorings: ClassVar[frozenset[Scoring]] = frozenset({"generate"})
+    """How it can answer; `answer` goes by `settings.scoring`."""
     operational: ClassVar[frozenset[str]] = frozenset()
     """Names of model args that can't change a response (timeouts, keys): a resumed run may set them anew."""
 

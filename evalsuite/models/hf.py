@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from itertools import islice
+from typing import Any, ClassVar
 
 from evalsuite.errors import BackendError, UsageError
-from evalsuite.models.backend import Backend, Facts, Request, Response, Settings
+from evalsuite.models.backend import Backend, Facts, Request, Response, Scoring, Settings
 from evalsuite.models.batches import Batches
+from evalsuite.models.choice import Choice, choice
 from evalsuite.models.draft import Draft, check_budget
 from evalsuite.models.extras import brief, flag, load, positive
 from evalsuite.models.generate import Continuous, Plain
+from evalsuite.models.likelihood import Likelihoods
 from evalsuite.models.template import Chat
 from evalsuite.models.weights import revision
 from evalsuite.task import Dataset
@@ -21,6 +25,8 @@ _ARGS = ("batch", "continuous", "device", "dtype", "trust_remote_code")
 _DTYPES = ("auto", "float32", "bfloat16", "float16")
 _CPU_BATCH = 32
 _TYPICAL_PROMPT = 512
+_WINDOW = 256
+"""Choices that are sorted by length at once: few enough that little is lost when a run is killed."""
 
 
 class HF(Backend):
@@ -32,6 +38,7 @@ class HF(Backend):
     """
 
     operational = frozenset({"batch", "continuous", "device"})
+    scorings: ClassVar[frozenset[Scoring]] = frozenset({"generate", "loglikelihood", "cloze"})
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -47,6 +54,7 @@ class HF(Backend):
         self._model: Any = None
         self._tokenizer: Any = None
         self._chat: Chat | None = None
+        self._likelihoods: Likelihoods | None = None
 
     async def open(self, datasets: Sequence[Dataset]) -> Facts:
         """Load tokenizer, model and adapter; say what they turned out to be."""
@@ -68,6 +76,9 @@ class HF(Backend):
         elif self._continuous and not _batches(transformers):
             raise UsageError(f"transformers {transformers.__version__} has no continuous batching to use here")
         self._batch = self._batch or _fitting_batch(torch, self._model, self.settings)
+        if self.settings.scoring != "generate":
+            self._continuous = False
+            self._likelihoods = Likelihoods(self._model)
         return self._facts(torch, transformers)
 
     def _load_model(self, torch: Any, transformers: Any) -> None:
@@ -95,6 +106,7 @@ class HF(Backend):
             "device": str(self._model.device),
             "batch": self._batch,
             "continuous": self._continuous,
+            **({} if self._likelihoods is None else {"shares_context": self._likelihoods.shares}),
             "transformers": transformers.__version__,
             "torch": torch.__version__,
         }
@@ -105,6 +117,10 @@ class HF(Backend):
 
     async def answer(self, requests: Iterator[Request]) -> AsyncGenerator[Response, None]:
         """Generate batch by batch, or continuously where that was chosen; see `Backend.answer`."""
+        if self._likelihoods is not None:
+            async for response in self._weigh(requests, self._likelihoods):
+                yield response
+            return
         failed: list[Response] = []
         drafts = self._drafts(requests, failed)
         answers = self._answer_continuously(drafts) if self._continuous else self._answer_batches(drafts)
@@ -172,10 +188,44 @@ class HF(Backend):
         finally:
             await asyncio.get_running_loop().run_in_executor(self._thread, continuous.close)
 
+    async def _weigh(self, requests: Iterator[Request], likelihoods: Likelihoods) -> AsyncGenerator[Response, None]:
+        assert self._chat is not None and self._batch is not None
+        while window := [choice(request, self._chat) for request in islice(requests, _WINDOW)]:
+            sound = []
+            for each in window:
+                trouble = each.trouble(self._context)
+                if trouble is None:
+                    sound.append(each)
+                else:
+                    yield Response(each.request, error=trouble)
+            for batch in likelihoods.batches(sound, self._batch):
+                for response in await asyncio.get_running_loop().run_in_executor(
+                    self._thread, _weighed, likelihoods, batch
+                ):
+                    yield response
+
     async def close(self) -> None:
         """Let the running batch stop at its next token, and let go of the model."""
         await asyncio.to_thread(self._thread.shutdown)
-        self._model = self._tokenizer = self._chat = None
+        self._model = self._tokenizer = self._chat = self._likelihoods = None
+
+
+def _weighed(likelihoods: Likelihoods, batch: Sequence[Choice]) -> list[Response]:
+    """Weigh a batch; where memory runs out, its halves."""
+    torch = load("torch", "hf")
+    try:
+        sums = likelihoods.sums(batch)
+    except torch.OutOfMemoryError as error:
+        if len(batch) == 1:
+            return [Response(batch[0].request, error=f"out of memory for a single item: {brief(error)}")]
+        half = len(batch) // 2
+        return [*_weighed(likelihoods, batch[:half]), *_weighed(likelihoods, batch[half:])]
+    return [
+        each.response(own)
+        if all(map(math.isfinite, own))
+        else Response(each.request, error="the model gives no finite log-probability")
+        for each, own in zip(batch, sums, strict=True)
+    ]
 
 
 def _continuous(value: str, temperature: float) -> bool | None:

@@ -36,7 +36,7 @@ class Chat:
     def __init__(self, tokenizer: Any, template: str | None, thinking: Thinking, model: str) -> None:
         self.tokenizer = tokenizer
         self._model = model
-        self._template = template if template is not None else _own_template(tokenizer, model)
+        self._template = (template if template is not None else _own_template(tokenizer, model)) or None
         self._switch = {} if thinking == "auto" else _switch(thinking == "on")
         self._custom = template is not None
         self._dialect = dialect_of(tokenizer.get_vocab())
@@ -69,6 +69,22 @@ class Chat:
         """Render only: the prompt's text, and whether it ends inside an open reasoning block."""
         text = self._render(messages, self._switch)
         return text, reasoning_open(self._dialect.translate(self._turn(text, messages)))
+
+    def opening(self, messages: Sequence[Message]) -> tuple[str, bool]:
+        """The prompt as text, up to where the response begins, and whether a template wrote it.
+
+        A template that begins the response with an open reasoning block is a `UsageError`: nothing behind it is an
+        answer.
+        """
+        if self._template is None:
+            return "\n\n".join(message["content"] for message in messages), False
+        text = self._render(messages, self._switch)
+        if reasoning_open(self._dialect.translate(self._turn(text, messages))):
+            raise UsageError(
+                f"the chat template of {self._model} opens a reasoning block, so that no answer can follow at once: "
+                "switch it off with --thinking off, or use --chat-template none"
+            )
+        return text, True
 
     def _turn(self, text: str, messages: Sequence[Message]) -> str:
         """What the template wrote to begin the response: the messages themselves may speak of <think>."""

@@ -98,7 +98,7 @@ def _ece(
         luck = confidence - (rng.random(items) < confidence)
         guessed.append(float(np.abs(np.bincount(place, weights=luck)).sum()) / items)
     value, resampled = float(np.abs(gaps[:, :BINS].sum(axis=0)).sum()) / items, np.concatenate(drawn)
-    low, high = np.quantile(resampled, (0.025, 0.975))
+    low, high = np.quantile(resampled, (0.025, 0.975)).tolist()
     calibrated, excess = float(np.mean(guessed)), float(resampled.mean()) - value
     return Estimate(value, max(0.0, min(value, low - calibrated)), max(value, high - max(0.0, excess))), calibrated
 

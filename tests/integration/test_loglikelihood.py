@@ -1,0 +1,156 @@
+"""Log-likelihoods of real MedQA options: the same numbers as stock lm-eval's hf backend gives on the same model."""
+
+import asyncio
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny
+from asking import ask
+
+from evalsuite.continuation import DELIMITER, continuations
+from evalsuite.data import load
+from evalsuite.errors import UsageError
+from evalsuite.models.backend import Request, Settings
+from evalsuite.models.choice import Tree
+from evalsuite.models.hf import HF
+from evalsuite.scoring import FORMS, ScoredPrompt
+from evalsuite.task import Item, load_task
+
+pytestmark = pytest.mark.integration
+DATA = Path(__file__).parents[3] / "shared" / "data"
+CONTEXT = 4096
+ITEMS = 30
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A tiny model whose context holds MedQA's questions."""
+    return tiny.make_model(tmp_path_factory.mktemp("scored") / "model", context=CONTEXT)
+
+
+@pytest.fixture(scope="module")
+def medqa():
+    if not DATA.is_dir():
+        pytest.skip("needs ../shared/data")
+    return load(load_task("medqa"), DATA)
+
+
+def made(items, scoring, task):
+    prompt = ScoredPrompt(task, scoring)
+    return [Request(task.name, item, 0, prompt.messages(item), 0, prompt.continuations(item)) for item in items]
+
+
+def weighed(model, requests, scoring, template=None, **args):
+    """Sums by item, as our backend gives them."""
+    settings = Settings(str(model), chat_template=template, args={"device": "cpu", **args}, scoring=scoring)
+    found = asyncio.run(ask(HF(settings), requests))
+    return {id: response.logprobs for (id, _), response in found.items()}
+
+
+@pytest.fixture(scope="module")
+def lm_eval(model):
+    """Stock lm-eval on the same folder, float32, as its own command makes it."""
+    huggingface = pytest.importorskip("lm_eval.models.huggingface")
+    return huggingface.HFLM(pretrained=str(model), device="cpu", dtype="float32", batch_size=4)
+
+
+def theirs(lm_eval, shown):
+    """lm-eval's sums for (context, continuations) pairs."""
+    from lm_eval.api.instance import Instance
+
+    asked = [
+        Instance("loglikelihood", {}, (context, each), number)
+        for context, choices in shown
+        for number, each in enumerate(choices)
+    ]
+    sums = iter(lm_eval.loglikelihood(asked, disable_tqdm=True))
+    return [[next(sums)[0] for _ in choices] for _, choices in shown]
+
+
+@pytest.mark.parametrize("templated", [False, True], ids=["plain", "chat"])
+@pytest.mark.parametrize("scoring", ["loglikelihood", "cloze"])
+def test_sums_and_choices_are_lm_evals(model, medqa, lm_eval, scoring, templated):
+    items = medqa.items[:ITEMS]
+    ours = weighed(model, made(items, scoring, medqa.task), scoring, None if templated else "")
+    shown = []
+    for item in items:
+        context, choices = continuations(item, FORMS[scoring], "en")
+        if templated:  # what lm-eval's --apply_chat_template does: no delimiter behind the template
+            context = lm_eval.apply_chat_template([{"role": "user", "content": context}])
+        shown.append((context, [f"{'' if templated else DELIMITER}{choice}" for choice in choices]))
+    for item, expected in zip(items, theirs(lm_eval, shown), strict=True):
+        assert np.abs(np.subtract(ours[item.id], expected)).max() < 1e-4
+        assert np.argmax(ours[item.id]) == np.argmax(expected)
+
+
+def test_reading_the_context_once_changes_nothing(model, medqa, monkeypatch):
+    requests = made(medqa.items[:ITEMS], "cloze", medqa.task)
+    shared = weighed(model, requests, "cloze")
+    from evalsuite.models.likelihood import Likelihoods
+
+    monkeypatch.setattr(Likelihoods, "_can_share", lambda self: False)
+    apart = weighed(model, requests, "cloze")
+    for id, sums in shared.items():
+        assert np.abs(np.subtract(sums, apart[id])).max() < 1e-4
+
+
+def test_a_batch_of_one_gives_what_a_full_batch_gives(model, medqa):
+    requests = made(medqa.items[:8], "cloze", medqa.task)
+    alone = weighed(model, requests, "cloze", batch="1")
+    for id, sums in weighed(model, requests, "cloze").items():
+        assert np.abs(np.subtract(sums, alone[id])).max() < 1e-4
+
+
+def test_a_model_with_a_sliding_window_reads_each_option_apart_and_still_gives_lm_evals_sums(medqa, tmp_path):
+    """A mask of our own would undo the window, and with it the meaning of a long context."""
+    from lm_eval.models.huggingface import HFLM
+    from transformers import AutoConfig, Qwen3ForCausalLM
+
+    folder = tiny.make_model(tmp_path / "windowed", context=CONTEXT)
+    config = AutoConfig.from_pretrained(folder)
+    config.use_sliding_window, config.sliding_window, config.max_window_layers = True, 32, 0
+    config.layer_types = ["full_attention", "sliding_attention"]
+    Qwen3ForCausalLM(config).save_pretrained(folder)
+    items = medqa.items[:6]
+    settings = Settings(str(folder), chat_template="", args={"device": "cpu"}, scoring="cloze")
+
+    async def facts_and_sums():
+        backend = HF(settings)
+        facts = await backend.open([])
+        found = await ask(backend, made(items, "cloze", medqa.task))
+        return facts, {id: response.logprobs for (id, _), response in found.items()}
+
+    facts, ours = asyncio.run(facts_and_sums())
+    assert facts["shares_context"] is False
+    lm = HFLM(pretrained=str(folder), device="cpu", dtype="float32", batch_size=4)
+    shown = [(c.context, [DELIMITER + x for x in c.choices]) for c in (continuations(i, "cloze") for i in items)]
+    for item, expected in zip(items, theirs(lm, shown), strict=True):
+        assert np.abs(np.subtract(ours[item.id], expected)).max() < 1e-4
+
+
+def test_an_item_that_does_not_fit_fails_alone(tmp_path, medqa):
+    small = tiny.make_model(tmp_path / "small", context=256)
+    short = Item("short", "Pulse?", ("96", "18"), ("A", "B"), "A")
+    long = Item("long", "pulse " * 300, ("96", "18"), ("A", "B"), "A")
+    requests = made([long, short], "cloze", medqa.task)
+    settings = Settings(str(small), args={"device": "cpu"}, scoring="cloze")
+    found = asyncio.run(ask(HF(settings), requests))
+    assert found["long", 0].error and "256" in found["long", 0].error
+    assert found["short", 0].error is None and all(map(math.isfinite, found["short", 0].logprobs))
+
+
+def test_a_template_that_opens_a_thought_is_refused(model, medqa):
+    with pytest.raises(UsageError, match="--thinking off"):
+        weighed(model, made(medqa.items[:1], "cloze", medqa.task), "cloze", tiny.OPENING_TEMPLATE)
+
+
+def test_options_that_begin_alike_share_their_nodes():
+    tree = Tree([[5, 6, 7], [5, 6, 8], [5, 9], [4]])
+    assert tree.nodes == [5, 6]
+    assert tree.path(0) == [] and tree.path(2) == [5, 6]
+    paths = {
+        (owner, (*tree.path(row), token)) for row, token, owner in zip(tree.rows, tree.tokens, tree.owners, strict=True)
+    }
+    assert {(0, (5, 6, 7)), (1, (5, 6, 8)), (2, (5, 9)), (3, (4,))} <= paths
