@@ -128,6 +128,36 @@ def test_a_folder_with_a_space_is_quoted_in_what_to_type_next(tmp_path):
     assert "evalsuite report 'my run' --out 'my run/report'" in ended.stdout
 
 
+def test_debug_shows_the_traceback_and_changes_nothing_else(tmp_path):
+    ended = evalsuite("--debug", "run", "--model", "nothing/x", cwd=tmp_path)
+    assert ended.returncode == 2
+    assert "Traceback" in ended.stderr and ended.stderr.splitlines()[-1].startswith("evalsuite: --model nothing/")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('"sample":0', '"sample":1'),
+        ('"text":"<answer>A</answer>"', '"text":5'),
+        ('"finish":"stop"', '"finish":null'),
+        ('"latency":null', '"latency":"soon"'),
+    ],
+)
+def test_an_edited_journal_is_one_line_that_names_it(tmp_path, before, after):
+    evalsuite("run", "--model", "floor/first", "--tasks", "starter_vignette", "--out", "run", cwd=tmp_path)
+    journal = tmp_path / "run" / "responses" / "starter_vignette.jsonl"
+    lines = journal.read_text().splitlines(keepends=True)
+    assert before in lines[3]
+    journal.write_text("".join([*lines[:3], lines[3].replace(before, after), *lines[4:]]))
+    assert str(journal.relative_to(tmp_path)) in one_line(evalsuite("run", "--resume", "run", cwd=tmp_path))
+
+
+def test_a_run_folder_without_its_identity_is_one_line(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "run.json").write_text('{"schema": 1, "plan": {}}')
+    assert "not a run of schema 1" in one_line(evalsuite("run", "--resume", "run", cwd=tmp_path))
+
+
 @pytest.fixture
 def own_task(tmp_path):
     """A task folder of a third party: the starter's recall questions under another name."""

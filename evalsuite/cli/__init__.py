@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -69,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return code if isinstance(code, int) else 0
     except EvalsuiteError as error:
         if "--debug" in asked[:1]:
-            raise
+            traceback.print_exc()
         return _failed(str(error))
     except click.ClickException as error:
         message = error.format_message()

@@ -13,6 +13,7 @@ import click
 from evalsuite import __version__
 from evalsuite.errors import DataError
 from evalsuite.task import load_task, task_names
+from evalsuite.terminal import visible
 
 _EXTRAS = {
     "hf": ("torch", "transformers"),
@@ -48,7 +49,7 @@ def doctor(data_dir: Path | None) -> None:
             dataset = load(load_task(name), data_dir)
             click.echo(f"data      {name}: {len(dataset.items):,} items, variant {dataset.variant}, digest as locked")
         except DataError as error:
-            click.echo(f"data      {name}: {error}")
+            click.echo(f"data      {visible(str(error))}")
 
 
 def _state(extra: str, modules: tuple[str, ...]) -> str:

@@ -71,7 +71,7 @@ def check(names: str | None, suite: str | None, data_dir: Path | None) -> None:
             if named:
                 raise
             absent += 1
-            click.echo(f"{task.name:22} not checked: {visible(str(error))}")
+            click.echo(f"not checked: {visible(str(error))}")
             continue
         problems = list(problems_of(dataset))
         faults += len(problems)

@@ -80,6 +80,9 @@ class OpenAI(Backend):
         if key and any(urlsplit(url).username is not None for url in urls):
             raise UsageError("--base-url: one holds a user, and the environment an API key; leave one out")
         secrets = Secrets([key or "", *(value for url in urls for value in secrets_of(url))])
+        for name, value in self.settings.args.items():
+            if secrets.text(value) != value:
+                raise UsageError(f"--model-arg {name}: it holds a key, which run.json would keep; leave it out")
         transport = Transport(
             replicas,
             read_completion,

@@ -47,7 +47,8 @@ class Secrets:
 def find_key(variable: str | None) -> str | None:
     """Read the API key from the environment; a variable that was asked for by name and isn't set is a `UsageError`."""
     if variable is not None and not os.environ.get(variable):
-        raise UsageError(f"--model-arg api_key_env={variable}: there is no such variable; export it")
+        # It isn't told: it may be the key itself, given where its variable's name belongs.
+        raise UsageError("--model-arg api_key_env: it takes the name of a variable; there is none of this name")
     for name in KEY_VARIABLES if variable is None else (variable,):
         key = os.environ.get(name, "").strip()
         if not (key.isascii() and key.isprintable()):

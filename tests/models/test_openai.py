@@ -771,7 +771,7 @@ def _inside(backend: OpenAI) -> list[object]:
         (settings("http://h/v1", extra_body='{"messages": null}'), "messages"),
         (settings("http://h/v1", opens_reasoning="perhaps"), "opens_reasoning"),
         (settings("http://h/v1", max_tokens_field="tokens"), "max_tokens_field"),
-        (settings("http://h/v1", api_key_env="NOT_SET_ANYWHERE"), "NOT_SET_ANYWHERE"),
+        (settings("http://h/v1", api_key_env="NOT_SET_ANYWHERE"), "the name of a variable"),
     ],
 )
 async def test_what_does_not_fit_together_is_one_line(made, needle):
@@ -784,6 +784,16 @@ async def test_two_credentials_are_one_too_many(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     told = await complaint(settings("http://user:word@h/v1"))
     assert "leave one out" in told and "word" not in told
+
+
+async def test_a_key_where_its_variables_name_belongs_is_not_told():
+    assert KEY not in await complaint(settings("http://h/v1", api_key_env=KEY))
+
+
+async def test_a_model_arg_that_holds_the_key_is_refused_for_it_would_be_written_down(monkeypatch):
+    monkeypatch.setenv("EVALSUITE_API_KEY", KEY)
+    told = await complaint(settings("http://h/v1", extra_body=json.dumps({"user": KEY})))
+    assert "extra_body" in told and KEY not in told
 
 
 @pytest.mark.parametrize("key", [KEY, "another-key-that-is-wrong-0123456789"])
