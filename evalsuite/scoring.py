@@ -7,7 +7,8 @@ to hold the two against each other, and a leaderboard gives them columns of thei
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -112,8 +113,10 @@ class Weights:
 
 
 def _logs(item: Item, record: Record) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    given: Iterable[float | None] = record.logprobs or ()
-    logs = np.array([-np.inf if log is None else log for log in given], dtype=np.float64)
-    if len(logs) != len(item.labels) or np.isnan(logs).any():
-        raise RunError(f"item {item.id}: its response holds {len(logs)} usable log-likelihoods of {len(item.labels)}")
-    return logs
+    """The options' sums, -inf where a server told none; a journal line that holds anything else is a `RunError`."""
+    given = record.logprobs
+    if not isinstance(given, list | tuple) or len(given) != len(item.labels):
+        raise RunError(f"item {item.id}: its response doesn't hold {len(item.labels)} log-probabilities")
+    if not all(log is None or (isinstance(log, float | int) and math.isfinite(log)) for log in given):
+        raise RunError(f"item {item.id}: its response holds log-probabilities that are no numbers")
+    return np.array([-np.inf if log is None else log for log in given], dtype=np.float64)

@@ -1,7 +1,11 @@
 """Log-likelihoods of real MedQA options: the same numbers as stock lm-eval's hf backend gives on the same model."""
 
 import asyncio
+import json
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -154,3 +158,38 @@ def test_options_that_begin_alike_share_their_nodes():
         (owner, (*tree.path(row), token)) for row, token, owner in zip(tree.rows, tree.tokens, tree.owners, strict=True)
     }
     assert {(0, (5, 6, 7)), (1, (5, 6, 8)), (2, (5, 9)), (3, (4,))} <= paths
+
+
+def evalsuite(*asked):
+    command = [sys.executable, "-m", "evalsuite", *map(str, asked)]
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "HF_HUB_OFFLINE": "1"})
+
+
+def test_a_run_is_resumed_and_never_paired_with_generated_answers(model, tmp_path):
+    asked = ["run", "--model", f"hf/{model}", "--tasks", "starter_recall", "--json", "--model-arg", "device=cpu"]
+    scored = [*asked, "--scoring", "cloze", "--out", tmp_path / "scored"]
+    whole = evalsuite(*scored)
+    assert whole.returncode == 0, whole.stderr
+    task = json.loads(whole.stdout)["tasks"]["starter_recall"]
+    assert task["scoring"] == "cloze" and task["status"] == {"ok": task["n"]}
+    assert 0 <= task["calibration"]["ece"]["value"] <= 1 and "accuracy_per_byte" in task
+
+    journal = tmp_path / "scored" / "responses" / "starter_recall.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:5]) + lines[5][:20])
+    again = evalsuite("run", "--resume", tmp_path / "scored", "--json")
+    assert again.returncode == 0, again.stderr
+    assert journal.read_bytes().splitlines(keepends=True)[:5] == lines[:5]
+    assert json.loads(again.stdout)["tasks"]["starter_recall"]["accuracy"] == task["accuracy"]
+
+    assert evalsuite(*asked, "--max-tokens", 8, "--out", tmp_path / "written").returncode == 0
+    refused = evalsuite(
+        "compare", tmp_path / "written", tmp_path / "scored", "--allow", "prompt_digest,decoding,parser"
+    )
+    assert refused.returncode == 2 and "scoring" in refused.stderr and "--allow" not in refused.stderr
+    assert evalsuite("compare", tmp_path / "written", tmp_path / "scored", "--allow", "scoring").returncode == 2
+    refused = evalsuite("regrade", tmp_path / "scored")
+    assert refused.returncode == 2 and "cloze" in refused.stderr
+    assert evalsuite("report", tmp_path / "written", tmp_path / "scored", "--out", tmp_path / "report").returncode == 0
+    columns = json.loads((tmp_path / "report" / "leaderboard.json").read_text())["columns"]
+    assert sorted(column["title"] for column in columns) == ["starter_recall", "starter_recall, cloze"]

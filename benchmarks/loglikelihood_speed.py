@@ -1,0 +1,172 @@
+"""Items a second of log-likelihood scoring: `hf/` here against stock lm-eval's hf backend, on the same random models.
+
+    OMP_NUM_THREADS=1 python benchmarks/loglikelihood_speed.py --data-dir ../shared/data [--items 200] [--models tiny]
+
+One process, one thread, float32, MedQA's items in both forms, tokenizing included. The two take turns, a slice of items
+each, so that whatever else the machine does hits both; lm-eval gets the batch size that is fastest for it. Prints, for
+each model and form, items a second of wall and of processor time, their ratio, and how far the sums are apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import numpy as np
+
+from evalsuite.continuation import DELIMITER, continuations
+from evalsuite.data import load
+from evalsuite.models.backend import Request, Scoring, Settings
+from evalsuite.models.hf import HF
+from evalsuite.scoring import FORMS, ScoredPrompt
+from evalsuite.task import Dataset, load_task
+
+MODELS = {
+    "tiny": {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4, "head_dim": 32, "vocab_size": 2000},
+    "20M": {"hidden_size": 384, "num_hidden_layers": 10, "num_attention_heads": 6, "head_dim": 64, "vocab_size": 2000},
+    "20M-wide": {
+        "hidden_size": 128,
+        "num_hidden_layers": 6,
+        "num_attention_heads": 4,
+        "head_dim": 32,
+        "vocab_size": 151_936,
+    },
+}
+"""Qwen3's architecture; the last has Qwen3's vocabulary and few other parameters."""
+BATCHES = (1, 4, 16)
+SLICE, TRIAL = 25, 8
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-dir", type=Path, required=True)
+    parser.add_argument("--items", type=int, default=200)
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
+    parser.add_argument("--forms", nargs="+", choices=list(FORMS), default=list(FORMS))
+    options = parser.parse_args()
+    logging.disable(logging.WARNING)
+    dataset = load(load_task("medqa"), options.data_dir)
+    print(f"{'model':10}{'form':15}{'ours/s':>9}{'lm-eval/s':>11}{'ratio':>7}{'CPU ratio':>11}  agreement")
+    with tempfile.TemporaryDirectory(prefix="loglikelihood-") as place:
+        for name in options.models:
+            folder = make_model(Path(place) / name, dataset, **MODELS[name])
+            for scoring in options.forms:
+                measure(name, folder, dataset, options.items, scoring)
+
+
+def make_model(folder: Path, dataset: Dataset, vocab_size: int, **shape: int) -> Path:
+    """Save a random model, and a byte-level BPE tokenizer that is trained on the questions."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+
+    torch.set_num_threads(1)
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer, bpe.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    size = min(vocab_size, 12_000)
+    trainer = trainers.BpeTrainer(
+        vocab_size=size, special_tokens=["<end>"], initial_alphabet=alphabet, show_progress=False
+    )
+    bpe.train_from_iterator((f"{item.question} {' '.join(item.options)}" for item in dataset.items), trainer)
+    PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token="<end>", pad_token="<end>").save_pretrained(folder)
+    config = Qwen3Config(
+        vocab_size=vocab_size,
+        intermediate_size=3 * shape["hidden_size"],
+        num_key_value_heads=2,
+        max_position_embeddings=4096,
+        tie_word_embeddings=True,
+        initializer_range=0.15,
+        dtype=torch.float32,
+        **shape,
+    )
+    torch.manual_seed(0)
+    Qwen3ForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+class Clock:
+    """Adds up wall and processor time of calls."""
+
+    def __init__(self) -> None:
+        self.wall = self.cpu = 0.0
+
+    def __call__(self, call: Callable[[], Any]) -> Any:
+        wall, cpu = time.perf_counter(), time.process_time()
+        result = call()
+        self.wall += time.perf_counter() - wall
+        self.cpu += time.process_time() - cpu
+        return result
+
+
+def measure(name: str, folder: Path, dataset: Dataset, count: int, scoring: Scoring) -> None:
+    """Measure one model in one form and print the line."""
+    prompt, items = ScoredPrompt(dataset.task, scoring), dataset.items[:count]
+    requests = [Request("medqa", item, 0, prompt.messages(item), 0, prompt.continuations(item)) for item in items]
+    pairs = [continuations(item, FORMS[scoring]) for item in items]
+    shown = [(context, [f"{DELIMITER}{choice}" for choice in choices]) for context, choices in pairs]
+    lm, clocks = fastest(folder, shown), (Clock(), Clock())
+    with asyncio.Runner() as runner:
+        backend = HF(Settings(str(folder), args={"device": "cpu"}, scoring=scoring))
+        runner.run(backend.open([]))
+        ours, theirs = {}, []
+        for start in range(0, len(items), SLICE):
+            part = slice(start, start + SLICE)
+            ours |= clocks[0](lambda part=part: runner.run(asked(backend, requests[part])))
+            theirs += clocks[1](lambda part=part: stock(lm, shown[part]))
+        runner.run(backend.close())
+    far = max(np.abs(np.subtract(ours[item.id], sums)).max() for item, sums in zip(items, theirs, strict=True))
+    same = sum(np.argmax(ours[item.id]) == np.argmax(sums) for item, sums in zip(items, theirs, strict=True))
+    mine, other = clocks
+    print(
+        f"{name:10}{scoring:15}{len(items) / mine.wall:9.1f}{len(items) / other.wall:11.1f}"
+        f"{other.wall / mine.wall:7.1f}{other.cpu / mine.cpu:11.1f}"
+        f"  argmax {same} of {len(items)}, sums within {far:.0e} (lm-eval's batch {lm.batch_size})",
+        flush=True,
+    )
+
+
+async def asked(backend: HF, requests: Sequence[Request]) -> dict[str, Sequence[float | None]]:
+    """Our sums by item."""
+    found = {}
+    async for response in backend.answer(iter(requests)):
+        assert response.logprobs is not None, response.error
+        found[response.request.item.id] = response.logprobs
+    return found
+
+
+def fastest(folder: Path, shown: Sequence[tuple[str, Sequence[str]]]) -> Any:
+    """lm-eval's backend with the batch size that takes it the least processor time on the first items."""
+    from lm_eval.models.huggingface import HFLM
+
+    lm = HFLM(pretrained=str(folder), device="cpu", dtype="float32", batch_size=BATCHES[0])
+    taken = {}
+    for size in BATCHES:
+        lm.batch_size_per_gpu, clock = size, Clock()
+        clock(lambda: stock(lm, shown[:TRIAL]))
+        taken[size] = clock.cpu
+    lm.batch_size_per_gpu = min(taken, key=lambda size: taken[size])
+    return lm
+
+
+def stock(lm: Any, shown: Sequence[tuple[str, Sequence[str]]]) -> list[list[float]]:
+    """lm-eval's sums, in order."""
+    from lm_eval.api.instance import Instance
+
+    asked = [Instance("loglikelihood", {}, (context, each), 0) for context, choices in shown for each in choices]
+    sums = iter(lm.loglikelihood(asked, disable_tqdm=True))
+    return [[next(sums)[0] for _ in choices] for _, choices in shown]
+
+
+if __name__ == "__main__":
+    main()
