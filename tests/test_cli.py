@@ -79,6 +79,8 @@ def test_a_folder_of_another_run_is_refused_by_naming_the_difference(tmp_path):
         (["run", "--model", "floor/first", "--system", "half \udcff"], "not utf-8 text"),
         (["run", "--model", "floor/\x1b[2J"], r"\x1b[2J"),
         (["tasks", "check", "--tasks", ""], "no tasks"),
+        (["data", "verify", "--tasks", ""], "no tasks"),
+        (["data", "lock"], "no tasks"),
         (["run", "--model", "floor/first", "--format", "shout"], "shout"),
         (["run", "--model", "floor/first", "--model-arg", "x=1"], "x"),
         (["run", "--model", "floor/first", "--model-arg", "x"], "KEY=VALUE"),

@@ -29,7 +29,7 @@ def _chosen(command: F) -> F:
 
 def _tasks(names: str | None, suite: str | None, fit: Callable[[Task], bool]) -> list[Task]:
     """The tasks that were named; without a name, all that fit."""
-    if names or suite:
+    if names is not None or suite is not None:
         return resolve(names, suite)
     return [task for task in map(load_task, task_names()) if fit(task)]
 
@@ -91,6 +91,6 @@ def lock(tasks: str | None, suite: str | None, data_dir: Path | None) -> None:
     """Write items.lock from the files that are there, and print the digests for the cards (for maintainers)."""
     from evalsuite.data import lock as lock_task
 
-    for task in _tasks(tasks, suite, lambda task: True):
+    for task in resolve(tasks, suite):
         for section, digest in lock_task(task, data_dir).items():
             click.echo(f"{task.name} {section} {digest}")

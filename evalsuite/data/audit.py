@@ -157,7 +157,8 @@ def _pairs(files: Sequence[_File]) -> list[dict[str, Any]]:
     found: dict[tuple[int, int], list[list[Any]]] = defaultdict(list)
     for pair in near_duplicates(stems):
         (a, id_a), (b, id_b) = owner[pair.a], owner[pair.b]
-        found[a, b].append([id_a, id_b, round(pair.shared, 2), round(pair.jaccard, 2)])
+        if id_a != id_b or not _shared(files, a, b):
+            found[a, b].append([id_a, id_b, round(pair.shared, 2), round(pair.jaccard, 2)])
     return [_between(files, a, b, pairs) for (a, b), pairs in sorted(found.items())]
 
 
@@ -172,9 +173,14 @@ def _same_between(files: Sequence[_File]) -> list[dict[str, Any]]:
     for holders in places.values():
         for i, (a, id_a) in enumerate(holders):
             for b, id_b in holders[i + 1 :]:
-                if a != b:
+                if a != b and (id_a != id_b or not _shared(files, a, b)):
                     found[a, b].append([id_a, id_b])
     return [_between(files, a, b, pairs) for (a, b), pairs in sorted(found.items())]
+
+
+def _shared(files: Sequence[_File], a: int, b: int) -> bool:
+    """Whether two tasks are parts of one file: an item of both is no duplicate of itself."""
+    return files[a].found.paths == files[b].found.paths
 
 
 def _between(files: Sequence[_File], a: int, b: int, pairs: list[list[Any]]) -> dict[str, Any]:

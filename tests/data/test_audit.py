@@ -97,6 +97,13 @@ def test_near_duplicates_are_the_listed_pairs(facts, known):
     assert all(any("us_test.5options" in n or "pubmedqa" in n for n in names) for names in beyond - {*twins})
 
 
+def test_an_item_of_two_tasks_in_one_file_is_no_duplicate_of_itself(facts):
+    """PubMedQA's official 500 and its 1,000 are parts of one file."""
+    for entry in (*facts["near_duplicates"], *facts["same_items"]):
+        names = [entry[side].removesuffix(" (dev)").removesuffix(" (train)") for side in "ab"]
+        assert names[0] != names[1] or all(a != b for a, b, *_ in entry["items"]), entry["a"]
+
+
 def test_lost_letters_are_found_without_being_told_which(facts, known):
     for entry in facts["files"]:
         assert set(entry["lost_letters"]) == ({"rt"} if entry["task"] == "medmcqa" else set()), entry["file"]
