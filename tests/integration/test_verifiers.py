@@ -100,6 +100,37 @@ def test_vf_eval_pays_what_a_run_of_ours_grades(site, tmp_path, name, opens):
     assert {"ok", "truncated"} < statuses
 
 
+def test_the_newer_eval_pays_it_too(site, tmp_path):
+    """verifiers' v1: each rollout is a program of its own, which uv starts."""
+    task = load_task("starter_vignette")
+    prompt, number = Prompt(task, task.format), 8
+    items, said = load(task).items[:number], recording(task)
+    answers = {("m", prompt.messages(item)[-1]["content"]): said[item.id]["text"] for item in items}
+    told = {**os.environ, "PYTHONPATH": str(site), "NO_KEY": "none"}
+    told["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{told['PATH']}"
+    with ReplayServer(answers) as server:
+        command = [str(Path(sys.executable).with_name("eval")), "evalsuite-medqa", "-n", str(number), "--no-serve"]
+        command += ["--env.taskset.benchmark", task.name, "--env.agent.runtime.type", "subprocess", "--model", "m"]
+        command += ["--client.base-url", server.base_url, "--client.api-key-var", "NO_KEY", "--no-rich"]
+        done = subprocess.run(command, env=told, cwd=tmp_path, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    (file,) = tmp_path.rglob("traces.jsonl")
+    traces = [trace for line in file.read_text().splitlines() for trace in json.loads(line)["traces"]]
+    found = {trace["task"]["data"]["item"]: trace for trace in traces}
+    assert found.keys() == {item.id for item in items}
+    rewards = set()
+    for item in items:
+        record = Record(item.id, 0, said[item.id]["text"], "", "stop", False, None, None, None, "")
+        verdict = grade(item, record, Asked((item,), task.format))
+        trace = found[item.id]
+        assert trace["task"]["key"] == item.id
+        assert trace["rewards"]["strict"]["score"] == float(verdict.strict.correct)
+        assert trace["metrics"]["lenient"] == float(verdict.lenient.correct)
+        assert trace["info"]["grade"]["strict"]["status"] == verdict.strict.status
+        rewards.add(verdict.strict.correct)
+    assert rewards == {True, False}
+
+
 def rubric(env):
     """Ours among those that verifiers adds."""
     (ours,) = (one for one in env.rubric.rubrics if isinstance(one, Rubric))

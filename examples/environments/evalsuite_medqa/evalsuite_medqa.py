@@ -1,12 +1,22 @@
-"""MedQA as a verifiers environment. Another task is the same file with another name in it."""
+"""MedQA as a verifiers environment. Another task is the same file with another name in it.
 
-from typing import Any
+`load_environment` is what `vf-eval` calls; verifiers' newer `eval` and prime-rl take the taskset, asked by a bare chat.
+"""
 
-import verifiers as vf
+from typing import TYPE_CHECKING, Any
 
-from evalsuite.bridges import verifiers as bridge
+from verifiers.v1.harnesses.null import NullHarness
+
+from evalsuite.bridges.taskset import ItemsTaskset
+
+if TYPE_CHECKING:
+    import verifiers as vf
+
+__all__ = ["ItemsTaskset", "NullHarness"]
 
 
-def load_environment(task: str = "medqa", **settings: Any) -> vf.Environment:
+def load_environment(task: str = "medqa", **settings: Any) -> "vf.Environment":
     """Load the environment; `settings` are those of `evalsuite.bridges.verifiers.load_environment`."""
+    from evalsuite.bridges import verifiers as bridge
+
     return bridge.load_environment(task, **settings)
