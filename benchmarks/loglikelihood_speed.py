@@ -86,7 +86,7 @@ def make_model(folder: Path, dataset: Dataset, vocab_size: int, **shape: int) ->
         num_key_value_heads=2,
         max_position_embeddings=4096,
         tie_word_embeddings=True,
-        initializer_range=0.15,
+        initializer_range=0.05,
         dtype=torch.float32,
         **shape,
     )
@@ -131,7 +131,7 @@ def measure(name: str, folder: Path, dataset: Dataset, count: int, scoring: Scor
     print(
         f"{name:10}{scoring:15}{len(items) / mine.wall:9.1f}{len(items) / other.wall:11.1f}"
         f"{other.wall / mine.wall:7.1f}{other.cpu / mine.cpu:11.1f}"
-        f"  argmax {same} of {len(items)}, sums within {far:.0e} (lm-eval's batch {lm.batch_size})",
+        f"  argmax {same} of {len(items)}, sums within {far:.1e} (lm-eval's batch {lm.batch_size})",
         flush=True,
     )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from evalsuite.continuation import DELIMITER
@@ -32,7 +33,9 @@ class Choice:
         return None
 
     def response(self, sums: Sequence[float]) -> Response:
-        """The response: the sums, and as tokens the context and all continuations."""
+        """The response: the sums, and as tokens the context and all continuations; sums must be numbers."""
+        if not all(map(math.isfinite, sums)):
+            return Response(self.request, error="the model gives no finite log-probability")
         return Response(
             self.request,
             input_tokens=len(self.context) + sum(map(len, self.continuations)),
@@ -72,6 +75,22 @@ class Tree:
             self.parents.append(parent)
             self.depths.append(depth)
         return found
+
+    def asked(self) -> dict[int, list[int]]:
+        """Which tokens' probabilities are needed at each row."""
+        asked: dict[int, list[int]] = {}
+        for row, token in zip(self.rows, self.tokens, strict=True):
+            asked.setdefault(row, [])
+            if token not in asked[row]:
+                asked[row].append(token)
+        return asked
+
+    def sums(self, logs: Mapping[int, Mapping[int, float]]) -> list[float]:
+        """The continuations' sums from log-probabilities by row and token."""
+        sums = [0.0] * (1 + max(self.owners))
+        for row, token, owner in zip(self.rows, self.tokens, self.owners, strict=True):
+            sums[owner] += logs[row][token]
+        return sums
 
     def path(self, row: int) -> list[int]:
         """Tokens from the context's end to a row."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -220,12 +219,7 @@ def _weighed(likelihoods: Likelihoods, batch: Sequence[Choice]) -> list[Response
             return [Response(batch[0].request, error=f"out of memory for a single item: {brief(error)}")]
         half = len(batch) // 2
         return [*_weighed(likelihoods, batch[:half]), *_weighed(likelihoods, batch[half:])]
-    return [
-        each.response(own)
-        if all(map(math.isfinite, own))
-        else Response(each.request, error="the model gives no finite log-probability")
-        for each, own in zip(batch, sums, strict=True)
-    ]
+    return [each.response(own) for each, own in zip(batch, sums, strict=True)]
 
 
 def _continuous(value: str, temperature: float) -> bool | None:

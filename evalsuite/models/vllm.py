@@ -9,10 +9,11 @@ import os
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from evalsuite.errors import BackendError, UsageError
-from evalsuite.models.backend import Backend, Facts, Request, Response, Settings
+from evalsuite.models.backend import Backend, Facts, Request, Response, Scoring, Settings
+from evalsuite.models.choice import Choice, Tree, choice
 from evalsuite.models.draft import Draft, check_budget
 from evalsuite.models.extras import brief, flag, fraction, load, positive
 from evalsuite.models.pool import pooled
@@ -34,6 +35,8 @@ _READ: dict[str, Callable[[str, str], Any]] = {
     "tensor_parallel_size": positive,
     "trust_remote_code": flag,
 }
+_CHOICES = 32
+"""Items weighed at once: each is some dozens of sequences, whose context should still be in the prefix cache."""
 _LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 """Ranks that vLLM makes room for; an adapter needs the next one up."""
 
@@ -47,6 +50,7 @@ class VLLM(Backend):
     """
 
     operational = frozenset({"enforce_eager", "gpu_memory_utilization", "tensor_parallel_size"})
+    scorings: ClassVar[frozenset[Scoring]] = frozenset({"generate", "loglikelihood", "cloze"})
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -65,6 +69,8 @@ class VLLM(Backend):
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
         vllm = load("vllm", "vllm")
         self._vllm = vllm
+        if self.settings.scoring != "generate" and not hasattr(vllm.SamplingParams, "logprob_token_ids"):
+            raise BackendError(f"vllm {vllm.__version__} tells no log-probabilities of chosen tokens; a newer one does")
         adapter = _adapter(self.settings.adapter)
         try:
             await asyncio.to_thread(self._start, vllm, adapter)
@@ -128,7 +134,12 @@ class VLLM(Backend):
 
     async def answer(self, requests: Iterator[Request]) -> AsyncGenerator[Response, None]:
         """Keep `concurrency` requests in the engine; closing the generator aborts those in it."""
-        async with aclosing(pooled(requests, self._ask, self.settings.concurrency)) as responses:
+        most = self.settings.concurrency
+        if self.settings.scoring == "generate":
+            answers = pooled(requests, self._ask, most)
+        else:
+            answers = pooled(requests, self._weigh, min(most, _CHOICES))
+        async with aclosing(answers) as responses:
             async for response in responses:
                 yield response
 
@@ -141,8 +152,8 @@ class VLLM(Backend):
         while True:
             try:
                 written = await self._write(draft)
-            except self._vllm.v1.engine.exceptions.EngineDeadError as error:
-                raise BackendError(f"vllm/{self.settings.model}: the engine died; its own log says why") from error
+            except BackendError:
+                raise
             except Exception as error:  # this request's alone: the engine lives
                 return draft.failed(brief(error.__cause__ or error))
             ended = written.finish_reason == "stop"
@@ -152,9 +163,38 @@ class VLLM(Backend):
             if draft.add(written.token_ids[:-1] if ended else written.token_ids, ended):
                 return draft.response()
 
+    async def _weigh(self, request: Request) -> Response:
+        """Ask for the probabilities that follow each node of the options' tree: all share the context's cache."""
+        assert self._chat is not None
+        each = choice(request, self._chat)
+        trouble = each.trouble(self._context - 1)  # the engine writes a token after all that it reads
+        if trouble is not None:
+            return Response(request, error=trouble)
+        tree = Tree(each.continuations)
+        (first, tokens), *others = tree.asked().items()
+        try:
+            logs = {first: await self._follow(each, tree, first, tokens)}  # it fills the cache
+            found = await asyncio.gather(*(self._follow(each, tree, row, tokens) for row, tokens in others))
+        except BackendError:
+            raise
+        except Exception as error:  # this request's alone: the engine lives
+            return Response(request, error=brief(error.__cause__ or error))
+        return each.response(tree.sums(logs | dict(zip((row for row, _ in others), found, strict=True))))
+
+    async def _follow(self, each: Choice, tree: Tree, row: int, tokens: list[int]) -> dict[int, float]:
+        """Log-probabilities of tokens behind a node."""
+        sampling = self._vllm.SamplingParams(
+            temperature=0,
+            max_tokens=1,
+            ignore_eos=True,
+            logprob_token_ids=tokens,
+            detokenize=False,
+            output_kind=self._vllm.sampling_params.RequestOutputKind.FINAL_ONLY,
+        )
+        written = await self._run(each.context + tree.path(row), sampling)
+        return {token: written.logprobs[0][token].logprob for token in tokens}
+
     async def _write(self, draft: Draft) -> Any:
-        """One call of the engine; cancelling it aborts the request there."""
-        self._asked += 1
         decoding = self.settings.decoding
         sampling = self._vllm.SamplingParams(
             temperature=decoding.temperature,
@@ -164,11 +204,19 @@ class VLLM(Backend):
             detokenize=False,
             output_kind=self._vllm.sampling_params.RequestOutputKind.FINAL_ONLY,
         )
-        prompt = self._vllm.TokensPrompt(prompt_token_ids=draft.ids)
+        return await self._run(draft.ids, sampling)
+
+    async def _run(self, ids: list[int], sampling: Any) -> Any:
+        """One call of the engine; cancelling it aborts the request there."""
+        self._asked += 1
+        prompt = self._vllm.TokensPrompt(prompt_token_ids=ids)
         stream = self._engine.generate(prompt, sampling, str(self._asked), lora_request=self._lora)
-        async with aclosing(stream) as outputs:
-            async for output in outputs:
-                return output.outputs[0]
+        try:
+            async with aclosing(stream) as outputs:
+                async for output in outputs:
+                    return output.outputs[0]
+        except self._vllm.v1.engine.exceptions.EngineDeadError as error:
+            raise BackendError(f"vllm/{self.settings.model}: the engine died; its own log says why") from error
         raise BackendError(f"vllm/{self.settings.model}: the engine gave no output")
 
     async def close(self) -> None:

@@ -14,6 +14,7 @@ from asking import ask, collect, make_request, texts
 
 from evalsuite.errors import BackendError, UsageError
 from evalsuite.models.backend import Decoding, Settings
+from evalsuite.models.template import Chat
 from evalsuite.models.vllm import VLLM
 
 pytest.importorskip("vllm")
@@ -193,3 +194,26 @@ async def test_what_cannot_be_used_is_told_in_one_line(tiny_model, monkeypatch, 
 async def test_bad_arguments(args):
     with pytest.raises(UsageError):
         VLLM(Settings(model="x", args=args))
+
+
+@pytest.mark.parametrize("scoring", ["loglikelihood", "cloze"])
+async def test_options_weigh_as_much_as_with_transformers(tiny_model, engine, scoring):
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from evalsuite.models.choice import choice
+    from evalsuite.models.likelihood import Likelihoods
+
+    options = ("A", "B") if scoring == "loglikelihood" else ("Aspirin, at once", "Aspirin, later", "Biopsy")
+    asked = [replace(make_request(number), continuations=options) for number in range(12)]
+    chat = Chat(engine._chat.tokenizer, "", "auto", "tiny")
+    alone = Likelihoods(AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32))
+    expected = {request.item.id: alone.sums([choice(request, chat)])[0] for request in asked}
+    before = engine.settings, engine._chat
+    engine.settings, engine._chat = replace(engine.settings, scoring=scoring), chat
+    try:
+        found = await collect(engine, asked)
+    finally:
+        engine.settings, engine._chat = before
+    for (id, _), response in found.items():
+        assert response.logprobs == pytest.approx(expected[id], abs=1e-3)
