@@ -41,7 +41,11 @@ _HEAD_START = 0.05
 @click.option("--temperature", type=click.FloatRange(0, 100), default=0.0, show_default=True)
 @click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), default=1.0, show_default=True)
 @click.option(
-    "--max-tokens", type=AT_LEAST_ONE, default=4096, show_default=True, help="Most tokens a response, reasoning included."
+    "--max-tokens",
+    type=AT_LEAST_ONE,
+    default=4096,
+    show_default=True,
+    help="Most tokens a response, reasoning included.",
 )
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option(

@@ -16,7 +16,7 @@ Finish = Literal["stop", "length", "refused"]
 Thinking = Literal["auto", "on", "off"]
 Scoring = Literal["generate", "loglikelihood", "cloze"]
 """How an answer is had: written by the model, or the likeliest of the labels, or of the options' texts."""
-Facts = dict[str, "str | int | float | bool | None | list[str]"]
+Facts = dict[str, "str | int | float | bool | list[str] | None"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,5 +170,5 @@ class Backend(ABC):
         Closing the generator abandons what is in flight.
         """
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027 - having nothing to release is the common case
         """Release what `open` took."""

@@ -105,7 +105,7 @@ class Chat:
         return self.spoken(str(self.tokenizer.decode(ids, skip_special_tokens=False)))
 
     def spoken(self, text: str) -> str:
-        """Clean text decoded with its special tokens: reasoning between `<think>` and `</think>`, the others left out."""
+        """Clean text decoded with its special tokens: reasoning inside `<think>`, the other special tokens left out."""
         text = self._dialect.translate(text)
         for special in self._specials:
             text = text.replace(special, "")
