@@ -201,7 +201,11 @@ def make_bench(plan: Plan, backend: Backend, dataset: Dataset) -> Bench:
         prompt: Prompt | ScoredPrompt = Prompt(dataset.task, format, plan.system)
     else:
         prompt = ScoredPrompt(dataset.task, plan.scoring, plan.system)
-    return Bench(dataset, prompt, backend.asked(dataset, format), plan.limit, plan.scoring)
+    asked = backend.asked(dataset, format)
+    if plan.format is not None and asked.format != plan.format:
+        was = f"{dataset.task.name} was asked for {asked.format} when it was recorded, and is graded by that"
+        raise UsageError(f"--format {plan.format}: {was}; leave it out")
+    return Bench(dataset, prompt, asked, plan.limit, plan.scoring)
 
 
 def _without_secrets(url: str) -> str:

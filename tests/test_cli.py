@@ -130,6 +130,13 @@ def test_a_folder_with_a_space_is_quoted_in_what_to_type_next(tmp_path):
     assert "evalsuite report 'my run' --out 'my run/report'" in ended.stdout
 
 
+def test_a_format_that_a_recording_was_not_asked_for_is_refused(tmp_path):
+    recording = f"replay/{ROOT / 'examples' / 'starter_recording.jsonl'}"
+    arguments = ["run", "--model", recording, "--tasks", "starter_vignette", "--format"]
+    assert "answer_tag" in one_line(evalsuite(*arguments, "boxed", cwd=tmp_path))
+    assert evalsuite(*arguments, "answer_tag", cwd=tmp_path).returncode == 0
+
+
 def test_debug_shows_the_traceback_and_changes_nothing_else(tmp_path):
     ended = evalsuite("--debug", "run", "--model", "nothing/x", cwd=tmp_path)
     assert ended.returncode == 2

@@ -148,7 +148,11 @@ def test_a_run_that_another_process_writes_is_left_alone(run):
         (lambda run: (run / "grades.parquet").unlink(), "can't be read"),
         (lambda run: (run / "grades.parquet").write_bytes(b"PAR1 and no more"), "can't be read"),
         (lambda run: (run / "summary.json").unlink(), "no summary"),
-        (lambda run: (run / "run.json").write_text('{"schema": 1}'), "doesn't say how it asked"),
+        (lambda run: (run / "run.json").write_text('{"schema": 1}'), "not a run of schema 1"),
+        (
+            lambda run: (run / "run.json").write_text('{"schema": 1, "identity": {}, "ended": {}}'),
+            "doesn't say how it asked",
+        ),
         (lambda run: (run / "run.json").unlink(), "no run is here"),
         (lambda run: (run / "responses" / f"{TASK}.jsonl").write_text("[]\n"), "not a response"),
     ],
