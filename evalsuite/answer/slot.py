@@ -140,7 +140,7 @@ def _read_label(segment: Segment, at: int, token: re.Match[str]) -> Slot | None:
         denied = text.startswith(")", text_end) and _DENIED.match(text, closed)
         if denied or hedged(segment, closed):
             return Slot(None, SEVERAL, start, end)
-    elif not _delimited(segment, token.group(), closed, marked):
+    elif not _delimited(segment, token, closed, marked):
         return None
     if "\n" in lead and _in_list(segment, label, closed):
         return None
@@ -190,12 +190,13 @@ def _own_text(segment: Segment, label: str, at: int) -> int:
     return -1 if named is not None and _LINE_END.match(segment.text, end) else 0
 
 
-def _delimited(segment: Segment, token: str, closed: int, marked: bool) -> bool:
+def _delimited(segment: Segment, match: re.Match[str], closed: int, marked: bool) -> bool:
+    token = match.group()
     settled = _SETTLED.match(segment.text, closed)
     if settled is None:
         return marked and _GOES_ON.match(segment.text, closed) is not None
-    if settled["end"] is not None and segment.cut and not marked:
-        return False
+    if settled["end"] is not None and segment.cut and closed == match.end():
+        return False  # the token limit may have cut off what would have followed
     if len(token) == 1 and not marked and _SPECIES.match(segment.text, closed):
         return _SETTLED.match(segment.text, closed + 1) is not None
     return marked or len(token) > 1 or token.isupper() or settled["word"] is None
