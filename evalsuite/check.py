@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from evalsuite.answer import parse
+from evalsuite.errors import TaskError
 from evalsuite.formats import write
 from evalsuite.grade import grade
 from evalsuite.journal import Record
@@ -37,10 +38,11 @@ def _graded(item: Item, asked: Asked) -> Iterator[str]:
 
 
 def _prompted(item: Item, prompt: Prompt) -> Iterator[str]:
-    text = prompt.messages(item)[-1]["content"]
-    for label, option in zip(item.labels, item.options, strict=True):
-        if option not in text:
-            yield f"the text of option {label} is not in the prompt"
+    try:
+        text = prompt.messages(item)[-1]["content"]
+    except TaskError as error:
+        yield str(error)
+        return
     other = next(label for label in item.labels if label != item.gold)
     if prompt.messages(replace(item, gold=other))[-1]["content"] != text:
         yield "the prompt depends on which option is gold"

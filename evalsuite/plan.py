@@ -163,14 +163,15 @@ class Bench:
 def identity(plan: Plan, benches: Sequence[Bench], facts: Facts) -> dict[str, Any]:
     """Everything that shapes the responses of a run, and nothing else: no address, no key, no concurrency."""
     settings = plan.settings
-    operational = backend_class(split_name(plan.model)[0]).operational
+    backend = backend_class(split_name(plan.model)[0])
+    decoding = asdict(settings.decoding)
     return {
         "model": plan.model,
         "revision": facts.get("revision", settings.revision),
         "adapter": settings.adapter,
         "chat_template": settings.chat_template and digest(settings.chat_template),
-        "args": {key: value for key, value in settings.args.items() if key not in operational},
-        "decoding": asdict(settings.decoding),
+        "args": {key: value for key, value in settings.args.items() if key not in backend.operational},
+        "decoding": decoding if backend.decodes else dict.fromkeys(decoding),
         "samples": plan.samples,
         "limit": plan.limit,
         "tasks": {bench.name: bench.identity for bench in benches},

@@ -55,7 +55,7 @@ class Prompt:
         self.digest = hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()
 
     def messages(self, item: Item) -> tuple[Message, ...]:
-        """Render an item; the gold label isn't among what the template can reach."""
+        """Render an item; the gold label isn't among what the template can reach, and no option may be left out."""
         user = Message(role="user", content=self._render(item))
         if self.system is None:
             return (user,)
@@ -65,6 +65,10 @@ class Prompt:
         shown = Shown(item.question, item.context, tuple(zip(item.labels, item.options, strict=True)), item.meta)
         asked = instruction(self.format, item.labels, self.task.language)
         try:
-            return self._template.render(item=shown, answer_instruction=asked).strip()
+            text = self._template.render(item=shown, answer_instruction=asked).strip()
         except (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise TaskError(f"{self.task.name}: its prompt template fails on item {item.id}: {error}") from error
+        missing = next((label for label, option in shown.options if option not in text), None)
+        if missing is not None:
+            raise TaskError(f"{self.task.name}: the text of option {missing} is not in the prompt of item {item.id}")
+        return text

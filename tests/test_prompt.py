@@ -88,6 +88,12 @@ def test_a_template_that_reaches_for_what_it_must_not_or_fails_is_one_error(own_
         Prompt(task, task.format).messages(invented(task))
 
 
+def test_a_template_that_leaves_an_option_out_is_refused(own_task):
+    task = own_task("{{ item.question }} {{ item.options[0][1] }} {{ answer_instruction }}")
+    with pytest.raises(TaskError, match="option B is not in the prompt of item invented"):
+        Prompt(task, task.format).messages(invented(task))
+
+
 def test_nothing_in_an_item_is_run_as_a_template():
     task = load_task("medqa")
     item = replace(invented(task), question="{{ 7 * 7 }} {% raw %}")

@@ -110,8 +110,6 @@ def run(ctx: click.Context, /, resume: str | None, alarm: float, as_json: bool, 
 
 
 def _go(plan: Plan, choose: Callable[[Identity], RunFolder]) -> Outcome:
-    import uvloop
-
     from evalsuite.progress import watch
 
     chosen: list[RunFolder] = []
@@ -123,7 +121,7 @@ def _go(plan: Plan, choose: Callable[[Identity], RunFolder]) -> Outcome:
 
     watcher = watch()
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(run_plan(plan, remember, watcher))
     except KeyboardInterrupt:
         watcher.close()
@@ -132,6 +130,15 @@ def _go(plan: Plan, choose: Callable[[Identity], RunFolder]) -> Outcome:
         raise
     finally:
         watcher.close()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The faster event loop where there is one; None: Python's own (Windows has no other)."""
+    if sys.platform == "win32":
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop
 
 
 def _warm_up() -> None:
@@ -160,7 +167,7 @@ def _fresh(options: dict[str, Any]) -> tuple[Plan, Callable[[Identity], RunFolde
         limit=options["limit"],
         format=options["answer_format"],
         system=_text(options["system"]),
-        data_dir=options["data_dir"],
+        data_dir=options["data_dir"] and str(Path(options["data_dir"]).resolve()),
     )
     if options["out"]:
         return plan, partial(same_folder, Path(options["out"]))

@@ -145,6 +145,8 @@ class Backend(ABC):
 
     scorings: ClassVar[frozenset[Scoring]] = frozenset({"generate"})
     """How it can answer; `answer` goes by `settings.scoring`."""
+    decodes: ClassVar[bool] = True
+    """Whether the settings' decoding is what the responses were made with."""
     operational: ClassVar[frozenset[str]] = frozenset()
     """Names of model args that can't change a response (timeouts, keys): a resumed run may set them anew."""
 

@@ -108,6 +108,8 @@ class Recorded:
 class Replay(Backend):
     """Yields what was recorded; asks nobody. `--model-arg model=` and `setting=` choose where there is a choice."""
 
+    decodes = False
+
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         settings.checked_args(("model", "setting"), "replay")
