@@ -2,6 +2,9 @@
 
 import json
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -117,3 +120,24 @@ def test_decoding_has_no_part_in_it(decoding):
 def test_a_plan_survives_the_run_folder():
     plan = Plan("hf/x", ("medqa",), Settings("x", scoring="cloze", chat_template=""))
     assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+
+
+@pytest.fixture
+def mute_server():
+    """Address of a server that answers chats and tells no log-probabilities."""
+    command = [sys.executable, str(Path(__file__).parent.parent / "benchmarks" / "zero_server.py")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    yield process.stdout.readline().strip()
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.parametrize("more", [["loglikelihood"], ["cloze", "--chat-template", "none"]])
+def test_a_server_without_log_probabilities_is_told_in_one_line(mute_server, tmp_path, more):
+    command = [sys.executable, "-m", "evalsuite", "run", "--model", "openai/bench", "--base-url", mute_server]
+    command += ["--tasks", "starter_recall", "--out", str(tmp_path / "run"), "--scoring", *more]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "log" in done.stderr and "prob" in done.stderr and done.stderr.count("\n") == 1, done.stderr
+    assert not (tmp_path / "run").exists()

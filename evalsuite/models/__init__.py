@@ -45,5 +45,5 @@ def make_backend(model: str, settings: Settings) -> Backend:
     """Make the backend of `backend/model`."""
     backend = backend_class(split_name(model)[0])
     if settings.scoring not in backend.scorings:
-        raise UsageError(f"--scoring {settings.scoring}: {model} tells no log-probabilities; hf/ and vllm/ do")
+        raise UsageError(f"--scoring {settings.scoring}: {model} tells no log-probabilities; hf/, vllm/ and openai/ do")
     return backend(settings)

@@ -6,20 +6,21 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 from evalsuite.errors import BackendError, UsageError
-from evalsuite.models.backend import Backend, Facts, Request, Response, Settings
+from evalsuite.models.backend import Backend, Facts, Request, Response, Scoring, Settings
 from evalsuite.models.completion import TOKEN_FIELDS, Body, Completion, filtered, parse_extra, read_completion
 from evalsuite.models.http import Transport, allow_files
 from evalsuite.models.origin import Origin
 from evalsuite.models.pace import Replica
 from evalsuite.models.pool import pooled
 from evalsuite.models.probe import Probe, Served
-from evalsuite.models.reply import Refusal, Trouble
+from evalsuite.models.reply import Refusal, Reply, Trouble, said
 from evalsuite.models.secrets import Secrets, find_key, redacted, secrets_of
-from evalsuite.task import Dataset
+from evalsuite.models.weighing import Echo, Letters, Told, Way
+from evalsuite.task import Dataset, Item
 
 _ARGS: Final = ("api_key_env", "extra_body", "max_tokens_field", "opens_reasoning", "patience", "timeout")
 _TIMEOUT: Final = 600.0
@@ -46,6 +47,7 @@ class OpenAI(Backend):
     """
 
     operational: ClassVar[frozenset[str]] = frozenset({"api_key_env", "patience", "timeout"})
+    scorings: ClassVar[frozenset[Scoring]] = frozenset({"generate", "loglikelihood", "cloze"})
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -67,13 +69,14 @@ class OpenAI(Backend):
             settings.adapter or settings.model,
             settings.decoding,
             args.get("max_tokens_field", TOKEN_FIELDS[0]),
-            settings.chat_template,
+            settings.chat_template or None,
             parse_extra(args.get("extra_body", "{}")),
         )
+        self._way = _way(settings, self._body)
         self._secrets, self._transport = self._connect(find_key(args.get("api_key_env")))
         self._probe = Probe(self._transport, self._body, self._secrets)
 
-    def _connect(self, key: str | None) -> tuple[Secrets, Transport[Completion]]:
+    def _connect(self, key: str | None) -> tuple[Secrets, Transport[Any]]:
         urls = self.settings.base_urls
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         replicas = [Replica(Origin(url, headers), redacted(url)) for url in urls]
@@ -83,9 +86,9 @@ class OpenAI(Backend):
         for name, value in self.settings.args.items():
             if secrets.text(value) != value:
                 raise UsageError(f"--model-arg {name}: it holds a key, which run.json would keep; leave it out")
-        transport = Transport(
+        transport: Transport[Any] = Transport(
             replicas,
-            read_completion,
+            read_completion if self._way is None else self._way.read,
             secrets=secrets,
             concurrency=self.settings.concurrency,
             timeout=_seconds(self.settings.args, "timeout", _TIMEOUT),
@@ -119,7 +122,7 @@ class OpenAI(Backend):
             raise BackendError(f"no server answers: {told}; start it, or correct --base-url")
         replica, served = living[0]
         tokens = self.settings.decoding.max_tokens
-        if served.context is not None and tokens >= served.context:
+        if self._way is None and served.context is not None and tokens >= served.context:
             room = f"{replica.name} has room for {served.context}, the prompt included"
             raise BackendError(f"--max-tokens {tokens}: {room}; ask for less")
         self._facts |= {
@@ -133,6 +136,9 @@ class OpenAI(Backend):
     async def _find_out(self, replica: Replica) -> None:
         """Ask the server about what it might not do as it is told, and how its template starts a response."""
         settings = self.settings
+        if isinstance(self._way, Echo):
+            await self._check(replica, self._way)
+            return
         if settings.decoding.thinking_budget is not None:
             advice = "vLLM takes it when it is started with --reasoning-parser"
             await self._probe.require(replica, "--thinking-budget", "thinking_token_budget", advice)
@@ -146,6 +152,30 @@ class OpenAI(Backend):
         splits = await self._probe.splits_reasoning(replica) if opens else None
         self._opens_reasoning = bool(opens) and not splits
         self._facts |= {"template_opens_reasoning": opens, "server_splits_reasoning": splits}
+        if self._way is not None:
+            await self._check(replica, self._way)
+
+    async def _check(self, replica: Replica, way: Way) -> None:
+        """Make sure that a server tells what scoring needs."""
+        if isinstance(way, Letters) and self._facts["template_opens_reasoning"]:
+            raise UsageError(
+                f"{replica.name}: its chat template opens a reasoning block, so that no answer can follow at once: "
+                "switch it off with --thinking off, or use --chat-template none"
+            )
+        if isinstance(way, Letters):
+            await self._probe.small(replica)  # learns under which name the server takes the tokens field
+        item = Item("", "", ("A", "B"), ("A", "B"), "A")
+        request = Request("", item, 0, ({"role": "user", "content": "Which letter? Answer:"},), 0, ("A", "B"))
+        reply = await self._transport.exchange(replica, "POST", way.path, way.body(request))
+        if isinstance(reply, Reply) and reply.status == 200:
+            try:
+                way.read(reply)
+                return
+            except ValueError as error:
+                told = str(error)
+        else:
+            told = reply.told if isinstance(reply, Trouble) else f"HTTP {reply.status}: {said(reply.body)}"
+        raise BackendError(f"{replica.name}: {way.lacking}: {self._secrets.line(told)}")
 
     def _note(self) -> None:
         self._facts |= {
@@ -156,7 +186,9 @@ class OpenAI(Backend):
 
     async def answer(self, requests: Iterator[Request]) -> AsyncGenerator[Response, None]:
         """Yield each response as it is whole; at most `concurrency` requests are asked and as many answers wait."""
-        async with aclosing(pooled(requests, self._ask, self.settings.concurrency)) as responses:
+        async with aclosing(
+            pooled(requests, self._ask if self._way is None else self._weigh, self.settings.concurrency)
+        ) as responses:
             async for response in responses:
                 yield response
 
@@ -167,10 +199,22 @@ class OpenAI(Backend):
             return self._response(request, outcome)
         if outcome.status == 400 and filtered(outcome.body):
             return Response(request, finish="refused")
-        self._failures += not _too_long(outcome)
+        return self._refused(request, outcome)
+
+    async def _weigh(self, request: Request) -> Response:
+        assert self._way is not None
+        outcome = await self._transport.post(self._way.path, self._way.body(request))
+        if isinstance(outcome, Told):
+            self._failures = 0
+            return self._way.response(request, outcome)
+        assert isinstance(outcome, Refusal)
+        return self._refused(request, outcome)
+
+    def _refused(self, request: Request, refusal: Refusal) -> Response:
+        self._failures += not _too_long(refusal)
         if self._failures >= _FAILURES:
-            raise BackendError(f"{_FAILURES} requests in a row failed for good; the last: {outcome.told}")
-        return Response(request, error=outcome.told)
+            raise BackendError(f"{_FAILURES} requests in a row failed for good; the last: {refusal.told}")
+        return Response(request, error=refusal.told)
 
     async def _negotiate(self, request: Request) -> Completion | Refusal:
         """Post a request, again where the refusal names a field that needn't be sent."""
@@ -200,6 +244,25 @@ class OpenAI(Backend):
     async def close(self) -> None:
         """Close all connections."""
         await self._transport.close()
+
+
+def _way(settings: Settings, body: Body) -> Way | None:
+    """How log-probabilities are asked for: through the chat template, or without one (`--chat-template none`)."""
+    plain = settings.chat_template == ""
+    if settings.scoring == "generate":
+        if plain:
+            raise UsageError("--chat-template none: chat completions need a template; vllm/ and hf/ can do without")
+        return None
+    if plain and settings.decoding.thinking != "auto":
+        raise UsageError("--thinking: it switches a chat template, and --chat-template none uses none; drop one")
+    if plain:
+        return Echo(settings.adapter or settings.model)
+    if settings.scoring == "cloze":
+        raise UsageError(
+            "--scoring cloze: a server can't be given the beginning of a chat's response; use --chat-template none, "
+            "or vllm/ or hf/"
+        )
+    return Letters(body)
 
 
 def _seconds(args: Mapping[str, str], name: str, default: float) -> float:

@@ -1,0 +1,70 @@
+"""Log-probabilities from a real `vllm serve`: the numbers of transformers, through both ways a server has."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from asking import ask, make_request
+
+from evalsuite.errors import UsageError
+from evalsuite.models.backend import Settings
+from evalsuite.models.openai import OpenAI
+
+pytestmark = pytest.mark.integration
+OPTIONS = ("Aspirin, at once", "Aspirin, later", "5 µg of heparin – slowly", "Biopsy")
+
+
+def asked(count, options):
+    return [replace(each, continuations=options) for each in (make_request(number) for number in range(count))]
+
+
+def openai(server, scoring, template=None):
+    urls = (server.base_url,)
+    return OpenAI(Settings(model=server.model, base_urls=urls, scoring=scoring, chat_template=template))
+
+
+def alone(server, requests, template):
+    """Sums of the same weights by transformers."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from evalsuite.models.choice import choice
+    from evalsuite.models.likelihood import Likelihoods
+    from evalsuite.models.template import Chat
+
+    weigher = Likelihoods(AutoModelForCausalLM.from_pretrained(server.folder, dtype=torch.float32))
+    chat = Chat(AutoTokenizer.from_pretrained(server.folder), template, "auto", "tiny")
+    return {request.item.id: weigher.sums([choice(request, chat)])[0] for request in requests}
+
+
+@pytest.mark.parametrize(("scoring", "options"), [("cloze", OPTIONS), ("loglikelihood", ("A", "B", "C"))])
+async def test_plain_prompts_weigh_as_much_as_with_transformers(vllm_server, scoring, options):
+    requests = asked(12, options)
+    expected = alone(vllm_server, requests, "")
+    found = await ask(openai(vllm_server, scoring, ""), requests)
+    for (id, _), response in found.items():
+        assert response.error is None
+        assert response.logprobs == pytest.approx(expected[id], abs=1e-3)
+
+
+async def test_letters_behind_the_chat_template_are_among_the_likeliest_or_unknown(vllm_server):
+    requests = asked(12, tuple("ABCDEFGHIJ"))
+    found = await ask(openai(vllm_server, "loglikelihood"), requests)
+    known = 0
+    for response in found.values():
+        assert response.error is None and len(response.logprobs) == 10
+        for log in response.logprobs:
+            assert log is None or (math.isfinite(log) and log <= 0)
+            known += log is not None
+    assert known, "no label of 120 was among the twenty likeliest of 500 tokens"
+
+
+async def test_option_texts_need_a_plain_prompt(vllm_server):
+    with pytest.raises(UsageError, match="--chat-template none"):
+        openai(vllm_server, "cloze")
+
+
+async def test_an_option_that_does_not_fit_fails_alone(vllm_server):
+    requests = [*asked(3, OPTIONS), replace(make_request(99, text="aspirin " * 9000), continuations=OPTIONS)]
+    found = await ask(openai(vllm_server, "cloze", ""), requests)
+    assert [key for key, response in found.items() if response.error] == [("item-99", 0)]
