@@ -127,6 +127,13 @@ def _answers(given: object) -> Answers:
     return Answers(given[0], ids=given[1]) if isinstance(given, tuple) else Answers(given)
 
 
+def pytest_ignore_collect(collection_path, config):
+    """Leave the folder of integration tests alone where none is asked for: importing them needs every extra."""
+    if config.option.markexpr == "not integration" and collection_path == Path(__file__).parent / "integration":
+        return True
+    return None
+
+
 @pytest.fixture(scope="session")
 def answers() -> type[Answers]:
     """The class `Answers`."""
