@@ -17,8 +17,8 @@ from evalsuite.continuation import DELIMITER, continuations
 from evalsuite.data import load
 from evalsuite.errors import UsageError
 from evalsuite.models.backend import Request, Settings
-from evalsuite.models.choice import Tree
 from evalsuite.models.hf import HF
+from evalsuite.models.local.choice import Tree
 from evalsuite.scoring import FORMS, ScoredPrompt
 from evalsuite.task import Item, load_task
 
@@ -92,7 +92,7 @@ def test_sums_and_choices_are_lm_evals(model, medqa, lm_eval, scoring, templated
 def test_reading_the_context_once_changes_nothing(model, medqa, monkeypatch):
     requests = made(medqa.items[:ITEMS], "cloze", medqa.task)
     shared = weighed(model, requests, "cloze")
-    from evalsuite.models.likelihood import Likelihoods
+    from evalsuite.models.local.likelihood import Likelihoods
 
     monkeypatch.setattr(Likelihoods, "_can_share", lambda self: False)
     apart = weighed(model, requests, "cloze")
@@ -109,7 +109,7 @@ def test_a_batch_of_one_gives_what_a_full_batch_gives(model, medqa):
 
 def test_a_model_with_a_sliding_window_reads_each_option_apart_and_still_gives_lm_evals_sums(medqa, tmp_path):
     """A mask of our own would undo the window, and with it the meaning of a long context."""
-    from lm_eval.models.huggingface import HFLM
+    HFLM = pytest.importorskip("lm_eval.models.huggingface").HFLM
     from transformers import AutoConfig, Qwen3ForCausalLM
 
     folder = tiny.make_model(tmp_path / "windowed", context=CONTEXT)
