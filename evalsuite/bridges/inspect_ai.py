@@ -28,8 +28,8 @@ from evalsuite.formats import FORMATS
 from evalsuite.grade import grade
 from evalsuite.journal import Record
 from evalsuite.models.backend import Asked, Decoding
-from evalsuite.models.completion import SWITCHES
 from evalsuite.models.inspect import FINISH
+from evalsuite.models.wire.completion import SWITCHES
 from evalsuite.prompt import Prompt
 from evalsuite.stats.estimate import mean
 from evalsuite.task import Dataset, Item, load_suites, load_task, task_names

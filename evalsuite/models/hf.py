@@ -10,14 +10,14 @@ from typing import Any, ClassVar
 
 from evalsuite.errors import BackendError, UsageError
 from evalsuite.models.backend import Backend, Facts, Request, Response, Scoring, Settings
-from evalsuite.models.batches import Batches
-from evalsuite.models.choice import Choice, choice
-from evalsuite.models.draft import Draft, check_budget
 from evalsuite.models.extras import brief, flag, load, positive
-from evalsuite.models.generate import Continuous, Plain
-from evalsuite.models.likelihood import Likelihoods
-from evalsuite.models.template import Chat
-from evalsuite.models.weights import revision
+from evalsuite.models.local.batches import Batches
+from evalsuite.models.local.choice import Choice, choice
+from evalsuite.models.local.draft import Draft, check_budget
+from evalsuite.models.local.generate import Continuous, Plain
+from evalsuite.models.local.likelihood import Likelihoods
+from evalsuite.models.local.template import Chat
+from evalsuite.models.local.weights import revision
 from evalsuite.task import Dataset
 
 _ARGS = ("batch", "continuous", "device", "dtype", "trust_remote_code")

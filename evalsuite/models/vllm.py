@@ -13,12 +13,12 @@ from typing import Any, ClassVar
 
 from evalsuite.errors import BackendError, UsageError
 from evalsuite.models.backend import Backend, Facts, Request, Response, Scoring, Settings
-from evalsuite.models.choice import Choice, Tree, choice
-from evalsuite.models.draft import Draft, check_budget
 from evalsuite.models.extras import brief, flag, fraction, load, positive
+from evalsuite.models.local.choice import Choice, Tree, choice
+from evalsuite.models.local.draft import Draft, check_budget
+from evalsuite.models.local.template import Chat
+from evalsuite.models.local.weights import revision
 from evalsuite.models.pool import pooled
-from evalsuite.models.template import Chat
-from evalsuite.models.weights import revision
 from evalsuite.task import Dataset
 
 

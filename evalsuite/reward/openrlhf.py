@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from evalsuite.models.template import Chat
+from evalsuite.models.local.template import Chat
 from evalsuite.reward.truth import read
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import datasets
 
     from evalsuite.models.backend import Thinking
-    from evalsuite.models.template import Chat
+    from evalsuite.models.local.template import Chat
     from evalsuite.task import Item, Task
 
 Split = Literal["train", "dev", "test"]
@@ -134,7 +134,7 @@ def _warn(what: str, task: str) -> None:
 
 
 def _chat(tokenizer: Any, thinking: Thinking) -> Chat:
-    from evalsuite.models.template import Chat
+    from evalsuite.models.local.template import Chat
 
     return Chat(tokenizer, None, thinking, str(getattr(tokenizer, "name_or_path", "") or "the tokenizer"))
 

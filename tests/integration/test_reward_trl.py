@@ -12,7 +12,7 @@ from evalsuite.formats import write
 from evalsuite.grade import grade
 from evalsuite.journal import Record
 from evalsuite.models.backend import Asked
-from evalsuite.models.template import Chat
+from evalsuite.models.local.template import Chat
 from evalsuite.reward import StrictReward, dataset
 from evalsuite.task import load_task
 

@@ -10,9 +10,9 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from evalsuite.answer import reasoning_open
 from evalsuite.errors import BackendError, UsageError
 from evalsuite.models.backend import Decoding, Request
-from evalsuite.models.batches import Batches
-from evalsuite.models.draft import Draft, check_budget
-from evalsuite.models.template import Chat
+from evalsuite.models.local.batches import Batches
+from evalsuite.models.local.draft import Draft, check_budget
+from evalsuite.models.local.template import Chat
 from evalsuite.task import Item
 
 TURNS = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}"

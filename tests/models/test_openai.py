@@ -19,9 +19,9 @@ import pytest
 from aiohttp import web
 
 from evalsuite.errors import BackendError, EvalsuiteError, UsageError
-from evalsuite.models import http
 from evalsuite.models.backend import Decoding, Request, Response, Settings
 from evalsuite.models.openai import OpenAI
+from evalsuite.models.wire import http
 from evalsuite.task import Item
 from tests.models.fault_server import FaultServer, answer, completion, half_body, hang, reset, says
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from evalsuite.models.choice import Choice, Tree
 from evalsuite.models.extras import load
+from evalsuite.models.local.choice import Choice, Tree
 
 _CPU_CELLS, _GPU_CELLS = 1 << 24, 1 << 28
 """Most logits that one pass makes."""

@@ -12,8 +12,8 @@ from typing import Final, cast
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from evalsuite.errors import UsageError
-from evalsuite.models.connection import Broken, Connection, Message
 from evalsuite.models.secrets import redacted
+from evalsuite.models.wire.connection import Broken, Connection, Message
 
 CONNECT_SECONDS: Final = 10.0
 _KEEP_ALIVE_SECONDS: Final = 4.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from evalsuite.models.draft import Draft
+from evalsuite.models.local.draft import Draft
 
 _WINDOW = 16
 """Batches that a window holds: enough to sort lengths close together, few enough to keep memory flat."""

@@ -12,7 +12,7 @@ import orjson
 
 from evalsuite.errors import UsageError
 from evalsuite.models.backend import Decoding, Finish, Request
-from evalsuite.models.reply import Reply, error_of, load_json
+from evalsuite.models.wire.reply import Reply, error_of, load_json
 
 TOKEN_FIELDS: Final = ("max_tokens", "max_completion_tokens")
 SWITCHES: Final = ("enable_thinking", "thinking")

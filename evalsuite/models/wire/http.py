@@ -23,11 +23,11 @@ from math import inf
 from typing import Final, Generic, TypeVar
 
 from evalsuite.errors import BackendError, UsageError
-from evalsuite.models.connection import Broken
-from evalsuite.models.origin import CONNECT_SECONDS, Unreachable
-from evalsuite.models.pace import Pace, Replica, Replicas
-from evalsuite.models.reply import Kind, Refusal, Reply, Trouble, judge
 from evalsuite.models.secrets import Secrets
+from evalsuite.models.wire.connection import Broken
+from evalsuite.models.wire.origin import CONNECT_SECONDS, Unreachable
+from evalsuite.models.wire.pace import Pace, Replica, Replicas
+from evalsuite.models.wire.reply import Kind, Refusal, Reply, Trouble, judge
 
 TRIES: Final = 12
 TIMEOUTS: Final = 5

@@ -8,7 +8,7 @@ from time import perf_counter
 from evalsuite.answer import reasoning_open
 from evalsuite.errors import UsageError
 from evalsuite.models.backend import Decoding, Request, Response
-from evalsuite.models.template import Chat
+from evalsuite.models.local.template import Chat
 
 _SEED_STEP = 0x9E3779B97F4A7C15
 _SEED_SPACE = 1 << 63

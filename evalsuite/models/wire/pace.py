@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from evalsuite.models.origin import Origin
+from evalsuite.models.wire.origin import Origin
 
 _STEPS_BACK: Final = 16
 """Round trips without overload that take the limit from nothing back to all of it."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from evalsuite.continuation import DELIMITER
 from evalsuite.models.backend import Request, Response
-from evalsuite.models.template import Chat
+from evalsuite.models.local.template import Chat
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,12 @@ import orjson
 
 from evalsuite.answer import reasoning_open
 from evalsuite.errors import BackendError, UsageError
-from evalsuite.models.completion import SWITCHES, Body, Completion, read_completion
-from evalsuite.models.http import Transport
-from evalsuite.models.origin import CONNECT_SECONDS
-from evalsuite.models.pace import Replica
-from evalsuite.models.reply import Reply, Trouble, judge, load_json, said
 from evalsuite.models.secrets import Secrets
+from evalsuite.models.wire.completion import SWITCHES, Body, Completion, read_completion
+from evalsuite.models.wire.http import Transport
+from evalsuite.models.wire.origin import CONNECT_SECONDS
+from evalsuite.models.wire.pace import Replica
+from evalsuite.models.wire.reply import Reply, Trouble, judge, load_json, said
 
 _NAMED: Final = 5
 _NEGOTIATIONS: Final = 3

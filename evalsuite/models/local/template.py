@@ -10,8 +10,8 @@ from typing import Any
 from evalsuite.answer import reasoning_open
 from evalsuite.errors import BackendError, UsageError
 from evalsuite.models.backend import Facts, Thinking
-from evalsuite.models.dialect import PLAIN, dialect_of
 from evalsuite.models.extras import brief
+from evalsuite.models.local.dialect import PLAIN, dialect_of
 from evalsuite.prompt import Message
 
 _PROBE: tuple[Message, ...] = ({"role": "user", "content": "?"},)

@@ -9,8 +9,8 @@ from typing import Any
 
 from evalsuite.errors import BackendError
 from evalsuite.models.backend import Decoding
-from evalsuite.models.draft import Draft
 from evalsuite.models.extras import brief, load
+from evalsuite.models.local.draft import Draft
 
 _CPU_MEMORY = 0.05
 """Share of the free memory for keys and values of continuous batching on a CPU."""

@@ -10,8 +10,8 @@ import orjson
 
 from evalsuite.continuation import DELIMITER
 from evalsuite.models.backend import Request, Response
-from evalsuite.models.completion import Body
-from evalsuite.models.reply import Reply, load_json
+from evalsuite.models.wire.completion import Body
+from evalsuite.models.wire.reply import Reply, load_json
 
 TOP: Final = 20
 """Most likely tokens that are asked for: what OpenAI and vLLM's default allow."""

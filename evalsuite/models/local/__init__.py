@@ -1,0 +1,1 @@
+"""What `hf/` and `vllm/` share: templates, drafts, batches, likelihoods of models that run in this process."""

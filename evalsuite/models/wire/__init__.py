@@ -1,0 +1,1 @@
+"""What `openai/` is made of: HTTP that outlives failing servers, and the dialects that they speak."""
