@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
-from itertools import islice
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -17,6 +16,7 @@ from pydantic import Field, ValidationError
 from evalsuite.card import Hub, Layout, Part, Recording, Source
 from evalsuite.errors import TaskError, UsageError
 from evalsuite.formats import FORMATS
+from evalsuite.page import read_page
 
 __all__ = ["Dataset", "Hub", "Item", "Layout", "Recording", "Source", "Suite", "Task"]
 __all__ += ["load_suites", "load_task", "resolve", "task_names"]
@@ -31,8 +31,7 @@ BUILT_IN = next(
 )
 """The task folders that come with the package: inside it when installed, next to it in a checkout."""
 LARGEST_CARD = 1 << 20
-MOST_NODES = 100_000
-"""Values in a card or a list of suites, those that aliases repeat included."""
+"""Bytes of a card or of a list of suites."""
 M = TypeVar("M", bound=Part)
 
 
@@ -168,35 +167,6 @@ def task_names() -> tuple[str, ...]:
     return tuple(dict(_task_folders()))
 
 
-def _read_yaml(path: Path) -> object:
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        if path.stat().st_size > LARGEST_CARD:
-            raise TaskError(f"{path}: larger than {LARGEST_CARD} bytes; a card is a page")
-        facts = yaml.load(path.read_text("utf-8"), Loader=loader)
-    except OSError as error:
-        raise TaskError(f"{path}: {error.strerror or error}") from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise TaskError(f"{path}: not YAML: {' '.join(str(error).split())[:200]}") from None
-    if sum(1 for _ in islice(_nodes(facts), MOST_NODES)) == MOST_NODES:
-        raise TaskError(f"{path}: its aliases unfold to more than {MOST_NODES:,} values; a card is a page")
-    return facts
-
-
-def _nodes(facts: object) -> Iterator[object]:
-    """Every value in a parsed document, as often as it is said."""
-    left = [facts]
-    while left:
-        value = left.pop()
-        yield value
-        if isinstance(value, dict):
-            left += value.values()
-        elif isinstance(value, list):
-            left += value
-
-
 def _validated(model: type[M], path: Path, facts: dict[str, object]) -> M:
     import orjson
 
@@ -218,7 +188,7 @@ def load_task(name: str, folder: Path | None = None) -> Task:
         if folder is None:
             raise UsageError(_unknown("task", name, task_names()) + _alias(name))
     path = folder / "task.yaml"
-    facts = _read_yaml(path)
+    facts = read_page(path, LARGEST_CARD, TaskError)
     if not isinstance(facts, dict):
         raise TaskError(f"{path}: a card is a mapping of keys")
     task = _validated(Task, path, {**facts, "folder": str(folder)})
@@ -255,7 +225,7 @@ def load_suites() -> dict[str, Suite]:
         path = root / "suites.yaml"
         if not path.is_file():
             continue
-        facts = _read_yaml(path)
+        facts = read_page(path, LARGEST_CARD, TaskError)
         if not isinstance(facts, dict) or not all(isinstance(v, dict) for v in facts.values()):
             raise TaskError(f"{path}: a mapping of suite name to {{about, tasks}}")
         for name, suite in facts.items():

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from evalsuite.errors import UsageError
+from evalsuite.page import read_page
 from evalsuite.result import Reading
 from evalsuite.stats.noninferiority import default_margin
 from evalsuite.stats.power import PLANNED_DISCORDANCE, POWER
@@ -99,36 +100,13 @@ def power(rules: int) -> float:
 
 def read_policy(path: Path) -> Policy:
     """Read a policy file; anything in it that isn't understood to the last key is a `UsageError`."""
-    facts = _read(path)
+    facts = read_page(path, LARGEST, UsageError)
     if not isinstance(facts, dict) or not facts:
         raise UsageError(f"{path}: not a policy: write one rule a line, as in examples/gate.yaml")
     try:
         return Policy.model_validate(facts)
     except ValidationError as error:
         raise UsageError(f"{path}: {_said(error)}") from None
-
-
-def _read(path: Path) -> object:
-    import yaml
-
-    class Loader(yaml.SafeLoader):
-        """YAML's safe loader, which takes the last of two equal keys in silence; this one refuses them."""
-
-        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-            twice = next((key for key in keys if keys.count(key) > 1), None)
-            if twice is not None:
-                raise yaml.YAMLError(f"{twice} is there twice, line {node.start_mark.line + 1}")
-            return super().construct_mapping(node, deep)
-
-    try:
-        if path.stat().st_size > LARGEST:
-            raise UsageError(f"{path}: larger than {LARGEST} bytes; a policy is a page")
-        return yaml.load(path.read_text("utf-8"), Loader=Loader)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: not YAML: {' '.join(str(error).split())[:200]}") from None
 
 
 def _said(error: ValidationError) -> str:

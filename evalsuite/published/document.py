@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 
 from evalsuite.card import Part
 from evalsuite.errors import BaselineError, UsageError
+from evalsuite.page import read_page
 from evalsuite.published import grim
 from evalsuite.published.figure import UNSTATED, Figure, Metric, Protocol, Reference
 from evalsuite.task import Task, load_task
@@ -192,7 +193,7 @@ def read(path: Path) -> Document:
     """Read one file; a `BaselineError` names the file, the place and what is wrong with it."""
     import orjson
 
-    facts = _yaml(path)
+    facts = read_page(path, LARGEST, BaselineError)
     if not isinstance(facts, dict):
         raise BaselineError(f"{path}: a mapping of keys is expected")
     try:
@@ -208,19 +209,6 @@ def read(path: Path) -> Document:
     for problem in _problems(document):
         raise BaselineError(f"{path}: {problem}")
     return document
-
-
-def _yaml(path: Path) -> object:
-    import yaml
-
-    try:
-        if path.stat().st_size > LARGEST:
-            raise BaselineError(f"{path}: larger than {LARGEST} bytes; one file holds one document's numbers")
-        return yaml.load(path.read_text("utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except OSError as error:
-        raise BaselineError(f"{path}: {error.strerror or error}") from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise BaselineError(f"{path}: not YAML: {' '.join(str(error).split())[:200]}") from None
 
 
 def _problems(document: Document) -> Iterator[str]:
