@@ -21,20 +21,23 @@ async def pooled(
 ) -> AsyncGenerator[Answered, None]:
     """Yield what `ask` makes of each request as it finishes, with up to `workers` of them going on.
 
-    A request is taken only by a free worker, and none is free while `workers` answers wait to be collected: at most
-    twice `workers` requests are ever ahead of the reader. An exception of `ask` ends the stream behind what had
+    A worker takes the next request only when the reader is through with its last answer: never more than `workers` are
+    asked and not yet kept, which is all that a kill can lose. An exception of `ask` ends the stream behind what had
     finished. Closing the generator cancels what is going on, and waits until it has stopped.
     """
-    done: asyncio.Queue[Answered | _End] = asyncio.Queue(workers)
+    done: asyncio.Queue[tuple[Answered, asyncio.Event] | _End] = asyncio.Queue()
 
     async def work() -> None:
         error = None
         try:
             for request in requests:
-                await done.put(await ask(request))
+                answered = await ask(request)
+                kept = asyncio.Event()
+                done.put_nowait((answered, kept))
+                await kept.wait()
         except Exception as caught:
             error = caught
-        await done.put(_End(error))
+        done.put_nowait(_End(error))
 
     async def start() -> None:
         # One a turn of the loop: a burst would come back as a burst, and keep every worker waiting for all the others.
@@ -46,12 +49,14 @@ async def pooled(
     try:
         going = workers
         while going:
-            answered = await done.get()
-            if not isinstance(answered, _End):
+            got = await done.get()
+            if not isinstance(got, _End):
+                answered, kept = got
                 yield answered
+                kept.set()
                 await asyncio.sleep(0)  # the reader's work must not hold up what is ready to be sent
-            elif answered.error is not None:
-                raise answered.error
+            elif got.error is not None:
+                raise got.error
             else:
                 going -= 1
     finally:
