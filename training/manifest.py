@@ -1,0 +1,98 @@
+"""What a data set is made of: every file with its sha256 and counts, the licence, the filters it went through."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from evalsuite.errors import DataError
+
+FILE: Final = "manifest.json"
+SCHEMA: Final = 1
+
+
+class _Fact(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class File(_Fact):
+    """One file of a data set, its path below the manifest's folder."""
+
+    path: Annotated[str, Field(pattern=r"^(?!/)(?!.*\.\.)[\w./+-]+$")]
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    bytes: Annotated[int, Field(ge=0)]
+    rows: Annotated[int, Field(ge=0)]
+
+
+class Filter(_Fact):
+    """A filter that the rows went through."""
+
+    name: str
+    kept: Annotated[int, Field(ge=0)]
+    dropped: Annotated[int, Field(ge=0)]
+
+
+class Manifest(_Fact):
+    """What stands in manifest.json."""
+
+    schema_: Annotated[int, Field(alias="schema", ge=SCHEMA, le=SCHEMA)] = SCHEMA
+    name: str
+    about: str
+    licence: str
+    files: Annotated[list[File], Field(min_length=1)]
+    filters: list[Filter] = Field(default_factory=list)
+    made_by: dict[str, Any] = Field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in the file."""
+        return self.model_dump(mode="json", by_alias=True)
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a manifest, or that of a folder; one that is absent or malformed is a `DataError`."""
+    file = path / FILE if path.is_dir() else path
+    try:
+        return Manifest.model_validate_json(file.read_bytes())
+    except OSError as error:
+        raise DataError(f"{file}: can't be read ({error.strerror or error}); a data set needs its manifest") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise DataError(f"{file}: {'.'.join(map(str, first['loc'])) or 'manifest'}: {first['msg']}") from None
+
+
+def verify(path: Path) -> Manifest:
+    """Check every file of a manifest, or of a folder's, and return it; the first that differs is a `DataError`."""
+    manifest = read_manifest(path)
+    folder = path if path.is_dir() else path.parent
+    for known in manifest.files:
+        file = folder / known.path
+        if not file.is_file():
+            raise DataError(f"{file}: missing, but in the manifest of {manifest.name}; make the data set again")
+        if sha256_of(file) != known.sha256:
+            raise DataError(f"{file}: its bytes are not those of the manifest of {manifest.name}; make it again")
+    return manifest
+
+
+def describe(folder: Path, files: Sequence[tuple[str, int]]) -> list[File]:
+    """Describe files of a folder, each given with its number of rows."""
+    return [
+        File(path=name, sha256=sha256_of(folder / name), bytes=(folder / name).stat().st_size, rows=rows)
+        for name, rows in files
+    ]
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write manifest.json beside the files that it describes."""
+    text = json.dumps(manifest.to_json(), indent=2, ensure_ascii=False)
+    (folder / FILE).write_text(text + "\n", "utf-8")
+
+
+def sha256_of(file: Path) -> str:
+    """sha256 of a file's bytes, in hexadecimal digits."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,290 @@
+"""What a recipe may say: a base model, its stages in order, and what each has to show before the next begins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from evalsuite.errors import UsageError
+from evalsuite.gate import Policy
+from evalsuite.models.backend import Scoring
+from evalsuite.page import read_page
+
+LARGEST: Final = 1 << 16
+"""Bytes of the largest recipe that is read."""
+RECIPES: Final = Path(__file__).parent / "recipes"
+PROJECTIONS: Final = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+"""Every linear layer of a block of Qwen2 and Qwen3."""
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+Tier = Literal["easy", "moderate", "difficult"]
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Part(BaseModel):
+    """Frozen, typed strictly, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Base(Part):
+    """The model that training starts from: change `model` and the recipe is another model's."""
+
+    model: str
+    """A hub name, a folder, or `./NAME`: a folder among the recipe's data."""
+    revision: str | None = None
+    dtype: Literal["bfloat16", "float32"] = "bfloat16"
+    quantise: Literal["none", "nf4"] = "none"
+    """`nf4`: the frozen weights in 4 bits (QLoRA, Dettmers et al. 2023); asks for `lora`."""
+
+
+class Lora(Part):
+    """Adapters on the named projections (Hu et al. 2022); W + alpha / r * B A."""
+
+    r: Count = 64
+    alpha: Count = 128
+    dropout: Share = 0.05
+    targets: Annotated[list[str], Field(min_length=1)] = list(PROJECTIONS)
+
+
+class Hardware(Part):
+    """What the plan reckons with."""
+
+    gpu: Literal["H100", "H200", "A100"] = "H100"
+    gpus: Count = 4
+    utilisation: Annotated[float, Field(gt=0, le=1)] = 0.4
+    """Share of the GPU's peak dense bf16 FLOP/s that training reaches (MFU)."""
+    launch: Literal["one", "fsdp", "deepspeed"] = "one"
+    """`one`: a process on one device; else `accelerate launch` with the config of that name."""
+
+
+class World(Part):
+    """A synthetic world whose text, traces and questions are made before the first stage."""
+
+    generator: Literal["tinyworld"]
+    seed: int = 0
+
+
+class Optimiser(Part):
+    """AdamW."""
+
+    learning_rate: Positive
+    schedule: Literal["cosine", "constant", "constant_with_warmup"]
+    warmup: Annotated[float, Field(ge=0)] = 0
+    """Below 1 a share of all steps, from 1 a number of steps."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    beta2: Annotated[float, Field(gt=0, lt=1)] = 0.999
+    clip: Positive = 1.0
+    """Largest norm of the gradient."""
+
+
+class Batch(Part):
+    """What goes into one optimizer step: sequences x accumulation on each device."""
+
+    sequences: Count
+    accumulation: Count = 1
+    length: Count
+    """Most tokens a sequence."""
+
+
+class Need(Part):
+    """A source that the stage's data is made from."""
+
+    name: str
+    tokens: Count | None = None
+    items: Count | None = None
+
+
+class Data(Part):
+    """A folder with a manifest, and what it takes to fill it."""
+
+    folder: str
+    """Below the folder that the run is given as its data."""
+    needs: list[Need] = Field(default_factory=list)
+
+
+class Evaluation(Part):
+    """How a model is asked before its gate: the options of `evalsuite run`."""
+
+    tasks: Annotated[list[str], Field(min_length=1)]
+    scoring: Scoring = "generate"
+    max_tokens: Count = 4096
+    samples: Count = 1
+    temperature: Annotated[float, Field(ge=0)] = 0.0
+    limit: Count | None = None
+    backend: Literal["hf", "vllm"] = "hf"
+
+
+class _Stage(Part):
+    """What every stage says."""
+
+    name: Name
+    data: Data
+    optimiser: Optimiser
+    evaluation: Evaluation
+    gate: Policy
+    checkpoint_every: Count = 100
+    """Optimizer steps between checkpoints."""
+    claimed_gpu_hours: Positive | None = None
+    """What the recipe's source says that the stage took."""
+
+
+class Pretrain(_Stage):
+    """Continued pretraining on packed text; the loss is on every token, or on completions where rows have them."""
+
+    kind: Literal["pretrain"]
+    batch: Batch
+    tokens: Count | None = None
+    """Tokens to train on; steps follow from the batch."""
+    steps: Count | None = None
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Pretrain:
+        if (self.tokens is None) == (self.steps is None):
+            raise ValueError("say tokens or steps, one of them")
+        return self
+
+
+class Sft(_Stage):
+    """Supervised fine-tuning on reasoning traces; the loss is on trace and answer only."""
+
+    kind: Literal["sft"]
+    batch: Batch
+    epochs: Count
+    patience: Count | None = None
+    """Evaluations on the held-out rows without a lower loss after which it stops; None: it doesn't stop early."""
+    hold_out: Count | None = None
+    """Rows that are held out where the data has no dev rows of its own."""
+
+
+class Plateau(Part):
+    """When a phase has given what it can: see `training.curriculum.plateau`."""
+
+    window: Count
+    """Steps of each of the two windows whose mean rewards are compared."""
+    gain: Annotated[float, Field(ge=0)]
+    """Least gain in mean reward from one window to the next that counts as getting better."""
+    patience: Count = 1
+    """Windows in a row without it."""
+
+
+class Mining(Part):
+    """Weights on what keeps failing: see `training.curriculum.mining`."""
+
+    every: Count
+    """Optimizer steps between evaluations of the whole pool."""
+    samples: Count
+    """Responses an item in each."""
+
+
+class Rollout(Part):
+    """How completions are sampled."""
+
+    engine: Literal["transformers", "vllm_colocate", "vllm_server"] = "transformers"
+    generations: Annotated[int, Field(ge=2)]
+    """G, completions a prompt."""
+    temperature: Positive = 1.0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    max_tokens: Count
+
+
+class Grpo(_Stage):
+    """Group relative policy optimisation (Shao et al. 2024) paid by the benchmark's strict reading alone."""
+
+    kind: Literal["grpo"]
+    prompts: Count
+    """Prompts an optimizer step, over all devices."""
+    micro_batch: Count | None = None
+    """Completions a forward pass on each device; None: all of a step at once."""
+    rollout: Rollout
+    steps: Count
+    """Most optimizer steps."""
+    beta: Annotated[float, Field(ge=0)] = 0.01
+    """Weight of the KL divergence from the reference, which is the model that the stage starts from."""
+    loss: Literal["grpo", "dr_grpo", "dapo"] = "grpo"
+    scale: Literal["group", "batch", "none"] = "group"
+    """Whether advantages are divided by a standard deviation; `none`: reward - group mean."""
+    tiers: list[Tier] | None = None
+    """Tiers of difficulty to take from the data; None: all rows."""
+    plateau: Plateau | None = None
+    """Ends the stage before `steps`; None: it doesn't."""
+    mining: Mining | None = None
+
+
+Stage = Annotated[Pretrain | Sft | Grpo, Field(discriminator="kind")]
+
+
+class Recipe(Part):
+    """A base model and the stages that it goes through."""
+
+    name: Name
+    about: str
+    source: str
+    """The document that the settings are from; what it doesn't say is said in `about`."""
+    seed: int = 0
+    base: Base
+    lora: Lora | None
+    """None: all weights are trained."""
+    hardware: Hardware = Hardware()
+    world: World | None = None
+    threads: Count | None = None
+    """CPU threads of torch; a number makes a run on a CPU repeatable bit for bit."""
+    stages: Annotated[list[Stage], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _fits(self) -> Recipe:
+        names = [stage.name for stage in self.stages]
+        if len(set(names)) < len(names):
+            raise ValueError("two stages have one name")
+        if self.base.quantise != "none" and self.lora is None:
+            raise ValueError("base.quantise: weights in 4 bits can't be trained; give lora")
+        return self
+
+    def stage(self, name: str) -> Pretrain | Sft | Grpo:
+        """The stage of a name; a `UsageError` where there is none."""
+        for stage in self.stages:
+            if stage.name == name:
+                return stage
+        raise UsageError(f"recipe {self.name}: no stage {name}; it has {', '.join(each.name for each in self.stages)}")
+
+    def to_json(self) -> dict[str, Any]:
+        """Every setting, resolved."""
+        return self.model_dump(mode="json")
+
+
+def read_recipe(recipe: str | Path) -> Recipe:
+    """Read a recipe from a file, or one of `training/recipes` by its name.
+
+    Anything in it that isn't understood to the last key is a `UsageError` that names the key.
+    """
+    path = find(recipe)
+    facts = read_page(path, LARGEST, UsageError)
+    if not isinstance(facts, dict):
+        raise UsageError(f"{path}: not a recipe: see {RECIPES / 'tiny.yaml'}")
+    try:
+        return Recipe.model_validate(facts)
+    except ValidationError as error:
+        raise UsageError(f"{path}: {_said(error)}") from None
+
+
+def find(recipe: str | Path) -> Path:
+    """The file of a recipe; a `UsageError` that lists the known ones where there is none."""
+    if Path(recipe).is_file():
+        return Path(recipe)
+    known = {file.stem: file for file in sorted(RECIPES.glob("*.yaml"))}
+    if str(recipe) in known:
+        return known[str(recipe)]
+    raise UsageError(f"{recipe}: no such recipe; give a file or one of {', '.join(known)}")
+
+
+def _said(error: ValidationError) -> str:
+    """The first thing that is wrong, and where; pydantic puts the kind of a stage into its place, which no file has."""
+    first = error.errors()[0]
+    place = [str(part) for part in first["loc"] if part not in ("pretrain", "sft", "grpo")]
+    what = "no such key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return f"{'.'.join(place) or 'recipe'}: {what}{more}"
