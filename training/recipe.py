@@ -107,6 +107,17 @@ class Data(Part):
     needs: list[Need] = Field(default_factory=list)
 
 
+class Expectation(Part):
+    """What the plan reckons with where only the finished data can tell: the mean numbers of tokens of a row."""
+
+    rows: Count | None = None
+    """Rows of train.jsonl, those that are held out among them."""
+    prompt: Count
+    """Tokens of a prompt."""
+    completion: Count
+    """Tokens of a trace with its answer, or of a response that is sampled."""
+
+
 class Evaluation(Part):
     """How a model is asked before its gate: the options of `evalsuite run`."""
 
@@ -159,6 +170,7 @@ class Sft(_Stage):
     """Evaluations on the held-out rows without a lower loss after which it stops; None: it doesn't stop early."""
     hold_out: Count | None = None
     """Rows that are held out where the data has no dev rows of its own."""
+    expects: Expectation | None = None
 
 
 class Plateau(Part):
@@ -213,6 +225,7 @@ class Grpo(_Stage):
     plateau: Plateau | None = None
     """Ends the stage before `steps`; None: it doesn't."""
     mining: Mining | None = None
+    expects: Expectation | None = None
 
 
 Stage = Annotated[Pretrain | Sft | Grpo, Field(discriminator="kind")]
