@@ -23,7 +23,7 @@ class _Fact(BaseModel):
 class File(_Fact):
     """One file of a data set, its path below the manifest's folder."""
 
-    path: Annotated[str, Field(pattern=r"^(?!/)(?!.*\.\.)[\w./+-]+$")]
+    path: Annotated[str, Field(pattern=r"^[\w+-][\w.+-]*(/[\w+-][\w.+-]*)*$")]
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     bytes: Annotated[int, Field(ge=0)]
     rows: Annotated[int, Field(ge=0)]

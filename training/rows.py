@@ -1,0 +1,160 @@
+"""The rows that a stage trains on, as `datasets` has them: the manifest checked, every row of the kind it must be."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from evalsuite.errors import DataError
+from training.manifest import sha256_of, verify
+from training.recipe import Tier
+
+if TYPE_CHECKING:
+    import datasets
+
+Split = Literal["train", "dev"]
+Kind = Literal["pretrain", "sft", "grpo"]
+Said = Annotated[str, Field(min_length=1)]
+
+
+class _Row(BaseModel):
+    """Typed strictly; what a stage has no use for is left out."""
+
+    model_config = ConfigDict(strict=True)
+
+
+class Message(_Row):
+    """A turn of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Text(_Row):
+    """A text to go on pretraining with."""
+
+    text: Said
+
+
+class Pair(_Row):
+    """A text whose end alone is learnt."""
+
+    prompt: Said
+    completion: Said
+
+
+class Trace(_Row):
+    """An item, and a trace that reasons to its gold label."""
+
+    prompt: Annotated[list[Message], Field(min_length=1)]
+    completion: Annotated[list[Message], Field(min_length=1, max_length=1)]
+    gold: Said
+    labels: Annotated[list[Said], Field(min_length=1)]
+    format: Said
+    item: Said
+
+
+class Question(_Row):
+    """An item as `evalsuite.reward.dataset` asks it, and how hard it is."""
+
+    prompt: Annotated[list[Message], Field(min_length=1)]
+    gold: Said
+    labels: Annotated[list[Said], Field(min_length=1)]
+    format: Said
+    opens_reasoning: bool
+    item: Said
+    task: Said
+    ground_truth: Said
+    tier: Tier
+
+
+Shape = type[Text] | type[Pair] | type[Trace] | type[Question]
+_SHAPES: Final[dict[str, Shape]] = {"sft": Trace, "grpo": Question}
+
+
+def load(folder: Path, split: Split, kind: Kind, cache: Path | None = None) -> datasets.Dataset:
+    """Load a split of a data folder, its files checked against the manifest; `cache` is where Arrow files go.
+
+    A split that the manifest doesn't name, a row that isn't of its kind, and a number of rows that isn't the
+    manifest's are each a `DataError`.
+    """
+    from datasets import Dataset
+    from datasets.exceptions import DatasetGenerationError
+
+    manifest = verify(folder)
+    known = next((file for file in manifest.files if file.path == f"{split}.jsonl"), None)
+    if known is None:
+        raise DataError(f"{folder}: the manifest of {manifest.name} names no {split}.jsonl; make the data set again")
+    file = folder / known.path
+    shape = _shape(file, kind)
+    given = {"file": str(file), "shape": shape, "digest": sha256_of(file)}
+    place = None if cache is None else str(cache)
+    try:
+        loaded = Dataset.from_generator(_rows, features=_features(shape), cache_dir=place, gen_kwargs=given)
+    except DatasetGenerationError as error:
+        raise (error.__cause__ if isinstance(error.__cause__, DataError) else error) from None
+    if len(loaded) != known.rows:
+        raise DataError(f"{file}: {len(loaded)} rows, but the manifest says {known.rows}; make the data set again")
+    return loaded
+
+
+def has_dev(folder: Path) -> bool:
+    """Whether a data folder has dev rows of its own."""
+    return (folder / "dev.jsonl").is_file()
+
+
+def hold_out(rows: datasets.Dataset, count: int, seed: int) -> tuple[datasets.Dataset, datasets.Dataset]:
+    """Split off at least `count` rows, drawn by a seed: whole items, so that none is on both sides; train, held out."""
+    items: dict[str, list[int]] = {}
+    for index, item in enumerate(rows["item"]):
+        items.setdefault(item, []).append(index)
+    names = sorted(items)
+    random.Random(seed).shuffle(names)
+    held: set[int] = set()
+    while names and len(held) < count:
+        held.update(items[names.pop()])
+    if not names:
+        raise DataError(f"{count} rows can't be held out of {len(rows)}: nothing would be left to train on")
+    return rows.select([index for index in range(len(rows)) if index not in held]), rows.select(sorted(held))
+
+
+def _shape(file: Path, kind: Kind) -> Shape:
+    """What the rows must be; those of pretraining are of the shape that the first one has."""
+    if kind != "pretrain":
+        return _SHAPES[kind]
+    with file.open("rb") as stream:
+        first = stream.readline()
+    try:
+        Pair.model_validate_json(first)
+    except ValidationError:
+        return Text
+    return Pair
+
+
+def _rows(file: str, shape: Shape, digest: str) -> Iterator[dict[str, Any]]:
+    """Yield a file's rows; `digest` makes the cached rows those of these bytes."""
+    number = 0
+    with Path(file).open("rb") as stream:
+        for number, line in enumerate(stream, 1):
+            try:
+                yield shape.model_validate_json(line).model_dump()
+            except ValidationError as error:
+                first = error.errors()[0]
+                place = ".".join(map(str, first["loc"])) or "row"
+                raise DataError(f"{file}:{number}: {place}: {first['msg']}; mend the row") from None
+    if not number:
+        raise DataError(f"{file}: no rows")
+
+
+def _features(shape: Shape) -> datasets.Features:
+    from datasets import Features, Value
+
+    text, messages = Value("string"), [{"role": Value("string"), "content": Value("string")}]
+    special = {"labels": [text], "opens_reasoning": Value("bool")}
+    if shape in (Trace, Question):
+        special |= {"prompt": messages, "completion": messages}
+    return Features({name: special.get(name, text) for name in shape.model_fields})

@@ -1,0 +1,120 @@
+"""Group relative policy optimisation, paid by the benchmark's strict reading alone, along Fleming-R1's curriculum.
+
+A group whose completions are all right or all wrong teaches nothing. Such groups are avoided by what is drawn: the
+recipe's tiers, and the weights of mining. TRL itself has no more than another scale of the advantages (`scale`: a dead
+group's stay 0 under any), and no resampling as DAPO does; a group once drawn is paid for.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from accelerate import PartialState
+from trl import GRPOConfig, GRPOTrainer
+
+from evalsuite.errors import DataError
+from training import checkpoints, lines, rows, settings, weights
+from training.curriculum import pool
+from training.curriculum.mining import History
+from training.curriculum.phase import Phase
+from training.curriculum.sampler import Draws
+from training.recipe import Grpo
+from training.rollouts import Rollouts
+from training.stages.job import Job
+
+if TYPE_CHECKING:
+    import datasets
+
+
+class PolicyTrainer(GRPOTrainer):
+    """TRL's trainer, its prompts drawn by the curriculum."""
+
+    draws: Draws
+
+    def _get_train_sampler(self, dataset: Any = None) -> Draws:
+        return self.draws
+
+
+def prepare(job: Job) -> tuple[PolicyTrainer, dict[str, Any]]:
+    """Make the trainer, and say what it was given.
+
+    The policy starts from the stage's start, which is also the reference of the KL divergence. With LoRA a start that
+    is an adapter is first merged into whole weights, a new adapter is trained on them, and the reference is the model
+    without it; without LoRA the reference, where beta asks for one, is loaded from the start.
+    """
+    stage = job.stage
+    assert isinstance(stage, Grpo)
+    given = tiered(rows.load(job.rows, "train", "grpo", job.cache), stage, job.rows)
+    _go_back(job)
+    asked = _settings(job, stage)
+    trainer = PolicyTrainer(
+        model=_policy(job),
+        reward_funcs=Rollouts(
+            job.folder.completions, stage.rollout.generations, coin=job.recipe.seed if job.control else None
+        ),
+        args=asked,
+        train_dataset=given,
+        processing_class=weights.load_tokenizer(job.recipe, job.start, job.data),
+        peft_config=None if job.recipe.lora is None else settings.lora(job.recipe.lora),
+    )
+    _curriculum(job, stage, trainer, given)
+    return trainer, {"rows": len(given), "control": job.control}
+
+
+def tiered(given: datasets.Dataset, stage: Grpo, place: Path) -> datasets.Dataset:
+    """The rows of the stage's tiers, in their order; a tier without rows is a `DataError`."""
+    if stage.tiers is None:
+        return given
+    tiers = given["tier"]
+    for tier in stage.tiers:
+        if tier not in tiers:
+            raise DataError(f"{place}: no row of tier {tier}; it has {', '.join(sorted(set(tiers)))}")
+    return given.select([row for row, tier in enumerate(tiers) if tier in stage.tiers])
+
+
+def _curriculum(job: Job, stage: Grpo, trainer: PolicyTrainer, given: datasets.Dataset) -> None:
+    """Say which prompts are drawn and when the phase ends.
+
+    The control is trained for all steps: a coin's reward has a plateau from the first, and would let it off early.
+    """
+    history = None
+    if stage.mining is not None:
+        history = History(job.folder.path / "mining.jsonl", given["item"], stage.rollout.generations)
+    trainer.draws = Draws(
+        len(given),
+        stage.prompts,
+        stage.rollout.generations,
+        trainer.args.steps_per_generation,
+        stage.steps,
+        job.recipe.seed,
+        None if history is None else history.weights_at,
+    )
+    samples = 0 if stage.mining is None else stage.mining.samples
+    asking = partial(pool.ask, trainer, given, samples, job.recipe.seed)
+    trainer.add_callback(Phase(job.folder, None if job.control else stage.plateau, stage.mining, history, asking))
+
+
+def _settings(job: Job, stage: Grpo) -> GRPOConfig:
+    asked = settings.grpo(job.recipe, stage, job.folder.checkpoints, PartialState().num_processes)
+    if stage.mining is not None:
+        asked.num_generations_eval = stage.mining.samples
+    return asked
+
+
+def _policy(job: Job) -> Any:
+    start: Path | str = job.start
+    if job.recipe.lora is not None and weights.is_adapter(start):
+        with PartialState().main_process_first():
+            start = weights.merge(job.recipe, start, job.data, job.folder.path / "start", job.recipe.base.dtype)
+    return weights.load_whole(job.recipe, start, job.data)
+
+
+def _go_back(job: Job) -> None:
+    """Cut the journals behind the checkpoint that the stage goes on from."""
+    with PartialState().main_process_first():
+        if PartialState().is_main_process:
+            last = checkpoints.latest(job.folder.checkpoints)
+            for journal in (job.folder.completions, job.folder.path / "mining.jsonl"):
+                lines.cut(journal, 0 if last is None else last.step)

@@ -1,0 +1,31 @@
+"""Continued pretraining: the next token of packed text, or of completions where the rows have prompts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trl import SFTTrainer
+
+from training import rows, settings, weights
+from training.recipe import Pretrain
+from training.stages.checks import refuse_long_rows
+from training.stages.job import Job, devices
+
+
+def prepare(job: Job) -> tuple[SFTTrainer, dict[str, Any]]:
+    """Make the trainer, and say what it was given."""
+    stage = job.stage
+    assert isinstance(stage, Pretrain)
+    given = rows.load(job.rows, "train", "pretrain", job.cache)
+    packed = "text" in given.column_names
+    tokenizer = weights.load_tokenizer(job.recipe, job.start, job.data)
+    if not packed:
+        refuse_long_rows(job, given, tokenizer, stage.batch.length)
+    asked = settings.pretrain(job.recipe, stage, job.folder.checkpoints, devices(), packed)
+    trainer = SFTTrainer(
+        model=weights.load(job.recipe, job.start, job.data),
+        args=asked,
+        train_dataset=given,
+        processing_class=tokenizer,
+    )
+    return trainer, {"rows": len(given), "sequences": len(trainer.train_dataset), "packed": packed}
