@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -17,15 +16,9 @@ LEAST_FALL: Final = 0.1
 def collapsed(steps: Sequence[Mapping[str, Any]]) -> str | None:
     """Say in one sentence what is lost, from the logged steps so far; None while nothing is.
 
-    A loss or gradient that isn't finite, at the last step; more than `CLIPPED` of the completions of the last `WINDOW`
-    steps cut; or their mean reward below half of what it was in the first `WINDOW` steps, and by at least `LEAST_FALL`.
+    More than `CLIPPED` of the completions of the last `WINDOW` steps were cut; or their mean reward is below half of
+    what it was in the first `WINDOW` steps, and by more than `LEAST_FALL`.
     """
-    if not steps:
-        return None
-    last = steps[-1]
-    for key in ("loss", "grad_norm", "kl"):
-        if key in last and not math.isfinite(last[key]):
-            return f"{key} is {last[key]} at step {last['step']}: lower the learning rate"
     if len(steps) < WINDOW:
         return None
     clipped = _mean(steps[-WINDOW:], "completions/clipped_ratio")
@@ -41,4 +34,4 @@ def collapsed(steps: Sequence[Mapping[str, Any]]) -> str | None:
 
 
 def _mean(steps: Sequence[Mapping[str, Any]], key: str) -> float:
-    return sum(step[key] for step in steps) / len(steps)
+    return sum(float(step[key]) for step in steps) / len(steps)

@@ -49,9 +49,9 @@ def weights(minings: Sequence[Mined], generations: int) -> Floats:
 
         (1 - p) (1 - p^G - (1 - p)^G)
 
-    the share that fails times the chance that a group of G completions is not dead. It is small for what is always right
-    (nothing to learn), falls toward 0 for what is always wrong, the more the longer (nothing to learn from), and is
-    largest for what is right now and then. What is set aside, and nothing else, weighs FLOOR at most.
+    the share that fails times the chance that a group of G completions is not dead. It is small for what is always
+    right (nothing to learn), smaller for what is always wrong the longer it is (nothing to learn from), and largest for
+    what is right now and then. What is set aside weighs FLOOR before weights are made to sum to 1, the rest no less.
     """
     from scipy.special import betaln
 
@@ -72,7 +72,7 @@ def weights(minings: Sequence[Mined], generations: int) -> Floats:
 
 
 def aside(minings: Sequence[Mined]) -> Aside:
-    """Find what was all right, or all wrong, in each of the last `SETTLED` minings; nothing before there are so many."""
+    """Find what was all right, or all wrong, in each of the last `SETTLED` minings; nothing where there are fewer."""
     if len(minings) < SETTLED:
         return Aside(frozenset(), frozenset())
     last = minings[-SETTLED:]
@@ -84,9 +84,9 @@ def aside(minings: Sequence[Mined]) -> Aside:
 class History:
     """The minings of a stage, in a file with a line each that names what is set aside.
 
-    What is set aside is asked again at each mining like everything else, and comes back (`woken`) once its responses are
-    of both kinds. A line holds step, samples, the pool's digest, `right` in the pool's order, the histogram of right
-    responses (0 to samples), the mean, the number of items that equal weights would spread over as widely
+    What is set aside is asked again at each mining like everything else, and comes back (`woken`) once its responses
+    are of both kinds. A line holds step, samples, the pool's digest, `right` in the pool's order, the histogram of
+    right responses (0 to samples), the mean, the number of items that equal weights would spread over as widely
     (`effective`, 1 / sum of squared weights), and the ids `always_right`, `always_wrong` and `woken`.
     """
 

@@ -1,0 +1,94 @@
+"""Small policies and items for tests of reinforcement learning: some completions are right, so that rewards differ."""
+
+import json
+from pathlib import Path
+
+import tiny
+
+from evalsuite.formats import write
+from evalsuite.reward.truth import Truth
+from training.manifest import Manifest, describe, write_manifest
+from training.recipe import Recipe
+
+TIERS = ("easy", "moderate", "difficult")
+LABELS = ("A", "B")
+
+
+def make_policy(folder: Path, steps: int = 60) -> Path:
+    """A tiny model that has learnt to answer A or B, whatever it is asked, and not always in the form that is paid."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tiny.make_model(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    said = [write("answer_tag", label) for label in LABELS] + ["so A"]
+    texts = [tokenizer.apply_chat_template(asked(row), tokenize=False, add_generation_prompt=True) for row in range(8)]
+    batch = tokenizer(
+        [f"{text}{answer}<|im_end|>" for text in texts for answer in said], return_tensors="pt", padding=True
+    )
+    labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    for _ in range(steps):
+        model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], labels=labels).loss.backward()
+        optimiser.step()
+        optimiser.zero_grad()
+    model.generation_config.eos_token_id = 2
+    model.save_pretrained(folder)
+    return folder
+
+
+def asked(row: int) -> list[dict[str, str]]:
+    """The messages of an item."""
+    return [{"role": "user", "content": f"Which is it, {row}? A. yes B. no"}]
+
+
+def make_items(folder: Path, count: int = 12) -> Path:
+    """Save a data folder of items, tier after tier, their golds in turn; with a manifest."""
+    folder.mkdir(parents=True)
+    rows = []
+    for row in range(count):
+        truth = Truth(LABELS[row % 2], LABELS, "answer_tag")
+        rows.append(
+            {
+                "prompt": asked(row),
+                **truth._asdict(),
+                "ground_truth": str(truth),
+                "item": f"item-{row}",
+                "task": "toy",
+                "tier": TIERS[row * len(TIERS) // count],
+            }
+        )
+    (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    files = describe(folder, [("train.jsonl", count)])
+    write_manifest(folder, Manifest(name="toy", about="Toy items.", licence="CC0-1.0", files=files))
+    return folder
+
+
+def recipe(base: Path, *stages: dict, lora: dict | None = None) -> Recipe:
+    """A recipe of grpo stages, each given what differs from a small one."""
+    plain = {
+        "name": "rl",
+        "kind": "grpo",
+        "data": {"folder": "items"},
+        "optimiser": {"learning_rate": 1e-3, "schedule": "constant"},
+        "evaluation": {"tasks": ["starter_vignette"]},
+        "gate": {},
+        "checkpoint_every": 2,
+        "prompts": 3,
+        "rollout": {"generations": 4, "max_tokens": 16},
+        "steps": 6,
+    }
+    return Recipe.model_validate(
+        {
+            "name": "toy",
+            "about": "Toy.",
+            "source": "none",
+            "seed": 3,
+            "base": {"model": str(base), "dtype": "float32"},
+            "lora": lora,
+            "threads": 1,
+            "stages": [{**plain, **stage} for stage in stages],
+        }
+    )
