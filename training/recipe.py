@@ -57,9 +57,14 @@ class Hardware(Part):
     gpu: Literal["H100", "H200", "A100"] = "H100"
     gpus: Count = 4
     utilisation: Annotated[float, Field(gt=0, le=1)] = 0.4
-    """Share of the GPU's peak dense bf16 FLOP/s that training reaches (MFU)."""
+    """Share of the GPU's peak dense bf16 FLOP/s that training reaches, what is computed again counted (HFU)."""
     launch: Literal["one", "fsdp", "deepspeed"] = "one"
     """`one`: a process on one device; else `accelerate launch` with the config of that name."""
+
+    @property
+    def devices(self) -> int:
+        """GPUs that a stage trains on."""
+        return 1 if self.launch == "one" else self.gpus
 
 
 class World(Part):

@@ -1,0 +1,84 @@
+"""How much a stage works through: optimizer steps, tokens, responses."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from evalsuite.errors import UsageError
+from training import settings
+from training.recipe import Expectation, Grpo, Pretrain, Sft, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """A stage's work, over all GPUs; of early stopping or a plateau nothing is assumed, so it is the most."""
+
+    steps: int
+    tokens: int
+    """Tokens that are trained on, prompts among them."""
+    labelled: int
+    """Those with a loss, which alone go through the output head."""
+    context: int
+    """Tokens a sequence."""
+    sampled: int = 0
+    """Responses that are sampled and trained on."""
+    mined: int = 0
+    """Responses that are sampled only to find out what fails."""
+
+
+def amount(stage: Stage, devices: int, rows: int | None) -> Amount:
+    """What a stage works through; `rows` are those of its data where that is there.
+
+    A stage that doesn't say what it expects of its data, where that matters, is a `UsageError`.
+    """
+    if isinstance(stage, Pretrain):
+        return _pretrain(stage, devices)
+    if isinstance(stage, Sft):
+        return _sft(stage, devices, rows)
+    return _grpo(stage, rows)
+
+
+def expected(stage: Sft | Grpo) -> Expectation:
+    """The mean tokens of a stage's rows; a `UsageError` where the recipe doesn't say them."""
+    if stage.expects is None:
+        raise UsageError(f"stage {stage.name}: say expects: {{prompt: TOKENS, completion: TOKENS}}, to be planned")
+    return stage.expects
+
+
+def _pretrain(stage: Pretrain, devices: int) -> Amount:
+    steps = settings.steps(stage, devices)
+    tokens = steps * stage.batch.sequences * stage.batch.accumulation * devices * stage.batch.length
+    return Amount(steps, tokens, tokens, stage.batch.length)
+
+
+def _sft(stage: Sft, devices: int, rows: int | None) -> Amount:
+    each = expected(stage)
+    kept = _rows(stage, rows) - (stage.hold_out or 0)
+    passes = math.ceil(kept / (stage.batch.sequences * devices))
+    seen = stage.epochs * kept
+    return Amount(
+        steps=stage.epochs * math.ceil(passes / stage.batch.accumulation),
+        tokens=seen * (each.prompt + each.completion),
+        labelled=seen * each.completion,
+        context=each.prompt + each.completion,
+    )
+
+
+def _grpo(stage: Grpo, rows: int | None) -> Amount:
+    each = expected(stage)
+    sampled = stage.steps * stage.prompts * stage.rollout.generations
+    mined = 0
+    if stage.mining is not None:
+        mined = math.ceil(stage.steps / stage.mining.every) * stage.mining.samples * _rows(stage, rows)
+    context = each.prompt + each.completion
+    return Amount(stage.steps, sampled * context, sampled * each.completion, context, sampled, mined)
+
+
+def _rows(stage: Sft | Grpo, rows: int | None) -> int:
+    stated = expected(stage).rows or rows
+    if stated is None:
+        raise UsageError(f"stage {stage.name}: say expects.rows, or where its data is, to be planned")
+    if stated <= (getattr(stage, "hold_out", None) or 0):
+        raise UsageError(f"stage {stage.name}: hold_out leaves none of {stated:,} rows to train on")
+    return stated

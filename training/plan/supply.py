@@ -1,0 +1,86 @@
+"""What of a stage's data is there: its manifest is read and its files are looked at, but not hashed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from evalsuite.errors import DataError
+from training.manifest import Manifest, read_manifest
+from training.recipe import Data, Pretrain, Stage
+
+TRAIN: Final = "train.jsonl"
+BYTES_A_TOKEN: Final = 4
+"""Of English text under a vocabulary of 150,000, roughly: a manifest counts rows and bytes."""
+
+State = Literal["not looked for", "missing", "damaged", "short", "there"]
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """A stage's data folder, against what the recipe asks of it."""
+
+    folder: str
+    state: State
+    said: str
+    """What is missing, and how much; empty where nothing is."""
+    rows: int | None = None
+    """Rows of train.jsonl."""
+    wanted_rows: int | None = None
+    wanted_tokens: int | None = None
+
+
+def supply(stage: Stage, data: Path | None) -> Supply:
+    """Look for a stage's data below a folder; that it is absent or damaged is said, not raised."""
+    rows, tokens = _wanted(stage)
+    wanted = _said(rows, "rows") if rows else _said(tokens, "tokens") if tokens else "its rows"
+    folder = stage.data.folder
+    if data is None:
+        return Supply(folder, "not looked for", f"{wanted} in {folder}/{TRAIN}", None, rows, tokens)
+    if not (data / folder).is_dir():
+        return Supply(folder, "missing", f"{data / folder} is missing: {wanted}", None, rows, tokens)
+    try:
+        manifest = read_manifest(data / folder)
+        found, size = _counts(data / folder, manifest)
+    except DataError as error:
+        return Supply(folder, "damaged", str(error), None, rows, tokens)
+    lack = _lack(found, size, rows, tokens)
+    return Supply(folder, "short" if lack else "there", lack, found, rows, tokens)
+
+
+def _wanted(stage: Stage) -> tuple[int | None, int | None]:
+    """Rows and tokens that a stage asks for: what it expects, else all that its sources have."""
+    if isinstance(stage, Pretrain):
+        return None, stage.tokens or _sum(stage.data, "tokens")
+    if stage.expects is not None and stage.expects.rows:
+        return stage.expects.rows, None
+    return _sum(stage.data, "items"), None
+
+
+def _sum(data: Data, what: Literal["tokens", "items"]) -> int | None:
+    return sum(getattr(need, what) or 0 for need in data.needs) or None
+
+
+def _counts(folder: Path, manifest: Manifest) -> tuple[int, int]:
+    """Rows and bytes of train.jsonl; a file of the manifest that isn't there as described is a `DataError`."""
+    for known in manifest.files:
+        file = folder / known.path
+        if not file.is_file() or file.stat().st_size != known.bytes:
+            raise DataError(f"{file}: not there with the {known.bytes:,} bytes of its manifest; make the data again")
+    train = next((known for known in manifest.files if known.path == TRAIN), None)
+    if train is None:
+        raise DataError(f"{folder}: its manifest has no {TRAIN}; make the data again")
+    return train.rows, train.bytes
+
+
+def _lack(rows: int, size: int, wanted_rows: int | None, wanted_tokens: int | None) -> str:
+    if wanted_rows and rows < wanted_rows:
+        return f"{rows:,} of {wanted_rows:,} rows"
+    if wanted_tokens and size / BYTES_A_TOKEN < wanted_tokens:
+        return f"about {size // BYTES_A_TOKEN:,} of {wanted_tokens:,} tokens, at {BYTES_A_TOKEN} bytes each"
+    return ""
+
+
+def _said(count: int | None, what: str) -> str:
+    return f"{count:,} {what}"
