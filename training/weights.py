@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from evalsuite.errors import UsageError
 from evalsuite.models.extras import brief
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 Dtype = Literal["bfloat16", "float32"]
+MERGED: Final = "start"
+"""Folder of a stage that holds its start, merged into whole weights: what its new adapter is trained on."""
 
 
 def base_model(base: Base, data: Path) -> str:
@@ -27,6 +29,29 @@ def base_model(base: Base, data: Path) -> str:
 def is_adapter(start: str | Path) -> bool:
     """Whether a folder holds an adapter and not whole weights."""
     return (Path(start) / "adapter_config.json").is_file()
+
+
+def beneath(recipe: Recipe, adapter: str | Path, data: Path) -> str:
+    """The whole weights that an adapter was trained on: what its stage merged its start into, or the base model."""
+    merged = Path(adapter).parent / "start"
+    return str(merged) if merged.is_dir() else base_model(recipe.base, data)
+
+
+def adapter_base(base: Base, start: str | Path, data: Path) -> str:
+    """Whole weights that an adapter was trained on: the base model, or what a stage of its run had merged before.
+
+    The adapter says where that was; in a run that was moved it is looked for at the same place of the run.
+    """
+    said = Path(_adapter_config(start).base_model_name_or_path or "")
+    if said.name != MERGED or said.parent.parent.name != "stages":
+        return base_model(base, data)
+    moved = Path(start).resolve().parent.parent / said.parent.name / MERGED
+    for place in (moved, said):
+        if place.is_dir():
+            return str(place)
+    raise UsageError(
+        f"{start}: the weights that this adapter was trained on, {said}, are gone: train their stage again"
+    )
 
 
 def load_tokenizer(recipe: Recipe, start: str | Path, data: Path) -> PreTrainedTokenizerBase:
@@ -79,7 +104,7 @@ def merge(recipe: Recipe, start: str | Path, data: Path, out: Path, dtype: Dtype
     if out.is_dir():
         return out
     if is_adapter(start):
-        model = _peft(_weights(recipe.base, base_model(recipe.base, data), data, "float32"), start).merge_and_unload()
+        model = _peft(_weights(recipe.base, beneath(recipe, start, data), data, "float32"), start).merge_and_unload()
     else:
         model = _weights(recipe.base, start, data, "float32")
     import torch
@@ -136,17 +161,15 @@ def _in_4_bits() -> dict[str, Any]:
 
 def _continue(recipe: Recipe, start: str | Path, data: Path) -> Any:
     """The start's adapter, trained on; a shape other than the recipe's is a `UsageError`."""
-    from peft import LoraConfig
-
     assert recipe.lora is not None
-    found, asked = LoraConfig.from_pretrained(str(start)), settings.lora(recipe.lora)
+    found, asked = _adapter_config(start), settings.lora(recipe.lora)
     for key in ("r", "lora_alpha", "lora_dropout", "target_modules"):
         if getattr(found, key) != getattr(asked, key):
             raise UsageError(
                 f"{start}: its adapter has {key} {_said(getattr(found, key))}, recipe {recipe.name} says "
                 f"{_said(getattr(asked, key))}: the same adapter goes on through the stages"
             )
-    return _peft(load_whole(recipe, base_model(recipe.base, data), data), start, is_trainable=True)
+    return _peft(load_whole(recipe, beneath(recipe, start, data), data), start, is_trainable=True)
 
 
 def _said(value: Any) -> str:
