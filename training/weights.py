@@ -32,26 +32,18 @@ def is_adapter(start: str | Path) -> bool:
 
 
 def beneath(recipe: Recipe, adapter: str | Path, data: Path) -> str:
-    """The whole weights that an adapter was trained on: what its stage merged its start into, or the base model."""
-    merged = Path(adapter).parent / "start"
-    return str(merged) if merged.is_dir() else base_model(recipe.base, data)
-
-
-def adapter_base(base: Base, start: str | Path, data: Path) -> str:
-    """Whole weights that an adapter was trained on: the base model, or what a stage of its run had merged before.
+    """The whole weights that an adapter was trained on: the base model, or what a stage before merged its start into.
 
     The adapter says where that was; in a run that was moved it is looked for at the same place of the run.
     """
-    said = Path(_adapter_config(start).base_model_name_or_path or "")
+    said = Path(_adapter_config(adapter).base_model_name_or_path or "")
     if said.name != MERGED or said.parent.parent.name != "stages":
-        return base_model(base, data)
-    moved = Path(start).resolve().parent.parent / said.parent.name / MERGED
+        return base_model(recipe.base, data)
+    moved = Path(adapter).resolve().parent.parent / said.parent.name / MERGED
     for place in (moved, said):
         if place.is_dir():
             return str(place)
-    raise UsageError(
-        f"{start}: the weights that this adapter was trained on, {said}, are gone: train their stage again"
-    )
+    raise UsageError(f"{adapter}: the weights that it was trained on, {said}, are gone: train their stage again")
 
 
 def load_tokenizer(recipe: Recipe, start: str | Path, data: Path) -> PreTrainedTokenizerBase:
@@ -170,6 +162,15 @@ def _continue(recipe: Recipe, start: str | Path, data: Path) -> Any:
                 f"{_said(getattr(asked, key))}: the same adapter goes on through the stages"
             )
     return _peft(load_whole(recipe, beneath(recipe, start, data), data), start, is_trainable=True)
+
+
+def _adapter_config(start: str | Path) -> Any:
+    from peft import LoraConfig
+
+    try:
+        return LoraConfig.from_pretrained(str(start))
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(f"{start}: no adapter could be read: {brief(error)[:300]}") from None
 
 
 def _said(value: Any) -> str:
