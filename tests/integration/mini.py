@@ -1,0 +1,144 @@
+"""A training run in seconds: a benchmark of its own, data of its own, and `tiny`'s random model to begin with."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from tiny import make_model
+
+from evalsuite.reward.rows import rows
+from evalsuite.task import Item, Task, load_task
+from training.manifest import Manifest, describe, write_manifest
+
+ROOT = Path(__file__).parents[2]
+TASK = "letters"
+OFTEN = 0.6
+"""Share of items whose gold is B: what a model of half a million weights learns in a few steps."""
+WORDS = (
+    "aspirin",
+    "heparin",
+    "biopsy",
+    "pressure",
+    "chest",
+    "pain",
+    "pulse",
+    "patient",
+    "blood",
+    "step",
+    "man",
+    "hours",
+)
+TEST, TRAIN = 80, 160
+
+
+def items(seed: int, count: int, often: float = OFTEN) -> tuple[Item, ...]:
+    """Items with four options of one word each."""
+    draw = random.Random(seed)
+    made = []
+    for number in range(count):
+        asked = " ".join(draw.choice(WORDS) for _ in range(4))
+        gold = "B" if draw.random() < often else draw.choice("ACD")
+        options = tuple(draw.sample(WORDS, 4))
+        made.append(Item(f"q{seed}-{number}", f"Which of {asked}?", options, ("A", "B", "C", "D"), gold))
+    return tuple(made)
+
+
+def make_task(folder: Path) -> Path:
+    """Write the benchmark's folder, and return the folder that EVALSUITE_TASKS names."""
+    home = folder / TASK
+    home.mkdir(parents=True)
+    lines = [
+        {"id": each.id, "question": each.question, "options": dict(zip(each.labels, each.options, strict=True)),
+         "answer": each.gold}
+        for each in items(1, TEST)
+    ]  # fmt: skip
+    (home / "items.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    card = {"name": TASK, "version": 1, "language": "en", "licence": "none", "items": TEST, "chance": 0.25}
+    card |= {"option_counts": {4: TEST}, "sources": [{"path": "items.jsonl", "items": TEST}]}
+    (home / "task.yaml").write_text(yaml.safe_dump(card))
+    return folder
+
+
+def make_data(folder: Path, tasks: Path, often: float = OFTEN, gold: str | None = None) -> Path:
+    """Write a base model and the data folders `text`, `traces` and `questions`; `gold`: that of every training item."""
+    make_model(folder / "base")
+    task = load_task(TASK, tasks / TASK)
+    texts = [{"text": " ".join(random.Random(seed).choices(WORDS, k=60))} for seed in range(40)]
+    write_rows(folder / "text", texts)
+    asked = list(_asked(task, items(2, TRAIN, often), gold))
+    write_rows(folder / "traces", ({**row, "completion": trace(row["gold"])} for row in asked))
+    write_rows(folder / "questions", ({**row, "tier": "easy"} for row in asked))
+    return folder
+
+
+def trace(gold: str) -> list[dict[str, str]]:
+    """What a model is taught to say."""
+    return [{"role": "assistant", "content": f"So {gold}.\n<answer>{gold}</answer>"}]
+
+
+def write_rows(folder: Path, made: Iterable[dict[str, Any]]) -> None:
+    """Write train.jsonl with its manifest."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [json.dumps(row) + "\n" for row in made]
+    (folder / "train.jsonl").write_text("".join(lines))
+    files = describe(folder, [("train.jsonl", len(lines))])
+    write_manifest(folder, Manifest(name=folder.name, about="For a test.", licence="CC0-1.0", files=files))
+
+
+def stage(kind: str, name: str, folder: str, rate: float, **more: Any) -> dict[str, Any]:
+    """A stage of a recipe."""
+    return {
+        "name": name,
+        "kind": kind,
+        "data": {"folder": folder},
+        "optimiser": {"learning_rate": rate, "schedule": "constant", **more.pop("optimiser", {})},
+        "evaluation": {"tasks": [TASK], "max_tokens": 24},
+        "gate": {},
+        "checkpoint_every": 4,
+        **more,
+    }
+
+
+def text_stage(**more: Any) -> dict[str, Any]:
+    """Eight steps on text."""
+    batch = {"sequences": 4, "length": 64}
+    return stage("pretrain", "text", "text", 1e-3, batch=batch, steps=8, **more)
+
+
+def trace_stage(rate: float = 3e-3, **more: Any) -> dict[str, Any]:
+    """Twenty steps on traces, after which the answers must be right more often than before."""
+    batch = {"sequences": 16, "length": 256}
+    gate = {"gains": {TASK: 0.2}}
+    return stage("sft", "traces", "traces", rate, **{"batch": batch, "epochs": 2, "gate": gate, **more})
+
+
+def write_recipe(file: Path, stages: list[dict[str, Any]], **more: Any) -> Path:
+    """Write a recipe that starts from the data's base model."""
+    base = {"model": "./base", "dtype": "float32"}
+    facts = {"name": "mini", "about": "For a test.", "source": "none", "base": base, "lora": None, "threads": 1}
+    file.write_text(yaml.safe_dump({**facts, "stages": stages, **more}))
+    return file
+
+
+def environment(tasks: Path) -> dict[str, str]:
+    """Where commands run."""
+    return {**os.environ, "EVALSUITE_TASKS": str(tasks), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+
+
+def training(*arguments: str | Path, tasks: Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    """Run `python -m training`."""
+    command = [sys.executable, "-m", "training", *map(str, arguments)]
+    return subprocess.run(
+        command, cwd=ROOT, env=environment(tasks), capture_output=True, text=True, timeout=timeout, check=False
+    )
+
+
+def _asked(task: Task, made: tuple[Item, ...], gold: str | None) -> Iterator[dict[str, Any]]:
+    for row in rows(task, made, None, None):
+        yield row if gold is None else {**row, "gold": gold}

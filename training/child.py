@@ -1,0 +1,83 @@
+"""The processes that a run starts: each one's output in a file, its end told in one line, none outlives it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from evalsuite.errors import RunError
+from training.recipe import Hardware, Recipe
+
+GRACE: Final = 10.0
+"""Seconds that a process has to end when it is asked to."""
+_THREADS: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_FOLDERS: Final = ("EVALSUITE_DATA", "EVALSUITE_TASKS")
+"""Variables that name folders, which may be relative to where the run was begun."""
+_TAIL: Final = 1 << 16
+
+
+def environment(recipe: Recipe) -> dict[str, str]:
+    """What a process of this recipe runs under: the same threads and the same hashes each time."""
+    found = dict(os.environ)
+    for name in _FOLDERS:
+        if found.get(name):
+            found[name] = os.pathsep.join(str(Path(place).absolute()) for place in found[name].split(os.pathsep))
+    here = str(Path(__file__).absolute().parent.parent)
+    found["PYTHONPATH"] = os.pathsep.join([here, *filter(None, [found.get("PYTHONPATH")])])
+    found["PYTHONHASHSEED"] = str(recipe.seed)
+    found["TOKENIZERS_PARALLELISM"] = "false"
+    if recipe.threads is not None:
+        found |= dict.fromkeys(_THREADS, str(recipe.threads))
+    return found
+
+
+def call(module: Sequence[str], recipe: Recipe, log: Path, cwd: Path | None = None) -> int:
+    """Run `python -m MODULE ARGUMENT...`, its output added to a file, and return its exit status."""
+    command = [sys.executable, "-m", *module]
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as out:
+            child = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=cwd, env=environment(recipe)
+            )
+    except OSError as error:
+        raise RunError(f"{log}: can't be written: {error.strerror or error}") from None
+    try:
+        return child.wait()
+    except BaseException:
+        _end(child)
+        raise
+
+
+def launched(module: Sequence[str], hardware: Hardware) -> list[str]:
+    """The same on every GPU, by `accelerate launch` with the config that the recipe names."""
+    if hardware.launch == "one":
+        return list(module)
+    config = Path(__file__).parent / "accelerate" / f"{hardware.launch}.yaml"
+    how = ["--config_file", str(config), "--num_processes", str(hardware.gpus)]
+    return ["accelerate.commands.launch", *how, "--module", *module]
+
+
+def last_words(log: Path) -> str:
+    """The last line that a process wrote."""
+    with log.open("rb") as stream:
+        stream.seek(max(0, log.stat().st_size - _TAIL))
+        lines = stream.read().decode("utf-8", "replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Ask a process to end, and make it end where it doesn't."""
+    try:
+        child.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(GRACE)
+    finally:
+        if child.poll() is None:
+            child.kill()
+            child.wait()

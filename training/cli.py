@@ -1,0 +1,185 @@
+"""The command line: each command is one call into the library, imported when it is called."""
+
+from __future__ import annotations
+
+import errno
+import shlex
+import signal
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from evalsuite.errors import EvalsuiteError
+from evalsuite.terminal import visible
+
+if TYPE_CHECKING:
+    from training.asked import Asked
+    from training.folder import StageFolder, TrainingFolder
+    from training.recipe import Stage
+
+REFUSED: Final = 1
+FOLDER: Final = click.Path(file_okay=False, path_type=Path)
+HOME: Final = Path("runs") / "training"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def cli(debug: bool) -> None:
+    """Train a base model by a recipe, stage by stage, each promoted only by the gate."""
+
+
+@cli.command()
+@click.argument("recipe")
+@click.option("--data", type=FOLDER, help="Folder with the recipe's data folders; a recipe with a world makes its own.")
+@click.option("--out", type=FOLDER, help=f"Folder of this run [default: {HOME}/RECIPE/STAMP].")
+@click.option("--random-reward", is_flag=True, help="The control: everything the same, but rewards are a seeded coin.")
+def run(recipe: str, data: Path | None, out: Path | None, random_reward: bool) -> int:
+    """Take a model through RECIPE, a file or a name: train, evaluate, gate, promote, stage by stage.
+
+    Exit 0: every stage is promoted. Exit 1: one was refused; the last good model is kept and named. The same command
+    with the same --out goes on with what isn't finished.
+    """
+    from training.asked import ask
+    from training.folder import TrainingFolder
+    from training.recipe import read_recipe
+
+    asked = ask(read_recipe(recipe), data, random_reward)
+    folder = TrainingFolder((out or _new_home(asked.recipe.name)).resolve())
+    return _go(folder, asked)
+
+
+@cli.command()
+@click.argument("run", type=FOLDER)
+def resume(run: Path) -> int:
+    """Go on with the run in the folder RUN, from the last checkpoint; what is finished is never done again."""
+    from training.asked import read_asked
+    from training.folder import TrainingFolder
+
+    folder = TrainingFolder(run.resolve())
+    return _go(folder, read_asked(folder))
+
+
+@cli.command(hidden=True)
+@click.argument("run", type=FOLDER)
+def world(run: Path) -> None:
+    """Make the data of a run's recipe; it appears as a whole."""
+    from training.asked import read_asked
+    from training.folder import TrainingFolder
+    from training.tinyworld.build import build
+    from training.weights import part
+
+    folder = TrainingFolder(run)
+    asked = read_asked(folder)
+    assert asked.recipe.world is not None, "a recipe without a world has no data to make"
+    draft = part(folder.data)
+    build(draft, asked.recipe.world.seed)
+    draft.rename(folder.data)
+
+
+@cli.command(hidden=True)
+@click.argument("run", type=FOLDER)
+@click.argument("name")
+def preflight(run: Path, name: str) -> None:
+    """Look whether a stage may begin."""
+    from training.asked import data_of
+    from training.lineage import last_good
+    from training.preflight import check
+
+    with _stage(run, name) as (home, asked, stage, folder):
+        start = last_good(home, asked, folder).start
+        check(asked.recipe, stage, folder, start, data_of(home, asked))
+
+
+@cli.command(hidden=True)
+@click.argument("run", type=FOLDER)
+@click.argument("name")
+def stage(run: Path, name: str) -> None:
+    """Train one stage, or go on with it from its last checkpoint."""
+    from training.asked import data_of
+    from training.lineage import last_good
+    from training.stages import train
+
+    with _stage(run, name) as (home, asked, stage, folder):
+        start = last_good(home, asked, folder).start
+        train(asked.recipe, stage, folder, start, data_of(home, asked), asked.control)
+
+
+def _go(folder: TrainingFolder, asked: Asked) -> int:
+    from training.claim import claimed
+    from training.pipeline import begin, go
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with claimed(folder.path):
+        begin(asked, folder)
+        try:
+            ended = go(folder, _tell)
+        except KeyboardInterrupt:
+            _tell(f"stopped; what is done is on disk. Go on: {_resume(folder)}")
+            raise
+    if ended.refused is None:
+        _tell(f"every stage is promoted; the model is {ended.good}")
+        return 0
+    _tell(f"{ended.refused.path.name} was refused; the last good model is {ended.good}")
+    return REFUSED
+
+
+@contextmanager
+def _stage(run: Path, name: str) -> Iterator[tuple[TrainingFolder, Asked, Stage, StageFolder]]:
+    """A stage of a run, claimed by this process, which leaves in stage.json why the stage can't be promoted."""
+    from training.asked import read_asked
+    from training.claim import working
+    from training.folder import TrainingFolder
+
+    home = TrainingFolder(run.resolve())
+    asked = read_asked(home)
+    stage = asked.recipe.stage(name)
+    folder = home.stage(asked.recipe.stages.index(stage) + 1, name)
+    with working(folder):
+        yield home, asked, stage, folder
+
+
+def _new_home(recipe: str) -> Path:
+    return HOME / recipe / datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+
+
+def _resume(folder: TrainingFolder) -> str:
+    return shlex.join(["python", "-m", "training", "resume", str(folder.path)])
+
+
+def _tell(what: str) -> None:
+    print(visible(what), file=sys.stderr, flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 2 for an error, told in one line."""
+    asked = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = cli.main(asked, prog_name="python -m training", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except EvalsuiteError as error:
+        if "--debug" in asked[:1]:
+            traceback.print_exc()
+        return _failed(str(error))
+    except click.ClickException as error:
+        message = error.format_message()
+        if not message.startswith("Usage: "):
+            return _failed(message)
+        print(message, file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        return _failed(f"{error}: make room, then go on with it")
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+
+
+def _failed(message: str) -> int:
+    print(f"training: {visible(' '.join(message.split()))}", file=sys.stderr)
+    return 2

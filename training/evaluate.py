@@ -1,0 +1,70 @@
+"""A model asked by `evalsuite run` in a process of its own; an equal model under equal options is never asked twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Final
+
+from evalsuite import answer
+from evalsuite.errors import RunError
+from evalsuite.journal import RunFolder
+from evalsuite.result import Result, read_result
+from training.asked import Asked
+from training.child import call, last_words
+from training.folder import TrainingFolder
+from training.lineage import Model
+from training.recipe import Evaluation
+
+_SHOWN: Final = 16
+"""Digits of the digest that names an evaluation's folder."""
+
+
+def evaluate(run: TrainingFolder, asked: Asked, model: Model, evaluation: Evaluation, log: Path) -> Result:
+    """Return the finished run of a model, asked now where it isn't there; one that can't be finished is a `RunError`.
+
+    The process works in the run's folder, so that models are named by their place in it, wherever the run is moved.
+    """
+    folder = run.evaluations / digest(model, evaluation)
+    if not _finished(folder):
+        command = ["evalsuite", "run", *options(run, model, evaluation), "--out", _place(run, folder)]
+        if call(command, asked.recipe, log, cwd=run.path) or not _finished(folder):
+            raise RunError(f"evaluation of {_place(run, model.start)}: {last_words(log)} (all that it said: {log})")
+    return read_result(folder)
+
+
+def digest(model: Model, evaluation: Evaluation) -> str:
+    """Name of a model under an evaluation, by the model's content, the options and the parser's version."""
+    what = {"model": model.digest, "evaluation": evaluation.model_dump(mode="json"), "parser": answer.VERSION}
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:_SHOWN]
+
+
+def options(run: TrainingFolder, model: Model, evaluation: Evaluation) -> list[str]:
+    """What `evalsuite run` is told."""
+    told = ["--model", f"{evaluation.backend}/{_place(run, model.whole)}"]
+    if model.adapter is not None:
+        told += ["--adapter", _place(run, model.adapter)]
+    if model.revision is not None:
+        told += ["--revision", model.revision]
+    for name in ("scoring", "max_tokens", "samples", "temperature", "limit"):
+        value = getattr(evaluation, name)
+        if value is not None:
+            told += [f"--{name.replace('_', '-')}", str(value)]
+    return [*told, "--tasks", ",".join(evaluation.tasks)]
+
+
+def _finished(folder: Path) -> bool:
+    try:
+        ended = RunFolder(folder).facts["ended"]["status"]
+    except RunError:
+        return False
+    return bool(ended == "finished" and (folder / "summary.json").is_file())
+
+
+def _place(run: TrainingFolder, where: Path | str) -> str:
+    """A folder's place below the run's, or as it is said where it is elsewhere."""
+    if Path(where).is_absolute() and Path(where).is_relative_to(run.path):
+        return os.path.relpath(where, run.path)
+    return str(where)

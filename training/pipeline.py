@@ -1,0 +1,173 @@
+"""Stage after stage: train, evaluate, gate, promote; what a kill leaves behind is gone on with where it stopped.
+
+Every step leaves its outcome on disk before the next begins, and a step that finds its outcome there is not done
+again: so the way through a run is the same whether it is begun or resumed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+from evalsuite.errors import RunError, UsageError
+from training import checkpoints, promote
+from training.asked import FILE, Asked, data_of, now, read_asked, write_asked
+from training.child import call, last_words, launched
+from training.diagnosis import cause_of
+from training.evaluate import evaluate
+from training.folder import StageFolder, TrainingFolder
+from training.lineage import last_good, made_by
+from training.manifest import Manifest, read_manifest
+from training.preflight import REPORT
+from training.promote import Verdict, judge, settle, verdict_of
+from training.recipe import Stage
+
+LOG: Final = "log.txt"
+"""What a stage's processes wrote."""
+Tell = Callable[[str], None]
+
+
+class Ended(NamedTuple):
+    """How a run ended."""
+
+    refused: StageFolder | None
+    """The stage that was refused; None: all are promoted."""
+    said: str
+    good: str
+    """The last good model."""
+
+
+def begin(asked: Asked, run: TrainingFolder) -> None:
+    """Make a run's folder what was asked; one that holds another run, or other files, is a `UsageError`."""
+    if (run.path / FILE).exists():
+        there = read_asked(run)
+        if there != asked:
+            raise UsageError(f"{run.path}: holds another run ({_differs(there, asked)}); choose another --out")
+    elif any(entry.name != ".lock" for entry in run.path.iterdir()):
+        raise UsageError(f"{run.path}: not empty and not a training run; choose another --out")
+    else:
+        write_asked(run, asked)
+
+
+def go(run: TrainingFolder, tell: Tell) -> Ended:
+    """Go through the stages from where the run stands, to its end or to the first that is refused."""
+    asked = read_asked(run)
+    make_world(run, asked, tell)
+    manifests = [read_manifest(data_of(run, asked) / stage.data.folder) for stage in asked.recipe.stages]
+    for stage, folder, manifest in zip(asked.recipe.stages, asked.stages(run), manifests, strict=True):
+        verdict = _Step(run, asked, stage, folder, tell).go(manifest)
+        if not verdict.promoted:
+            return Ended(folder, verdict.said, _good(run, asked))
+    return Ended(None, "", _good(run, asked))
+
+
+def make_world(run: TrainingFolder, asked: Asked, tell: Tell) -> None:
+    """Make the data of a recipe that has a world; the folder appears as a whole."""
+    if asked.recipe.world is None or run.data.is_dir():
+        return
+    tell(f"making {asked.recipe.world.generator}, seed {asked.recipe.world.seed}")
+    log = run.path / LOG
+    if call(["training", "world", str(run.path)], asked.recipe, log):
+        raise RunError(f"{asked.recipe.world.generator}: {last_words(log)} (all that it said: {log})")
+
+
+class _Step:
+    """One stage of a run."""
+
+    def __init__(self, run: TrainingFolder, asked: Asked, stage: Stage, folder: StageFolder, tell: Tell) -> None:
+        self.run, self.asked, self.stage, self.folder = run, asked, stage, folder
+        self.log = folder.path / LOG
+        self._tell = tell
+
+    def tell(self, what: str) -> None:
+        self._tell(f"{self.folder.path.name}: {what}")
+
+    def go(self, manifest: Manifest) -> Verdict:
+        """Take the stage to its end from the state that it is in."""
+        if self.folder.state in ("promoted", "refused"):
+            return self._ended()
+        self._freeze(manifest)
+        if self.folder.state == "new":
+            reason = self._inspect()
+            if reason is not None:
+                return Verdict(False, reason)
+        if self.folder.state == "training":
+            self._train()
+        if self.folder.state == "trained":
+            self._judge()
+        return self._ended()
+
+    def _ended(self) -> Verdict:
+        verdict = verdict_of(self.folder)
+        if verdict.promoted:
+            promote.clear(self.folder)
+        self.tell(f"{'promoted' if verdict.promoted else 'refused'}: {verdict.said}")
+        return verdict
+
+    def _freeze(self, manifest: Manifest) -> None:
+        """Keep the manifest of the stage's data; data that was changed since a step was taken is a `RunError`."""
+        begun = self.folder.model.is_dir() or checkpoints.latest(self.folder.checkpoints) is not None
+        if begun and self.folder.read("manifest.json") != manifest.to_json():
+            raise RunError(f"{self.folder.path}: its data is not what it began with: put that back, or begin a new run")
+        self.folder.write("manifest.json", manifest.to_json())
+
+    def _inspect(self) -> str | None:
+        """Let the stage begin, or say why it may not: that is not for good, for its data can be mended."""
+        self.tell("preflight")
+        (self.folder.path / REPORT).unlink(missing_ok=True)
+        code = self._work(["training", "preflight", str(self.run.path), self.stage.name])
+        refusals = self.folder.read(REPORT).get("refusals")
+        if refusals:
+            return " ".join(refusals)
+        self._demand(code)
+        self.folder.note(state="training", settings=self.stage.model_dump(mode="json"), begun=now())
+        return None
+
+    def _train(self) -> None:
+        self.tell("training")
+        module = ["training", "stage", str(self.run.path), self.stage.name]
+        code = self._work(launched(module, self.asked.recipe.hardware))
+        refusal = self.folder.read("stage.json").get("refusal")
+        if refusal is None:
+            self._demand(code)
+        else:
+            settle(self.run, self.folder, None, str(refusal))
+
+    def _work(self, module: Sequence[str]) -> int:
+        return call(module, self.asked.recipe, self.log)
+
+    def _demand(self, code: int) -> None:
+        """Raise where a process of the stage has failed."""
+        if code:
+            raise RunError(f"{self.folder.path.name}: {last_words(self.log)} (all that it said: {self.log})")
+
+    def _judge(self) -> None:
+        made = made_by(self.run, self.asked, self.folder)
+        before = last_good(self.run, self.asked, self.folder)
+        self.tell("evaluating what it made")
+        candidate = evaluate(self.run, self.asked, made, self.stage.evaluation, self.log)
+        self.tell("evaluating the last good model")
+        baseline = evaluate(self.run, self.asked, before, self.stage.evaluation, self.log)
+        decision = judge(candidate, baseline, self.stage)
+        cause = None if decision.exit_code == 0 else cause_of(self.stage, self.folder, decision, self.asked.control)
+        settle(self.run, self.folder, decision, cause)
+
+
+def _good(run: TrainingFolder, asked: Asked) -> str:
+    return str(last_good(run, asked).start)
+
+
+def _differs(there: Asked, here: Asked) -> str:
+    """The first setting that two runs don't share."""
+    return next(_differences(there.to_json(), here.to_json()))
+
+
+def _differences(there: Any, here: Any, place: str = "") -> Iterator[str]:
+    if isinstance(there, dict) and isinstance(here, dict):
+        for key in {**there, **here}:
+            yield from _differences(there.get(key), here.get(key), f"{place}.{key}".lstrip("."))
+    elif isinstance(there, list) and isinstance(here, list) and len(there) == len(here):
+        for number, (one, other) in enumerate(zip(there, here, strict=True)):
+            yield from _differences(one, other, f"{place}.{number}")
+    elif there != here:
+        yield f"{place}: {there} there, {here} here"
