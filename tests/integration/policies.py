@@ -7,28 +7,35 @@ import tiny
 
 from evalsuite.formats import write
 from evalsuite.reward.truth import Truth
-from training.manifest import Manifest, describe, write_manifest
+from training import lines
+from training.folder import StageFolder
+from training.manifest import Manifest, describe, sha256_of, write_manifest
 from training.recipe import Recipe
 
 TIERS = ("easy", "moderate", "difficult")
 LABELS = ("A", "B")
 
 
-def make_policy(folder: Path, steps: int = 60) -> Path:
-    """A tiny model that has learnt to answer A or B, whatever it is asked, and not always in the form that is paid."""
+def make_policy(folder: Path, prompts=None, said=None, steps: int = 60) -> Path:
+    """A tiny model that has learnt to say one thing or another, whatever it is asked: here A or B, or what isn't paid."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    prompts = prompts or [asked(row) for row in range(8)]
+    said = said or [*(write("answer_tag", label) for label in LABELS), "so A"]
     tiny.make_model(folder)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_pretrained(folder)
-    said = [write("answer_tag", label) for label in LABELS] + ["so A"]
-    texts = [tokenizer.apply_chat_template(asked(row), tokenize=False, add_generation_prompt=True) for row in range(8)]
+    texts = [tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True) for prompt in prompts]
     batch = tokenizer(
         [f"{text}{answer}<|im_end|>" for text in texts for answer in said], return_tensors="pt", padding=True
     )
-    labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)
+    answers = [len(tokenizer(answer)["input_ids"]) + 1 for _ in texts for answer in said]
+    labels = batch["input_ids"].clone()
+    for row, (length, answer) in enumerate(zip(batch["attention_mask"].sum(1), answers, strict=True)):
+        labels[row, : length - answer] = -100
+        labels[row, length:] = -100
     optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3)
     for _ in range(steps):
         model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], labels=labels).loss.backward()
@@ -45,8 +52,7 @@ def asked(row: int) -> list[dict[str, str]]:
 
 
 def make_items(folder: Path, count: int = 12) -> Path:
-    """Save a data folder of items, tier after tier, their golds in turn; with a manifest."""
-    folder.mkdir(parents=True)
+    """Save a data folder of items, tier after tier, their golds in turn."""
     rows = []
     for row in range(count):
         truth = Truth(LABELS[row % 2], LABELS, "answer_tag")
@@ -60,8 +66,14 @@ def make_items(folder: Path, count: int = 12) -> Path:
                 "tier": TIERS[row * len(TIERS) // count],
             }
         )
+    return save_items(folder, rows)
+
+
+def save_items(folder: Path, rows: list[dict]) -> Path:
+    """Save rows as a data folder with its manifest."""
+    folder.mkdir(parents=True)
     (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    files = describe(folder, [("train.jsonl", count)])
+    files = describe(folder, [("train.jsonl", len(rows))])
     write_manifest(folder, Manifest(name="toy", about="Toy items.", licence="CC0-1.0", files=files))
     return folder
 
@@ -72,7 +84,7 @@ def recipe(base: Path, *stages: dict, lora: dict | None = None) -> Recipe:
         "name": "rl",
         "kind": "grpo",
         "data": {"folder": "items"},
-        "optimiser": {"learning_rate": 1e-3, "schedule": "constant"},
+        "optimiser": {"learning_rate": 3e-4, "schedule": "constant"},
         "evaluation": {"tasks": ["starter_vignette"]},
         "gate": {},
         "checkpoint_every": 2,
@@ -92,3 +104,23 @@ def recipe(base: Path, *stages: dict, lora: dict | None = None) -> Recipe:
             "stages": [{**plain, **stage} for stage in stages],
         }
     )
+
+
+def train(recipe: Recipe, out: Path, start: Path, data: Path, number: int = 0, control: bool = False) -> StageFolder:
+    """Train a stage of a recipe in this process."""
+    from training.stages import train
+
+    folder = StageFolder(out)
+    train(recipe, recipe.stages[number], folder, start, data, control)
+    return folder
+
+
+def weights_of(folder: StageFolder) -> str:
+    """sha256 over the weights that a stage made."""
+    (file,) = folder.model.glob("*.safetensors")
+    return sha256_of(file)
+
+
+def journal(folder: StageFolder, name: str) -> list[dict]:
+    """Lines of one of a stage's journals."""
+    return list(lines.read(folder.path / name))

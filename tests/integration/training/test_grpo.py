@@ -1,0 +1,172 @@
+"""The reinforcement learning stage with TRL: what is drawn, paid and compared against, and when it ends."""
+
+import json
+
+import policies
+import pytest
+
+from evalsuite.errors import DataError, RunError
+from training.curriculum.sampler import Draws
+from training.rollouts import tossed
+
+pytest.importorskip("trl")
+
+pytestmark = pytest.mark.integration
+LORA = {"r": 4, "alpha": 8, "dropout": 0.05}
+MINING = {"every": 2, "samples": 2}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A policy, and a folder of data."""
+    folder = tmp_path_factory.mktemp("world")
+    policies.make_items(folder / "data" / "items")
+    return policies.make_policy(folder / "base"), folder / "data"
+
+
+def trained(world, out, number=0, control=False, start=None, lora=None, **stage):
+    base, data = world
+    recipe = policies.recipe(base, stage, lora=lora)
+    return policies.train(recipe, out, start or base, data, number, control)
+
+
+@pytest.mark.parametrize("lora", [None, LORA], ids=["full", "lora"])
+def test_the_reference_is_the_start_and_the_same_seed_gives_the_same_bits(world, tmp_path, lora):
+    runs = [trained(world, tmp_path / name, lora=lora, steps=3, micro_batch=6) for name in ("one", "two")]
+    logged = [list(run.logged()) for run in runs]
+    assert [line["kl"] for line in logged[0]][0] == 0.0  # no step was made: policy and start are one
+    assert logged[0][-1]["kl"] > 0.0
+    assert policies.weights_of(runs[0]) == policies.weights_of(runs[1])
+    assert runs[0].completions.read_bytes() == runs[1].completions.read_bytes()
+    assert (runs[0].model / "adapter_config.json").exists() == (lora is not None)
+
+
+def test_groups_and_prompts_of_a_step_are_the_recipes(world, tmp_path):
+    """And what is logged of them is what stands in the journal."""
+    folder = trained(world, tmp_path / "run", steps=4, micro_batch=6)
+    rows, logged = policies.journal(folder, "completions.jsonl"), list(folder.logged())
+    assert [line["step"] for line in logged] == [1, 2, 3, 4]
+    drawn = []
+    for line in logged:
+        step = [row for row in rows if row["step"] == line["step"]]
+        groups = [[row for row in step if row["group"] == group] for group in range(3)]
+        assert [len({row["item"] for row in group}) for group in groups] == [1, 1, 1]
+        assert [len(group) for group in groups] == [4, 4, 4]
+        drawn += [group[0]["item"] for group in groups]
+        rewards = [[row["reward"] for row in group] for group in groups]
+        assert line["reward"] == pytest.approx(sum(map(sum, rewards)) / 12)
+        assert line["dead_zero"] == pytest.approx(sum(not any(group) for group in rewards) / 3)
+        assert line["dead_one"] == pytest.approx(sum(all(group) for group in rewards) / 3)
+        assert line["dead_zero"] + line["dead_one"] == pytest.approx(line["frac_reward_zero_std"])
+        assert line["length"] == pytest.approx(sum(row["tokens"] for row in step) / 12)
+        assert line["unique_items"] == len(set(drawn))
+    assert len(set(drawn)) == 12  # all of the pool before any is drawn again
+    assert {row["reward"] for row in rows} == {0.0, 1.0}
+
+
+def test_only_the_tiers_of_the_stage_are_drawn(world, tmp_path):
+    folder = trained(world, tmp_path / "run", tiers=["easy", "moderate"], prompts=4, steps=2)
+    assert {row["item"] for row in policies.journal(folder, "completions.jsonl")} == {f"item-{n}" for n in range(8)}
+    with pytest.raises(DataError, match=r"4 rows .* 5 different prompts"):
+        trained(world, tmp_path / "few", tiers=["difficult"], prompts=5)
+
+
+def test_a_tier_without_rows_is_refused(world, tmp_path):
+    base, _ = world
+    file = policies.make_items(tmp_path / "source") / "train.jsonl"
+    rows = [json.loads(line) for line in file.read_text().splitlines()][:4]
+    policies.save_items(tmp_path / "data" / "items", rows)
+    with pytest.raises(DataError, match=r"no row of tier difficult; it has easy"):
+        trained((base, tmp_path / "data"), tmp_path / "run", tiers=["easy", "difficult"])
+
+
+def test_the_control_is_paid_by_the_coin(world, tmp_path):
+    """All that differs is the reward: the first step's completions are the same."""
+    plain = trained(world, tmp_path / "plain", steps=3)
+    coin = trained(world, tmp_path / "coin", control=True, steps=3, plateau={"window": 1, "gain": 0.9})
+    rows = policies.journal(coin, "completions.jsonl")
+    assert len(rows) == 36  # the plateau doesn't let the control off
+    for place, row in enumerate(rows):
+        assert row["reward"] == tossed(3, row["step"], place % 12)
+        assert row["strict"] == float(row["completion"] == f"<answer>{row['gold']}</answer>")
+    assert [row["strict"] for row in rows] != [row["reward"] for row in rows]
+    before = policies.journal(plain, "completions.jsonl")
+    assert [row["completion"] for row in rows[:12]] == [row["completion"] for row in before[:12]]
+    for step, line in enumerate(coin.logged(), 1):
+        assert line["reward"] == pytest.approx(sum(row["reward"] for row in rows if row["step"] == step) / 12)
+        assert line["strict"] == pytest.approx(sum(row["strict"] for row in rows if row["step"] == step) / 12)
+    assert policies.weights_of(plain) != policies.weights_of(coin)
+
+
+def test_a_plateau_ends_the_phase(world, tmp_path):
+    folder = trained(world, tmp_path / "run", steps=9, plateau={"window": 2, "gain": 1.0, "patience": 2})
+    assert len(list(folder.logged())) == 6  # a first window, and two that don't rise by 1
+    facts = folder.read("stage.json")
+    assert facts["ended"]["step"] == facts["steps"] == 6
+    assert facts["ended"]["why"].startswith("plateau: mean reward 0.")
+    again = trained(world, tmp_path / "run", steps=9, plateau={"window": 2, "gain": 1.0, "patience": 2})
+    assert len(list(again.logged())) == 6
+
+
+def test_a_finished_phase_whose_model_was_lost_is_not_gone_on_with(world, tmp_path):
+    how = {"steps": 9, "plateau": {"window": 2, "gain": 1.0, "patience": 2}}
+    folder = trained(world, tmp_path / "run", **how)
+    before = policies.weights_of(folder)
+    folder.model.rename(tmp_path / "lost")
+    folder.note(state="training")
+    assert policies.weights_of(trained(world, tmp_path / "run", **how)) == before
+    assert folder.read("stage.json")["steps"] == 6
+
+
+def test_a_policy_that_no_longer_ends_is_refused_by_name(world, tmp_path):
+    """Every completion of more than two tokens is cut: that is what a policy looks like that rambles."""
+    short = {"rollout": {"generations": 4, "max_tokens": 2}, "steps": 20}
+    with pytest.raises(RunError, match=r"collapsed at step 10: 100% of the completions"):
+        trained(world, tmp_path / "run", **short)
+    facts = (tmp_path / "run" / "stage.json").read_text()
+    assert "collapsed at step 10" in json.loads(facts)["refusal"]
+    assert not (tmp_path / "run" / "model").exists()
+
+
+@pytest.mark.parametrize("lora", [None, LORA], ids=["full", "lora"])
+def test_a_second_phase_starts_from_the_first_ones_model(world, tmp_path, lora):
+    """Its reference is that model and not the base: at its first step nothing has changed yet."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    first = trained(world, tmp_path / "stages" / "1-rl", lora=lora, steps=2)
+    second = trained(world, tmp_path / "stages" / "2-rl", lora=lora, steps=2, start=first.model, mining=MINING)
+    third = trained(world, tmp_path / "stages" / "3-rl", lora=lora, steps=1, start=second.model)
+    for folder in (second, third):
+        assert next(folder.logged())["kl"] == 0.0
+    if lora is not None:
+        from peft import PeftModel
+
+        for below, folder in ((world[0], second), (second.path / "start", third)):
+            whole = AutoModelForCausalLM.from_pretrained(below)
+            adapter = first.model if folder is second else second.model
+            merged = PeftModel.from_pretrained(whole, adapter).merge_and_unload()
+            start = AutoModelForCausalLM.from_pretrained(folder.path / "start")
+            for name, weight in merged.state_dict().items():
+                assert torch.equal(start.state_dict()[name], weight), name
+
+
+def test_mining_weighs_the_pool_and_leaves_the_random_numbers_alone(world, tmp_path):
+    """Equal weights or not, the first step samples the same for the same prompts; and what is drawn follows from disk."""
+    folder = trained(world, tmp_path / "run", mining=MINING, steps=5)
+    minings = policies.journal(folder, "mining.jsonl")
+    assert [line["step"] for line in minings] == [0, 2, 4]
+    assert all(len(line["right"]) == 12 and max(line["right"]) <= 2 for line in minings)
+    assert 0 < sum(minings[0]["right"]) < 24
+    from training.curriculum.mining import History
+
+    items = [f"item-{row}" for row in range(12)]
+    history = History(folder.path / "mining.jsonl", items, 4)
+    draws = Draws(12, 3, 4, 1, 5, 3, history.weights_at)
+    rows = policies.journal(folder, "completions.jsonl")
+    for draw in range(5):
+        step = [row["item"] for row in rows if row["step"] == draw + 1]
+        assert step == [items[row] for row in draws.drawn(draw) for _ in range(4)]
+    assert [line["step"] for line in folder.logged() if "mined_mean" in line] == [1, 2, 4]
+    with pytest.raises(RunError, match="another pool"):
+        History(folder.path / "mining.jsonl", items[:-1], 4)
