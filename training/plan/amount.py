@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from evalsuite.errors import UsageError
 from training import settings
+from training.plan.supply import Supply
 from training.recipe import Expectation, Grpo, Pretrain, Sft, Stage
 
 
@@ -27,16 +28,16 @@ class Amount:
     """Responses that are sampled only to find out what fails."""
 
 
-def amount(stage: Stage, devices: int, rows: int | None) -> Amount:
-    """What a stage works through; `rows` are those of its data where that is there.
+def amount(stage: Stage, devices: int, found: Supply) -> Amount:
+    """What a stage works through; rows that it doesn't expect are counted from its data.
 
     A stage that doesn't say what it expects of its data, where that matters, is a `UsageError`.
     """
     if isinstance(stage, Pretrain):
         return _pretrain(stage, devices)
     if isinstance(stage, Sft):
-        return _sft(stage, devices, rows)
-    return _grpo(stage, rows)
+        return _sft(stage, devices, found)
+    return _grpo(stage, found)
 
 
 def expected(stage: Sft | Grpo) -> Expectation:
@@ -52,9 +53,11 @@ def _pretrain(stage: Pretrain, devices: int) -> Amount:
     return Amount(steps, tokens, tokens, stage.batch.length)
 
 
-def _sft(stage: Sft, devices: int, rows: int | None) -> Amount:
+def _sft(stage: Sft, devices: int, found: Supply) -> Amount:
     each = expected(stage)
-    kept = _rows(stage, rows) - (stage.hold_out or 0)
+    kept = _rows(stage, found) - _held_out(stage, found)
+    if kept < 1:
+        raise UsageError(f"stage {stage.name}: hold_out leaves no rows to train on")
     passes = math.ceil(kept / (stage.batch.sequences * devices))
     seen = stage.epochs * kept
     return Amount(
@@ -65,20 +68,23 @@ def _sft(stage: Sft, devices: int, rows: int | None) -> Amount:
     )
 
 
-def _grpo(stage: Grpo, rows: int | None) -> Amount:
+def _grpo(stage: Grpo, found: Supply) -> Amount:
     each = expected(stage)
     sampled = stage.steps * stage.prompts * stage.rollout.generations
     mined = 0
     if stage.mining is not None:
-        mined = math.ceil(stage.steps / stage.mining.every) * stage.mining.samples * _rows(stage, rows)
+        mined = math.ceil(stage.steps / stage.mining.every) * stage.mining.samples * _rows(stage, found)
     context = each.prompt + each.completion
     return Amount(stage.steps, sampled * context, sampled * each.completion, context, sampled, mined)
 
 
-def _rows(stage: Sft | Grpo, rows: int | None) -> int:
-    stated = expected(stage).rows or rows
-    if stated is None:
+def _held_out(stage: Sft, found: Supply) -> int:
+    """Rows of train.jsonl that early stopping takes: none where the data has its own."""
+    return 0 if stage.patience is None or found.dev else stage.hold_out or 0
+
+
+def _rows(stage: Sft | Grpo, found: Supply) -> int:
+    rows = expected(stage).rows or found.rows
+    if rows is None:
         raise UsageError(f"stage {stage.name}: say expects.rows, or where its data is, to be planned")
-    if stated <= (getattr(stage, "hold_out", None) or 0):
-        raise UsageError(f"stage {stage.name}: hold_out leaves none of {stated:,} rows to train on")
-    return stated
+    return rows

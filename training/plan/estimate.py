@@ -93,7 +93,7 @@ def plan(recipe: Recipe, data: Path | None = None) -> Plan:
 
 def _stage(shape: Architecture, recipe: Recipe, stage: Stage, data: Path | None) -> StagePlan:
     found = supply(stage, data)
-    work = amount(stage, recipe.hardware.devices, found.rows)
+    work = amount(stage, recipe.hardware.devices, found)
     return StagePlan(
         name=stage.name,
         kind=stage.kind,

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Final, Literal
 
 from evalsuite.errors import DataError
-from training.manifest import Manifest, read_manifest
+from training.manifest import File, Manifest, read_manifest
 from training.recipe import Data, Pretrain, Stage
 
 TRAIN: Final = "train.jsonl"
+DEV: Final = "dev.jsonl"
 BYTES_A_TOKEN: Final = 4
 """Of English text under a vocabulary of 150,000, roughly: a manifest counts rows and bytes."""
 
@@ -29,6 +30,8 @@ class Supply:
     """Rows of train.jsonl."""
     wanted_rows: int | None = None
     wanted_tokens: int | None = None
+    dev: bool = False
+    """Whether there are held-out rows of its own."""
 
 
 def supply(stage: Stage, data: Path | None) -> Supply:
@@ -42,11 +45,12 @@ def supply(stage: Stage, data: Path | None) -> Supply:
         return Supply(folder, "missing", f"{data / folder} is missing: {wanted}", None, rows, tokens)
     try:
         manifest = read_manifest(data / folder)
-        found, size = _counts(data / folder, manifest)
+        train = _train(data / folder, manifest)
     except DataError as error:
         return Supply(folder, "damaged", str(error), None, rows, tokens)
-    lack = _lack(found, size, rows, tokens)
-    return Supply(folder, "short" if lack else "there", lack, found, rows, tokens)
+    lack = _lack(train, rows, tokens)
+    dev = any(known.path == DEV for known in manifest.files)
+    return Supply(folder, "short" if lack else "there", lack, train.rows, rows, tokens, dev)
 
 
 def _wanted(stage: Stage) -> tuple[int | None, int | None]:
@@ -62,8 +66,8 @@ def _sum(data: Data, what: Literal["tokens", "items"]) -> int | None:
     return sum(getattr(need, what) or 0 for need in data.needs) or None
 
 
-def _counts(folder: Path, manifest: Manifest) -> tuple[int, int]:
-    """Rows and bytes of train.jsonl; a file of the manifest that isn't there as described is a `DataError`."""
+def _train(folder: Path, manifest: Manifest) -> File:
+    """The manifest's train.jsonl; a file of the manifest that isn't there as described is a `DataError`."""
     for known in manifest.files:
         file = folder / known.path
         if not file.is_file() or file.stat().st_size != known.bytes:
@@ -71,14 +75,14 @@ def _counts(folder: Path, manifest: Manifest) -> tuple[int, int]:
     train = next((known for known in manifest.files if known.path == TRAIN), None)
     if train is None:
         raise DataError(f"{folder}: its manifest has no {TRAIN}; make the data again")
-    return train.rows, train.bytes
+    return train
 
 
-def _lack(rows: int, size: int, wanted_rows: int | None, wanted_tokens: int | None) -> str:
-    if wanted_rows and rows < wanted_rows:
-        return f"{rows:,} of {wanted_rows:,} rows"
-    if wanted_tokens and size / BYTES_A_TOKEN < wanted_tokens:
-        return f"about {size // BYTES_A_TOKEN:,} of {wanted_tokens:,} tokens, at {BYTES_A_TOKEN} bytes each"
+def _lack(train: File, wanted_rows: int | None, wanted_tokens: int | None) -> str:
+    if wanted_rows and train.rows < wanted_rows:
+        return f"{train.rows:,} of {wanted_rows:,} rows"
+    if wanted_tokens and train.bytes / BYTES_A_TOKEN < wanted_tokens:
+        return f"about {train.bytes // BYTES_A_TOKEN:,} of {wanted_tokens:,} tokens, at {BYTES_A_TOKEN} bytes each"
     return ""
 
 
