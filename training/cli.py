@@ -65,6 +65,43 @@ def resume(run: Path) -> int:
     return _go(folder, read_asked(folder))
 
 
+@cli.command()
+@click.argument("recipe")
+@click.option("--data", type=FOLDER, help="Folder with the recipe's data folders, to say what of them is there.")
+def plan(recipe: str, data: Path | None) -> None:
+    """Say what RECIPE takes, before any GPU hour: parameters, tokens, steps, memory, FLOPs, GPU-hours, data."""
+    from training.plan import plan as reckon
+    from training.plan.table import print_plan
+    from training.recipe import read_recipe
+
+    print_plan(reckon(read_recipe(recipe), data))
+
+
+@cli.command()
+@click.argument("run", type=FOLDER)
+@click.option("--out", type=FOLDER, required=True, help="A new folder.")
+def export(run: Path, out: Path) -> None:
+    """Write what RUN's promoted stages made: adapters, merged weights, a card, a manifest with every checksum."""
+    from training.export import export as write
+    from training.folder import TrainingFolder
+
+    manifest = write(TrainingFolder(run.resolve()), out)
+    click.echo(f"{out}: {len(manifest.files)} files; check them: python -m training verify {out / 'manifest.json'}")
+
+
+@cli.command()
+@click.argument("manifest", type=click.Path(path_type=Path))
+@click.option("--data", type=FOLDER, help="Folder with the data folders that an export was made from: check these too.")
+def verify(manifest: Path, data: Path | None) -> None:
+    """Check every checksum of MANIFEST, an export's or a data set's."""
+    from training.export import check_export
+
+    found = check_export(manifest, data)
+    click.echo(f"{manifest}: {len(found.files)} files are as it says")
+    if found.sources and data is None:
+        click.echo(f"what it was made from wasn't looked at ({', '.join(found.sources)}): give --data DIR")
+
+
 @cli.command(hidden=True)
 @click.argument("run", type=FOLDER)
 def world(run: Path) -> None:
@@ -112,9 +149,10 @@ def stage(run: Path, name: str) -> None:
 
 def _go(folder: TrainingFolder, asked: Asked) -> int:
     from training.claim import claimed
-    from training.pipeline import begin, go
+    from training.pipeline import begin, go, refuse_foreign
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    refuse_foreign(folder)
     with claimed(folder.path):
         begin(asked, folder)
         try:

@@ -10,11 +10,7 @@ from typing import NamedTuple
 from training.asked import Asked, data_of
 from training.folder import StageFolder, TrainingFolder
 from training.manifest import sha256_of
-from training.recipe import Base
-from training.weights import base_model, is_adapter
-
-_UNREAD = frozenset({"README.md", "training_args.bin"})
-"""Files of a model's folder that change nothing that it answers."""
+from training.weights import base_model, beneath, is_adapter
 
 
 class Model(NamedTuple):
@@ -33,51 +29,33 @@ class Model(NamedTuple):
     @property
     def digest(self) -> str:
         """sha256 over what answers: names and bytes of the files, or a hub name with its revision."""
-        seen = hashlib.sha256()
-        seen.update((_content(Path(self.whole)) or f"{self.whole}@{self.revision}").encode())
+        seen = hashlib.sha256((_content(Path(self.whole)) or f"{self.whole}@{self.revision}").encode())
         if self.adapter is not None:
             seen.update(f" {_content(self.adapter)}".encode())
         return seen.hexdigest()
-
-
-def base_of(run: TrainingFolder, asked: Asked) -> Model:
-    """The recipe's base model."""
-    base: Base = asked.recipe.base
-    whole = base_model(base, data_of(run, asked))
-    return Model(whole, revision=None if Path(whole).is_dir() else base.revision)
-
-
-def made_by(run: TrainingFolder, asked: Asked, folder: StageFolder) -> Model:
-    """What a stage made; an adapter of a stage that merged its start first stands on that merge."""
-    if not is_adapter(folder.model):
-        return Model(str(folder.model))
-    for before in reversed(_until(run, asked, folder)):
-        if merged(before).is_dir():
-            return Model(str(merged(before)), folder.model)
-    return base_of(run, asked)._replace(adapter=folder.model)
-
-
-def merged(folder: StageFolder) -> Path:
-    """The whole weights that a stage's start was merged into, where it was."""
-    return folder.path / "start"
 
 
 def last_good(run: TrainingFolder, asked: Asked, before: StageFolder | None = None) -> Model:
     """The model of the last promoted stage, or of the last one before a stage; the base model where there is none."""
     folders: Sequence[StageFolder] = asked.stages(run)
     if before is not None:
-        folders = _until(run, asked, before)[:-1]
+        folders = folders[: [folder.path for folder in folders].index(before.path)]
     for folder in reversed(folders):
         if folder.state == "promoted":
             return made_by(run, asked, folder)
-    return base_of(run, asked)
+    return _base(asked, base_model(asked.recipe.base, data_of(run, asked)))
 
 
-def _until(run: TrainingFolder, asked: Asked, last: StageFolder) -> list[StageFolder]:
-    """The stages up to one, itself included."""
-    folders = asked.stages(run)
-    places = [folder.path for folder in folders]
-    return folders[: places.index(last.path) + 1]
+def made_by(run: TrainingFolder, asked: Asked, folder: StageFolder) -> Model:
+    """What a stage made."""
+    if not is_adapter(folder.model):
+        return Model(str(folder.model))
+    whole = beneath(asked.recipe, folder.model, data_of(run, asked))
+    return _base(asked, whole)._replace(adapter=folder.model)
+
+
+def _base(asked: Asked, whole: str) -> Model:
+    return Model(whole, revision=None if Path(whole).is_dir() else asked.recipe.base.revision)
 
 
 def _content(folder: Path) -> str | None:
@@ -85,6 +63,6 @@ def _content(folder: Path) -> str | None:
     if not folder.is_dir():
         return None
     seen = hashlib.sha256()
-    for file in sorted(path for path in folder.iterdir() if path.is_file() and path.name not in _UNREAD):
+    for file in sorted(path for path in folder.iterdir() if path.is_file() and path.name != "README.md"):
         seen.update(f"{file.name} {sha256_of(file)}\n".encode())
     return seen.hexdigest()

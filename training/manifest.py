@@ -47,6 +47,8 @@ class Manifest(_Fact):
     files: Annotated[list[File], Field(min_length=1)]
     filters: list[Filter] = Field(default_factory=list)
     made_by: dict[str, Any] = Field(default_factory=dict)
+    sources: dict[str, Manifest] = Field(default_factory=dict)
+    """What it was made from: data sets by their folder, which is below another one than the manifest's."""
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in the file."""
@@ -68,14 +70,18 @@ def read_manifest(path: Path) -> Manifest:
 def verify(path: Path) -> Manifest:
     """Check every file of a manifest, or of a folder's, and return it; the first that differs is a `DataError`."""
     manifest = read_manifest(path)
-    folder = path if path.is_dir() else path.parent
+    check_files(path if path.is_dir() else path.parent, manifest)
+    return manifest
+
+
+def check_files(folder: Path, manifest: Manifest) -> None:
+    """Check that each of a manifest's files is below a folder as it was; the first that isn't is a `DataError`."""
     for known in manifest.files:
         file = folder / known.path
         if not file.is_file():
             raise DataError(f"{file}: missing, but in the manifest of {manifest.name}; make the data set again")
         if sha256_of(file) != known.sha256:
             raise DataError(f"{file}: its bytes are not those of the manifest of {manifest.name}; make it again")
-    return manifest
 
 
 def describe(folder: Path, files: Sequence[tuple[str, int]]) -> list[File]:

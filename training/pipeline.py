@@ -38,15 +38,20 @@ class Ended(NamedTuple):
 
 
 def begin(asked: Asked, run: TrainingFolder) -> None:
-    """Make a run's folder what was asked; one that holds another run, or other files, is a `UsageError`."""
-    if (run.path / FILE).exists():
-        there = read_asked(run)
-        if there != asked:
-            raise UsageError(f"{run.path}: holds another run ({_differs(there, asked)}); choose another --out")
-    elif any(entry.name != ".lock" for entry in run.path.iterdir()):
-        raise UsageError(f"{run.path}: not empty and not a training run; choose another --out")
-    else:
+    """Make a run's folder what was asked; one that holds another run is a `UsageError`."""
+    if not (run.path / FILE).exists():
         write_asked(run, asked)
+        return
+    there = read_asked(run)
+    if there != asked:
+        raise UsageError(f"{run.path}: holds another run ({_differs(there, asked)}); choose another --out")
+
+
+def refuse_foreign(run: TrainingFolder) -> None:
+    """Refuse a folder that holds something else than a run, before anything is written there."""
+    there = {entry.name for entry in run.path.iterdir()} if run.path.is_dir() else {FILE}
+    if run.path.is_file() or (there and not there & {FILE, ".lock"}):
+        raise UsageError(f"{run.path}: not empty and not a training run; choose another --out")
 
 
 def go(run: TrainingFolder, tell: Tell) -> Ended:

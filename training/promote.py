@@ -41,7 +41,7 @@ def settle(run: TrainingFolder, folder: StageFolder, decision: Decision | None, 
         content["decision"] = _placed(run, decision.to_json())
         content["comparison"] = _placed(run, compare(pair(decision.candidate, decision.baseline)).to_json())
     folder.write(FILE, content)
-    folder.note(state="promoted" if verdict.promoted else "refused", said=said, ended=now())
+    folder.note(state="promoted" if verdict.promoted else "refused", said=said, settled=now())
     if verdict.promoted:
         clear(folder)
     return verdict

@@ -1,0 +1,126 @@
+"""What a run leaves to the world: adapters, merged weights, a card, and a frozen manifest of all that went in."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from evalsuite.errors import RunError, UsageError
+from evalsuite.journal import RunFolder
+from training.asked import Asked, data_of, read_asked, versions
+from training.card import card
+from training.folder import Folder, StageFolder, TrainingFolder
+from training.lineage import made_by
+from training.manifest import Manifest, check_files, describe, verify, write_manifest
+from training.promote import FILE, verdict_of
+from training.stages.steady import settle
+from training.weights import base_model, beneath, is_adapter, merge, part
+
+ADAPTERS: Final = "adapters"
+MODEL: Final = "model"
+_TAKEN: Final = frozenset({".safetensors", ".json", ".jinja", ".model", ".txt"})
+"""Suffixes of an adapter's files that are taken along; nothing that is unpickled is."""
+
+
+def export(run: TrainingFolder, out: Path) -> Manifest:
+    """Write what the promoted stages made into a new folder, which appears as a whole.
+
+    A run without a promoted stage is a `UsageError`, and so is a control: nobody should take it for a model.
+    """
+    asked = read_asked(run)
+    promoted = [folder for folder in asked.stages(run) if folder.state == "promoted"]
+    if asked.control:
+        raise UsageError(f"{run.path}: a control, its rewards were a coin; there is no model to export")
+    if not promoted:
+        raise UsageError(f"{run.path}: no stage is promoted yet; there is nothing to export")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out}: there is something already; choose another --out")
+    try:
+        return _write(run, asked, promoted, out)
+    except OSError as error:
+        raise RunError(f"{out}: can't be written: {error.strerror or error}") from None
+
+
+def check_export(manifest: Path, data: Path | None) -> Manifest:
+    """Check a manifest's files and, below `data`, those of its sources; the first that differs is a `DataError`."""
+    found = verify(manifest)
+    if data is not None:
+        for name, source in found.sources.items():
+            check_files(data / name, source)
+    return found
+
+
+def _write(run: TrainingFolder, asked: Asked, promoted: Sequence[StageFolder], out: Path) -> Manifest:
+    data, draft = data_of(run, asked), part(out.absolute())
+    for folder in promoted:
+        if is_adapter(folder.model):
+            _copy_adapter(asked, folder, data, draft / ADAPTERS / folder.path.name)
+    settle(asked.recipe)
+    last = made_by(run, asked, promoted[-1])
+    merge(asked.recipe, last.start, data, draft / MODEL, asked.recipe.base.dtype)
+    shown = _public(asked)
+    manifest = _manifest(run, shown, promoted)
+    Folder(draft).write("recipe.json", shown.recipe.to_json())
+    (draft / "README.md").write_text(card(run, shown, manifest), "utf-8")
+    files = sorted(str(file.relative_to(draft)) for file in draft.rglob("*") if file.is_file())
+    manifest = manifest.model_copy(update={"files": describe(draft, [(name, 0) for name in files])})
+    write_manifest(draft, manifest)
+    draft.rename(out)
+    return manifest
+
+
+def _manifest(run: TrainingFolder, asked: Asked, promoted: Sequence[StageFolder]) -> Manifest:
+    """The manifest, before any file of the export is in it."""
+    stages = {stage.name: folder for stage, folder in zip(asked.recipe.stages, asked.stages(run), strict=True)}
+    kept = {folder.path for folder in promoted}
+    sources = {
+        stage.data.folder: Manifest.model_validate(stages[stage.name].read("manifest.json"))
+        for stage in asked.recipe.stages
+        if stages[stage.name].path in kept
+    }
+    return Manifest.model_construct(
+        name=asked.recipe.name,
+        about=asked.recipe.about,
+        licence="; ".join(dict.fromkeys(source.licence for source in sources.values())),
+        files=[],
+        made_by={
+            "recipe": asked.recipe.to_json(),
+            "base": {"model": asked.recipe.base.model, "revision": _revision(run, promoted[0])},
+            "stages": {folder.path.name: verdict_of(folder)._asdict() for folder in promoted},
+            "trained_with": {folder.path.name: folder.read("stage.json").get("versions", {}) for folder in promoted},
+            "exported_with": versions(),
+        },
+        sources=sources,
+    )
+
+
+def _revision(run: TrainingFolder, first: StageFolder) -> str | None:
+    """The base model's commit, or a fingerprint of its folder, as it was when it was measured against stage 1."""
+    baseline = run.path / first.read(FILE)["comparison"]["b"]["path"]
+    revision: str | None = RunFolder(baseline).facts["backend"].get("revision")
+    return revision
+
+
+def _public(asked: Asked) -> Asked:
+    """The same with a base model's folder named without its place on this machine."""
+    base = asked.recipe.base
+    if not Path(base.model).is_absolute():
+        return asked
+    named = base.model_copy(update={"model": f"./{Path(base.model).name}"})
+    return replace(asked, recipe=asked.recipe.model_copy(update={"base": named}))
+
+
+def _copy_adapter(asked: Asked, folder: StageFolder, data: Path, out: Path) -> None:
+    """Copy an adapter; what it stands on is named as anybody can find it, and not by a place on this machine."""
+    out.mkdir(parents=True)
+    for file in folder.model.iterdir():
+        if file.suffix in _TAKEN:
+            shutil.copyfile(file, out / file.name)
+    own = beneath(asked.recipe, folder.model, data) == base_model(asked.recipe.base, data)
+    named = _public(asked).recipe.base.model
+    base = named if own else f"{named} merged with the adapter before"
+    config = Folder(out)
+    config.write("adapter_config.json", {**config.read("adapter_config.json"), "base_model_name_or_path": base})
