@@ -42,7 +42,8 @@ def _bench(name: str, said: dict[str, Any], asked: Any, system: str | None, plac
     then = dataset.task.model_copy(update={"version": said["version"]})
     how = Asked.from_json(asked, dataset)
     known = Dataset(then, dataset.items, dataset.digest, dataset.variant, dataset.root, dataset.notes)
-    return Bench(known, Prompt(then, how.format, system), how, limit=None)
+    moved = said.get("shift_options") is True
+    return Bench(known, Prompt(then, how.format, system), how, limit=None, shift_options=moved)
 
 
 def _check_data(dataset: Dataset, said: dict[str, Any]) -> None:

@@ -124,7 +124,8 @@ class Comparison:
     def verdict(self) -> str:
         """The whole in one sentence."""
         if self.identical:
-            return f"identical: all {sum(task.n * task.samples for task in self.tasks):,} answers are the same."
+            count = sum(each.a.table.num_rows for each in self.pairing.pairs)
+            return f"identical: all {count:,} answers are the same."
         return self.macro.verdict if self.macro else self.tasks[0].verdict
 
     def to_json(self) -> Json:
@@ -147,7 +148,7 @@ class Comparison:
 def compare(pairing: Pairing, reading: Reading = "strict") -> Comparison:
     """Compare two paired runs task by task and on average."""
     pairs = pairing.pairs
-    found = [difference(*each.scores(reading), each.member, each.samples) for each in pairs]
+    found = [difference(*each.scores(reading), each.member, each.answers) for each in pairs]
     family = holm([each.p for each in found], f"{len(pairs)} tasks")
     tasks = tuple(
         _contrast_of(each, reading, seen, float(p), SIZE / len(pairs))
@@ -167,7 +168,7 @@ def compare(pairing: Pairing, reading: Reading = "strict") -> Comparison:
 def _contrast_of(pair: Pair, reading: Reading, seen: Difference, p: float, size: float) -> Contrast:
     """`size`: the level at which the smallest p of the family is tested, so that what is told holds for any of them."""
     a, b = pair.scores(reading)
-    alone = effective_pairs(a, b, pair.member, pair.samples)
+    alone = effective_pairs(a, b, pair.member, pair.answers)
     items, more = _settling(pair, reading, seen, alone, size)
     return Contrast(
         task=pair.task,
@@ -197,12 +198,12 @@ def _settling(
     items = max(math.ceil(required * len(pair.items) / alone), len(pair.items) + 1)
     wanted = (seen.value / (quantile(1 - size / 2) + quantile(POWER))) ** 2
     single = seen.discordance - seen.value**2
-    return items, samples_to_settle(*pair.scores(reading), wanted, alone, single, pair.samples)
+    return items, samples_to_settle(*pair.scores(reading), wanted, alone, single, pair.answers if pair.more else 1)
 
 
 def _macro(pairs: Sequence[Pair], reading: Reading, tasks: Sequence[Contrast]) -> Macro:
     share = 1 / len(tasks)
-    alone = [effective_pairs(*pair.scores(reading), pair.member, pair.samples) for pair in pairs]
+    alone = [effective_pairs(*pair.scores(reading), pair.member, pair.answers) for pair in pairs]
     discordant = [task.difference.discordance for task in tasks]
     return Macro(
         a=math.fsum(task.a for task in tasks) * share,

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from evalsuite.answer import cut_at_stop, parse
 from evalsuite.journal import Record
 from evalsuite.models.backend import Asked
+from evalsuite.order import own_label, shifted
 from evalsuite.task import Item
 
 Span = tuple[int, int]
@@ -32,17 +33,20 @@ class Grade(NamedTuple):
     lenient: Reading
     form: str | None
     """Which of the documented forms the lenient reading read."""
+    shift: int = 0
+    """By how many places the options stood moved; see `order`."""
 
 
 def grade(item: Item, record: Record, asked: Asked) -> Grade:
-    """Grade a response by how its prompt asked: format, labels and stop strings."""
-    shown = item.labels if asked.labels is None else asked.labels[: len(item.labels)]
+    """Grade a response by how its prompt asked: order of the options, format, labels and stop strings."""
+    shown = shifted(item, record.shift)
+    labels = shown.labels if asked.labels is None else asked.labels[: len(item.labels)]
     text = cut_at_stop(record.text, asked.stop, record.opens_reasoning) if asked.stop else record.text
     finish = record.finish if len(text) == len(record.text) else "stop"
-    reading = parse(text, shown, item.options, asked.format, finish, record.opens_reasoning)
+    reading = parse(text, labels, shown.options, asked.format, finish, record.opens_reasoning)
 
     def held(label: str | None, status: str, span: Span | None) -> Reading:
-        own = None if label is None else item.labels[shown.index(label)]
+        own = None if label is None else own_label(item, labels.index(label), record.shift)
         return Reading(own, status, own == item.gold, span)
 
     strict, lenient = reading.strict, reading.lenient
@@ -53,4 +57,5 @@ def grade(item: Item, record: Record, asked: Asked) -> Grade:
         strict=held(strict.label, strict.status, strict.span),
         lenient=held(lenient.label, lenient.status, lenient.span),
         form=lenient.form,
+        shift=record.shift,
     )

@@ -42,7 +42,9 @@ class Record:
     request: str
     """Digest of the messages, decoding and seed that were sent."""
     logprobs: Sequence[float | None] | None = None
-    """Of the options, in their order, where they were weighed and nothing was written; see `Response`."""
+    """Of the options as they were shown, where they were weighed and nothing was written; see `Response`."""
+    shift: int = 0
+    """By how many places the options stood moved; see `order`."""
 
 
 class RunFolder:
@@ -144,6 +146,7 @@ class Writer:
             latency=response.latency,
             request=request,
             logprobs=response.logprobs,
+            shift=response.request.shift,
         )
         self._write(f"responses/{response.request.task}.jsonl", _line(record))
         return record
@@ -151,8 +154,8 @@ class Writer:
     def fail(self, response: Response) -> None:
         """Note a request that failed for good."""
         request = response.request
-        note = {"task": request.task, "item": request.item.id, "sample": request.sample, "error": response.error}
-        self._write("errors.jsonl", _line(note))
+        place = {"task": request.task, "item": request.item.id, "shift": request.shift, "sample": request.sample}
+        self._write("errors.jsonl", _line({**place, "error": response.error}))
 
     def _write(self, name: str, line: bytes) -> None:
         path = self.folder.path / name
@@ -205,6 +208,7 @@ _KINDS = {
     "input_tokens": int | None,
     "output_tokens": int | None,
     "latency": float | int | None,
+    "shift": int,
 }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from evalsuite.errors import RunError, UsageError
 from evalsuite.pairing import SETTINGS, is_floor, scoring, settings
-from evalsuite.result import Reading, Result, Scores
+from evalsuite.result import Reading, Result, Scores, responses
 from evalsuite.stats.averages import macro
 from evalsuite.stats.clusters import Floats, Ints, members
 from evalsuite.stats.estimate import Estimate
@@ -85,8 +85,12 @@ class Cell:
     truncated: float
     n: int
     samples: int
+    answers: int
+    """Responses an item as statistics count them; see `Scores`."""
     differs: tuple[str, ...]
     """Settings, of `SETTINGS`, in which this run differs from the column's reference."""
+    robustness: Mapping[str, Any] | None = None
+    """What shifted options told, as summary.json has it; of the strict reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,14 +252,16 @@ def _macro_columns(columns: Sequence[Column], entries: Sequence[Entry], keyed: _
 
 def _row(entry: Entry, columns: Sequence[Column], keyed: _Keyed, wanted: Sequence[str], reading: Reading) -> Row:
     own = {key: task for (id, task), (key, _) in keyed.items() if id == entry.id}
-    cells = {c.key: _cell(entry, own[c.key], c, reading) for c in columns if c.key in own}
+    cells = {
+        c.key: _cell(entry, keyed[entry.id, own[c.key]][1], own[c.key], c, reading) for c in columns if c.key in own
+    }
     estimates = [cells[key].accuracy if key in cells else None for key in wanted]
     return Row(entry, FLOORS if entry.is_floor else size_of(entry.name), cells, macro(estimates))
 
 
-def _cell(entry: Entry, task: str, column: Column, reading: Reading) -> Cell:
+def _cell(entry: Entry, scores: Scores, task: str, column: Column, reading: Reading) -> Cell:
     facts, asked = entry.result.tasks[task], settings(entry.result, task)
-    total = facts["n"] * facts["samples"]
+    total = responses(facts)
     held = () if entry.is_floor else SETTINGS  # a floor reads no prompt
     return Cell(
         strict=Estimate(**facts["accuracy"]),
@@ -265,7 +271,9 @@ def _cell(entry: Entry, task: str, column: Column, reading: Reading) -> Cell:
         truncated=facts["status"].get("truncated", 0) / total,
         n=facts["n"],
         samples=facts["samples"],
+        answers=scores.answers,
         differs=tuple(name for name in held if asked[name] != column.reference[name]),
+        robustness=facts.get("robustness"),
     )
 
 

@@ -18,7 +18,7 @@ from evalsuite.errors import RunError, UsageError
 from evalsuite.result import Reading, Result, Scores
 from evalsuite.stats.clusters import Floats, Ints, members
 
-SETTINGS = ("prompt_digest", "format", "decoding", "samples", "parser")
+SETTINGS = ("prompt_digest", "format", "decoding", "samples", "shift_options", "parser")
 """What may differ between runs that answered the same items, by the name that allows it."""
 MATERIAL = ("tasks", "version", "data_digest", "items")
 """What makes the items themselves the same."""
@@ -59,8 +59,18 @@ class Pair:
 
     @property
     def samples(self) -> int:
-        """Answers to each item, the smaller number where the runs differ in it."""
+        """Samples of each item, the smaller number where the runs differ in it."""
         return min(self.a.samples, self.b.samples)
+
+    @property
+    def answers(self) -> int:
+        """Responses to each item as statistics count them, the smaller number where the runs differ in it."""
+        return min(self.a.answers, self.b.answers)
+
+    @property
+    def more(self) -> bool:
+        """Whether more responses of the same kind could be had: of the orders of its options an item has no more."""
+        return all(each.table.num_rows == each.samples * len(each.items) for each in (self.a, self.b))
 
     def scores(self, reading: Reading) -> tuple[Floats, Floats]:
         """Item scores of A and of B."""
@@ -70,7 +80,7 @@ class Pair:
     @property
     def identical(self) -> bool:
         """Whether every sample has the same label, status and verdict in both runs."""
-        columns = ("item", "label", "status", "correct", "label_lenient", "status_lenient", "correct_lenient")
+        columns = ("item", "shift", "label", "status", "correct", "label_lenient", "status_lenient", "correct_lenient")
         return bool(self.a.table.select(columns).equals(self.b.table.select(columns)))
 
 
@@ -114,8 +124,8 @@ def pair(a: Result, b: Result, tasks: Sequence[str] = (), allow: Sequence[str] |
 
 def settings(result: Result, task: str) -> dict[str, Any]:
     """How a task was asked and read, by the names of `SETTINGS`."""
-    facts, summary = result.tasks[task], result.summary
-    return {name: facts[name] if name in facts else summary[name] for name in SETTINGS}
+    facts = {**result.summary, "shift_options": False, **result.tasks[task]}
+    return {name: facts[name] for name in SETTINGS}
 
 
 def scoring(result: Result, task: str) -> str:
@@ -177,6 +187,9 @@ def _of_tasks(a: Result, b: Result, pair: Pair) -> Iterator[Disparity]:
     for name in ("version", "data_digest", *asked, "samples"):
         if ours[name] != theirs[name]:
             yield Disparity(name, pair.task, f"{_short(ours[name])} and {_short(theirs[name])}")
+    if a.is_shifted(pair.task) != b.is_shifted(pair.task):
+        orders = ["each order of the options" if run.is_shifted(pair.task) else "one order" for run in (a, b)]
+        yield Disparity("shift_options", pair.task, " and ".join(orders))
     if ours["data_digest"] == theirs["data_digest"]:
         for column in ("gold", "group"):
             count = _unlike(pair, column)
@@ -187,10 +200,7 @@ def _of_tasks(a: Result, b: Result, pair: Pair) -> Iterator[Disparity]:
 
 
 def _unlike(pair: Pair, column: str) -> int:
-    a, b = (
-        scores.table[column].to_numpy(zero_copy_only=False)[:: scores.samples][at]
-        for scores, at in zip((pair.a, pair.b), pair.at, strict=True)
-    )
+    a, b = (scores.of_items(column)[at] for scores, at in zip((pair.a, pair.b), pair.at, strict=True))
     return int((a != b).sum())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean
@@ -19,6 +19,7 @@ from evalsuite.journal import Record
 from evalsuite.models import backend_class, split_name
 from evalsuite.models.backend import Asked, Backend, Decoding, Facts, Request, Scoring, Settings
 from evalsuite.models.floor import Chooser, longest, majority
+from evalsuite.order import shifted, shifts_of
 from evalsuite.prompt import Prompt
 from evalsuite.scoring import CHOOSER, ScoredPrompt, choose
 from evalsuite.task import Dataset, Item
@@ -39,6 +40,8 @@ class Plan:
     """Answer format to ask for instead of the tasks' own."""
     system: str | None = None
     data_dir: str | None = None
+    shift_options: bool = False
+    """Ask each item in each cyclic order of its options."""
 
     def __post_init__(self) -> None:
         if self.samples < 1:
@@ -87,13 +90,26 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """A task made ready to be asked: its data, its prompt, and which items can be answered."""
+    """A task made ready to be asked: its data, its prompt, and which items can be answered.
+
+    Options to be shifted that no prompt shows in their order are a `UsageError`.
+    """
 
     dataset: Dataset
     prompt: Prompt | ScoredPrompt
     asked: Asked
     limit: int | None
     scoring: Scoring = "generate"
+    shift_options: bool = False
+
+    def __post_init__(self) -> None:
+        if self.shift_options and not any(map(self._moves, self.items)):
+            asks = f"--scoring {self.scoring}" if self.scoring != "generate" else "the prompt"
+            raise UsageError(f"--shift-options: {asks} shows no order of options in {self.name} that could be moved")
+
+    def _moves(self, item: Item) -> bool:
+        """Whether another order of the options is another prompt."""
+        return any(self.prompt.messages(shifted(item, s)) != self.prompt.messages(item) for s in self.shifts(item)[1:])
 
     @property
     def name(self) -> str:
@@ -108,12 +124,24 @@ class Bench:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know about the data and about how it was asked."""
-        return (*self.dataset.notes, *self.asked.notes)
+        return (*self.dataset.notes, *self.asked.notes, *self._shift_notes())
+
+    def shifts(self, item: Item) -> range:
+        """By how many places the options of an item are moved, each of which is asked; see `order`."""
+        return shifts_of(item) if self.shift_options else range(1)
+
+    def _shift_notes(self) -> Iterator[str]:
+        if self.shift_options:
+            kept = sum(len(self.shifts(item)) == 1 for item in self.items)
+            told = f'; {kept} items keep theirs, since an option means others by their place ("all of the above")'
+            yield f"each item was asked in each cyclic order of its options{told if kept else ''}"
 
     @property
     def identity(self) -> dict[str, Any]:
         """What must be the same for two runs to have answered the same questions."""
+        moved = {"shift_options": True} if self.shift_options else {}
         return {
+            **moved,
             "version": self.dataset.task.version,
             "data_digest": self.dataset.digest,
             "variant": self.dataset.variant,
@@ -140,11 +168,15 @@ class Bench:
 
     @property
     def floors(self) -> dict[str, float]:
-        """Accuracy of rules that know no medicine on this run's items, the rules made from the whole task."""
+        """Accuracy of rules that know no medicine on what this run showed, the rules made from the whole task."""
         return {"majority": self._floor(majority(self.dataset)), "longest": self._floor(longest(self.dataset))}
 
     def _floor(self, choose: Chooser) -> float:
-        return fmean(choose(Request(self.name, item, 0, (), 0)) == item.gold for item in self.items)
+        return fmean(fmean(self._is_right(choose, item, shift) for shift in self.shifts(item)) for item in self.items)
+
+    def _is_right(self, choose: Chooser, item: Item, shift: int) -> bool:
+        shown = shifted(item, shift)
+        return choose(Request(self.name, shown, 0, (), 0)) == shown.gold
 
     def grade(self, item: Item, record: Record) -> Grade:
         """Grade a response by how this task's prompt asked, or choose the likeliest option."""
@@ -183,10 +215,10 @@ def digest(content: Any) -> str:
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def seed_of(plan: Plan, task: str, item: str, sample: int) -> int:
+def seed_of(plan: Plan, task: str, item: str, shift: int, sample: int) -> int:
     """A request's own seed, in [0, 2^31): it depends on nothing but the run's seed and the request's place."""
-    place = f"{plan.settings.decoding.seed}\0{task}\0{item}\0{sample}".encode()
-    return int.from_bytes(hashlib.blake2b(place, digest_size=4).digest()) >> 1
+    place = f"{plan.settings.decoding.seed}\0{task}\0{item}\0{sample}" + (f"\0{shift}" if shift else "")
+    return int.from_bytes(hashlib.blake2b(place.encode(), digest_size=4).digest()) >> 1
 
 
 def request_digest(request: Request, run_identity: str) -> str:
@@ -206,7 +238,7 @@ def make_bench(plan: Plan, backend: Backend, dataset: Dataset) -> Bench:
     if plan.format is not None and asked.format != plan.format:
         was = f"{dataset.task.name} was asked for {asked.format} when it was recorded, and is graded by that"
         raise UsageError(f"--format {plan.format}: {was}; leave it out")
-    return Bench(dataset, prompt, asked, plan.limit, plan.scoring)
+    return Bench(dataset, prompt, asked, plan.limit, plan.scoring, plan.shift_options)
 
 
 def _without_secrets(url: str) -> str:

@@ -97,8 +97,8 @@ def _detectable(
     """No difference exceeds the discordance: where the smallest that would be found does, none would."""
     found = []
     for key, part in zip(keys, parts, strict=True):
-        samples = min(a.cells[key].samples, b.cells[key].samples)
-        pairs = effective_pairs(board.item_scores(a, key), board.item_scores(b, key), board.column(key).member, samples)
+        answers = min(a.cells[key].answers, b.cells[key].answers)
+        pairs = effective_pairs(board.item_scores(a, key), board.item_scores(b, key), board.column(key).member, answers)
         found.append(detectable(pairs, part.discordance, size=size))
     smallest = math.hypot(*found) / len(found)
     return smallest if smallest <= sum(part.discordance for part in parts) / len(parts) else None
@@ -135,7 +135,7 @@ def _differences(board: Board, a: Row, b: Row, keys: Sequence[str]) -> list[Diff
             board.item_scores(a, key),
             board.item_scores(b, key),
             columns[key].member,
-            min(a.cells[key].samples, b.cells[key].samples),
+            min(a.cells[key].answers, b.cells[key].answers),
         )
         for key in keys
     ]

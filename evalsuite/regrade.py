@@ -18,19 +18,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from evalsuite import answer
 from evalsuite.asked import asked_benches
 from evalsuite.errors import RunError
 from evalsuite.journal import RunFolder, disk_error
 from evalsuite.result import read_result
-from evalsuite.summary import GRADES, summarise
+from evalsuite.summary import GRADES, read_grades, summarise
 
 EXAMPLES = 3
 """Responses named for each kind of change."""
 READINGS = ("strict", "lenient")
-_KEY = ("task", "item", "sample")
+_KEY = ("task", "item", "shift", "sample")
 
 Json = dict[str, Any]
 
@@ -66,7 +65,7 @@ class Change:
     lost: int = 0
     """How many became wrong."""
     examples: list[str] = field(default_factory=list)
-    """Item ids, with `#sample` behind all but the first sample's."""
+    """Item ids, with `~shift` behind those whose options were moved and `#sample` behind all but the first sample's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +173,7 @@ def _count(changes: Iterable[Change], reading: str) -> int:
 
 def _grades(path: Path) -> pa.Table:
     try:
-        table = pq.read_table(path)
+        table = read_grades(path)
         return table.select(GRADES.names).sort_by([(name, "ascending") for name in _KEY])
     except (OSError, KeyError, pa.ArrowException) as error:
         raise RunError(f"{path}: can't be read: {' '.join(str(error).split())}") from None
@@ -195,19 +194,19 @@ def _changes(old: pa.Table, new: pa.Table, path: Path) -> Iterator[Change]:
 
 def _count_in(
     found: dict[tuple[str, str, str, str, bool], Change],
-    key: tuple[str, str, int],
+    key: tuple[str, str, int, int],
     reading: str,
     was: Verdict,
     now: Verdict,
 ) -> None:
-    task, item, sample = key
+    task, item, shift, sample = key
     kind = (task, reading, was.rule, now.rule, None not in (was.label, now.label) and was.label != now.label)
     change = found.setdefault(kind, Change(*kind))
     change.count += 1
     change.gained += now.correct and not was.correct
     change.lost += was.correct and not now.correct
     if len(change.examples) < EXAMPLES:
-        change.examples.append(f"{item}#{sample}" if sample else item)
+        change.examples.append(f"{item}{f'~{shift}' if shift else ''}{f'#{sample}' if sample else ''}")
 
 
 def _verdicts(table: pa.Table, reading: str) -> Iterator[Verdict]:

@@ -24,12 +24,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from evalsuite.errors import RunError
 from evalsuite.journal import SCHEMA
 from evalsuite.models.backend import Scoring
-from evalsuite.stats.clusters import Floats
-from evalsuite.summary import GRADES, UNANSWERED
+from evalsuite.stats.clusters import Floats, Ints
+from evalsuite.summary import GRADES, UNANSWERED, read_grades
 
 LARGEST = 16 << 20
 """Bytes of the largest summary.json that is read."""
-_NEEDED = ("task", "item", "sample", "group", "gold", "status", "correct", "status_lenient", "correct_lenient")
+_NEEDED = ("task", "item", "shift", "sample", "group", "gold", "status", "correct", "status_lenient", "correct_lenient")
 _READINGS = (("correct", "status", "accuracy"), ("correct_lenient", "status_lenient", "accuracy_lenient"))
 
 Reading = Literal["strict", "lenient"]
@@ -47,6 +47,29 @@ class _Interval(_Fact):
     high: Share
 
 
+class _Shift(_Fact):
+    n: Count
+    accuracy: _Interval
+    away: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
+
+
+class _Robustness(_Fact):
+    n: Count
+    in_place: Count
+    shifts: Annotated[list[_Shift], Field(min_length=2)]
+    worst: Count
+    same_text: _Interval
+    all_right: _Interval
+    p: Share
+
+    @field_validator("worst")
+    @classmethod
+    def _is_a_shift(cls, worst: int, info: ValidationInfo) -> int:
+        if worst >= len(info.data.get("shifts", ())):
+            raise ValueError("there is no such shift")
+        return worst
+
+
 class _Task(_Fact):
     """What a task's entry in summary.json holds at least."""
 
@@ -62,6 +85,8 @@ class _Task(_Fact):
     accuracy_lenient: _Interval
     status: dict[str, Count]
     status_lenient: dict[str, Count]
+    shift_options: bool = False
+    robustness: _Robustness | None = None
 
     @field_validator("items")
     @classmethod
@@ -84,32 +109,47 @@ class _Summary(_Fact):
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """The grades of one task, in the order of item ids; every array has one entry an item."""
+    """The grades of one task, in the order of item ids; every array has one entry an item.
+
+    With shifted options items differ in the number of their responses.
+    """
 
     items: NDArray[np.object_]
     groups: NDArray[np.object_]
     """Cluster of each item; an item alone is named by its own id."""
     strict: Floats
-    """Mean over the item's samples of 1 for right and 0 for wrong."""
+    """Mean over the item's responses of 1 for right and 0 for wrong."""
     lenient: Floats
     samples: int
+    """Samples an item, of each order of its options."""
+    starts: Ints
+    """The item's first row in `table`."""
     table: pa.Table
-    """All rows of the task, sorted by item and sample."""
+    """All rows of the task, sorted by item, shift and sample."""
+
+    @property
+    def counts(self) -> Ints:
+        """Responses to each item."""
+        return np.diff(self.starts, append=self.table.num_rows)
+
+    @property
+    def answers(self) -> int:
+        """Responses an item as statistics count them, rounded down where items differ in it."""
+        return int(self.table.num_rows) // len(self.items)
+
+    def of_items(self, column: str) -> NDArray[Any]:
+        """A column that is the same in all rows of an item."""
+        values: NDArray[Any] = self.table[column].to_numpy(zero_copy_only=False)
+        return values[self.starts]
 
     def share(self, status: str, reading: Reading = "strict") -> float:
-        """Share of samples that have this status."""
+        """Share of responses that have this status."""
         column = self.table["status" if reading == "strict" else "status_lenient"]
         return int(pc.sum(pc.equal(column, status)).as_py()) / int(self.table.num_rows)
 
     def invalid(self, reading: Reading = "strict") -> float:
-        """Share of samples without a valid answer."""
+        """Share of responses without a valid answer."""
         return 1 - self.share("ok", reading)
-
-    @property
-    def per_sample(self) -> NDArray[np.bool_]:
-        """Strict verdicts, shape (items, samples)."""
-        verdicts: NDArray[np.bool_] = self.table["correct"].to_numpy(zero_copy_only=False)
-        return verdicts.reshape(len(self.items), self.samples)
 
 
 @dataclass(frozen=True)
@@ -130,18 +170,22 @@ class Result:
         tasks: Mapping[str, Mapping[str, Any]] = self.summary["tasks"]
         return tasks
 
+    def is_shifted(self, task: str) -> bool:
+        """Whether each item of a task was asked in each cyclic order of its options."""
+        return bool(self.tasks[task].get("shift_options", False))
+
     def unanswered(self, task: str) -> int:
-        """Samples of a task that have no response: more than 0 where a run was cut short."""
+        """Responses of a task that are missing: more than 0 where a run was cut short."""
         return int(self.tasks[task]["status"].get(UNANSWERED, 0))
 
     @cached_property
     def _grades(self) -> pa.Table:
-        path, expected = self.path / "grades.parquet", sum(t["n"] * t["samples"] for t in self.tasks.values())
+        path, expected = self.path / "grades.parquet", sum(responses(task) for task in self.tasks.values())
         try:
             found = pq.read_metadata(path).num_rows
             if found != expected:
-                raise RunError(f"{path}: has {found} rows; summary.json counts {expected} samples")
-            table = pq.read_table(path)
+                raise RunError(f"{path}: has {found} rows; summary.json counts {expected} responses")
+            table = read_grades(path)
         except FileNotFoundError:
             raise RunError(f"{path}: is missing; a run is read from it and summary.json together") from None
         except (OSError, pa.ArrowException) as error:
@@ -159,21 +203,21 @@ class Result:
             raise RunError(f"{self.path}: has no task {task}; it has {', '.join(self.tasks)}")
         facts, samples = self.tasks[task], int(self.tasks[task]["samples"])
         table = self._grades.filter(pc.equal(self._grades["task"], task))
-        table = table.sort_by([("item", "ascending"), ("sample", "ascending")])
-        count, odd = divmod(table.num_rows, samples)
-        if odd or count != facts["n"]:
+        table = table.sort_by([(name, "ascending") for name in ("item", "shift", "sample")])
+        if table.num_rows != responses(facts):
             raise RunError(f"{self.path}: grades.parquet has {table.num_rows} rows of {task}, not summary.json's count")
-        every = slice(None, None, samples)
+        items, starts = np.unique(table["item"].to_numpy(zero_copy_only=False), return_index=True)
+        if len(items) != facts["n"] or not _numbered(table, starts, samples, self.is_shifted(task)):
+            raise RunError(f"{self.path}: grades.parquet has an item of {task} twice, or one with too few samples")
         scores = Scores(
-            items=table["item"].to_numpy(zero_copy_only=False)[every],
-            groups=table["group"].to_numpy(zero_copy_only=False)[every],
-            strict=_per_item(table["correct"], count, samples),
-            lenient=_per_item(table["correct_lenient"], count, samples),
+            items=items,
+            groups=table["group"].to_numpy(zero_copy_only=False)[starts],
+            strict=_per_item(table["correct"], starts),
+            lenient=_per_item(table["correct_lenient"], starts),
             samples=samples,
+            starts=starts,
             table=table,
         )
-        if len(set(scores.items)) != count or not _numbered(table["sample"], count, samples):
-            raise RunError(f"{self.path}: grades.parquet has an item of {task} twice, or one with too few samples")
         self._agree(task, scores)
         return scores
 
@@ -214,11 +258,20 @@ def read_result(path: Path) -> Result:
     return Result(file.parent, summary)
 
 
-def _numbered(samples: pa.ChunkedArray, items: int, each: int) -> bool:
-    return bool(np.array_equal(samples.to_numpy(), np.tile(np.arange(each), items)))
+def responses(facts: Mapping[str, Any]) -> int:
+    """Responses that a task's entry in summary.json counts; with shifted options items differ in their number."""
+    return sum(facts["status"].values()) if facts.get("shift_options") else int(facts["n"] * facts["samples"])
 
 
-def _per_item(column: pa.ChunkedArray, items: int, samples: int) -> Floats:
+def _numbered(table: pa.Table, starts: Ints, samples: int, moved: bool) -> bool:
+    """Whether each item has all samples of shift 0, or of the shifts from 0 on, and nothing twice."""
+    counts = np.diff(starts, append=table.num_rows)
+    shift, sample = np.divmod(np.arange(table.num_rows) - np.repeat(starts, counts), samples)
+    whole = (counts % samples == 0) if moved else (counts == samples)
+    held = np.array_equal(table["shift"].to_numpy(), shift) and np.array_equal(table["sample"].to_numpy(), sample)
+    return bool(whole.all()) and held
+
+
+def _per_item(column: pa.ChunkedArray, starts: Ints) -> Floats:
     verdicts = column.to_numpy(zero_copy_only=False).astype(np.float64)
-    means: Floats = verdicts.reshape(items, samples).mean(axis=1)
-    return means
+    return np.add.reduceat(verdicts, starts) / np.diff(starts, append=len(verdicts))

@@ -22,11 +22,13 @@ from evalsuite.grade import Grade
 from evalsuite.journal import SCHEMA, Record, RunFolder, Writer, disk_error
 from evalsuite.models import make_backend
 from evalsuite.models.backend import Backend, Request, Response
+from evalsuite.order import shifted
 from evalsuite.plan import Bench, Plan, digest, identity, make_bench, request_digest, seed_of
-from evalsuite.task import load_task
+from evalsuite.task import Item, load_task
 
 _RECORDED_PACKAGES = ("httptools", "inspect-ai", "numpy", "torch", "transformers", "vllm")
-Key = tuple[str, str, int]
+Key = tuple[str, str, int, int]
+"""Task, item, shift and sample of a response."""
 
 
 class Watcher(Protocol):
@@ -93,13 +95,14 @@ class _Loop:
         self.plan, self.backend, self.benches = plan, backend, benches
         self.writer, self.watcher, self.about = writer, watcher, about
         self.by_task = {bench.name: bench for bench in benches}
+        self.items: dict[str, dict[str, Item]] = {b.name: {item.id: item for item in b.items} for b in benches}
         self.done: set[Key] = set()
 
     async def go(self) -> Outcome:
         """Ask, journal, grade; then say how it ended."""
         folder = self.writer.folder
         self._ended("running")
-        total = self.plan.samples * sum(len(bench.items) for bench in self.benches)
+        total = self.plan.samples * sum(len(bench.shifts(item)) for bench in self.benches for item in bench.items)
         self.watcher.begin(folder.path, total)
         for found, record in self._kept():
             self.watcher.graded(found, record)
@@ -118,14 +121,20 @@ class _Loop:
 
     def _kept(self) -> Iterator[tuple[Grade, Record]]:
         for bench in self.benches:
-            items = {item.id: item for item in bench.items}
             for record in self.writer.folder.records(bench.name):
-                key = (bench.name, record.item, record.sample)
-                if record.item not in items or key in self.done or record.sample not in range(self.plan.samples):
-                    path = self.writer.folder.journal(bench.name)
-                    raise RunError(f"{path}: item {record.item}, sample {record.sample} is there twice or unknown")
+                key = (bench.name, record.item, record.shift, record.sample)
+                if key in self.done or not self._asks_for(bench, record):
+                    place = f"item {record.item}, shift {record.shift}, sample {record.sample}"
+                    raise RunError(f"{self.writer.folder.journal(bench.name)}: {place} is there twice or unknown")
                 self.done.add(key)
-                yield bench.grade(items[record.item], record), record
+                yield self._grade(bench.name, record), record
+
+    def _asks_for(self, bench: Bench, record: Record) -> bool:
+        item = self.items[bench.name].get(record.item)
+        return item is not None and record.shift in bench.shifts(item) and record.sample in range(self.plan.samples)
+
+    def _grade(self, task: str, record: Record) -> Grade:
+        return self.by_task[task].grade(self.items[task][record.item], record)
 
     async def _ask(self) -> None:
         run_identity = self.about["identity_digest"]
@@ -137,19 +146,24 @@ class _Loop:
                     self.watcher.failed(response)
                     continue
                 record = self.writer.append(response, request_digest(request, run_identity))
-                self.done.add((request.task, record.item, record.sample))
-                self.watcher.graded(self.by_task[request.task].grade(request.item, record), record)
+                self.done.add((request.task, record.item, record.shift, record.sample))
+                self.watcher.graded(self._grade(request.task, record), record)
 
     def _requests(self) -> Iterator[Request]:
         """What is missing, made when the backend asks for it; an item's samples stand together (prefix caches)."""
         for bench in self.benches:
             for item in bench.items:
-                wanted = [k for k in range(self.plan.samples) if (bench.name, item.id, k) not in self.done]
-                messages = bench.prompt.messages(item) if wanted else ()
-                weighed = bench.continuations(item) if wanted else ()
-                for sample in wanted:
-                    seed = seed_of(self.plan, bench.name, item.id, sample)
-                    yield Request(bench.name, item, sample, messages, seed, weighed)
+                for shift in bench.shifts(item):
+                    yield from self._requests_of(bench, item, shift)
+
+    def _requests_of(self, bench: Bench, item: Item, shift: int) -> Iterator[Request]:
+        wanted = [k for k in range(self.plan.samples) if (bench.name, item.id, shift, k) not in self.done]
+        if wanted:
+            shown = shifted(item, shift)
+            messages, weighed = bench.prompt.messages(shown), bench.continuations(shown)
+            for sample in wanted:
+                seed = seed_of(self.plan, bench.name, item.id, shift, sample)
+                yield Request(bench.name, shown, sample, messages, seed, weighed, shift)
 
     def _ended(self, status: str, reason: str | None = None) -> None:
         self.about["ended"] = {"status": status, "at": _now(), "reason": reason}

@@ -18,6 +18,7 @@ from evalsuite.errors import RunError
 from evalsuite.grade import Grade, Reading
 from evalsuite.journal import Record
 from evalsuite.models.backend import Scoring
+from evalsuite.order import own_label
 from evalsuite.prompt import Message
 from evalsuite.stats.calibration import calibration, probabilities
 from evalsuite.stats.estimate import mean
@@ -59,24 +60,27 @@ def choose(item: Item, record: Record) -> Grade:
     if np.isneginf(logs).all():
         reading = Reading(None, UNRANKED, False, None)
     else:
-        label = item.labels[int(logs.argmax())]
+        label = own_label(item, int(logs.argmax()), record.shift)
         reading = Reading(label, "ok", label == item.gold, None)
-    return Grade(item.id, record.sample, item.gold, reading, reading, None)
+    return Grade(item.id, record.sample, item.gold, reading, reading, None, record.shift)
 
 
 class Weights:
-    """The log-likelihoods of a task's items, for what is told of them besides the accuracy."""
+    """The log-likelihoods of a task's items, for what is told of them besides the accuracy.
+
+    With shifted options an item has several answers; they are kept in the order of its own labels.
+    """
 
     def __init__(self, items: Sequence[Item], scoring: Scoring) -> None:
         self._items, self._scoring = items, scoring
-        self._logs: dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]] = {}
+        self._logs: dict[tuple[str, int], np.ndarray[tuple[int], np.dtype[np.float64]]] = {}
 
     def add(self, item: Item, record: Record) -> None:
         """Take a response."""
-        self._logs[item.id] = _logs(item, record)
+        self._logs[item.id, record.shift] = np.roll(_logs(item, record), record.shift)
 
     def summary(self) -> Json:
-        """Calibration of the answered items' label probabilities (softmax over the options); in cloze also accuracy by
+        """Calibration of the answers' label probabilities (softmax over the options); in cloze also accuracy by
         the log-likelihood per character (lm-eval's `acc_norm`) and per UTF-8 byte (its `acc_bytes`), over all items."""
         told: Json = {"calibration": self._calibration()}
         if self._scoring == "cloze":
@@ -87,21 +91,21 @@ class Weights:
     def _normalised(self, length: Any) -> Json:
         right = np.zeros(len(self._items))
         for place, item in enumerate(self._items):
-            if item.id in self._logs:
-                rates = self._logs[item.id] / [max(1, length(option)) for option in item.options]
+            if (item.id, 0) in self._logs:
+                rates = self._logs[item.id, 0] / [max(1, length(option)) for option in item.options]
                 right[place] = item.labels[int(rates.argmax())] == item.gold
         return mean(right, [item.group for item in self._items])._asdict()
 
     def _calibration(self) -> Json | None:
-        known = [item for item in self._items if item.id in self._logs]
-        known = [item for item in known if np.isfinite(self._logs[item.id]).any()]
+        held = [(item, self._logs.get((item.id, shift))) for item in self._items for shift in range(len(item.labels))]
+        known = [(item, own) for item, own in held if own is not None and np.isfinite(own).any()]
         if not known:
             return None
-        logs = np.full((len(known), max(len(item.labels) for item in known)), -np.inf)
-        for row, item in zip(logs, known, strict=True):
-            row[: len(item.labels)] = self._logs[item.id]
-        gold = np.array([item.labels.index(item.gold) for item in known], dtype=np.int64)
-        groups = [item.group for item in known]
+        logs = np.full((len(known), max(len(own) for _, own in known)), -np.inf)
+        for row, (_, own) in zip(logs, known, strict=True):
+            row[: len(own)] = own
+        gold = np.array([item.labels.index(item.gold) for item, _ in known], dtype=np.int64)
+        groups = [item.group or item.id for item, _ in known]
         found = calibration(probabilities(logs), gold, groups, np.random.default_rng(_SEED))
         return {
             "n": len(known),

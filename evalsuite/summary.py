@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ from evalsuite import answer
 from evalsuite.errors import RunError
 from evalsuite.grade import Grade
 from evalsuite.journal import SCHEMA, Record, RunFolder, disk_error
+from evalsuite.robustness import Orders
 from evalsuite.scoring import Weights
 from evalsuite.stats.averages import macro
 from evalsuite.stats.clusters import Floats
@@ -37,6 +38,7 @@ GRADES = pa.schema(
     [
         ("task", pa.string()),
         ("item", pa.string()),
+        ("shift", pa.int32()),
         ("sample", pa.int32()),
         ("group", pa.string()),
         ("gold", pa.string()),
@@ -58,7 +60,7 @@ GRADES = pa.schema(
         ("meta", pa.string()),
     ]
 )
-"""A row a sample, null where nothing came back; `meta` is a JSON object of the item's subgroups."""
+"""A row a response, null where nothing came back; `meta` is a JSON object of the item's subgroups."""
 
 
 @dataclass(slots=True)
@@ -113,6 +115,9 @@ class Graded(Protocol):
     def chance(self) -> float:
         """Expected accuracy of a uniform guess."""
 
+    def shifts(self, item: Item) -> range:
+        """By how many places the options of an item were moved, each of which was asked."""
+
     def grade(self, item: Item, record: Record) -> Grade:
         """The verdict on a response."""
 
@@ -142,6 +147,14 @@ def summarise(folder: RunFolder, benches: Iterable[Graded]) -> Summary:
     return Summary(content, examples)
 
 
+def read_grades(path: Path) -> pa.Table:
+    """Read a grades.parquet; one from before options could be shifted is given the column, 0 in every row."""
+    table = pq.read_table(path)
+    if "shift" in table.column_names:
+        return table
+    return table.append_column(GRADES.field("shift"), pa.array(np.zeros(table.num_rows, np.int32)))
+
+
 def parser_of(benches: Iterable[Graded]) -> str:
     """Who read the answers of a run: ours wherever it read any; a task that was graded elsewhere says so itself."""
     found = {bench.parser for bench in benches}
@@ -167,31 +180,40 @@ class _Tally:
         self.status: Counter[str] = Counter()
         self.status_lenient: Counter[str] = Counter()
         self.tokens: Counter[str] = Counter()
+        shifts = [len(bench.shifts(item)) for item in self.items.values()]
+        self.asked = np.array(shifts) * samples
+        self.orders = Orders(bench.items, shifts, samples) if bench.identity.get("shift_options") else None
         scoring = bench.identity.get("scoring", "generate")
         self.weights = None if scoring == "generate" else Weights(bench.items, scoring)
 
     def rows(self, folder: RunFolder, examples: list[Example]) -> Iterator[Json]:
         """Grade the journal's records, then fill in what has no response."""
-        seen: set[tuple[str, int]] = set()
+        seen: set[tuple[str, int, int]] = set()
         kept = len(examples)
         for record in folder.records(self.bench.name):
             item = self.items.get(record.item)
-            if item is None or (record.item, record.sample) in seen:
+            place = (record.item, record.shift, record.sample)
+            if item is None or place in seen or not self._asked_for(item, record):
                 raise RunError(f"{folder.journal(self.bench.name)}: {record.item} is unknown or answered twice")
-            seen.add((record.item, record.sample))
+            seen.add(place)
             found = self.bench.grade(item, record)
             self._count(found, record)
             if self.weights is not None:
                 self.weights.add(item, record)
+            if self.orders is not None:
+                self.orders.add(item, found)
             if found.strict.status != "ok" and len(examples) < kept + EXAMPLES:
                 examples.append(Example(self.bench.name, found, record))
             yield _row(self.bench.name, item, found, record)
         for item in self.items.values():
-            for sample in range(self.samples):
-                if (item.id, sample) not in seen:
+            for shift, sample in product(self.bench.shifts(item), range(self.samples)):
+                if (item.id, shift, sample) not in seen:
                     self.status[UNANSWERED] += 1
                     self.status_lenient[UNANSWERED] += 1
-                    yield _empty_row(self.bench.name, item, sample)
+                    yield _empty_row(self.bench.name, item, shift, sample)
+
+    def _asked_for(self, item: Item, record: Record) -> bool:
+        return record.shift in self.bench.shifts(item) and record.sample in range(self.samples)
 
     def _count(self, found: Grade, record: Record) -> None:
         place = self.place[found.item]
@@ -205,7 +227,7 @@ class _Tally:
     def accuracy(self, right: Floats) -> Estimate:
         """The accuracy of one reading, given how often each item was right."""
         groups = [item.group for item in self.items.values()]
-        return mean(right / self.samples, groups, self.samples)
+        return mean(right / self.asked, groups, int(self.asked.sum()) // len(self.asked))
 
     def summary(self) -> Json:
         """The task's entry in summary.json."""
@@ -216,6 +238,7 @@ class _Tally:
             "accuracy": self.accuracy(self.strict)._asdict(),
             "accuracy_lenient": self.accuracy(self.lenient)._asdict(),
             **(self.weights.summary() if self.weights is not None else {}),
+            **({"robustness": self.orders.summary()} if self.orders is not None else {}),
             "status": dict(self.status.most_common()),
             "status_lenient": dict(self.status_lenient.most_common()),
             "floor": self.bench.floors,
@@ -228,7 +251,7 @@ class _Tally:
 def _row(task: str, item: Item, found: Grade, record: Record) -> Json:
     strict, lenient = found.strict, found.lenient
     return {
-        **_empty_row(task, item, found.sample),
+        **_empty_row(task, item, found.shift, found.sample),
         "label": strict.label,
         "status": strict.status,
         "correct": strict.correct,
@@ -247,10 +270,11 @@ def _row(task: str, item: Item, found: Grade, record: Record) -> Json:
     }
 
 
-def _empty_row(task: str, item: Item, sample: int) -> Json:
+def _empty_row(task: str, item: Item, shift: int, sample: int) -> Json:
     return {
         "task": task,
         "item": item.id,
+        "shift": shift,
         "sample": sample,
         "group": item.group or item.id,
         "gold": item.gold,

@@ -59,6 +59,7 @@ class Answers:
         columns = {
             "task": [task] * count,
             "item": np.repeat(self.ids, self.samples),
+            "shift": [0] * count,
             "sample": np.tile(np.arange(self.samples), self.items),
             "group": np.repeat(self.groups, self.samples),
             "gold": [self.gold] * count,

@@ -6,7 +6,7 @@ for each suite (a log for each of its tasks), and the scorer and metric that the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +21,7 @@ from inspect_ai.solver import Generate, Solver, TaskState, generate, solver
 from rich.markup import escape
 
 from evalsuite import answer
-from evalsuite.bridges.inspect_score import KEY, SCORER, plain, score
+from evalsuite.bridges.inspect_score import KEY, SCORER, about, plain, sample_id, score
 from evalsuite.data import load
 from evalsuite.errors import EvalsuiteError, UsageError
 from evalsuite.formats import FORMATS
@@ -30,6 +30,8 @@ from evalsuite.journal import Record
 from evalsuite.models.backend import Asked, Decoding
 from evalsuite.models.inspect import FINISH
 from evalsuite.models.wire.completion import SWITCHES
+from evalsuite.order import shifted
+from evalsuite.plan import Bench
 from evalsuite.prompt import Prompt
 from evalsuite.stats.estimate import mean
 from evalsuite.task import Dataset, Item, load_suites, load_task, task_names
@@ -47,6 +49,7 @@ def make_task(
     thinking: str | bool = "auto",
     data_dir: str | None = None,
     prompt_opens_reasoning: bool = False,
+    shift_options: bool = False,
 ) -> Task:
     """Make one of our tasks into inspect-ai's, decoded as `evalsuite run` does unless its own options say otherwise."""
     dataset = _dataset(name, data_dir)
@@ -55,15 +58,16 @@ def make_task(
         raise UsageError(f"-T format={format}: unknown; there are {', '.join(FORMATS)}")
     if thinking not in _THINKING:
         raise UsageError(f"-T thinking={thinking}: expected auto, on or off")
-    prompt, switch = Prompt(dataset.task, format), _THINKING[thinking]
+    asked, switch = Asked(dataset.items, format), _THINKING[thinking]
+    bench = Bench(dataset, Prompt(dataset.task, format), asked, limit=None, shift_options=shift_options)
     return Task(
-        dataset=MemoryDataset([_sample(item, prompt) for item in dataset.items], name=name),
+        dataset=MemoryDataset(list(_samples(bench)), name=name),
         solver=[generate()] if switch is None else [template_is_switched(), generate()],
         scorer=graded(name, format, data_dir, prompt_opens_reasoning),
         config=_config(switch),
         epochs=samples,
         version=dataset.task.version,
-        metadata={KEY: _about(dataset, prompt)},
+        metadata={KEY: _about(bench)},
     )
 
 
@@ -73,15 +77,15 @@ def _config(switch: bool | None) -> GenerateConfig:
     return GenerateConfig(temperature=ours.temperature, max_tokens=ours.max_tokens, extra_body=extra)
 
 
-def _about(dataset: Dataset, prompt: Prompt) -> dict[str, Any]:
+def _about(bench: Bench) -> dict[str, Any]:
     """What `evalsuite import` needs to read a log as a run of ours."""
+    identity = bench.identity
     return {
-        "task": dataset.task.name,
-        "format": prompt.format,
-        "prompt_digest": prompt.digest,
-        "data_digest": dataset.digest,
+        "task": bench.name,
+        **{name: identity[name] for name in ("format", "prompt_digest", "data_digest")},
+        "shift_options": bench.shift_options,
         "parser": answer.VERSION,
-        "notes": list(dataset.notes),
+        "notes": list(bench.notes),
     }
 
 
@@ -90,13 +94,18 @@ def _dataset(name: str, data_dir: str | None) -> Dataset:
     return load(load_task(name), Path(data_dir) if data_dir else None)
 
 
-def _sample(item: Item, prompt: Prompt) -> Sample:
+def _samples(bench: Bench) -> Iterator[Sample]:
+    return (_sample(bench, item, shift) for item in bench.items for shift in bench.shifts(item))
+
+
+def _sample(bench: Bench, item: Item, shift: int) -> Sample:
     kinds = {"system": ChatMessageSystem, "user": ChatMessageUser}
+    turns = bench.prompt.messages(shifted(item, shift))
     return Sample(
-        id=item.id,
-        input=[kinds[turn["role"]](content=plain(turn["content"])) for turn in prompt.messages(item)],
+        id=sample_id(item.id, shift),
+        input=[kinds[turn["role"]](content=plain(turn["content"])) for turn in turns],
         target=item.gold,
-        metadata={**item.meta, KEY: {"group": item.group}},
+        metadata={**item.meta, KEY: about(item, shift)},
     )
 
 
@@ -121,7 +130,7 @@ def figures() -> Callable[[list[SampleScore]], dict[str, float]]:
     def calculate(scores: list[SampleScore]) -> dict[str, float]:
         by_item: dict[Any, list[SampleScore]] = {}
         for each in scores:
-            by_item.setdefault(each.sample_id, []).append(each)
+            by_item.setdefault(_own(each)["item"], []).append(each)
         readings = [_readings(each) for each in scores]
         found = {**_interval("strict", "", by_item.values()), **_interval("lenient", "_lenient", by_item.values())}
         statuses = [reading["strict"]["status"] for reading in readings]
@@ -133,9 +142,15 @@ def figures() -> Callable[[list[SampleScore]], dict[str, float]]:
 def _interval(reading: str, suffix: str, items: Iterable[list[SampleScore]]) -> dict[str, float]:
     each = list(items)
     right = np.array([np.mean([_readings(one)[reading]["correct"] for one in item]) for item in each])
-    groups = [(item[0].sample_metadata or {}).get(KEY, {}).get("group", "") for item in each]
-    value, low, high = mean(right, groups, min((len(item) for item in each), default=1))
+    groups = [_own(item[0])["group"] for item in each]
+    value, low, high = mean(right, groups, sum(map(len, each)) // max(1, len(each)))
     return {f"accuracy{suffix}": value, f"low{suffix}": low, f"high{suffix}": high}
+
+
+def _own(sample: SampleScore) -> Mapping[str, Any]:
+    """What we keep of a sample; one whose log says nothing is an item of its own."""
+    own: Mapping[str, Any] = (sample.sample_metadata or {}).get(KEY, {})
+    return {"item": sample.sample_id, "group": "", **own}
 
 
 def _readings(sample: SampleScore) -> Mapping[str, Mapping[str, Any]]:
@@ -151,8 +166,19 @@ def graded(task: str, format: str, data_dir: str | None = None, prompt_opens_rea
     async def score_state(state: TaskState, target: Target) -> Score:
         text = state.output.completion
         finish = FINISH.get(state.output.stop_reason, "stop")
+        own, epoch = state.metadata[KEY], state.epoch - 1
         record = Record(
-            str(state.sample_id), state.epoch - 1, text, "", finish, prompt_opens_reasoning, None, None, None, ""
+            item=own["item"],
+            sample=epoch,
+            text=text,
+            reasoning="",
+            finish=finish,
+            opens_reasoning=prompt_opens_reasoning,
+            input_tokens=None,
+            output_tokens=None,
+            latency=None,
+            request="",
+            shift=own["shift"],
         )
         return score(grade(items[record.item], record, asked), text)
 
@@ -166,9 +192,10 @@ def _register_task(name: str) -> None:
         thinking: str | bool = "auto",
         data_dir: str | None = None,
         prompt_opens_reasoning: bool = False,
+        shift_options: bool = False,
     ) -> Task:
         try:
-            return make_task(name, format, samples, thinking, data_dir, prompt_opens_reasoning)
+            return make_task(name, format, samples, thinking, data_dir, prompt_opens_reasoning, shift_options)
         except EvalsuiteError as error:
             raise PrerequisiteError(escape(str(error))) from error
 
@@ -182,10 +209,10 @@ def _register_suite(name: str, tasks: tuple[str, ...]) -> None:
         thinking: str | bool = "auto",
         data_dir: str | None = None,
         prompt_opens_reasoning: bool = False,
+        shift_options: bool = False,
     ) -> TaskSource:
-        return TaskSource.from_tasks(
-            [_tasks[each](format, samples, thinking, data_dir, prompt_opens_reasoning) for each in tasks]
-        )
+        asked = (format, samples, thinking, data_dir, prompt_opens_reasoning, shift_options)
+        return TaskSource.from_tasks([_tasks[each](*asked) for each in tasks])
 
     task_source(name=name)(ours)
 

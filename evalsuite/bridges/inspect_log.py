@@ -16,11 +16,12 @@ from typing import Any, Final
 
 import evalsuite
 from evalsuite.asked import asked_benches
-from evalsuite.bridges.inspect_score import KEY, SCORER, plain, score, unanswered
+from evalsuite.bridges.inspect_score import KEY, SCORER, about, plain, sample_id, score, unanswered
 from evalsuite.errors import RunError
 from evalsuite.journal import Record, RunFolder, disk_error
 from evalsuite.models.extras import brief, load
 from evalsuite.models.recorded import answered_by
+from evalsuite.order import shifted
 from evalsuite.plan import Bench
 from evalsuite.result import read_result
 from evalsuite.task import Item
@@ -96,7 +97,11 @@ class _Export:
             task=name,
             task_version=self.bench.identity["version"],
             dataset=library.EvalDataset(
-                name=name, samples=len(self.bench.items), sample_ids=[item.id for item in self.bench.items]
+                name=name,
+                samples=len(self.bench.items),
+                sample_ids=[
+                    sample_id(item.id, shift) for item in self.bench.items for shift in self.bench.shifts(item)
+                ],
             ),
             model=self.name,
             model_generate_config=self._config(),
@@ -113,6 +118,7 @@ class _Export:
         return {
             "task": self.bench.name,
             **kept,
+            "shift_options": self.bench.shift_options,
             "notes": list(self.bench.asked.notes),
             "shown": "the prompt that was sent" if sent else "our own prompt; it was asked with another",
             "run": self.summary["run"],
@@ -136,39 +142,42 @@ class _Export:
         return library.EvalScore(name=SCORER, scorer=SCORER, metrics=metrics)
 
     def _samples(self, library: Any) -> Iterator[Any]:
-        found = {(record.item, record.sample): record for record in self.folder.records(self.bench.name)}
+        found = {(each.item, each.shift, each.sample): each for each in self.folder.records(self.bench.name)}
         for item in self.bench.items:
-            turns = self._turns(item)
-            for sample in range(self.facts["identity"]["samples"]):
-                record = found.get((item.id, sample))
-                yield self._sample(library, item, sample, record, turns)
+            for shift in self.bench.shifts(item):
+                turns = self._turns(item, shift)
+                for sample in range(self.facts["identity"]["samples"]):
+                    record = found.get((item.id, shift, sample))
+                    yield self._sample(library, item, shift, sample, record, turns)
 
-    def _sample(self, library: Any, item: Item, sample: int, record: Record | None, turns: list[Any]) -> Any:
+    def _sample(
+        self, library: Any, item: Item, shift: int, sample: int, record: Record | None, turns: list[Any]
+    ) -> Any:
         grade = None if record is None else self.bench.grade(item, record)
         output = self._output(record) if record else self.model.ModelOutput(model=self.name, choices=[])
         answer = [output.choices[0].message] if record else []
         return library.EvalSample(
-            id=item.id,
+            id=sample_id(item.id, shift),
             epoch=sample + 1,
             input=turns,
-            choices=[plain(option) for option in item.options],
+            choices=[plain(option) for option in shifted(item, shift).options],
             target=item.gold,
             messages=[*turns, *answer],
             output=output,
             scores={SCORER: score(grade, record.text) if grade and record else unanswered()},
             metadata={
                 **item.meta,
-                KEY: {"group": item.group, "opens_reasoning": record.opens_reasoning if record else False},
+                KEY: {**about(item, shift), "opens_reasoning": record.opens_reasoning if record else False},
             },
             error=None if record else library.EvalError(**_NOTHING),
             total_time=record.latency if record else None,
         )
 
-    def _turns(self, item: Item) -> list[Any]:
+    def _turns(self, item: Item, shift: int) -> list[Any]:
         """What was sent; of a recording, the item as our own prompt shows it."""
         kinds = {"system": self.model.ChatMessageSystem, "user": self.model.ChatMessageUser}
-        turns = self.bench.prompt.messages(item)
-        return [kinds[turn["role"]](id=f"{item.id}-{turn['role']}", content=plain(turn["content"])) for turn in turns]
+        name, turns = sample_id(item.id, shift), self.bench.prompt.messages(shifted(item, shift))
+        return [kinds[turn["role"]](id=f"{name}-{turn['role']}", content=plain(turn["content"])) for turn in turns]
 
     def _output(self, record: Record) -> Any:
         # As parts, never as one string: inspect-ai takes <think> out of a string, and our spans would point elsewhere.
@@ -176,7 +185,10 @@ class _Export:
         if record.reasoning:
             parts.insert(0, self.model.ContentReasoning(reasoning=plain(record.reasoning)))
         message = self.model.ChatMessageAssistant(
-            id=f"{record.item}-{record.sample}", content=parts, model=self.name, source="generate"
+            id=f"{sample_id(record.item, record.shift)}-{record.sample}",
+            content=parts,
+            model=self.name,
+            source="generate",
         )
         choice = self.model.ChatCompletionChoice(message=message, stop_reason=_STOP[record.finish])
         return self.model.ModelOutput(model=self.name, choices=[choice], usage=self._usage(record), time=record.latency)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from evalsuite.grade import Grade, Reading
 from evalsuite.models.extras import load
+from evalsuite.task import Item
 
 KEY: Final = "evalsuite"
 """Under which metadata keeps what a log has no field for."""
@@ -17,12 +18,23 @@ _READ: Final = 80
 def score(grade: Grade, text: str) -> Any:
     """Say a grade of `text` as a `Score`: both readings in its metadata, and in words in its explanation."""
     strict, lenient = grade.strict, grade.lenient
+    moved = f"options moved up by {grade.shift}; labels are the item's own\n\n" if grade.shift else ""
     return load("inspect_ai.scorer", "inspect").Score(
         value="C" if strict.correct else "I",
         answer=strict.label,
-        explanation=f"strict: {_told(strict, text)}\n\nlenient: {_told(lenient, text, grade.form)}",
+        explanation=f"{moved}strict: {_told(strict, text)}\n\nlenient: {_told(lenient, text, grade.form)}",
         metadata={"strict": strict._asdict(), "lenient": {**lenient._asdict(), "form": grade.form}},
     )
+
+
+def sample_id(item: str, shift: int) -> str:
+    """Name an item under a shift of its options: by its own id where they stand in their own order."""
+    return f"{item}~{shift}" if shift else item
+
+
+def about(item: Item, shift: int) -> dict[str, Any]:
+    """What the metadata of a sample keep under `KEY`."""
+    return {"group": item.group, "item": item.id, "shift": shift}
 
 
 def unanswered() -> Any:

@@ -38,6 +38,7 @@ _HEAD_START = 0.05
 @click.option("--suite", help="A named list of tasks: fleming, reasonmed, all, starter (the default).")
 @click.option("--limit", type=AT_LEAST_ONE, help="Only the first N items of each task.")
 @click.option("--samples", type=AT_LEAST_ONE, default=1, show_default=True, help="Responses an item.")
+@click.option("--shift-options", is_flag=True, help="Ask each item in each cyclic order of its options.")
 @click.option("--temperature", type=click.FloatRange(0, 100), default=0.0, show_default=True)
 @click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), default=1.0, show_default=True)
 @click.option(
@@ -168,6 +169,7 @@ def _fresh(options: dict[str, Any]) -> tuple[Plan, Callable[[Identity], RunFolde
         format=options["answer_format"],
         system=_text(options["system"]),
         data_dir=options["data_dir"] and str(Path(options["data_dir"]).resolve()),
+        shift_options=options["shift_options"],
     )
     if options["out"]:
         return plan, partial(same_folder, Path(options["out"]))

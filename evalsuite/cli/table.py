@@ -42,6 +42,9 @@ def print_run(summary: Summary, folder: Path, alarm: float) -> None:
     for name, task in tasks.items():
         if "calibration" in task:
             console.print(Text(f"{name}, {task['scoring']}: {_weighed(task)}"))
+    for name, task in tasks.items():
+        if task.get("robustness"):
+            console.print(Text(f"{name}, options shifted: {_moved(task['robustness'])}"))
     for note, names in _notes(tasks).items():
         console.print(Text(visible(f"{', '.join(names)}: {note}"), style="yellow"))
     _print_alarm(console, summary, alarm)
@@ -84,6 +87,17 @@ def _weighed(task: dict[str, Any]) -> str:
         told.append(f"ECE {found['ece']['value']:.3f} ({found['ece_if_calibrated']:.3f} if calibrated)")
         told.append(f"Brier {found['brier']['value']:.3f}")
     return "; ".join(told)
+
+
+def _moved(found: dict[str, Any]) -> str:
+    """What another order of the options did."""
+    worst = found["shifts"][found["worst"]]
+    away = f"{100 * worst['away']:+.1f} points on its {worst['n']} items"
+    return (
+        f"right under all shifts {_interval(found['all_right']).strip()}, "
+        f"same text {_interval(found['same_text']).strip()}; "
+        f"worst shift {found['worst']}: {away} (p {found['p']:.2g}, of {found['n']} items)"
+    )
 
 
 def _percent(share: float) -> str:

@@ -98,17 +98,18 @@ def limit_checks(pairs: Sequence[Pair], policy: Policy) -> list[Check]:
 
 def _of_task(rule: Rule, each: Pair, reading: Reading, margin: float) -> _Trial:
     candidate, baseline = each.scores(reading)
-    verdict = _told(judge(candidate, baseline, each.member, margin, each.samples), len(each.items))
+    judged = judge(candidate, baseline, each.member, margin, each.answers)
+    verdict = _told(judged if each.more else judged._replace(samples=None), len(each.items))
 
     def high(size: float) -> float:
-        return difference(candidate, baseline, each.member, each.samples, 1 - 2 * size).high
+        return difference(candidate, baseline, each.member, each.answers, 1 - 2 * size).high
 
     return _trial(rule, each.task, verdict, each.identical, high)
 
 
 def _of_macro(rule: Rule, pairs: Sequence[Pair], reading: Reading, margin: float) -> _Trial:
     def bounds(size: float) -> list[Estimate]:
-        return [difference(*each.scores(reading), each.member, each.samples, 1 - 2 * size).estimate for each in pairs]
+        return [difference(*each.scores(reading), each.member, each.answers, 1 - 2 * size).estimate for each in pairs]
 
     seen = judge_macro(bounds(SIZE), margin)
     assert seen is not None, "every task is there"

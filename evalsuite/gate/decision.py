@@ -135,6 +135,8 @@ def _notes(pairing: Pairing) -> Iterator[str]:
         facts = pairing.a.tasks[each.task]
         if facts["n"] < facts["items"]:
             yield f"{each.task}: both runs answered {facts['n']} of its {facts['items']} items."
+        if pairing.a.is_shifted(each.task):
+            yield f"{each.task}: each item was asked in each cyclic order of its options."
 
 
 def _about(result: Result) -> Json:

@@ -50,6 +50,10 @@ class Foreign:
                     found[item.id, sample] = reply
         return found
 
+    def shifts(self, item: Item) -> range:
+        """None but 0: nothing says in which order the options stood."""
+        return range(1)
+
     def check(self) -> None:
         """Raise a `RunError` where grades can't be made of the scores: only right and wrong are grades."""
         partial = {reply.score for reply in self._scored.values() if reply.score is not None} - {0.0, 1.0}

@@ -45,6 +45,10 @@ def _read(path: Path, metrics: Sequence[str]) -> Log:
     _check_whole(path, log, samples)
     own = (spec.metadata or {}).get(KEY)
     asked = own if isinstance(own, dict) else None
+    if asked is not None and asked.get("shift_options"):
+        raise RunError(
+            f"{path}: its options were shifted, and such a log isn't read back: use the run it was made from"
+        )
     metric = choose_metric(_known_metrics(samples), metrics, f"{path}: {spec.task}")
     return Log(
         tool=f"inspect {spec.packages.get('inspect_ai', '(version unknown)')}",

@@ -65,11 +65,14 @@ class Request:
 
     task: str
     item: Item
+    """As it is shown: with its options moved where `shift` says so."""
     sample: int
     messages: tuple[Message, ...]
     seed: int
     continuations: tuple[str, ...] = ()
     """What is weighed instead of generating: a text an option, in their order, without a delimiter."""
+    shift: int = 0
+    """By how many places the options stand moved; see `order`."""
 
 
 @dataclass(frozen=True, slots=True)

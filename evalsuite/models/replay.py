@@ -52,8 +52,8 @@ class Recorded:
     prompt_digest: str
     """Of the prompt that was sent then, as far as it is known: by the setting's name, or what our run noted."""
     items: dict[str, Item]
-    replies: dict[str, dict[int, Reply]] = field(default_factory=lambda: defaultdict(dict))
-    """Item id to sample to reply."""
+    replies: dict[str, dict[tuple[int, int], Reply]] = field(default_factory=lambda: defaultdict(dict))
+    """Item id to (shift of the options, sample) to reply."""
     places: dict[str, Source] = field(default_factory=dict)
     sources: dict[Path, Source] = field(default_factory=dict)
     revised: dict[str, str] = field(default_factory=dict)
@@ -66,8 +66,8 @@ class Recorded:
 
     @property
     def samples(self) -> int:
-        """How many samples every covered item has."""
-        return min(len(replies) for replies in self.replies.values())
+        """How many samples every covered item has in its own order of options."""
+        return min(sum(shift == 0 for shift, _ in replies) for replies in self.replies.values())
 
     def __str__(self) -> str:
         files = ", ".join(path.name for path in self.sources)
@@ -92,9 +92,10 @@ class Recorded:
     def _keep(self, row: Row) -> None:
         replies = self.replies[row.item]
         sample = row.count("sample") if row.source.run else len(replies)
-        if sample is None or sample in replies:
+        shift = row.count("shift") or 0 if row.source.run else 0
+        if sample is None or (shift, sample) in replies:
             raise row.source.error(row.line, f"has no sample number, or item {row.item} has it twice")
-        replies[sample] = _reply(row, self.how)
+        replies[shift, sample] = _reply(row, self.how)
 
     def _compare(self, row: Row, item: Item) -> None:
         gold, subset = row.fields.get("gold"), row.fields.get("subset")
@@ -155,13 +156,18 @@ class Replay(Backend):
             if count % _BATCH == 0:
                 await asyncio.sleep(0)
             one = self._recorded[request.task]
-            reply = one.replies[request.item.id].get(request.sample)
+            reply = one.replies[request.item.id].get((request.shift, request.sample))
             if reply is None:
-                raise BackendError(
-                    f"replay/{self.settings.model}: item {request.item.id} of {request.task} has no recorded sample "
-                    f"{request.sample}; every item has {one.samples}: ask for --samples {one.samples}"
-                )
+                raise self._lacks(request, one)
             yield Response(request, **reply._asdict())
+
+    def _lacks(self, request: Request, one: Recorded) -> BackendError:
+        where = f"replay/{self.settings.model}: item {request.item.id} of {request.task} has no recorded"
+        if request.shift and request.sample < one.samples:
+            return BackendError(f"{where} answer with its options moved by {request.shift}: leave out --shift-options")
+        return BackendError(
+            f"{where} sample {request.sample}; every item has {one.samples}: ask for --samples {one.samples}"
+        )
 
     def _wanted(self, row: Row) -> bool:
         args = self.settings.args

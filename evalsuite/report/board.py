@@ -85,6 +85,7 @@ _DIFFERS = {
     "format": "Asked for another answer format than most of their column",
     "decoding": "Decoded with other settings than most of their column",
     "samples": "Another number of samples an item than most of their column",
+    "shift_options": "Asked with the options in other orders than most of their column",
     "parser": "Graded by another version of the parser than most of their column",
 }
 
@@ -136,6 +137,7 @@ def _cell(cell: Cell, leads: bool) -> Json:
         "samples": cell.samples,
         "differs": list(cell.differs),
         "leads": leads,
+        **({"robustness": cell.robustness} if cell.robustness else {}),
     }
 
 

@@ -208,7 +208,7 @@ def reliability(found: Sequence[tuple[str, Calibration]]) -> Json:
                 "line": {"color": colour, "width": 1.5},
             }
         )
-    layout = _layout(480, "confidence: share of an item's samples that agree")
+    layout = _layout(480, "confidence: share of an item's answers that agree")
     layout["xaxis"] |= {"range": [0, 1.03]}
     layout["yaxis"] = _values("share right") | {"range": [0, 1.03]}
     layout |= {"showlegend": True, "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom"}}

@@ -4,7 +4,7 @@ A page opened from disk may not fetch, but it may add a script element. Each fil
 
     report_items/<task>/items.js             ids, gold labels and questions, in the order of item ids
     report_items/<task>/prompts-<k>.js       the prompts of a slice of the items, where the task's data is at hand
-    report_items/<task>/verdicts-<run>.js    verdicts, a column each, in the order (item, sample)
+    report_items/<task>/verdicts-<run>.js    verdicts, a column each, in the order (item, shift, sample)
     report_items/<task>/responses-<run>-<k>.js   responses, in the order in which they came
 """
 
@@ -56,7 +56,7 @@ class Written:
 
     contents: list[Json] = field(default_factory=list)
     lengths: dict[tuple[str, str], NDArray[np.int64]] = field(default_factory=dict)
-    """By (entry id, task), in the order (item, sample); -1 where nothing came back."""
+    """By (entry id, task), in the order (item, shift, sample); -1 where nothing came back."""
 
 
 def write_items(out: Path, board: Board, data_dir: Path | None) -> Written:
@@ -126,8 +126,7 @@ def _dataset(sheet: Sheet, data_dir: Path | None) -> tuple[Dataset | None, str |
 def _items(ids: Sequence[str], scores: Mapping[str, Scores], dataset: Dataset | None) -> Json:
     gold: dict[str, str] = {}
     for each in scores.values():
-        every = slice(None, None, each.samples)
-        gold.update(zip(each.items, each.table["gold"].to_pylist()[every], strict=True))
+        gold.update(zip(each.items, each.of_items("gold"), strict=True))
     known = {item.id: item for item in dataset.items} if dataset else {}
     return {
         "ids": ids,
@@ -170,6 +169,7 @@ def _verdicts(scores: Scores, ids: Sequence[str], chunk: NDArray[np.int64], leng
     table = scores.table
     return {
         "samples": scores.samples,
+        "starts": scores.starts,
         "items": [place[str(item)] for item in scores.items],
         "right": _bits(table["correct"]),
         "right_lenient": _bits(table["correct_lenient"]),
@@ -201,12 +201,12 @@ def _write_responses(
     folder: Path, sheet: Sheet, entry: Entry, scores: Scores
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Write the responses of a run in chunks; returns each row's chunk and length, -1 where nothing came back."""
-    place = {str(item): number * scores.samples for number, item in enumerate(scores.items)}
-    chunk = np.full(len(scores.items) * scores.samples, -1)
+    place = {str(item): int(start) for item, start in zip(scores.items, scores.starts, strict=True)}
+    chunk = np.full(scores.table.num_rows, -1)
     lengths = np.full(len(chunk), -1)
     for number, records in enumerate(_chunks(RunFolder(entry.result.path).records(sheet.task))):
         for record in records:
-            row = place.get(record.item, len(chunk)) + record.sample
+            row = place.get(record.item, len(chunk)) + record.shift * scores.samples + record.sample
             if row < len(chunk):
                 chunk[row], lengths[row] = number, len(record.text)
         _write(folder, f"{sheet.id}/responses-{entry.id}-{number}", records)

@@ -16,7 +16,7 @@ from evalsuite.report.board import sizes
 from evalsuite.report.items import FOLDER
 from evalsuite.report.names import facts
 from evalsuite.report.script import script_json
-from evalsuite.report.text import READINGS, percent, rank_text, setting
+from evalsuite.report.text import READINGS, SHIFT_LEGEND, SHIFTED, percent, rank_text, setting, shift_cells
 
 Json = dict[str, Any]
 _SCRIPTS = ("dom.js", "load.js", "board.js", "plates.js", "verdicts.js", "items.js", "item.js", "main.js")
@@ -45,6 +45,8 @@ def page(
         board=content,
         sizes=sizes(content),
         reading=READINGS[content["reading"]],
+        shifted=SHIFTED,
+        shift_legend=SHIFT_LEGEND,
         names={row["id"]: row["name"] for row in content["rows"]},
         sections=sections,
         costs=costs,
@@ -91,6 +93,11 @@ def _sheet(entry: Entry, content: Json) -> Json:
     return {
         "row": row,
         "tasks": {task: {"floor": {}, "chance": 0.0, **said} for task, said in entry.result.tasks.items()},
+        "shifted": {
+            task: shift_cells(said["accuracy"], said["robustness"])
+            for task, said in entry.result.tasks.items()
+            if said.get("robustness")
+        },
         "notes": list(notes.items()),
         "identity": about.get("identity_digest", ""),
         "facts": json.dumps(about, indent=2, ensure_ascii=False) if about else "",

@@ -50,7 +50,7 @@ def sections(content: Json, board: Board, stages: Json | None, lengths: Mapping[
         _section(
             "calibration",
             "Calibration",
-            "Where an item was asked several times, the share of samples that agree is a confidence. On the dotted "
+            "Where an item was asked several times, the share of answers that agree is a confidence. On the dotted "
             "line it is as good as its word; below it the model is too sure.",
             _reliabilities(board),
         ),

@@ -28,8 +28,8 @@ def _tables(board: Board, column: Column) -> list[Json]:
     for name, values in keys.items():
         runs = []
         for row in rows:
-            samples = row.cells[column.key].samples
-            cut = subgroups(values, board.item_scores(row, column.key), column.member, samples)
+            answers = row.cells[column.key].answers
+            cut = subgroups(values, board.item_scores(row, column.key), column.member, answers)
             runs.append({"row": row.entry.id, "cells": [each.estimate._asdict() for each in cut]})
         groups = [{"name": each.key or "(none)", "n": each.items} for each in cut]
         found.append({"column": column.key, "title": column.title, "key": name, "groups": groups, "runs": runs})
@@ -38,8 +38,7 @@ def _tables(board: Board, column: Column) -> list[Json]:
 
 def _keys(scores: Scores) -> dict[str, list[str]]:
     """Value of each key for each item, for keys that cut the items into a readable number of groups."""
-    every = scores.table["meta"].to_pylist()[:: scores.samples]
-    metas = [orjson.loads(text) for text in every]
+    metas = [orjson.loads(text) for text in scores.of_items("meta")]
     names = dict.fromkeys(name for meta in metas for name in meta)
     values = {name: [str(meta.get(name, "")) for meta in metas] for name in names}
     return {name: each for name, each in values.items() if 1 < len(set(each)) <= MOST}

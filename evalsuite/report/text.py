@@ -36,11 +36,18 @@ _CSV = (
     "truncated",
     "chance",
     "differs",
+    "shifted_items",
+    "worst_shift",
+    "worst_shift_away",
+    "all_right",
+    "same_text",
+    "shift_p",
 )
 
 
 def markdown(board: Json) -> str:
-    """The leaderboard as Markdown: accuracy, how answers were given, paired differences, and what others published."""
+    """The leaderboard as Markdown: accuracy, how answers were given, robustness to the order of options, paired
+    differences, and what others published."""
     parts = [
         "# Leaderboard\n",
         _legend(board),
@@ -48,6 +55,7 @@ def markdown(board: Json) -> str:
         "".join(f"- {plain(note)}\n" for note in board["notes"]),
         "## How answers were given\n",
         _answers(board),
+        _robustness(board),
         _comparisons(board),
         _run_notes(board),
         _published(board),
@@ -88,6 +96,12 @@ def rank_text(rank: Json | None) -> str:
     return f"{rank['rank']}{ends}"
 
 
+SHIFT_LEGEND = (
+    "Each item was asked in each cyclic order of its options, strict reading. Accuracy: over all of them. Worst shift: "
+    "the order furthest below the same items' mean; p: that all orders have the same accuracy (Cochran), and where it "
+    "is large the worst is chance. Right, and the same text, under all orders: what is left without luck of place."
+)
+"""What a table of `shift_cells` says."""
 READINGS = {
     "strict": "strict reading: whatever holds no valid answer in the format that was asked for is wrong",
     "lenient": "lenient reading: any clear statement of an answer counts, whatever the format that was asked for",
@@ -149,6 +163,36 @@ def _answers(board: Json) -> str:
         if (cell := row["cells"].get(column["key"]))
     ]
     return table(head, lines, left=2)
+
+
+SHIFTED = ("items", "accuracy", "worst shift", "right under all", "same text under all", "p")
+"""Head of a table of `shift_cells`."""
+
+
+def shift_cells(estimate: Json, found: Json) -> list[str]:
+    """What shifted options told of a task: its accuracy over all shifts, and `robustness` of summary.json."""
+    worst = found["shifts"][found["worst"]]
+    return [
+        str(found["n"]),
+        interval(estimate),
+        f"{found['worst']}: {interval(worst['accuracy'])}, {points(worst['away'])} points on its {worst['n']} items",
+        interval(found["all_right"]),
+        interval(found["same_text"]),
+        p_text(found["p"]),
+    ]
+
+
+def _robustness(board: Json) -> str:
+    lines = [
+        [plain(row["name"]), plain(column["title"]), *shift_cells(cell["strict"], cell["robustness"])]
+        for row in board["rows"]
+        for column in board["columns"]
+        if (cell := row["cells"].get(column["key"])) and cell.get("robustness")
+    ]
+    if not lines:
+        return ""
+    held = table(["model", "task", *SHIFTED], lines, left=2)
+    return f"## Robustness to the order of options\n\n{SHIFT_LEGEND}\n\n{held}"
 
 
 def _comparisons(board: Json) -> str:
@@ -247,7 +291,21 @@ def _measured(board: Json) -> Iterator[Json]:
                     "strict": cell["strict"]["value"],
                     "lenient": cell["lenient"]["value"],
                     "differs": " ".join(cell["differs"]),
+                    **_shift_columns(cell.get("robustness")),
                 }
+
+
+def _shift_columns(found: Json | None) -> Json:
+    if not found:
+        return {}
+    return {
+        "shifted_items": found["n"],
+        "worst_shift": found["worst"],
+        "worst_shift_away": found["shifts"][found["worst"]]["away"],
+        "all_right": found["all_right"]["value"],
+        "same_text": found["same_text"]["value"],
+        "shift_p": found["p"],
+    }
 
 
 def _quoted(board: Json) -> Iterator[Json]:

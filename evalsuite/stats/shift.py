@@ -2,60 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from evalsuite.stats.clusters import Floats, Groups
+from evalsuite.stats.clusters import Floats, Groups, members
 from evalsuite.stats.estimate import Estimate, mean
+
+
+class Shift(NamedTuple):
+    """Accuracy on the items that have this shift; `away` from that of the same items under all their shifts."""
+
+    items: int
+    accuracy: Estimate
+    away: float
 
 
 class Robustness(NamedTuple):
     """Accuracy under each shift, the worst of them, the share of items that keep their answer, and Cochran's test.
 
-    `same_text` is the share of items whose answer is the same text under every shift, right or wrong. `all_right` is
-    the share right under every shift: what is left when luck of place is taken away. `p` is that of all shifts having
-    the same accuracy; the worst of several is low by chance, and where p is large the worst is no finding.
+    Where items differ in their number of options, a shift is about those that have it, which may be harder ones: the
+    worst shift is the one furthest below the same items' mean. `same_text` is the share of items whose answer is the
+    same text under all their shifts, right or wrong. `all_right` is the share right under all of them: what is left
+    when luck of place is taken away. `p` is that of all shifts having the same accuracy; the worst of several is low by
+    chance, and where p is large the worst is no finding.
     """
 
-    shifts: tuple[Estimate, ...]
+    shifts: tuple[Shift, ...]
     worst: int
     same_text: Estimate
     all_right: Estimate
     p: float
 
 
-def robustness(correct: Floats, texts: Sequence[Sequence[str | None]], groups: Groups) -> Robustness:
-    """Measure from answers under each cyclic shift: `correct` of 0 and 1 and `texts`, both (shifts, items).
+def robustness(correct: Floats, texts: NDArray[np.object_], groups: Groups) -> Robustness:
+    """Measure from answers under each cyclic shift: verdicts 0 and 1 and texts, both of shape (shifts, items, samples).
 
-    An invalid answer has no text (None) and is never the same as another.
-    Source: the shifted accuracies and "right under all" are circular evaluation, Y. Liu et al., "MMBench" (2023); the
-    test W. G. Cochran, "The comparison of percentages in matched samples", Biometrika 37 (1950).
+    An item has the first so many shifts, one an option; verdicts beyond are nan. An invalid answer has no text (None)
+    and is never the same as another. With several samples, sample k of each shift is held against sample k of the
+    others, and an item counts with the mean over k.
+    Source: the shifted accuracies and "right under all" are circular evaluation, Y. Liu et al., "MMBench" (2023).
     """
-    accuracies = tuple(mean(row, groups) for row in correct)
-    same = [None not in answers and len(set(answers)) == 1 for answers in zip(*texts, strict=True)]
+    samples, member, scores = correct.shape[2], members(groups), correct.mean(axis=2)
+    held = ~np.isnan(scores)
+    shifts = tuple(_shift(row, scores, member, samples) for row in scores)
+    same = [_kept(texts[: int(count), item]) for item, count in enumerate(held.sum(axis=0))]
     return Robustness(
-        shifts=accuracies,
-        worst=min(range(len(accuracies)), key=lambda shift: accuracies[shift].value),
-        same_text=mean(np.array(same, dtype=np.float64), groups),
-        all_right=mean(correct.min(axis=0), groups),
-        p=cochran(correct),
+        shifts=shifts,
+        worst=min(range(len(shifts)), key=lambda shift: shifts[shift].away),
+        same_text=mean(np.array(same), member, samples),
+        all_right=mean(np.nanmin(correct, axis=0).mean(axis=1), member, samples),
+        p=cochran(scores),
     )
 
 
-def cochran(correct: Floats) -> float:
-    """P-value of Cochran's Q over rows of 0 and 1 for the same items, shape (rows, items); 1 where nothing differs.
+def _shift(row: Floats, scores: Floats, member: NDArray[np.int64], samples: int) -> Shift:
+    own = ~np.isnan(row)
+    inside = np.unique(member[own], return_inverse=True)[1].astype(np.int64)
+    accuracy = mean(row[own], inside, samples)
+    return Shift(int(own.sum()), accuracy, accuracy.value - float(np.nanmean(scores[:, own], axis=0).mean()))
 
-    Q = (m - 1)(m sum of R_j^2 - T^2) / (m T - sum of C_i^2), chi-square with m - 1 degrees of freedom: R_j the rows'
-    sums, C_i the items', T the total. With two rows it is McNemar's test without correction.
+
+def _kept(texts: NDArray[np.object_]) -> float:
+    """Share of the samples whose text is the same in each row."""
+    kept = [None not in column and len(set(column)) == 1 for column in texts.T]
+    return sum(kept) / len(kept)
+
+
+def cochran(scores: Floats) -> float:
+    """P-value of Cochran's Q for scores of the same items in rows, shape (rows, items); 1 where nothing differs.
+
+    An item may lack the last rows (nan). Q = S' V^-1 S with the rows' sums S of what a score is above its item's mean,
+    and V their covariance were each item's scores dealt to its rows at random; chi-square with (rows - 1) degrees of
+    freedom. With all scores there and each 0 or 1 it is Cochran's own, with two rows McNemar's without correction.
+    Items are taken to be independent.
+    Source: W. G. Cochran, "The comparison of percentages in matched samples", Biometrika 37 (1950); with scores absent
+    A. Benard and Ph. van Elteren, "A generalization of the method of m rankings", Indagationes Mathematicae 15 (1953),
+    for any scores M. J. Prentice, "On the problem of m incomplete rankings", Biometrika 66 (1979).
     """
     from scipy.special import chdtrc
 
-    rows, by_row, by_item = len(correct), correct.sum(axis=1), correct.sum(axis=0)
-    total = float(correct.sum())
-    noise = rows * total - float((by_item**2).sum())
-    if noise <= 0:
+    away = scores - np.nanmean(scores, axis=0)
+    varying = np.nansum(away**2, axis=0) > 1e-12
+    if not varying.any():
         return 1.0
-    statistic = (rows - 1) * (rows * float((by_row**2).sum()) - total**2) / noise
+    away = away[:, varying]
+    held = (~np.isnan(away)).astype(np.float64)
+    sizes, away = held.sum(axis=0), np.nan_to_num(away)
+    rows = int(sizes.max())
+    held, sums = held[:rows], away[:rows].sum(axis=1)
+    unit = (away**2).sum(axis=0) / (sizes - 1)
+    covariance = np.diag(held @ unit) - (held * (unit / sizes)) @ held.T
+    # The sums add up to 0, so one row says nothing new; every item has the first.
+    statistic = float(sums[1:] @ np.linalg.solve(covariance[1:, 1:], sums[1:]))
     return float(chdtrc(rows - 1, statistic))

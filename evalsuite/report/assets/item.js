@@ -18,8 +18,8 @@ class ItemView {
     });
   }
 
-  /** Follow a link: task, item, model, sample, other model. @param {string[]} parts */
-  async follow([task, id, model, sample, other]) {
+  /** Follow a link: task, item, model, number of the response, other model. @param {string[]} parts */
+  async follow([task, id, model, nth, other]) {
     const { items } = this;
     if (!report.items.some((/** @type {any} */ sheet) => sheet.id === task)) return this.missing(`There is no task ${line(task, 60)} in this report.`);
     if (!this.shows(task, model, other)) {
@@ -34,7 +34,7 @@ class ItemView {
     if (!items.items) return undefined;
     const number = items.items.ids.indexOf(id);
     if (number < 0 || items.a.id !== (model ?? items.a.id)) return this.missing(`${line(task, 60)} has no ${number < 0 ? `item ${line(id, 60)}` : `run ${line(model, 60)}`} in this report.`);
-    return this.show(number, Number(sample) || 0);
+    return this.show(number, Number(nth) || 0);
   }
 
   /** @param {string} task @param {string} [model] @param {string} [other] */
@@ -43,16 +43,16 @@ class ItemView {
     return items && sheet?.id === task && a?.id === model && (b?.id ?? undefined) === other;
   }
 
-  /** @param {number} item @param {number} sample */
-  async show(item, sample) {
+  /** @param {number} item @param {number} nth */
+  async show(item, nth) {
     const { items, sheet, a, b } = this.items;
-    this.at = this.items.found.findIndex(([x, y]) => x === item && y === sample);
-    byId("item-title").textContent = `${sheet.id} · ${line(items.ids[item], 60)}${a.columns.samples > 1 ? ` · sample ${sample}` : ""}`;
+    this.at = this.items.found.findIndex(([x, y]) => x === item && y === nth);
+    byId("item-title").textContent = `${sheet.id} · ${line(items.ids[item], 60)}${a.several ? ` · ${a.named(nth)}` : ""}`;
     byId("item-back").disabled = this.at <= 0;
     byId("item-next").disabled = this.at < 0 || this.at === this.items.found.length - 1;
     if (!this.dialog.open) this.dialog.showModal();
     const turn = ++this.turn;
-    const parts = await Promise.all([this.question(item), this.answer(a, item, sample), b ? this.answer(b, item, b.row(item, sample) === undefined ? 0 : sample) : null]);
+    const parts = await Promise.all([this.question(item), this.answer(a, item, nth), b ? this.answer(b, item, b.row(item, nth) === undefined ? 0 : nth) : null]);
     if (turn !== this.turn) return;
     byId("item-body").replaceChildren(parts[0], make("div", { class: "answers" }, parts[1], ...(parts[2] ? [parts[2]] : [])));
     this.dialog.scrollTop = 0;
@@ -78,31 +78,33 @@ class ItemView {
     return box;
   }
 
-  /** @param {Verdicts} run @param {number} item @param {number} sample @returns {Promise<HTMLElement>} */
-  async answer(run, item, sample) {
+  /** @param {Verdicts} run @param {number} item @param {number} nth @returns {Promise<HTMLElement>} */
+  async answer(run, item, nth) {
     const box = make("article", { class: "answer" }, make("h3", {}, line(this.items.names.get(run.id), 120)));
-    const row = run.row(item, sample);
+    const row = run.row(item, nth);
     if (row === undefined) return append(box, make("p", {}, "This run didn't answer this item."));
+    const [shift, sample] = run.place(nth);
     box.append(verdictList(run, row));
+    if (shift) box.append(make("p", { class: "small" }, `The options were shown moved up by ${shift}: labels in the response are those of its prompt, the verdicts are in the item's own.`));
     const chunk = run.columns.chunk[row];
     if (chunk < 0) return append(box, make("p", {}, "No response is kept."));
     const { sheet, items } = this.items;
     const records = await load(`${sheet.id}/responses-${run.id}-${chunk}`).catch((error) => ({ error }));
     if (records.error) return append(box, make("p", {}, records.error.message));
-    const record = records.find((/** @type {any} */ each) => each.item === items.ids[item] && each.sample === sample);
+    const record = records.find((/** @type {any} */ each) => each.item === items.ids[item] && each.shift === shift && each.sample === sample);
     if (!record) return append(box, make("p", {}, "No response is kept."));
-    box.append(...response(record, run.span(row, false) ?? run.span(row, true)), await this.prompt(run, item), measures(record));
+    box.append(...response(record, run.span(row, false) ?? run.span(row, true)), await this.prompt(run, item, shift), measures(record));
     return box;
   }
 
-  /** @param {Verdicts} run @param {number} item @returns {Promise<HTMLElement>} */
-  async prompt(run, item) {
+  /** @param {Verdicts} run @param {number} item @param {number} shift @returns {Promise<HTMLElement>} */
+  async prompt(run, item, shift) {
     const { sheet } = this.items;
     const slot = sheet.runs[run.id].prompt;
     const file = slot === null ? null : await load(`${sheet.id}/prompts-${Math.floor(item / sheet.slice)}`).catch(() => null);
     const messages = file?.prompts[slot]?.[item % sheet.slice];
     if (!messages) return make("p", { class: "small" }, sheet.without ? "The prompt can't be rendered without the task's data." : "Asked with another prompt than the task's own, which isn't kept.");
-    return make("details", {}, make("summary", {}, "Prompt"), ...messages.map((/** @type {any} */ each) => make("pre", {}, readable(messages.length > 1 ? `[${each.role}]\n${each.content}` : each.content))));
+    return make("details", {}, make("summary", {}, shift ? "Prompt, before its options were moved" : "Prompt"), ...messages.map((/** @type {any} */ each) => make("pre", {}, readable(messages.length > 1 ? `[${each.role}]\n${each.content}` : each.content))));
   }
 
   /** @param {number} by */

@@ -9,7 +9,7 @@ class Items {
     /** @type {any} */ this.items = null;
     this.a = /** @type {Verdicts} */ (/** @type {unknown} */ (null));
     /** @type {Verdicts|null} */ this.b = null;
-    /** Rows that pass, as [item, sample] numbers. @type {[number, number][]} */ this.found = [];
+    /** Rows that pass, as numbers of item and response. @type {[number, number][]} */ this.found = [];
     this.page = 0;
     this.turn = 0;
     this.names = new Map(report.board.rows.map((/** @type {any} */ row) => [row.id, row.name]));
@@ -68,17 +68,16 @@ class Items {
     const deep = words && byId("items-deep").checked ? await this.responsesWith(words, turn) : null;
     const filter = byId("items-filter").value;
     const { a, b, items } = this;
-    const samples = a.columns.samples;
     /** @type {[number, number][]} */
     const found = [];
     for (const [place, item] of this.order(items).entries()) {
       if (place % STRIPE === STRIPE - 1) await rest();
       if (turn !== this.turn) return;
       const named = !words || items.ids[item].toLowerCase().includes(words) || items.questions?.[item].toLowerCase().includes(words);
-      for (let sample = 0; sample < samples; sample++) {
-        const row = a.row(item, sample);
+      for (let nth = 0; nth < a.count(item); nth++) {
+        const row = a.row(item, nth);
         if (row === undefined || !(named || deep?.has(row))) continue;
-        if (passes(filter, a, row, b, b?.row(item, sample) ?? b?.row(item, 0))) found.push([item, sample]);
+        if (passes(filter, a, row, b, b?.row(item, nth) ?? b?.row(item, 0))) found.push([item, nth]);
       }
     }
     this.found = found;
@@ -103,7 +102,7 @@ class Items {
     for (let chunk = 0; chunk < chunks && turn === this.turn; chunk++) {
       byId("items-says").textContent = `Searching responses: ${chunk + 1} of ${chunks} files`;
       for (const record of await request(`${this.sheet.id}/responses-${run}-${chunk}`)) {
-        if (String(record.text).toLowerCase().includes(words)) rows.add(this.a.row(numbers.get(record.item), record.sample));
+        if (String(record.text).toLowerCase().includes(words)) rows.add(this.a.row(numbers.get(record.item), record.shift * this.a.columns.samples + record.sample));
       }
     }
     return rows;
@@ -117,7 +116,7 @@ class Items {
     const body = byId("items-table").tBodies[0];
     body.replaceChildren(...this.found.slice(start, start + PAGE).map((place, number) => this.line(place, start + number)));
     this.head();
-    const total = this.a.columns.items.length * this.a.columns.samples;
+    const total = this.a.rows;
     byId("items-page").textContent = this.found.length ? `${start + 1}–${Math.min(start + PAGE, this.found.length)} of ${this.found.length.toLocaleString("en")}` : "none";
     byId("items-says").textContent = `${this.found.length.toLocaleString("en")} of ${total.toLocaleString("en")} responses. ${this.sheet.without ?? ""}`;
     byId("items-back").disabled = this.page === 0;
@@ -126,18 +125,18 @@ class Items {
 
   head() {
     const { a, b } = this;
-    const cells = [["Item", ""], ...(a.columns.samples > 1 ? [["Sample", "num"]] : []), ["Question", ""], ["Gold", ""], [this.names.get(a.id), ""], ...(b ? [[this.names.get(b.id), ""]] : []), ["Characters", "num"]];
+    const cells = [["Item", ""], ...(a.several ? [[a.moved ? "Response" : "Sample", "num"]] : []), ["Question", ""], ["Gold", ""], [this.names.get(a.id), ""], ...(b ? [[this.names.get(b.id), ""]] : []), ["Characters", "num"]];
     byId("items-table").tHead.replaceChildren(make("tr", {}, ...cells.map(([text, kind]) => make("th", { scope: "col", class: kind }, line(text, 40)))));
   }
 
   /** @param {[number, number]} place @param {number} number among what was found */
-  line([item, sample], number) {
+  line([item, nth], number) {
     const { a, b, items } = this;
-    const row = /** @type {number} */ (a.row(item, sample));
-    const beside = b?.row(item, sample) ?? b?.row(item, 0);
+    const row = /** @type {number} */ (a.row(item, nth));
+    const beside = b?.row(item, nth) ?? b?.row(item, 0);
     const tr = make("tr", { tabindex: number % PAGE === 0 ? "0" : "-1", "data-found": String(number) });
     tr.append(make("th", { scope: "row" }, line(items.ids[item], 60)));
-    if (a.columns.samples > 1) tr.append(make("td", { class: "num" }, String(sample)));
+    if (a.several) tr.append(make("td", { class: "num" }, a.moved ? a.named(nth) : String(nth)));
     tr.append(make("td", { class: "question" }, items.questions ? line(items.questions[item]) : "–"), make("td", {}, line(items.gold[item], 40)), verdict(a, row));
     if (b) tr.append(verdict(b, beside));
     const length = a.columns.length[row];
@@ -163,10 +162,10 @@ class Items {
     if (tr?.dataset.found !== undefined) location.hash = this.link(Number(tr.dataset.found));
   }
 
-  /** Address of a row that was found: #task/item/model, with sample and the other model where there are such. @param {number} number */
+  /** Address of a row that was found: #task/item/model, with the response's number and the other model where there are such. @param {number} number */
   link(number) {
-    const [item, sample] = this.found[number];
-    const parts = [this.sheet.id, this.items.ids[item], this.a.id, ...(sample || this.b ? [String(sample)] : []), ...(this.b ? [this.b.id] : [])];
+    const [item, nth] = this.found[number];
+    const parts = [this.sheet.id, this.items.ids[item], this.a.id, ...(nth || this.b ? [String(nth)] : []), ...(this.b ? [this.b.id] : [])];
     return `#${parts.map(encodeURIComponent).join("/")}`;
   }
 

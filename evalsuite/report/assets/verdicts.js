@@ -1,18 +1,39 @@
-// One run's verdicts on one task, a column each; a row is a sample of an item.
+// One run's verdicts on one task, a column each; a row is a response to an item: its samples under each shift of its options.
 
 class Verdicts {
   /** @param {string} id of the run @param {any} columns */
   constructor(id, columns) {
     this.id = id;
     this.columns = columns;
-    /** @type {Map<number, number>} */
-    this.first = new Map(columns.items.map((/** @type {number} */ item, /** @type {number} */ place) => [item, place * columns.samples]));
+    this.rows = columns.length.length;
+    /** Whether items have more than one response. */ this.several = this.rows > columns.items.length;
+    /** Whether options were moved. */ this.moved = this.rows > columns.items.length * columns.samples;
+    /** First row of each item and of the next. @type {Map<number, [number, number]>} */
+    this.ends = new Map(columns.items.map((/** @type {number} */ item, /** @type {number} */ place) => [item, [columns.starts[place], columns.starts[place + 1] ?? this.rows]]));
   }
 
-  /** Row of a sample of an item; undefined where this run has none. @param {number} item @param {number} sample */
-  row(item, sample) {
-    const first = this.first.get(item);
-    return first === undefined || sample >= this.columns.samples ? undefined : first + sample;
+  /** Row of the so-manieth response to an item, counted from 0; undefined where this run has none. @param {number} item @param {number} nth */
+  row(item, nth) {
+    const [first, end] = this.ends.get(item) ?? [0, 0];
+    return first + nth < end ? first + nth : undefined;
+  }
+
+  /** Number of responses to an item. @param {number} item */
+  count(item) {
+    const [first, end] = this.ends.get(item) ?? [0, 0];
+    return end - first;
+  }
+
+  /** By how many places the options stood moved, and which sample it is. @param {number} nth @returns {[number, number]} */
+  place(nth) {
+    return [Math.floor(nth / this.columns.samples), nth % this.columns.samples];
+  }
+
+  /** Which response it is, in words. @param {number} nth */
+  named(nth) {
+    const [shift, sample] = this.place(nth);
+    const parts = [...(this.moved ? [`shift ${shift}`] : []), ...(this.columns.samples > 1 ? [`sample ${sample}`] : [])];
+    return parts.join(", ");
   }
 
   /** Whether a reading is right; without one, the reading that the report goes by. @param {number} row @param {string} [reading] */
