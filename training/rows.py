@@ -72,6 +72,7 @@ class Question(_Row):
     tier: Tier
 
 
+Row = Text | Pair | Trace | Question
 Shape = type[Text] | type[Pair] | type[Trace] | type[Question]
 _SHAPES: Final[dict[str, Shape]] = {"sft": Trace, "grpo": Question}
 
@@ -100,6 +101,15 @@ def load(folder: Path, split: Split, kind: Kind, cache: Path | None = None) -> d
     if len(loaded) != known.rows:
         raise DataError(f"{file}: {len(loaded)} rows, but the manifest says {known.rows}; make the data set again")
     return loaded
+
+
+def read(folder: Path, split: Split, kind: Kind) -> Iterator[Row]:
+    """Read a split's rows one at a time, the manifest unread; a row that isn't of its kind is a `DataError`."""
+    file = folder / f"{split}.jsonl"
+    try:
+        yield from _read(file, _shape(file, kind))
+    except OSError as error:
+        raise DataError(f"{file}: can't be read: {error.strerror or error}") from None
 
 
 def has_dev(folder: Path) -> bool:
@@ -137,11 +147,16 @@ def _shape(file: Path, kind: Kind) -> Shape:
 
 def _rows(file: str, shape: Shape, digest: str) -> Iterator[dict[str, Any]]:
     """Yield a file's rows; `digest` makes the cached rows those of these bytes."""
+    for row in _read(Path(file), shape):
+        yield row.model_dump()
+
+
+def _read(file: Path, shape: Shape) -> Iterator[Row]:
     number = 0
-    with Path(file).open("rb") as stream:
+    with file.open("rb") as stream:
         for number, line in enumerate(stream, 1):
             try:
-                yield shape.model_validate_json(line).model_dump()
+                yield shape.model_validate_json(line)
             except ValidationError as error:
                 first = error.errors()[0]
                 place = ".".join(map(str, first["loc"])) or "row"

@@ -33,12 +33,17 @@ class Pair(NamedTuple):
     jaccard: float
 
 
+def words(text: str) -> list[str]:
+    """Return a text's words, case folded."""
+    return _WORD.findall(text.casefold())
+
+
 def grams(text: str) -> frozenset[int]:
     """Return the six-word sequences of a text, hashed; none where it is too short."""
-    words = _WORD.findall(text.casefold())
-    if len(words) < SHORTEST:
+    found = words(text)
+    if len(found) < SHORTEST:
         return frozenset()
-    return frozenset(hash(tuple(words[i : i + GRAM])) for i in range(len(words) - GRAM + 1))
+    return frozenset(hash(tuple(found[i : i + GRAM])) for i in range(len(found) - GRAM + 1))
 
 
 def near_duplicates(stems: Sequence[frozenset[int]]) -> Iterator[Pair]:

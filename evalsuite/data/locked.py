@@ -7,16 +7,16 @@ from dataclasses import replace
 
 from evalsuite.data import canonical
 from evalsuite.data.load import sources
-from evalsuite.task import Item, load_task, task_names
+from evalsuite.task import Item, Task, load_task, task_names
 
 
-def benchmarks_of(items: Iterable[Item]) -> dict[str, str]:
+def benchmarks_of(items: Iterable[Item], tasks: Iterable[Task] | None = None) -> dict[str, str]:
     """Return {item id: task} for the items that a task's test data holds under the same id with the same content.
 
-    An id that `load_split` made counts without its file's name. Items whose text or id was changed are not found: that
-    takes the data itself.
+    `tasks`: where to look, in all known ones unless they are named. An id that `load_split` made counts without its
+    file's name. Items whose text or id was changed are not found: that takes the data itself.
     """
-    locked = _locked()
+    locked = _locked(map(load_task, task_names()) if tasks is None else tasks)
     found = {}
     for item in items:
         for name in (item.id, item.id.rpartition(":")[2]):
@@ -28,10 +28,10 @@ def benchmarks_of(items: Iterable[Item]) -> dict[str, str]:
     return found
 
 
-def _locked() -> dict[str, dict[str, str]]:
-    """Item id to {short digest: task}, over the test files of all known tasks."""
+def _locked(tasks: Iterable[Task]) -> dict[str, dict[str, str]]:
+    """Item id to {short digest: task}, over the test files of some tasks."""
     marks: dict[str, dict[str, str]] = {}
-    for task in map(load_task, task_names()):
+    for task in tasks:
         sections = canonical.read_lock(task.folder)
         for section in {canonical.section(source) for source in sources(task)} & sections.keys():
             for item, mark in sections[section].items():

@@ -1,0 +1,19 @@
+"""What a check gives: its numbers, and a sentence for each reason not to begin."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+
+class Finding(NamedTuple):
+    """The outcome of one check."""
+
+    facts: dict[str, Any]
+    """Every number that was seen, also where all is well."""
+    refusals: tuple[str, ...] = ()
+    """Why the stage must not begin, each in one line with its numbers and the remedy."""
+
+
+def listed(names: list[str], most: int = 3) -> str:
+    """The first few of many names."""
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

@@ -1,0 +1,150 @@
+"""Training data that holds questions of a benchmark by which the stage will be judged.
+
+Three ways to find one, each by itself enough: the item read back from a prompt has the digest of a locked item (which
+needs no benchmark's data); it asks the same question with the same options; it asks nearly the same question (`Stems`:
+of at least twelve words, seven tenths of its six-word sequences). In text a question of twelve words is found the same
+way, one of eight to eleven where it stands word for word, a shorter one not at all.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+from evalsuite.data import load
+from evalsuite.data.duplicates import grams, question_key, words
+from evalsuite.data.locked import benchmarks_of
+from evalsuite.errors import DataError
+from evalsuite.task import Item, Task, load_task
+from training.preflight.finding import Finding
+from training.preflight.questions import Questions
+from training.preflight.source import Row
+from training.preflight.stems import Phrases, Stems
+from training.recipe import Grpo, Pretrain, Sft
+
+
+def judges(stage: Pretrain | Sft | Grpo) -> list[Task]:
+    """The tasks that the stage is evaluated on or gated by."""
+    gated = stage.gate.tasks if isinstance(stage.gate.tasks, list) else []
+    return [load_task(name) for name in dict.fromkeys((*stage.evaluation.tasks, *gated))]
+
+
+class Hit(NamedTuple):
+    """A row or a text that holds a question."""
+
+    row: str
+    item: str
+    way: Literal["locked", "same", "near"]
+    shared: float = 1.0
+    """Share of the shorter one's word sequences that both have."""
+
+
+class Bench:
+    """A benchmark and what of it was found in the training data."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.items, self.absent = _items(task)
+        self.hits: list[Hit] = []
+        questions = [item.question for item in self.items]
+        self._stems, self.phrases = Stems(questions), Phrases(questions)
+        self._keys = {question_key(item, options_too=True): item.id for item in self.items}
+
+    def look_up(self, row: str, items: Sequence[Item], stem: frozenset[int]) -> None:
+        """Look for a row by the items that it may be, and by the `grams` of what it asks."""
+        keys = (question_key(item, options_too=True) for item in items)
+        self.hits += [Hit(row, self._keys[key], "same") for key in keys if key in self._keys]
+        self._look_near(row, stem)
+
+    def look_in(self, text: str, stem: frozenset[int], said: list[str]) -> None:
+        """Look for questions in a text by its `grams` and its `words`."""
+        self.hits += [Hit(text, self.items[place].id, "same") for place in self.phrases.within(said)]
+        self._look_near(text, stem)
+
+    def _look_near(self, row: str, stem: frozenset[int]) -> None:
+        self.hits += [Hit(row, self.items[place].id, "near", share) for place, share in self._stems.near(stem)]
+
+    def facts(self) -> dict[str, Any]:
+        """What was found, and what could not be looked for."""
+        return {
+            "items": len(self.items),
+            "unchecked": self.absent,
+            "too_short_for_text": self.phrases.left_out,
+            "hits": [hit._asdict() for hit in self.hits],
+        }
+
+    def refusal(self, total: int, what: str) -> str | None:
+        """Why the stage must not begin, if it must not."""
+        if not self.hits:
+            return None
+        ways = ", ".join(f"{many} {way}" for way, many in Counter(hit.way for hit in self.hits).items())
+        row, item, *_ = self.hits[0]
+        return (
+            f"{len({hit.row for hit in self.hits})} of {total} {what} hold questions of {self.task.name}, by which the "
+            f"stage is judged ({ways}), such as {row} its item {item}; drop them: preflight.json lists them all"
+        )
+
+
+def _items(task: Task) -> tuple[Sequence[Item], str | None]:
+    """A benchmark's items, or why there are none here: then its lock file is all that is checked."""
+    try:
+        return load(task).items, None
+    except DataError as error:
+        warnings.warn(
+            f"only the locked digests of {task.name} were compared with the training data: {error}", stacklevel=2
+        )
+        return (), str(error)
+
+
+class RowOverlap:
+    """Rows of questions against benchmarks."""
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        self._benches = [Bench(task) for task in tasks]
+        self._questions = Questions(task.name for task in tasks)
+        self._read: list[Item] = []
+        self._rows = self._readable = 0
+
+    def take(self, row: Row) -> None:
+        """Look at a row."""
+        self._rows += 1
+        items = self._questions.read(row)
+        self._read += items
+        self._readable += bool(items)
+        stem = grams(items[0].question if items else row.asked)
+        for bench in self._benches:
+            bench.look_up(row.item, items, stem)
+
+    def finding(self) -> Finding:
+        """What overlaps which benchmark."""
+        for bench in self._benches:
+            locked = benchmarks_of(self._read, [bench.task])
+            bench.hits += [Hit(row, row.rpartition(":")[2], "locked") for row in locked]
+        return _finding(self._benches, {"rows": self._rows, "read_back": self._readable}, self._rows, "rows")
+
+
+class TextOverlap:
+    """Texts against benchmarks; a text goes by its number."""
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        self._benches = [Bench(task) for task in tasks]
+        self._texts = 0
+
+    def take(self, text: str) -> None:
+        """Look at a text."""
+        self._texts += 1
+        stem, said = grams(text), words(text)
+        for bench in self._benches:
+            bench.look_in(f"text {self._texts}", stem, said)
+
+    def finding(self) -> Finding:
+        """Which texts hold which questions."""
+        return _finding(self._benches, {"texts": self._texts}, self._texts, "texts")
+
+
+def _finding(benches: Sequence[Bench], facts: dict[str, Any], total: int, what: str) -> Finding:
+    found = {bench.task.name: bench.facts() for bench in benches}
+    refusals = [refusal for bench in benches if (refusal := bench.refusal(total, what)) is not None]
+    return Finding({**facts, "benchmarks": found}, tuple(refusals))
