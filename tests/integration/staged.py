@@ -1,0 +1,131 @@
+"""Small stages for the tests: a tiny random model, data sets of some dozen rows, recipes of some steps."""
+
+import hashlib
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+
+import tiny
+
+from training.folder import StageFolder
+from training.manifest import Manifest, describe, write_manifest
+from training.recipe import Recipe
+
+SECONDS = 120
+"""Longest that a process may take."""
+TARGETS = ["q_proj", "v_proj", "down_proj"]
+LORA = {"r": 4, "alpha": 8, "dropout": 0.1, "targets": TARGETS}
+_ASKED = {"evaluation": {"tasks": ["medqa"]}, "gate": {"gains": {"macro": 0.0}}}
+
+
+def make_data(folder):
+    """A base model, a corpus, texts with prompts, and traces, in one folder."""
+    tiny.make_model(folder / "base")
+    put(folder / "corpus", train=[{"text": f"The patient {n} has crushing chest pain. {n}"} for n in range(60)])
+    put(folder / "pairs", train=[{"prompt": f"The pulse is {n}", "completion": f" and {n}."} for n in range(20)])
+    put(folder / "traces", train=[trace(n) for n in range(48)])
+    return folder
+
+
+def put(folder, **splits):
+    """Write a data set: rows of each split, and the manifest."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, rows in splits.items():
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    files = describe(folder, [(f"{name}.jsonl", len(rows)) for name, rows in splits.items()])
+    write_manifest(folder, Manifest(name=folder.name, about="a test's", licence="CC0-1.0", files=files))
+
+
+def trace(number, said=None, item=None):
+    """A row of a trace that ends in its gold label, or in what is `said` instead."""
+    gold = "AB"[number % 2]
+    answer = f"It is {said or gold}.\n<answer>{said or gold}</answer>"
+    return {
+        "prompt": [{"role": "user", "content": f"Item {number}: A or B?"}],
+        "completion": [{"role": "assistant", "content": answer}],
+        "gold": gold,
+        "labels": ["A", "B"],
+        "format": "answer_tag",
+        "item": item or f"item-{number}",
+    }
+
+
+def pretrain(folder="corpus", **more):
+    """A pretraining stage of 10 steps."""
+    return _stage("pretrain", folder, **({"steps": 10, "batch": {"sequences": 4, "length": 32}} | more))
+
+
+def sft(folder="traces", **more):
+    """A fine-tuning stage of 20 steps that may stop early."""
+    facts = {"epochs": 2, "patience": 9, "hold_out": 8, "batch": {"sequences": 4, "length": 128}}
+    return _stage("sft", folder, **(facts | more))
+
+
+def recipe(*stages, lora=None, **more):
+    """A recipe of stages for the tiny model, on one thread."""
+    base = {"model": "./base", "dtype": "float32"}
+    facts = {"name": "test", "about": "-", "source": "-", "seed": 3, "threads": 1, "base": base, "lora": lora}
+    return Recipe.model_validate(facts | {"stages": list(stages)} | more)
+
+
+def _stage(kind, folder, rate=1e-3, **more):
+    optimiser = {"learning_rate": rate, "schedule": "cosine", "warmup": 0.1}
+    facts = {"name": kind, "kind": kind, "data": {"folder": folder}, "optimiser": optimiser, "checkpoint_every": 3}
+    return facts | _ASKED | more
+
+
+def train(made, folder, data, start=None, stage=0):
+    """Train a stage of a recipe in this process, and return its folder."""
+    from training.stages import train as run
+
+    run(made, made.stages[stage], StageFolder(folder), start or data / "base", data)
+    return StageFolder(folder)
+
+
+def weights_of(folder):
+    """sha256 of the weights that a stage made."""
+    (file,) = (folder / "model").glob("*.safetensors")
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def rows_of(folder):
+    """Rows of a JSON Lines file without what differs from one second to the next."""
+    clock = ("time", "per_second", "runtime")
+    lines = map(json.loads, folder.read_text("utf-8").splitlines())
+    return [{key: value for key, value in line.items() if not key.endswith(clock)} for line in lines]
+
+
+def copy(source, target):
+    """A copy of a stage's folder."""
+    shutil.copytree(source, target)
+    return StageFolder(target)
+
+
+def train_until(where, number, made, folder, data):
+    """Train a stage in a process of its own that dies, by SIGKILL, in the `number`-th (from 1) call of what is `where`.
+
+    `line`: a step's numbers are written; `file`: a file of a checkpoint; `model`: what it made. Return its exit status.
+    """
+    child = multiprocessing.get_context("fork").Process(target=_until, args=(where, number, made, folder, data))
+    child.start()
+    child.join(SECONDS)
+    return child.exitcode
+
+
+def _until(where, number, made, folder, data):
+    import torch
+
+    from training import lines
+    from training.stages import fit
+
+    owner, name = {"line": (lines, "append"), "file": (torch, "save"), "model": (fit, "_save")}[where]
+    real, left = getattr(owner, name), [number]
+
+    def call(*given, **named):
+        left[0] -= 1
+        return real(*given, **named) if left[0] else os.kill(os.getpid(), signal.SIGKILL)
+
+    setattr(owner, name, call)
+    train(made, folder, data)
