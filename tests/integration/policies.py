@@ -1,6 +1,9 @@
 """Small policies and items for tests of reinforcement learning: some completions are right, so that rewards differ."""
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import tiny
@@ -17,7 +20,7 @@ LABELS = ("A", "B")
 
 
 def make_policy(folder: Path, prompts=None, said=None, steps: int = 60) -> Path:
-    """A tiny model that has learnt to say one thing or another, whatever it is asked: here A or B, or what isn't paid."""
+    """A tiny model that has learnt to say one thing or another, whatever it is asked: A or B, or what isn't paid."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -124,3 +127,45 @@ def weights_of(folder: StageFolder) -> str:
 def journal(folder: StageFolder, name: str) -> list[dict]:
     """Lines of one of a stage's journals."""
     return list(lines.read(folder.path / name))
+
+
+DYING = """
+import importlib, os, signal, sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+import policies
+from training.recipe import Recipe
+owner = importlib.import_module({module!r})
+for part in {path!r}[:-1]:
+    owner = getattr(owner, part)
+real, calls = getattr(owner, {path!r}[-1]), 0
+def dying(*args, **kwargs):
+    global calls
+    calls += 1
+    if calls == {call}:
+        if {after}:
+            real(*args, **kwargs)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*args, **kwargs)
+setattr(owner, {path!r}[-1], dying)
+policies.train(Recipe.model_validate_json({recipe!r}), Path({out!r}), Path({start!r}), Path({data!r}))
+"""
+"""A process that trains and is killed at a call of a function, before it or after."""
+
+
+def die(recipe: Recipe, out: Path, start: Path, data: Path, where: str, call: int, after: bool = False) -> None:
+    """Train in a process of its own that SIGKILL ends; `where` is `module:name.name`."""
+    module, _, names = where.partition(":")
+    script = DYING.format(
+        tests=str(Path(__file__).parent),
+        module=module,
+        path=names.split("."),
+        call=call,
+        after=after,
+        recipe=recipe.model_dump_json(),
+        out=str(out),
+        start=str(start),
+        data=str(data),
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
+    assert done.returncode == -signal.SIGKILL, done.stderr

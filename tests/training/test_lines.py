@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalsuite.errors import RunError
@@ -12,6 +12,7 @@ from training import lines
 ROWS = st.lists(st.fixed_dictionaries({"step": st.integers(0, 9), "text": st.text()}), max_size=20)
 
 
+@settings(deadline=None)
 @given(rows=ROWS, step=st.integers(-1, 10), torn=st.binary(max_size=5).filter(lambda tail: b"\n" not in tail))
 def test_what_is_cut_is_what_lies_past_the_step(tmp_path_factory, rows, step, torn):
     path = tmp_path_factory.mktemp("lines") / "deep" / "a.jsonl"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+from scipy.special import betaln
 
 from evalsuite.errors import RunError
 from training import lines
@@ -53,8 +54,6 @@ def weights(minings: Sequence[Mined], generations: int) -> Floats:
     right (nothing to learn), smaller for what is always wrong the longer it is (nothing to learn from), and largest for
     what is right now and then. What is set aside weighs FLOOR before weights are made to sum to 1, the rest no less.
     """
-    from scipy.special import betaln
-
     counted = FORGET ** np.arange(len(minings) - 1, -1, -1, dtype=np.float64)
     right = counted @ np.array([mined.right for mined in minings], dtype=np.float64)
     total = float(counted @ np.array([mined.samples for mined in minings], dtype=np.float64))
@@ -96,29 +95,31 @@ class History:
         self.minings = [self._read(line) for line in lines.read(file)]
         self._weights = [weights(self.minings[: end + 1], generations) for end in range(len(self.minings))]
 
-    def add(self, mined: Mined, write: bool = True) -> dict[str, float]:
-        """Take in a mining and put it on disk; what the log shows of it is returned."""
+    def add(self, mined: Mined, write: bool = True) -> None:
+        """Take in a mining and put it on disk."""
         before = aside(self.minings)
         self.minings.append(mined)
         self._weights.append(weights(self.minings, self.generations))
         now = aside(self.minings)
-        mean = sum(mined.right) / (mined.samples * len(mined.right))
-        effective = float(1 / (self._weights[-1] ** 2).sum())
         line = {
             **mined._asdict(),
             "pool": self._digest,
             "histogram": np.bincount(mined.right, minlength=mined.samples + 1).tolist(),
-            "mean": mean,
-            "effective": effective,
+            "mean": self._mean(),
+            "effective": self._effective(),
             "always_right": self._named(now.right),
             "always_wrong": self._named(now.wrong),
             "woken": self._named(frozenset.union(*before) - frozenset.union(*now)),
         }
         if write:
             lines.append(self.file, [line])
+
+    def shown(self) -> dict[str, float]:
+        """What the log shows of the last mining."""
+        now = aside(self.minings)
         return {
-            "mined_mean": mean,
-            "mined_effective": effective,
+            "mined_mean": self._mean(),
+            "mined_effective": self._effective(),
             "mined_always_right": float(len(now.right)),
             "mined_always_wrong": float(len(now.wrong)),
         }
@@ -130,6 +131,13 @@ class History:
         """
         place = sum(mined.step < draw for mined in self.minings) - 1
         return self._weights[max(place, 0)]
+
+    def _mean(self) -> float:
+        last = self.minings[-1]
+        return sum(last.right) / (last.samples * len(last.right))
+
+    def _effective(self) -> float:
+        return float(1 / (self._weights[-1] ** 2).sum())
 
     def _named(self, rows: frozenset[int]) -> list[str]:
         return [self.items[row] for row in sorted(rows)]

@@ -31,16 +31,17 @@ class Phase(TrainerCallback):
         self._found: dict[str, float] = {}
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Mine once before the first step; a phase that goes on has that already."""
-        if self._history is not None and not self._history.minings:
-            self._mine(state)
+        """Mine once before the first step, if that isn't on disk; the first step's numbers show it."""
+        if self._history is None or state.global_step:
+            return
+        self._found = self._history.shown() if self._history.minings else self._mine(state)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Mine again every so many steps; after the last one there is nothing to draw."""
         if self._mining is None or state.global_step == state.max_steps:
             return
         if state.global_step % self._mining.every == 0:
-            self._mine(state)
+            self._found = self._mine(state)
 
     def on_log(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, Any], **_: Any
@@ -57,9 +58,10 @@ class Phase(TrainerCallback):
             if state.is_world_process_zero:
                 self._folder.note(ended={"step": state.global_step, "why": _why(steps, self._plateau)})
 
-    def _mine(self, state: TrainerState) -> None:
+    def _mine(self, state: TrainerState) -> dict[str, float]:
         assert self._history is not None and self._ask is not None
-        self._found = self._history.add(self._ask(), write=state.is_world_process_zero)
+        self._history.add(self._ask(), write=state.is_world_process_zero)
+        return self._history.shown()
 
     def _refuse_collapse(self, state: TrainerState, steps: Sequence[dict[str, Any]]) -> None:
         lost = collapsed(steps)

@@ -34,7 +34,7 @@ def trained(world, out, number=0, control=False, start=None, lora=None, **stage)
 def test_the_reference_is_the_start_and_the_same_seed_gives_the_same_bits(world, tmp_path, lora):
     runs = [trained(world, tmp_path / name, lora=lora, steps=3, micro_batch=6) for name in ("one", "two")]
     logged = [list(run.logged()) for run in runs]
-    assert [line["kl"] for line in logged[0]][0] == 0.0  # no step was made: policy and start are one
+    assert logged[0][0]["kl"] == 0.0  # no step was made: policy and start are one
     assert logged[0][-1]["kl"] > 0.0
     assert policies.weights_of(runs[0]) == policies.weights_of(runs[1])
     assert runs[0].completions.read_bytes() == runs[1].completions.read_bytes()
@@ -152,7 +152,7 @@ def test_a_second_phase_starts_from_the_first_ones_model(world, tmp_path, lora):
 
 
 def test_mining_weighs_the_pool_and_leaves_the_random_numbers_alone(world, tmp_path):
-    """Equal weights or not, the first step samples the same for the same prompts; and what is drawn follows from disk."""
+    """What is drawn follows from what is on disk; the same policy, mined or not, draws the same numbers after."""
     folder = trained(world, tmp_path / "run", mining=MINING, steps=5)
     minings = policies.journal(folder, "mining.jsonl")
     assert [line["step"] for line in minings] == [0, 2, 4]
