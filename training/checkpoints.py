@@ -67,10 +67,12 @@ def _whole(folder: Path) -> Iterator[Checkpoint]:
     for path in folder.glob("checkpoint-*"):
         try:
             said = json.loads((path / MARK).read_bytes())
-        except (OSError, ValueError):
+            found = Checkpoint(path, said["step"], said["final"], said["seconds"])
+            files = [path / name for name in said["files"]]
+        except (OSError, ValueError, KeyError, TypeError):
             continue
-        if all((path / name).is_file() for name in said["files"]):
-            yield Checkpoint(path, said["step"], said["final"], said["seconds"])
+        if all(file.is_file() for file in files):
+            yield found
 
 
 def _state(checkpoint: Checkpoint) -> dict[str, Any]:
