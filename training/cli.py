@@ -163,7 +163,8 @@ def _go(folder: TrainingFolder, asked: Asked) -> int:
     if ended.refused is None:
         _tell(f"every stage is promoted; the model is {ended.good}")
         return 0
-    _tell(f"{ended.refused.path.name} was refused; the last good model is {ended.good}")
+    _tell(f"{ended.refused.path.name} was refused: {ended.said}")
+    _tell(f"the last good model is {ended.good}")
     return REFUSED
 
 

@@ -15,9 +15,9 @@ from training.folder import StageFolder
 from training.recipe import Stage
 
 ENDS: Final = 0.1
-"""Share of the logged steps that is taken for the start, and for the end, of training."""
-ROSE: Final = 1.05
-"""End over start of a loss that rose, and not by noise."""
+"""Share of the logged steps over which a loss is averaged."""
+ROSE: Final = 1.25
+"""Highest over start of a loss that rose, and not by noise."""
 MOVED: Final = 0.98
 """End over start of a loss below which something was learnt."""
 DEAD: Final = 0.95
@@ -26,6 +26,20 @@ CUT: Final = 0.3
 """Share of completions that the token limit cut, above which that is the cause."""
 JUMP: Final = 0.1
 """Rise of the share of invalid answers above which that is the cause."""
+MOST: Final = 0.5
+"""Share of invalid answers above which that is the cause, whatever it was before."""
+
+
+class _Loss(NamedTuple):
+    """Means over a tenth of the steps: the first, the largest, the last."""
+
+    start: float
+    highest: float
+    end: float
+
+    @property
+    def moved(self) -> bool:
+        return self.end <= MOVED * self.start
 
 
 class _Seen(NamedTuple):
@@ -36,13 +50,15 @@ class _Seen(NamedTuple):
     completions: Sequence[Mapping[str, Any]]
     decision: Decision
 
-    def ends(self, key: str) -> tuple[float, float] | None:
-        """Means of a figure over the first and the last steps that have it."""
-        values = [float(step[key]) for step in self.steps if step.get(key) is not None]
-        if not values:
+    @property
+    def loss(self) -> _Loss | None:
+        """How the loss went; None where no step has one, or where it says nothing of what was learnt."""
+        values = [float(step["loss"]) for step in self.steps if step.get("loss") is not None]
+        if self.stage.kind == "grpo" or not values:
             return None
         few = max(1, int(ENDS * len(values)))
-        return math.fsum(values[:few]) / few, math.fsum(values[-few:]) / few
+        means = [math.fsum(values[at : at + few]) / few for at in range(len(values) - few + 1)]
+        return _Loss(means[0], max(means), means[-1])
 
     @property
     def rate(self) -> str:
@@ -52,20 +68,22 @@ class _Seen(NamedTuple):
 def cause_of(stage: Stage, folder: StageFolder, decision: Decision, control: bool) -> str:
     """The likeliest cause of a refusal, behind the gate's own words."""
     seen = _Seen(stage, list(lines.read(folder.metrics)), list(lines.read(folder.completions)), decision)
-    looks: tuple[Callable[[_Seen], str | None], ...] = (_diverged, _unpaid, _spreadless, _cut, _invalid)
-    found = next(filter(None, (look(seen) for look in looks)), None)
+    found = next(filter(None, (look(seen) for look in _LOOKS)), None)
     if found is None and control and stage.kind == "grpo":
         found = "the reward was a coin, as asked, and a coin teaches nothing"
     if found is None:
-        found = next(filter(None, (look(seen) for look in (_taught_otherwise, _unchanged))), _left_open(seen))
-    return f"{decision.headline}: {found}."
+        found = _left_open(seen)
+    return f"{decision.headline}; likely cause: {found}."
 
 
 def _diverged(seen: _Seen) -> str | None:
-    loss = seen.ends("loss")
-    if seen.stage.kind == "grpo" or loss is None or loss[1] <= ROSE * loss[0]:
+    loss = seen.loss
+    if loss is None or loss.highest <= ROSE * loss.start:
         return None
-    return f"the loss rose from {loss[0]:.3g} to {loss[1]:.3g} with {seen.rate}: training diverged; lower it"
+    return (
+        f"with {seen.rate} the loss rose from {loss.start:.3g} to {loss.highest:.3g} (at the end {loss.end:.3g}): "
+        "training diverged; lower it"
+    )
 
 
 def _unpaid(seen: _Seen) -> str | None:
@@ -107,11 +125,11 @@ def _cut(seen: _Seen) -> str | None:
 
 def _invalid(seen: _Seen) -> str | None:
     for task, candidate, baseline in _shares(seen.decision, None):
-        if candidate - baseline > JUMP:
+        if candidate - baseline > JUMP or candidate > MOST:
             status = _commonest(seen.decision.candidate, task)
             return (
-                f"invalid answers to {task} rose from {baseline:.0%} to {candidate:.0%}, most of them {status}: it has "
-                "unlearnt the answer format"
+                f"{candidate:.0%} of the answers to {task} are invalid ({baseline:.0%} before), most of them {status}: "
+                "it doesn't write the answer format"
             )
     return None
 
@@ -136,32 +154,36 @@ def _commonest(result: Result, task: str) -> str:
 
 def _taught_otherwise(seen: _Seen) -> str | None:
     """The data was learnt, and it isn't what the benchmark asks."""
-    loss = seen.ends("loss")
-    if seen.stage.kind == "grpo" or loss is None or loss[1] > MOVED * loss[0]:
+    loss = seen.loss
+    if loss is None or not loss.moved:
         return None
-    learnt = f"the loss fell from {loss[0]:.3g} to {loss[1]:.3g}, yet accuracy"
     for standing in seen.decision.standings:
         before, after = standing.baseline, standing.candidate
         chance = float(seen.decision.candidate.tasks[standing.task].get("chance", 0.0))
         if after < before:
-            what = f"on {standing.task} fell from {before:.1%} to {after:.1%}"
+            what = f"fell from {before:.1%} to {after:.1%}"
         elif after <= chance:
-            what = f"on {standing.task} is {after:.1%}, no better than a guess ({chance:.1%})"
+            what = f"is {after:.1%}, no better than a guess ({chance:.1%})"
         else:
             continue
-        return f"{learnt} {what}: the data teaches something else than the benchmark counts; are its answers right?"
+        return (
+            f"the loss fell from {loss.start:.3g} to {loss.end:.3g}, yet accuracy on {standing.task} {what}: the data "
+            "teaches something else than the benchmark counts (are its answers right?)"
+        )
     return None
 
 
 def _unchanged(seen: _Seen) -> str | None:
     """Next to nothing was learnt."""
-    same = all(abs(each.candidate - each.baseline) * each.n < 1 for each in seen.decision.standings)
-    loss = seen.ends("loss")
-    still = seen.stage.kind != "grpo" and loss is not None and loss[1] > MOVED * loss[0]
-    if not same and not still:
+    loss = seen.loss
+    if loss is not None:
+        still, moved = not loss.moved, f"the loss went from {loss.start:.3g} to {loss.end:.3g}"
+    else:
+        still = all(abs(each.candidate - each.baseline) * each.n < 1 for each in seen.decision.standings)
+        moved = "not one item more or less is right"
+    if not still:
         return None
-    moved = f"; the loss went from {loss[0]:.3g} to {loss[1]:.3g}" if loss and seen.stage.kind != "grpo" else ""
-    return f"{_steps(seen)} with {seen.rate} changed next to nothing{moved}: train longer or raise the learning rate"
+    return f"{_steps(seen)} with {seen.rate} changed next to nothing ({moved}): train longer, or raise it"
 
 
 def _left_open(seen: _Seen) -> str:
@@ -173,3 +195,15 @@ def _left_open(seen: _Seen) -> str:
 
 def _steps(seen: _Seen) -> str:
     return f"{max((int(step['step']) for step in seen.steps), default=0)} steps"
+
+
+_LOOKS: Final[Sequence[Callable[[_Seen], str | None]]] = (
+    _diverged,
+    _unpaid,
+    _spreadless,
+    _unchanged,
+    _cut,
+    _invalid,
+    _taught_otherwise,
+)
+"""What is looked for, in this order."""

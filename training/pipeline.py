@@ -106,7 +106,7 @@ class _Step:
         verdict = verdict_of(self.folder)
         if verdict.promoted:
             promote.clear(self.folder)
-        self.tell(f"{'promoted' if verdict.promoted else 'refused'}: {verdict.said}")
+            self.tell(f"promoted: {verdict.said}")
         return verdict
 
     def _freeze(self, manifest: Manifest) -> None:
@@ -123,7 +123,8 @@ class _Step:
         code = self._work(["training", "preflight", str(self.run.path), self.stage.name])
         refusals = self.folder.read(REPORT).get("refusals")
         if refusals:
-            return " ".join(refusals)
+            more = f" (and {len(refusals) - 1} more: {self.folder.path / REPORT})" if len(refusals) > 1 else ""
+            return f"{refusals[0]}{more}"
         self._demand(code)
         self.folder.note(state="training", settings=self.stage.model_dump(mode="json"), begun=now())
         return None
