@@ -43,10 +43,10 @@ def judge(rewards: Sequence[float], rule: Plateau) -> Verdict:
       never ends a phase, whatever its length.
     - Rewards are within [0, 1], so that any phase at all ends within 1 + patience x (1 + 1 / gain) windows.
     - A dip and its recovery are no gain: only a new height is.
-    - Noise: simulated with 16 prompts x 8 completions a step, window 10, gain .02, patience 3 (standard error of a window
-      .02; 200 runs of 10 windows), a rise of .02 a window is taken for a plateau in 16%, of .03 in .5%, of .04 in
-      none; a flat curve ends after 4 windows in the median, and in 90% by 7. With patience 2 the first two are 86% and
-      35%: a gain of the size of the noise needs patience, or longer windows.
+    - Noise, simulated with 16 prompts x 8 completions a step, window 10, gain .02 and patience 3 (a window's standard
+      error is .02; 200 runs of 10 windows): a rise of .02 a window is taken for a plateau in 16%, of .03 in .5%, of .04
+      in none; a flat curve ends after 4 windows in the median, and in 90% by 7. With patience 2 the first two are 86%
+      and 35%: a gain of the size of the noise needs patience, or longer windows.
 
     Fleming-R1 tells the plateau by reward sparsity: more and more groups whose rewards are all equal. Such groups are
     no rule here. Where all are dead the reward stands still, and the phase ends by it; where many are and the reward
