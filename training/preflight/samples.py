@@ -39,7 +39,7 @@ def sample(recipe: Recipe, stage: Grpo, rows: Sequence[Row], start: str | Path, 
 
 def _settings(recipe: Recipe, stage: Grpo, start: str | Path, data: Path) -> tuple[str, Settings]:
     rollout, adapted = stage.rollout, weights.is_adapter(start)
-    name = weights.base_model(recipe.base, data) if adapted else str(start)
+    name = weights.beneath(recipe, start, data) if adapted else str(start)
     backend = "hf" if rollout.engine == "transformers" else "vllm"
     decoding = Decoding(
         temperature=rollout.temperature, top_p=rollout.top_p, max_tokens=rollout.max_tokens, seed=recipe.seed
