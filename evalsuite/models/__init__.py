@@ -14,9 +14,12 @@ _BUILT_IN = {
     "inspect": "evalsuite.models.inspect:Inspect",
     "openai": "evalsuite.models.openai:OpenAI",
     "replay": "evalsuite.models.replay:Replay",
+    "tiny": "evalsuite.models.tiny:Tiny",
     "vllm": "evalsuite.models.vllm:VLLM",
 }
 ENTRY_POINTS = "evalsuite.backends"
+TINY = "tiny"
+"""The model that comes with the package: the only one whose name has one part."""
 
 
 def backend_class(prefix: str) -> type[Backend]:
@@ -34,10 +37,12 @@ def backend_class(prefix: str) -> type[Backend]:
 
 
 def split_name(model: str) -> tuple[str, str]:
-    """Split `backend/model`; a name without both parts is a `UsageError`."""
+    """Split `backend/model`; a name without both parts is a `UsageError`, unless it is `tiny`."""
     prefix, slash, name = model.partition("/")
-    if not (prefix and slash and name):
-        raise UsageError(f"--model {model!r}: write it as backend/model, for example openai/NAME or floor/majority")
+    if model != TINY and not (prefix and slash and name):
+        raise UsageError(
+            f"--model {model!r}: write it as backend/model, for example openai/NAME or floor/majority; or {TINY}"
+        )
     return prefix, name
 
 

@@ -1,0 +1,73 @@
+"""`tiny`: the package's own model answers as `hf/` would on its folder, and a damaged copy is refused."""
+
+import hashlib
+import shutil
+import sys
+
+import pytest
+from asking import ask, make_request, texts
+
+from evalsuite.errors import BackendError, UsageError
+from evalsuite.models import make_backend
+from evalsuite.models.backend import Decoding, Settings
+from evalsuite.models.hf import HF
+from evalsuite.models.tiny import SUMS, Tiny
+
+pytestmark = pytest.mark.integration
+pytest.importorskip("torch")
+GREEDY = Decoding(max_tokens=24)
+
+
+@pytest.fixture(scope="module")
+def shipped(tiny_model, tmp_path_factory):
+    """A folder as the package has one."""
+    folder = shutil.copytree(tiny_model, tmp_path_factory.mktemp("package") / "embedded")
+    sums = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in sorted(folder.iterdir())]
+    (folder / SUMS).write_text("".join(sums))
+    return folder
+
+
+async def test_it_answers_as_hf_does_on_its_folder(shipped):
+    requests = [make_request(number) for number in range(40)]
+    own = Tiny(Settings(model="", decoding=GREEDY), shipped)
+    facts = await own.open([])
+    await own.close()
+    assert (facts["device"], facts["dtype"], facts["batch"]) == ("cpu", "float32", 128)
+    found = texts(await ask(Tiny(Settings(model="", decoding=GREEDY), shipped), requests))
+    assert found == texts(await ask(HF(Settings(model=str(shipped), decoding=GREEDY)), requests))
+
+
+async def test_its_weights_are_named_by_what_they_hold_and_not_by_where_they_are(shipped, tmp_path):
+    moved = shutil.copytree(shipped, tmp_path / "elsewhere")
+    backends = [Tiny(Settings(model="", decoding=GREEDY), folder) for folder in (shipped, moved)]
+    facts = [await backend.open([]) for backend in backends]
+    for backend in backends:
+        await backend.close()
+    assert facts[0] == facts[1] and str(facts[0]["revision"]).startswith("files-")
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "config.json"])
+async def test_a_damaged_or_missing_file_is_refused(shipped, tmp_path, name):
+    folder = shutil.copytree(shipped, tmp_path / "embedded")
+    content = bytearray((folder / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / name).write_bytes(content)
+    with pytest.raises(BackendError, match=f"{name}: not the file that evalsuite ships"):
+        await Tiny(Settings(model="", decoding=GREEDY), folder).open([])
+    (folder / name).unlink()
+    with pytest.raises(BackendError, match="tiny can't be read"):
+        await Tiny(Settings(model="", decoding=GREEDY), folder).open([])
+
+
+async def test_without_torch_one_line_says_what_to_install(shipped, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(BackendError, match=r"needs torch: pip install 'evalsuite\[hf\]'"):
+        await Tiny(Settings(model="", decoding=GREEDY), shipped).open([])
+
+
+def test_there_is_one_of_its_name():
+    assert isinstance(make_backend("tiny", Settings(model="")), Tiny)
+    with pytest.raises(UsageError, match="there is one, named tiny"):
+        make_backend("tiny/other", Settings(model="other"))
+    with pytest.raises(UsageError, match="or tiny"):
+        make_backend("tinier", Settings(model=""))
