@@ -52,6 +52,8 @@ class Architecture:
     """Parameters of the embedding table and of the output head, once where they are the same."""
     head: int
     """Parameters of the output head."""
+    head_norms: bool
+    """Whether queries and keys are normed, head by head."""
     linears: Mapping[str, Linear]
     """Linear layers of the blocks, by the last part of their names."""
 
@@ -131,6 +133,7 @@ def _measure(model: str, origin: str, config: Any) -> Architecture:
         parameters=sum(parameter.numel() for parameter in built.parameters()),
         embeddings=head.numel() if head is embeddings else head.numel() + embeddings.numel(),
         head=head.numel(),
+        head_norms=any(name.endswith(".q_norm") for name, _ in built.named_modules()),
         linears=_linears(built),
     )
     if found.blocks < LEAST_LINEAR * (found.parameters - found.embeddings):

@@ -72,18 +72,29 @@ def activations(shape: Architecture, recipe: Recipe, tokens: int) -> float:
     """Bytes that the backward pass needs of a pass over tokens, its attention never written out.
 
     With checkpointing the input of every block, 2 L h a token, and all of one block (Korthikanti et al. 2022,
-    arXiv:2205.05198). A block keeps the inputs of both norms, of the projections behind them, of the output projection
-    (4 h and H d), queries and keys before and after rotation and values (2 H d + 3 K d), and gate, its activation, up
-    and their product (4 i); an adapter keeps its input in float32.
+    arXiv:2205.05198); else all of all blocks.
     """
-    width = HALF if recipe.base.dtype == "bfloat16" else FULL
-    attention = (3 * shape.heads + 3 * shape.kv_heads) * shape.head_dim
-    block: float = width * (4 * shape.hidden + attention + 4 * shape.intermediate)
-    if recipe.lora:
-        block += FULL * sum(shape.linears[target].inputs for target in recipe.lora.targets) / shape.layers
+    block = _block(shape, recipe)
     if recipe.base.dtype == "float32":
         return tokens * shape.layers * block
-    return tokens * (shape.layers * width * shape.hidden + block)
+    return tokens * (shape.layers * HALF * shape.hidden + block)
+
+
+def _block(shape: Architecture, recipe: Recipe) -> float:
+    """Bytes a token that one block keeps.
+
+    Every norm its input in float32, attention its queries, keys, values and output (2 H d + 2 K d), the MLP gate, its
+    activation and up (3 i). Weights that are trained also need what they are multiplied by: of norms their input made
+    even, of projections 2 h and i. An adapter needs its input, and the mask of its dropout.
+    """
+    width = HALF if recipe.base.dtype == "bfloat16" else FULL
+    ends = (shape.heads + shape.kv_heads) * shape.head_dim
+    normed = 2 * shape.hidden + (ends if shape.head_norms else 0)
+    kept = FULL * normed + width * (2 * ends + 3 * shape.intermediate)
+    if recipe.lora is None:
+        return kept + width * (normed + 2 * shape.hidden + shape.intermediate)
+    inputs = sum(shape.linears[target].inputs for target in recipe.lora.targets) / shape.layers
+    return kept + inputs * (width + (recipe.lora.dropout > 0))
 
 
 def _tokens(recipe: Recipe, stage: Stage) -> int:

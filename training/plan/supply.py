@@ -42,7 +42,7 @@ def supply(stage: Stage, data: Path | None) -> Supply:
     if data is None:
         return Supply(folder, "not looked for", f"{wanted} in {folder}/{TRAIN}", None, rows, tokens)
     if not (data / folder).is_dir():
-        return Supply(folder, "missing", f"{data / folder} is missing: {wanted}", None, rows, tokens)
+        return Supply(folder, "missing", f"{wanted} in {data / folder / TRAIN}", None, rows, tokens)
     try:
         manifest = read_manifest(data / folder)
         train = _train(data / folder, manifest)

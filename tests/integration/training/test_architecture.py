@@ -10,6 +10,7 @@ from training.plan import plan
 from training.plan.amount import amount
 from training.plan.architecture import architecture
 from training.plan.compute import compute, forward
+from training.plan.memory import activations
 from training.plan.supply import Supply
 from training.recipe import Base, Lora, Recipe, read_recipe
 
@@ -98,6 +99,41 @@ def test_training_flops_are_what_torch_counts(tmp_path, lora):
         model(tokens).logits.sum().backward()
     unpassed = 0 if lora is None else 64 * 2 * 64 * (4 * 16 + 2 * 2 * 16 + 3 * 4)
     assert counted.get_total_flops() == compute(shape, recipe, recipe.stages[0], work).training - unpassed
+
+
+def kept(folder, lora):
+    """Bytes of all that torch keeps for the backward pass of a model's blocks, of 251 tokens."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    model = whole = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder)).to(torch.bfloat16).train()
+    if lora:
+        model = get_peft_model(whole, LoraConfig(r=4, target_modules=Lora().targets, task_type="CAUSAL_LM"))
+        model.enable_input_require_grads()
+    held = {}
+
+    def keep(tensor):
+        if 251 in tensor.shape and tensor.dim() > 1 and min(tensor.shape[-1], tensor.numel() // 251) > 8:
+            held[tensor.untyped_storage().data_ptr()] = tensor
+        return tensor
+
+    hooks = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
+    with torch.autocast("cpu", dtype=torch.bfloat16), hooks:
+        output = whole.model(torch.zeros(1, 251, dtype=torch.long), use_cache=False)
+    assert output.last_hidden_state.requires_grad
+    return sum(tensor.untyped_storage().nbytes() for tensor in held.values())
+
+
+@pytest.mark.parametrize("lora", [None, Lora(r=4, dropout=0.0)])
+@pytest.mark.parametrize("kind", ["qwen3", "qwen2", "llama"])
+def test_a_block_keeps_what_torch_keeps(tmp_path, kind, lora):
+    """Without what is a few bytes a token: an adapter's r values, the norms' scales, attention's log-sum-exp."""
+    two, three = (saved(tmp_path / str(layers), model_type=kind, num_hidden_layers=layers) for layers in (2, 3))
+    recipe = on(read_recipe("fleming-7b"), two).model_copy(update={"lora": lora})
+    shape = architecture(recipe.base, None)
+    block = activations(shape, recipe, 251) - 251 * 2 * 2 * shape.hidden
+    assert kept(three, lora) - kept(two, lora) == pytest.approx(block, rel=1e-3)
 
 
 @pytest.mark.parametrize("name", ["reasonmed-8b", "fleming-7b", "fleming-32b"])

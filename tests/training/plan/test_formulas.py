@@ -10,6 +10,8 @@ A block's linear layers:      in  out  weights
                                            920, so 1,840 in both; embeddings and head 500 each; norms 60 in all.
 """
 
+from dataclasses import replace
+
 import pytest
 
 from evalsuite.errors import UsageError
@@ -35,6 +37,7 @@ SMALL = Architecture(
     parameters=1_840 + 1_000 + 60,
     embeddings=1_000,
     head=500,
+    head_norms=False,
     linears={name: Linear(2, 2 * a, 2 * b, 2 * a * b) for name, (a, b) in SHAPES.items()},
 )
 ABSENT = Supply("there", "missing", "")
@@ -197,12 +200,18 @@ def test_sampling_takes_as_long_as_reading_the_weights_where_that_is_longer():
 
 
 def test_a_block_keeps_what_its_backward_pass_needs():
-    # 4 h + 3 H d + 3 K d + 4 i = 40 + 36 + 12 + 80 = 168 values; the inputs of 2 blocks are 20
-    assert activations(SMALL, recipe(SFT), 5) == 5 * 2 * (168 + 20)
+    # norms keep 2 h = 20 in float32, attention 2 x (3 + 1) x 4 = 32, the MLP 3 i = 60: 80 + 2 x 92 = 264 bytes;
+    # weights that are trained 20 behind the norms, 20 before projections, 20 before down_proj: 2 x 60 more, 384
+    assert activations(SMALL, recipe(SFT), 5) == 5 * (384 + 2 * 2 * 10)  # and the inputs of 2 blocks
     kept = recipe(SFT, base={"model": "small", "dtype": "float32"})
-    assert activations(SMALL, kept, 5) == 5 * 4 * 2 * 168
-    # adapters keep the inputs of q_proj, 10, and down_proj, 20, in float32
-    assert activations(SMALL, recipe(SFT, lora=LORA), 5) == 5 * (2 * (168 + 20) + 4 * 30)
+    assert activations(SMALL, kept, 5) == 5 * 2 * 4 * (20 + 92 + 60)
+    # adapters keep the inputs of q_proj, 10, and down_proj, 20, and a byte each where some are dropped
+    assert activations(SMALL, recipe(SFT, lora=LORA | {"dropout": 0.0}), 5) == 5 * (264 + 2 * 30 + 40)
+    assert activations(SMALL, recipe(SFT, lora=LORA), 5) == 5 * (264 + 3 * 30 + 40)
+    # norms of (3 + 1) x 4 = 16 queries and keys
+    normed = replace(SMALL, head_norms=True)
+    assert activations(normed, recipe(SFT), 5) == 5 * (384 + 16 * (4 + 2) + 40)
+    assert activations(normed, recipe(SFT, lora=LORA), 5) == 5 * (264 + 16 * 4 + 3 * 30 + 40)
 
 
 def test_trained_weights_take_16_bytes_and_a_copy_to_compute_with():
@@ -210,9 +219,9 @@ def test_trained_weights_take_16_bytes_and_a_copy_to_compute_with():
     held = memory(SMALL, found, found.stages[0])
     assert held.weights + held.gradients + held.optimiser == 16 * 2_900
     assert held.copies == 2 * 2_900
-    assert held.activations == 4 * 32 * 2 * (168 + 20)
+    assert held.activations == 4 * 32 * (384 + 40)
     assert (held.reference, held.sampling) == (0, 0)
-    assert held.total == 18 * 2_900 + 4 * 32 * 376
+    assert held.total == 18 * 2_900 + 4 * 32 * 424
 
 
 @pytest.mark.parametrize(("launch", "weight", "gradient", "moments"), [("fsdp", 4, 4, 8), ("deepspeed", 2, 2, 12)])
@@ -265,7 +274,7 @@ def test_sampling_holds_a_cache(engine, launch, gpus, held):
 
 def test_a_pass_of_a_policy_is_a_micro_batch_at_its_longest():
     found = recipe(GRPO)
-    assert memory(SMALL, found, found.stages[0]).activations == 3 * 25 * 2 * (168 + 20)
+    assert memory(SMALL, found, found.stages[0]).activations == 3 * 25 * (384 + 40)
 
 
 def test_an_unknown_target_is_refused_with_the_layers_there_are():

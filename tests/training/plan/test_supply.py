@@ -31,7 +31,7 @@ def test_a_folder_that_is_absent_is_missing_with_all_it_should_hold(stages, tmp_
     stage = stages[place]
     found = supply(stage, tmp_path)
     assert found.state == "missing"
-    assert found.said == f"{tmp_path / stage.data.folder} is missing: {wanted}"
+    assert found.said == f"{wanted} in {tmp_path / stage.data.folder / 'train.jsonl'}"
     assert supply(stage, None).state == "not looked for"
     assert wanted in supply(stage, None).said
 
