@@ -1,0 +1,84 @@
+"""Continued pretraining: what is packed, what is learnt, what stops it."""
+
+import json
+import math
+
+import pytest
+import staged
+
+from evalsuite.errors import DataError, RunError
+from training.folder import StageFolder
+from training.stages.job import Job
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return staged.make_data(tmp_path_factory.mktemp("data"))
+
+
+def prepare(made, folder, data):
+    from training.stages.pretrain import prepare
+
+    return prepare(Job(made, made.stages[0], StageFolder(folder), data / "base", data))
+
+
+def test_text_is_packed_to_full_sequences_and_all_of_it_is_learnt(data, tmp_path):
+    trainer, facts = prepare(staged.recipe(staged.pretrain()), tmp_path / "stage", data)
+    sequences = trainer.train_dataset.to_list()
+    assert facts == {"rows": 60, "sequences": len(sequences), "packed": True}
+    assert sorted(len(row["input_ids"]) for row in sequences)[1:] == [32] * (len(sequences) - 1)
+    assert all(row["labels"] == row["input_ids"] for row in sequences)
+    decode, end = trainer.processing_class.decode, trainer.processing_class.eos_token
+    said = json.loads("[" + ",".join((data / "corpus" / "train.jsonl").read_text().split("\n")[:-1]) + "]")
+    assert sum(len(decode(row["input_ids"])) for row in sequences) == sum(len(row["text"] + end) for row in said)
+
+
+def test_a_row_with_a_prompt_stays_whole_and_its_completion_alone_is_learnt(data, tmp_path):
+    trainer, facts = prepare(staged.recipe(staged.pretrain("pairs")), tmp_path / "stage", data)
+    assert facts == {"rows": 20, "sequences": 20, "packed": False}
+    decode = trainer.processing_class.decode
+    for number, row in enumerate(trainer.train_dataset):
+        learnt = [token for token, label in zip(row["input_ids"], row["labels"], strict=True) if label != -100]
+        assert decode(row["input_ids"]) == f"The pulse is {number} and {number}.<|im_end|>"
+        assert decode(learnt) == f" and {number}.<|im_end|>"
+
+
+def test_a_row_that_would_be_cut_is_refused(data, tmp_path):
+    made = staged.recipe(staged.pretrain("pairs", batch={"sequences": 2, "length": 8}))
+    with pytest.raises(DataError, match=r"18 of 20 rows have more than batch\.length = 8 tokens, the longest 10"):
+        prepare(made, tmp_path / "stage", data)
+
+
+def test_all_weights_are_trained_and_each_step_is_told(data, tmp_path):
+    import torch
+    from safetensors.torch import load_file
+
+    folder = staged.train(staged.recipe(staged.pretrain()), tmp_path / "1-pretrain", data)
+    before, after = (load_file(place / "model.safetensors") for place in (data / "base", folder.model))
+    assert before.keys() == after.keys()
+    assert not [name for name in before if torch.equal(before[name], after[name])]
+    lines = list(folder.logged())
+    assert [line["step"] for line in lines] == list(range(1, 11))
+    assert all(math.isfinite(line[key]) for line in lines for key in ("time", "loss", "grad_norm", "learning_rate"))
+    assert lines[-1]["loss"] < lines[0]["loss"]
+    told = folder.read("stage.json")
+    assert (told["state"], told["steps"], told["seed"]) == ("trained", 10, 3)
+    assert told["tokens"] == lines[-1]["num_input_tokens_seen"]
+    assert {"torch", "transformers", "trl", "peft"} <= told["versions"].keys()
+    assert not {"cache", "model.part"} & {path.name for path in folder.path.iterdir()}
+    assert not (folder.model / "training_args.bin").exists()
+
+
+def test_a_loss_that_is_not_finite_stops_the_stage_with_its_cause(data, tmp_path):
+    made = staged.recipe(staged.pretrain(rate=1e38))
+    with pytest.raises(
+        RunError, match=r"(loss|grad_norm) is not finite \((nan|inf)\) at step \d+ at learning rate 9.*e\+37"
+    ):
+        staged.train(made, tmp_path / "1-pretrain", data)
+    folder = StageFolder(tmp_path / "1-pretrain")
+    assert not folder.model.exists()
+    lines = [json.loads(line, parse_constant=pytest.fail) for line in folder.metrics.read_text().splitlines()]
+    assert None in (lines[-1]["loss"], lines[-1]["grad_norm"])
+    assert not list(folder.checkpoints.glob(f"checkpoint-{lines[-1]['step']}"))

@@ -1,0 +1,170 @@
+"""What a stage starts from: the same adapter goes on, merges are whole, what can't be read is refused."""
+
+import shutil
+
+import pytest
+import staged
+
+from evalsuite.errors import UsageError
+from training import weights
+
+pytestmark = pytest.mark.integration
+
+PLAIN = staged.recipe(staged.pretrain())
+ADAPTED = staged.recipe(staged.pretrain(), lora=staged.LORA)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return staged.make_data(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def adapter(data, tmp_path_factory):
+    """A folder of an adapter that isn't 0 anywhere."""
+    import torch
+
+    model = weights.load(ADAPTED, data / "base", data)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if "lora_B" in name:
+                weight.normal_(std=0.1)
+    folder = tmp_path_factory.mktemp("run") / "stages" / "1-pretrain" / "model"
+    model.save_pretrained(folder)
+    return folder
+
+
+def but(recipe, part, **change):
+    return recipe.model_copy(update={part: getattr(recipe, part).model_copy(update=change)})
+
+
+def logits(model):
+    import torch
+
+    with torch.no_grad():
+        return model.eval()(torch.arange(40).reshape(2, 20)).logits
+
+
+def test_the_base_is_a_hub_name_a_folder_or_one_among_the_data(tmp_path):
+    base = PLAIN.base
+    assert weights.base_model(base, tmp_path) == str((tmp_path / "base").resolve())
+    for name in ("Qwen/Qwen3-8B", "/models/x"):
+        assert weights.base_model(base.model_copy(update={"model": name}), tmp_path) == name
+
+
+def test_a_new_adapter_changes_nothing_yet_and_is_drawn_by_the_seed(data):
+    import torch
+
+    first, second = (weights.load(ADAPTED, data / "base", data) for _ in range(2))
+    assert torch.equal(logits(first), logits(weights.load(PLAIN, data / "base", data)))
+    assert all(map(torch.equal, first.state_dict().values(), second.state_dict().values()))
+    other = weights.load(ADAPTED.model_copy(update={"seed": 4}), data / "base", data)
+    assert not all(map(torch.equal, first.state_dict().values(), other.state_dict().values()))
+
+
+def test_the_same_adapter_goes_on_with_rank_and_weights(data, adapter):
+    from peft import PeftModel
+
+    model = weights.load(ADAPTED, adapter, data)
+    config = model.peft_config["default"]
+    assert (config.r, config.lora_alpha, set(config.target_modules)) == (4, 8, set(staged.TARGETS))
+    trained = {name for name, weight in model.named_parameters() if weight.requires_grad}
+    assert trained == {name for name, _ in model.named_parameters() if ".lora_" in name}
+    saved = PeftModel.from_pretrained(weights.load(PLAIN, data / "base", data), adapter)
+    assert bool((logits(model) == logits(saved)).all())
+
+
+@pytest.mark.parametrize(("part", "said"), [({"r": 8}, "has r 4, recipe test says 8"), ({"alpha": 16}, "lora_alpha 8")])
+def test_an_adapter_of_another_shape_is_refused(data, adapter, part, said):
+    with pytest.raises(UsageError, match=said):
+        weights.load(but(ADAPTED, "lora", **part), adapter, data)
+
+
+def test_an_adapter_is_no_start_for_a_recipe_of_all_weights(data, adapter):
+    with pytest.raises(UsageError, match="trains all weights"):
+        weights.load(PLAIN, adapter, data)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_merge_answers_as_base_and_adapter_do(data, adapter, tmp_path, dtype):
+    import torch
+    from safetensors.torch import load_file
+
+    merged = weights.merge(ADAPTED, adapter, data, tmp_path / "merged", dtype)
+    whole = weights.load_whole(PLAIN, merged, data)
+    expected = logits(weights.load(ADAPTED, adapter, data))
+    assert torch.allclose(logits(whole), expected, atol=1e-4 if dtype == "float32" else 0.3)
+    assert not torch.allclose(expected, logits(weights.load(PLAIN, data / "base", data)), atol=0.3)
+    assert {weight.dtype for weight in load_file(merged / "model.safetensors").values()} == {getattr(torch, dtype)}
+    assert weights.load_tokenizer(PLAIN, merged, data).chat_template == staged.tiny.QWEN_TEMPLATE
+    assert not list(merged.parent.glob("*.part"))
+    assert not [file for file in merged.iterdir() if file.suffix in (".bin", ".pt", ".pth", ".pkl")]
+
+
+def test_a_merge_that_was_torn_is_made_again_and_one_that_is_whole_is_kept(data, adapter, tmp_path):
+    (tmp_path / "merged.part").mkdir()
+    (tmp_path / "merged.part" / "model.safetensors").write_text("torn")
+    merged = weights.merge(ADAPTED, adapter, data, tmp_path / "merged", "float32")
+    written = (merged / "model.safetensors").stat().st_mtime_ns
+    weights.merge(ADAPTED, adapter, data, merged, "float32")
+    assert (merged / "model.safetensors").stat().st_mtime_ns == written
+
+
+def test_weights_that_are_trained_are_float32_and_frozen_ones_are_not(data):
+    import torch
+
+    whole = weights.load(but(PLAIN, "base", dtype="bfloat16"), data / "base", data)
+    assert {weight.dtype for weight in whole.parameters()} == {torch.float32}
+    adapted = weights.load(but(ADAPTED, "base", dtype="bfloat16"), data / "base", data)
+    for weight in adapted.parameters():
+        assert weight.dtype == (torch.float32 if weight.requires_grad else torch.bfloat16)
+
+
+def test_fsdp_shards_weights_of_one_dtype(data, monkeypatch):
+    import torch
+
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    adapted = weights.load(but(ADAPTED, "base", dtype="bfloat16"), data / "base", data)
+    assert {weight.dtype for weight in adapted.parameters()} == {torch.float32}
+
+
+def test_an_adapter_on_a_merged_start_finds_it_also_where_the_run_was_moved(data, adapter, tmp_path):
+    run = tmp_path / "run"
+    start = weights.merge(ADAPTED, adapter, data, run / "stages" / "2-grpo" / weights.MERGED, "float32")
+    weights.load(ADAPTED, start, data).save_pretrained(run / "stages" / "2-grpo" / "model")
+    assert weights.beneath(ADAPTED, run / "stages" / "2-grpo" / "model", data) == str(start)
+    moved = run.rename(tmp_path / "moved") / "stages" / "2-grpo"
+    assert weights.beneath(ADAPTED, moved / "model", data) == str(moved / weights.MERGED)
+    assert weights.beneath(ADAPTED, adapter, data) == str(data / "base")
+    shutil.rmtree(moved / weights.MERGED)
+    with pytest.raises(UsageError, match="are gone"):
+        weights.beneath(ADAPTED, moved / "model", data)
+
+
+def test_four_bits_need_a_gpu_and_bitsandbytes(data):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("a GPU is here")
+    with pytest.raises(UsageError, match="needs a CUDA GPU and bitsandbytes"):
+        weights.load(but(ADAPTED, "base", quantise="nf4"), data / "base", data)
+
+
+def test_a_pickle_is_not_read(data, tmp_path):
+    import torch
+
+    folder = tmp_path / "pickled"
+    shutil.copytree(data / "base", folder)
+    model = weights.load(PLAIN, data / "base", data)
+    (folder / "model.safetensors").unlink()
+    torch.save(model.state_dict(), folder / "pytorch_model.bin")
+    with pytest.raises(UsageError, match="no model could be read"):
+        weights.load(PLAIN, folder, data)
+
+
+def test_a_tokenizer_without_a_chat_template_is_refused(data, tmp_path):
+    folder = tmp_path / "plain"
+    shutil.copytree(data / "base", folder)
+    (folder / "chat_template.jinja").unlink()
+    with pytest.raises(UsageError, match="no chat template"):
+        weights.load_tokenizer(PLAIN, folder, data)
