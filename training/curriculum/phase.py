@@ -65,12 +65,8 @@ class Phase(TrainerCallback):
 
     def _refuse_collapse(self, state: TrainerState, steps: Sequence[dict[str, Any]]) -> None:
         lost = collapsed(steps)
-        if lost is None:
-            return
-        said = f"collapsed at step {state.global_step}: {lost}"
-        if state.is_world_process_zero:
-            self._folder.note(refusal=said)
-        raise RunError(f"{self._folder.path.name}: {said}")
+        if lost is not None:
+            raise RunError(f"{self._folder.path.name}: collapsed at step {state.global_step}: {lost}")
 
 
 def _why(steps: Sequence[dict[str, Any]], rule: Plateau) -> str:

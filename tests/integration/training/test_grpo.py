@@ -123,8 +123,6 @@ def test_a_policy_that_no_longer_ends_is_refused_by_name(world, tmp_path):
     short = {"rollout": {"generations": 4, "max_tokens": 2}, "steps": 20}
     with pytest.raises(RunError, match=r"collapsed at step 10: 100% of the completions"):
         trained(world, tmp_path / "run", **short)
-    facts = (tmp_path / "run" / "stage.json").read_text()
-    assert "collapsed at step 10" in json.loads(facts)["refusal"]
     assert not (tmp_path / "run" / "model").exists()
 
 
