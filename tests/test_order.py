@@ -89,8 +89,8 @@ def test_labels_that_a_recording_put_before_the_options_are_read_by_place():
 
 @pytest.mark.parametrize(
     "option",
-    ["All of the above", "None of above", "any of the above.", "all the above", "None of the above, it is normal", "以上都不是"],
-)  # fmt: skip
+    ["All of the above", "None of above", "any of the above.", "all the above", "None of the above: age", "以上都不是"],
+)
 def test_an_option_that_means_others_by_their_place_keeps_the_item_in_order(option):
     assert shifts_of(Item("i", "", ("x", "y", option), ("A", "B", "C"), "A")) == range(1)
 

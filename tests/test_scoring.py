@@ -67,6 +67,19 @@ def test_longer_options_are_helped_by_their_length_in_characters_and_in_bytes():
     assert told["accuracy_per_byte"]["value"] == 1  # -0.7 a byte against -0.75
 
 
+def test_under_shifts_a_probability_stays_with_its_option():
+    """The same belief in the same options, shown in each order: as sure, as right, and three answers an item."""
+    belief, plain, moved = [-0.2, -2.0, -4.0], Weights([item()], "loglikelihood"), Weights([item()], "loglikelihood")
+    plain.add(item(), record(belief))
+    for shift in range(3):
+        shown = belief[shift:] + belief[:shift]
+        moved.add(item(), Record("1", 0, "", "", "stop", False, None, None, None, "", shown, shift))
+    one, three = (weights.summary()["calibration"] for weights in (plain, moved))
+    assert (one["n"], three["n"]) == (1, 3)
+    for name in ("ece", "brier"):
+        assert three[name]["value"] == pytest.approx(one[name]["value"])
+
+
 def test_unanswered_items_count_as_wrong_and_not_as_uncertain():
     items = [item("A", name=str(number)) for number in range(4)]
     weights = Weights(items, "cloze")

@@ -9,12 +9,17 @@ import urllib.request
 from pathlib import Path
 
 import bridged
+import pyarrow.parquet as pq
 import pytest
 from inspect_ai.log import list_eval_logs, read_eval_log
 from replay_server import ReplayServer
 
 from evalsuite.cli import main
+from evalsuite.data import load
 from evalsuite.formats import write
+from evalsuite.order import shifted, shifts_of
+from evalsuite.prompt import Prompt
+from evalsuite.task import load_task
 
 pytestmark = pytest.mark.integration
 
@@ -59,6 +64,56 @@ def test_epochs_give_the_intervals_of_the_same_run_with_samples(tmp_path):
         assert theirs == pytest.approx([ours["value"], ours["low"], ours["high"]])
     assert 0 < found["accuracy"] < found["accuracy_lenient"] < 1
     assert found["no_answer"] == told["status"]["no_answer"] == limit
+
+
+def test_shifted_options_give_the_grades_of_the_same_run_item_by_item(tmp_path):
+    """A model that knows some texts, takes the first place of others, and forgets the format of a few."""
+
+    def text(number, shown):
+        said = shown.gold if number % 3 else shown.labels[0]
+        return write("answer_tag", said) if number % 5 else f"The answer is {said}."
+
+    task = load_task(TASK)
+    prompt = Prompt(task, task.format)
+    known = {}
+    for number, item in enumerate(load(task).items):
+        for shown in (shifted(item, shift) for shift in shifts_of(item)):
+            known["m", prompt.messages(shown)[-1]["content"]] = text(number, shown)
+    with ReplayServer(known) as server:
+        asked = [f"evalsuite/{TASK}", *MODEL, "-T", "shift_options=true", "--log-dir", tmp_path / "logs"]
+        bridged.command("inspect", "eval", *asked, cwd=tmp_path, **bridged.replaying(server))
+        bridged.native(server, "m", [TASK], tmp_path, "--shift-options")
+        assert len(server.asked) == 2 * len(known) == 2 * 20 * 4
+    native, log = tmp_path / "native-m", only_log(tmp_path / "logs")
+    rows = pq.read_table(native / "grades.parquet").to_pylist()
+    ours = {(r["item"], r["shift"]): (r["label"], r["status"], r["correct"], r["label_lenient"]) for r in rows}
+    assert by_shift(log) == ours and len(ours) == len(known)
+    told = json.loads((native / "summary.json").read_text())["tasks"][TASK]["accuracy"]
+    found = figures(log)
+    assert [found[name] for name in ("accuracy", "low", "high")] == pytest.approx(list(told.values()))
+    assert main(["export", "inspect", str(native), "--out", str(tmp_path / "exported")]) == 0
+    exported = only_log(tmp_path / "exported")
+    assert by_shift(exported) == ours
+    assert {each.id: each.input[-1].text for each in exported.samples} == {e.id: e.input[-1].text for e in log.samples}
+
+
+def by_shift(log):
+    """(Item, shift) to what was read."""
+    found = {}
+    for sample in log.samples:
+        score, own = sample.scores["evalsuite"], sample.metadata["evalsuite"]
+        strict, lenient = score.metadata["strict"], score.metadata["lenient"]
+        assert (score.value == "C") == strict["correct"] and score.answer == strict["label"]
+        found[own["item"], own["shift"]] = (strict["label"], strict["status"], strict["correct"], lenient["label"])
+    return found
+
+
+def test_a_shifted_log_is_not_read_back(tmp_path, capsys):
+    run = tmp_path / "run"
+    assert main(["run", "--model", "floor/first", "--tasks", TASK, "--shift-options", "--out", str(run)]) == 0
+    assert main(["export", "inspect", str(run), "--out", str(tmp_path / "logs")]) == 0
+    assert main(["import", str(tmp_path / "logs"), "--out", str(tmp_path / "again")]) == 2
+    assert "its options were shifted" in capsys.readouterr().err
 
 
 def test_retry_asks_again_only_for_what_failed(tmp_path):
