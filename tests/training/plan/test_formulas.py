@@ -196,6 +196,23 @@ def test_sampling_takes_as_long_as_reading_the_weights_where_that_is_longer():
     assert done.sampling_hours == pytest.approx(done.sampling / 312e6 / 3_600)
 
 
+def test_a_server_is_one_copy_of_the_weights_however_many_gpus_train():
+    stage = GRPO | {"rollout": GRPO["rollout"] | {"engine": "vllm_server"}}
+    one, two = (recipe(stage, **hardware("fsdp", gpus)) for gpus in (1, 2))
+    hours = [compute(SMALL, each, each.stages[0], work(stage)).sampling_hours for each in (one, two)]
+    assert hours[0] == hours[1] > 0
+
+
+def test_mining_is_sampled_and_not_trained_on():
+    # 600 responses beside the 240 that are trained on: 3.5 times the sampling, and 35 rounds instead of 10
+    found = recipe(GRPO, **hardware())
+    plain = compute(SMALL, found, found.stages[0], work(GRPO))
+    mining = compute(SMALL, found, found.stages[0], replace(work(GRPO), mined=600))
+    assert mining.sampling == 3.5 * plain.sampling
+    assert mining.training == plain.training
+    assert mining.sampling_hours == pytest.approx(3.5 * plain.sampling_hours)
+
+
 # Memory
 
 
