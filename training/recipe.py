@@ -182,7 +182,7 @@ class Plateau(Part):
     """When a phase has given what it can: see `training.curriculum.plateau`."""
 
     window: Count
-    """Steps of each of the two windows whose mean rewards are compared."""
+    """Steps of each window whose mean reward is compared; in a stage that mines, a mining is a window."""
     gain: Annotated[float, Field(ge=0)]
     """Least gain in mean reward from one window to the next that counts as getting better."""
     patience: Count = 1

@@ -105,7 +105,7 @@ class History:
             **mined._asdict(),
             "pool": self._digest,
             "histogram": np.bincount(mined.right, minlength=mined.samples + 1).tolist(),
-            "mean": self._mean(),
+            "mean": self.means[-1],
             "effective": self._effective(),
             "always_right": self._named(now.right),
             "always_wrong": self._named(now.wrong),
@@ -114,11 +114,16 @@ class History:
         if write:
             lines.append(self.file, [line])
 
+    @property
+    def means(self) -> list[float]:
+        """The pool's mean reward at each mining."""
+        return [sum(mined.right) / (mined.samples * len(mined.right)) for mined in self.minings]
+
     def shown(self) -> dict[str, float]:
         """What the log shows of the last mining."""
         now = aside(self.minings)
         return {
-            "mined_mean": self._mean(),
+            "mined_mean": self.means[-1],
             "mined_effective": self._effective(),
             "mined_always_right": float(len(now.right)),
             "mined_always_wrong": float(len(now.wrong)),
@@ -131,10 +136,6 @@ class History:
         """
         place = sum(mined.step < draw for mined in self.minings) - 1
         return self._weights[max(place, 0)]
-
-    def _mean(self) -> float:
-        last = self.minings[-1]
-        return sum(last.right) / (last.samples * len(last.right))
 
     def _effective(self) -> float:
         return float(1 / (self._weights[-1] ** 2).sum())

@@ -8,9 +8,9 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from evalsuite.errors import RunError
-from training.curriculum.collapse import collapsed
+from training.curriculum.collapse import WINDOW, collapsed
 from training.curriculum.mining import History, Mined
-from training.curriculum.plateau import judge
+from training.curriculum.plateau import Verdict, judge
 from training.folder import StageFolder
 from training.recipe import Mining, Plateau
 
@@ -52,25 +52,31 @@ class Phase(TrainerCallback):
         logs.update(self._found)
         self._found = {}
         steps = [line for line in state.log_history if "reward" in line]
-        self._refuse_collapse(state, steps)
-        if self._plateau is not None and judge([line["reward"] for line in steps], self._plateau).ended:
+        lost = collapsed(steps, () if self._history is None else self._history.means)
+        if lost is not None:
+            raise RunError(f"{self._folder.path.name}: collapsed at step {state.global_step}: {lost}")
+        verdict = self._judged([line["reward"] for line in steps])
+        if verdict is not None and verdict.ended:
             control.should_training_stop = control.should_save = True
             if state.is_world_process_zero:
-                self._folder.note(ended={"step": state.global_step, "why": _why(steps, self._plateau)})
+                self._folder.note(ended={"step": state.global_step, "why": f"plateau: {verdict}; {_sparse(steps)}"})
+
+    def _judged(self, rewards: Sequence[float]) -> Verdict | None:
+        """What the rule says; of the whole pool's means where it is mined, for what is drawn changes there."""
+        if self._plateau is None:
+            return None
+        if self._history is None:
+            return judge(rewards, self._plateau)
+        return judge(self._history.means, self._plateau.model_copy(update={"window": 1}))
 
     def _mine(self, state: TrainerState) -> dict[str, float]:
         assert self._history is not None and self._ask is not None
         self._history.add(self._ask(), write=state.is_world_process_zero)
         return self._history.shown()
 
-    def _refuse_collapse(self, state: TrainerState, steps: Sequence[dict[str, Any]]) -> None:
-        lost = collapsed(steps)
-        if lost is not None:
-            raise RunError(f"{self._folder.path.name}: collapsed at step {state.global_step}: {lost}")
 
-
-def _why(steps: Sequence[dict[str, Any]], rule: Plateau) -> str:
+def _sparse(steps: Sequence[dict[str, Any]]) -> str:
+    """How sparse the rewards have become, which is how Fleming-R1 tells a plateau."""
     dead = [line["frac_reward_zero_std"] for line in steps]
-    first, last = (sum(part) / rule.window for part in (dead[: rule.window], dead[-rule.window :]))
-    verdict = judge([line["reward"] for line in steps], rule)
-    return f"plateau: {verdict}; dead groups were {first:.0%} in the first window and {last:.0%} in the last"
+    first, last = (sum(part) / len(part) for part in (dead[:WINDOW], dead[-WINDOW:]))
+    return f"dead groups were {first:.0%} of the first {WINDOW} steps' and are {last:.0%} of the last {WINDOW} steps'"

@@ -39,6 +39,9 @@ def judge(rewards: Sequence[float], rule: Plateau) -> Verdict:
     at least `rule.gain` above it; then its mean becomes the level. The phase has ended when `rule.patience` windows in
     a row were not better: never before two windows, and only where a window ends.
 
+    Where the pool is mined, its mean rewards at the minings are judged instead, each a window of its own: what is drawn
+    gets harder there, so that what it is paid can't be compared from one mining to the next.
+
     - Small gains add up, because the level stays until one counts: a steady rise of more than gain / patience a window
       never ends a phase, whatever its length.
     - Rewards are within [0, 1], so that any phase at all ends within 1 + patience x (1 + 1 / gain) windows.

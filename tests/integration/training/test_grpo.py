@@ -108,6 +108,16 @@ def test_a_plateau_ends_the_phase(world, tmp_path):
     assert len(list(again.logged())) == 6
 
 
+def test_a_phase_that_mines_ends_by_the_pool(world, tmp_path):
+    """At the second mining after the first that finds no gain, whatever the drawn prompts were paid."""
+    rule = {"window": 9, "gain": 1.0, "patience": 2}
+    folder = trained(world, tmp_path / "run", steps=9, plateau=rule, mining=MINING)
+    assert [line["step"] for line in policies.journal(folder, "mining.jsonl")] == [0, 2, 4]
+    ended = folder.read("stage.json")["ended"]
+    assert ended["step"] == 4
+    assert f"mean reward {policies.journal(folder, 'mining.jsonl')[-1]['mean']:.3f} in window 3" in ended["why"]
+
+
 def test_a_finished_phase_whose_model_was_lost_is_not_gone_on_with(world, tmp_path):
     how = {"steps": 9, "plateau": {"window": 2, "gain": 1.0, "patience": 2}}
     folder = trained(world, tmp_path / "run", **how)

@@ -13,7 +13,7 @@ STAGE = {
     "micro_batch": 6,  # two forward passes a step
     "checkpoint_every": 3,
     "mining": {"every": 2, "samples": 2},
-    "plateau": {"window": 2, "gain": 1.0, "patience": 2},  # ends it after step 6
+    "plateau": {"window": 9, "gain": 1.0, "patience": 3},  # ends it at the mining of step 6
 }
 LORA = {"r": 4, "alpha": 8, "dropout": 0.05}
 POOL_CALLS = 2

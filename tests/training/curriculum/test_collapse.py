@@ -40,6 +40,13 @@ def test_what_is_not_lost(logged):
     assert collapsed(logged) is None
 
 
+def test_where_the_pool_is_mined_its_means_count():
+    """What is drawn gets harder by the policy's own success; the pool stays the same."""
+    harder = steps([0.6] * 10 + [0.1] * 10)
+    assert collapsed(harder, [0.5, 0.7]) is None
+    assert "fell from 0.500 to 0.200" in collapsed(steps([0.6] * 20), [0.5, 0.6, 0.2])
+
+
 def test_noise_is_no_collapse():
     """Steps of 16 prompts' means, at any level, 2,000 steps long."""
     for level in (0.02, 0.1, 0.25, 0.5):

@@ -1,0 +1,88 @@
+"""What TRL paid in a real training is what the benchmark grades, completion by completion, by its own commands."""
+
+import json
+import pickle
+from collections import defaultdict
+
+import policies
+import pyarrow.parquet as pq
+import pytest
+
+from evalsuite.cli import main
+from evalsuite.formats import write
+from evalsuite.reward import StrictReward, dataset
+from training.rollouts import Rollouts, tossed
+
+pytest.importorskip("trl")
+
+pytestmark = pytest.mark.integration
+TASK, ITEMS, GENERATIONS = "starter_vignette", 20, 6
+
+
+def evalsuite(*words):
+    assert main([str(word) for word in words]) == 0
+
+
+@pytest.fixture(scope="module")
+def paid(tmp_path_factory):
+    """Every completion of a training on all items, each of them drawn once."""
+    folder = tmp_path_factory.mktemp("paid")
+    with pytest.warns(UserWarning, match="TEST items"):
+        rows = [{**row, "tier": "easy"} for row in dataset(TASK, split="test")]
+    assert len(rows) == ITEMS
+    policies.save_items(folder / "data" / "items", rows)
+    said = [write("answer_tag", label) for label in "ABCD"] + ["A", "so <answer>B</answer>.", "<think>\nA"]
+    base = policies.make_policy(folder / "base", [rows[0]["prompt"]], said, steps=30)
+    stage = {"prompts": 4, "rollout": {"generations": GENERATIONS, "max_tokens": 12}, "steps": ITEMS // 4}
+    run = policies.train(policies.recipe(base, stage), folder / "run", base, folder / "data")
+    return policies.journal(run, "completions.jsonl")
+
+
+def test_the_benchmark_grades_as_trl_paid(tmp_path, paid):
+    """By `evalsuite run` over the recorded completions, and again by `evalsuite regrade`."""
+    assert len(paid) == ITEMS * GENERATIONS
+    assert {row["reward"] for row in paid} == {0.0, 1.0}
+    recorded = tmp_path / "completions.jsonl"
+    named = {"benchmark": TASK, "model": "policy", "setting": "rollouts"}
+    lines = [{**named, "item_id": row["item"], "text": row["completion"]} for row in paid]
+    recorded.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    run = tmp_path / "run"
+    evalsuite("run", "--model", f"replay/{recorded}", "--tasks", TASK, "--samples", GENERATIONS, "--out", run)
+    rewards = defaultdict(list)
+    for row in paid:
+        rewards[row["item"]].append(row["reward"])
+    for _ in range(2):
+        grades = pq.read_table(run / "grades.parquet").to_pylist()
+        assert len(grades) == len(paid)
+        for grade in grades:
+            assert float(grade["correct"]) == rewards[grade["item"]][grade["sample"]]
+        evalsuite("regrade", run)
+
+
+def test_the_same_in_any_batch_and_after_a_pickle(tmp_path, paid):
+    class State:
+        global_step = 6
+
+    logged = {}
+    rollouts = pickle.loads(pickle.dumps(Rollouts(tmp_path / "a.jsonl", GENERATIONS)))
+    columns = {name: [row[name] for row in paid] for name in ("item", "task", "gold", "labels", "format")}
+    columns["opens_reasoning"] = [row["opens_reasoning"] for row in paid]
+    completions = [[{"role": "assistant", "content": row["completion"]}] for row in paid]
+    ids = [[1] * row["tokens"] for row in paid]
+    found = rollouts(completions, ids, trainer_state=State, log_metric=logged.__setitem__, **columns)
+    assert found == [row["reward"] for row in paid]
+    alone = [StrictReward().pay(row["completion"], row["gold"], row["labels"], format=row["format"]) for row in paid]
+    assert found == alone
+    assert [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()] == [
+        {**row, "step": 7, "group": place // GENERATIONS} for place, row in enumerate(paid)
+    ]
+    assert logged["unique_items"] == ITEMS
+
+
+def test_the_coin_is_fair_and_knows_nothing_but_its_place():
+    tosses = [tossed(seed, step, index) for seed in range(4) for step in range(50) for index in range(50)]
+    assert set(tosses) == {0.0, 1.0}
+    assert sum(tosses) / len(tosses) == pytest.approx(0.5, abs=0.02)  # 4 standard errors
+    assert tosses == [tossed(seed, step, index) for seed in range(4) for step in range(50) for index in range(50)]
+    rows = [tosses[start : start + 50] for start in range(0, len(tosses), 50)]
+    assert len({tuple(row) for row in rows}) == len(rows)
