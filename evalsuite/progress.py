@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LINE_EVERY: Final = 10.0
 """Seconds between two plain lines."""
 BAR_EVERY: Final = 0.1
-_BAR_WIDTH: Final = 20
+BAR_WIDTH: Final = 20
 
 
 class Lines:
@@ -75,7 +75,7 @@ class Lines:
     def pace(self, now: float) -> str:
         """Rate, time left, tokens, and how many requests failed for good."""
         asked, spent = self.done - self.kept, max(now - self.began, 1e-9)
-        left = _clock((self.total - self.done) * spent / asked) if asked else "?"
+        left = clock((self.total - self.done) * spent / asked) if asked else "?"
         parts = [f"{asked / spent:.1f}/s", f"{left} left", f"{self.tokens:,} tokens ({self.tokens / spent:,.0f}/s)"]
         if self.errors:
             parts.append(f"{self.errors} failed")
@@ -126,7 +126,7 @@ class Bar(Lines):
 
         row = Table.grid(padding=(0, 1))
         row.add_row(
-            ProgressBar(total=self.total, completed=self.done, width=_BAR_WIDTH),
+            ProgressBar(total=self.total, completed=self.done, width=BAR_WIDTH),
             Text(f"{self.done}/{self.total}", style="green", no_wrap=True),
             Text(self.pace(now), no_wrap=True, overflow="ellipsis"),
         )
@@ -148,7 +148,8 @@ def watch() -> Lines:
     return Bar() if sys.stderr.isatty() else Lines()
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """A time as 0:05, 12:30 or 1:02:03."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -19,6 +19,7 @@ from training.folder import StageFolder, TrainingFolder
 from training.lineage import last_good, made_by
 from training.manifest import Manifest, read_manifest
 from training.preflight import REPORT
+from training.progress import watch
 from training.promote import Verdict, judge, settle, verdict_of
 from training.recipe import Stage
 
@@ -132,7 +133,8 @@ class _Step:
     def _train(self) -> None:
         self.tell("training")
         module = ["training", "stage", str(self.run.path), self.stage.name]
-        code = self._work(launched(module, self.asked.recipe.hardware))
+        with watch(self.folder):
+            code = self._work(launched(module, self.asked.recipe.hardware))
         refusal = self.folder.read("stage.json").get("refusal")
         if refusal is None:
             self._demand(code)

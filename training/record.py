@@ -36,9 +36,10 @@ class Record(TrainerCallback):
         return time.monotonic() - self._began
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Cut what was logged behind the checkpoint that the stage goes on from."""
+        """Cut what was logged behind the checkpoint that the stage goes on from; say how many steps there will be."""
         if state.is_world_process_zero:
             lines.cut(self._folder.metrics, state.global_step)
+            self._folder.note(max_steps=state.max_steps)
 
     def on_log(
         self,
