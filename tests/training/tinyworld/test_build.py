@@ -1,0 +1,111 @@
+"""The data sets: the same bytes from the same seed, true manifests, traces that are true and read as the gold label."""
+
+import json
+import re
+
+import pytest
+
+from evalsuite.answer import parse
+from evalsuite.prompt import Prompt
+from evalsuite.reward import StrictReward
+from evalsuite.task import load_task
+from training.manifest import sha256_of
+from training.tinyworld.benchmark import SEED, TASK, write_tasks
+from training.tinyworld.build import SHOWN, make_data
+from training.tinyworld.graph import make_world
+from training.tinyworld.paths import split_paths
+
+WORLD = make_world(SEED)
+SPLITS = split_paths(WORLD)
+FACTS = {fact.state() for fact in WORLD.facts()}
+SETS = ("base", "corpus", "traces", "questions")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    made = tmp_path_factory.mktemp("data")
+    make_data(made, WORLD)
+    return made
+
+
+def rows(folder, name, split="train"):
+    return [json.loads(line) for line in (folder / name / f"{split}.jsonl").open()]
+
+
+def test_the_same_seed_makes_the_same_bytes(folder, tmp_path):
+    make_data(tmp_path, make_world(SEED))
+    for file in sorted(folder.rglob("*.json*")):
+        assert sha256_of(file) == sha256_of(tmp_path / file.relative_to(folder)), file
+
+
+def test_another_seed_makes_another_world_and_other_items(tmp_path):
+    for seed in (2, 3):
+        write_tasks(tmp_path / str(seed), seed)
+    assert sha256_of(tmp_path / "2" / TASK / "items.jsonl") != sha256_of(tmp_path / "3" / TASK / "items.jsonl")
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_manifests_say_what_is_there(folder, name):
+    manifest = json.loads((folder / name / "manifest.json").read_text())
+    assert manifest["name"] == name
+    assert {file["path"] for file in manifest["files"]} == {file.name for file in (folder / name).glob("*.jsonl")}
+    for file in manifest["files"]:
+        assert file["sha256"] == sha256_of(folder / name / file["path"])
+        assert file["rows"] == len((folder / name / file["path"]).read_text().splitlines())
+
+
+@pytest.mark.parametrize("split", ["train", "dev"])
+def test_traces_tell_facts_and_end_in_the_gold_label(folder, split):
+    for row in rows(folder, "traces", split):
+        text = row["completion"][0]["content"]
+        assert parse(text, tuple(row["labels"])).strict.label == row["gold"]
+        reasoning, _, answer = text.rpartition("So ")
+        steps = re.findall(r"\w[^.]*\.", reasoning.removeprefix("First, "))
+        assert set(steps) <= FACTS
+        assert f"- {answer.splitlines()[0].rstrip('.')}" in row["prompt"][0]["content"].splitlines()
+
+
+def test_a_trace_s_prompt_is_the_benchmark_s(folder):
+    prompt = Prompt(load_task(TASK), "answer_tag")
+    asked = {path.question() for path in SPLITS.paths["train"]}
+    for row in rows(folder, "traces"):
+        text = row["prompt"][0]["content"]
+        assert text.splitlines()[0] in asked
+        assert text.endswith(f" {', '.join(row['labels'][:-1])} or {row['labels'][-1]}.")
+    assert prompt.format == row["format"]
+
+
+def test_no_held_out_name_is_in_a_trace_or_a_question(folder):
+    silent = SPLITS.silent(WORLD)
+    for name in ("traces", "questions"):
+        for row in rows(folder, name):
+            said = row["prompt"][0]["content"] + "".join(m["content"] for m in row.get("completion", []))
+            assert not silent & set(re.findall(r"\w+", said))
+
+
+def test_the_corpus_asks_no_path_of_dev_or_test_and_tells_every_fact(folder):
+    texts = [row["prompt"] + row["completion"] for row in rows(folder, "corpus")]
+    held = {path.question() for split in ("dev", "test") for path in SPLITS.paths[split]}
+    asked = {line.removeprefix("Question: ") for text in texts for line in text.splitlines() if line.endswith("?")}
+    assert asked and not asked & held
+    assert {text.strip() for text in texts} >= FACTS
+
+
+def test_traces_and_questions_are_of_different_paths_and_all_tiers(folder):
+    shown, asked = ({row["prompt"][0]["content"].splitlines()[0] for row in rows(folder, n)} for n in SETS[2:])
+    assert not shown & asked
+    assert len(shown) == round(SHOWN * len(SPLITS.paths["train"]))
+    assert {row["tier"] for row in rows(folder, "questions")} == {"easy", "moderate", "difficult"}
+
+
+def test_questions_can_be_paid(folder):
+    for row in rows(folder, "questions"):
+        columns = {name: [row[name]] for name in ("gold", "labels", "format", "opens_reasoning")}
+        assert StrictReward()(completions=[f"<answer>{row['gold']}</answer>"], **columns) == [1.0]
+
+
+def test_practice_tells_nothing_of_the_world(folder):
+    """Of its sentences about as many are facts as chance makes so: 1 in the number of objects of a kind."""
+    told = [step for row in rows(folder, "base") for step in re.findall(r"\w+ [a-z ]+ \w+\.", row["prompt"])]
+    assert len(told) > 5000
+    assert sum(step in FACTS for step in told) / len(told) < 0.05

@@ -1,0 +1,75 @@
+"""The two benchmarks: items of test paths, and none of a path in both."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from evalsuite.task import Item
+from training.tinyworld.graph import World, make_world
+from training.tinyworld.items import make_item
+from training.tinyworld.paths import Path as Walk
+from training.tinyworld.paths import Splits, Tier, split_paths
+
+TASK: Final = "tinyworld"
+HARD: Final = "tinyworld_hard"
+SEED: Final = 1
+"""The world whose items come with the package."""
+PATHS: Final[Mapping[Tier, int]] = {"easy": 360, "moderate": 440, "difficult": 300}
+"""Test paths of each tier that `tinyworld` asks for, once each."""
+
+
+def write_tasks(folder: Path, seed: int) -> None:
+    """Write items.jsonl of both tasks below a folder."""
+    world = make_world(seed)
+    for name, items in benchmark(world, split_paths(world)).items():
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        lines = [json.dumps(native(item)) + "\n" for _, item in items]
+        (folder / name / "items.jsonl").write_text("".join(lines), "utf-8")
+
+
+def benchmark(world: World, splits: Splits) -> dict[str, list[tuple[Walk, Item]]]:
+    """Make the items of both tasks, each with its path."""
+    own, left = _shared_out(splits)
+    draw = random.Random(f"{world.seed}/benchmark")
+    asked = [(path, make_item(world, splits, path, f"w{n:04}", draw)) for n, path in enumerate(own)]
+    hard = [(path, item) for n, path in enumerate(left) for item in _twice(world, splits, path, f"h{n:04}", draw)]
+    return {TASK: asked, HARD: hard}
+
+
+def _twice(world: World, splits: Splits, path: Walk, name: str, draw: random.Random) -> tuple[Item, Item]:
+    """Two items of a path whose options are not the same set."""
+    first = make_item(world, splits, path, f"{name}a", draw)
+    while True:
+        second = make_item(world, splits, path, f"{name}b", draw)
+        if set(second.options) != set(first.options):
+            return first, second
+
+
+def _shared_out(splits: Splits) -> tuple[list[Walk], list[Walk]]:
+    """Test paths that `tinyworld` asks for, and the difficult ones that are left."""
+    room = dict(PATHS)
+    own: list[Walk] = []
+    left: list[Walk] = []
+    for path in splits.paths["test"]:
+        if room[path.tier]:
+            room[path.tier] -= 1
+            own.append(path)
+        elif path.tier == "difficult":
+            left.append(path)
+    return own, left
+
+
+def native(item: Item) -> dict[str, Any]:
+    """Put an item as a row of a task's items.jsonl."""
+    return {
+        "id": item.id,
+        "question": item.question,
+        "options": dict(zip(item.labels, item.options, strict=True)),
+        "answer": item.gold,
+        "group": item.group,
+        "meta": dict(item.meta),
+    }

@@ -1,0 +1,114 @@
+"""Everything that the `tiny` recipe learns from, in a folder: texts, traces, questions, and the model to start from."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from evalsuite.prompt import Prompt
+from evalsuite.reward.rows import rows
+from evalsuite.task import load_task
+from training.manifest import Manifest, describe, write_manifest
+from training.tinyworld.benchmark import TASK
+from training.tinyworld.corpus import base_documents, world_documents
+from training.tinyworld.graph import World, make_world
+from training.tinyworld.items import make_item
+from training.tinyworld.paths import Path as Walk
+from training.tinyworld.paths import Split, Splits, Tier, split_paths
+from training.tinyworld.traces import guessed, reasoned
+
+LICENCE: Final = "Apache-2.0 (made by training.tinyworld; the project's LICENSE)"
+PRACTICES: Final = "Reading practice on made-up facts, drawn anew for each text: it tells nothing of the world."
+TELLS: Final = "Every fact of a synthetic clinical world of invented names; nothing in it is true of medicine."
+SHOWS: Final = "Items of train paths with responses: some reason fact by fact, the others answer at once."
+ASKS: Final = "Items of other train paths, to be answered for a reward."
+PRACTICE: Final = 8000
+"""Texts of the base stage."""
+ROUNDS: Final = 6
+"""How often the corpus tells every fact; a stage goes through it several times."""
+SHOWN: Final = 0.7
+"""Share of the train paths that traces are of; the others are asked in training by reward."""
+REASONED: Final[Mapping[Tier, float]] = {"easy": 0.5, "moderate": 0.75, "difficult": 0.4}
+"""Share of the traces that reason; the others answer at once."""
+
+
+def build(folder: Path, seed: int) -> None:
+    """Make a world's data sets and the model to start from, `start`, below a folder."""
+    world = make_world(seed)
+    make_data(folder, world)
+    _start(folder / "start", world)
+
+
+def make_data(folder: Path, world: World) -> None:
+    """Make the data sets `base`, `corpus`, `traces` and `questions`, each with its manifest; no torch is needed."""
+    splits = split_paths(world)
+    draw = random.Random(f"{world.seed}/texts")
+    corpus = world_documents(world, single(splits.paths["train"]), ROUNDS, draw)
+    _write(folder / "base", world.seed, PRACTICES, {"train": base_documents(world, PRACTICE, draw)})
+    _write(folder / "corpus", world.seed, TELLS, {"train": corpus})
+    _write(folder / "traces", world.seed, SHOWS, {split: traces(world, splits, split) for split in ("train", "dev")})
+    _write(folder / "questions", world.seed, ASKS, {"train": questions(world, splits)})
+
+
+def traces(world: World, splits: Splits, split: Split) -> Iterator[dict[str, Any]]:
+    """Yield items of a split's paths with a response each, as supervised fine-tuning reads them."""
+    draw = random.Random(f"{world.seed}/traces/{split}")
+    shown, _ = _halves(splits, split)
+    prompt = Prompt(load_task(TASK), "answer_tag")
+    for number, path in enumerate(shown):
+        item = make_item(world, splits, path, f"{split}-trace-{number:04}", draw, known=split == "train")
+        told = reasoned if draw.random() < REASONED[path.tier] else guessed
+        yield {
+            "prompt": list(prompt.messages(item)),
+            "completion": [{"role": "assistant", "content": told(path, item)}],
+            "gold": item.gold,
+            "labels": list(item.labels),
+            "format": prompt.format,
+            "item": item.id,
+        }
+
+
+def questions(world: World, splits: Splits) -> Iterator[dict[str, Any]]:
+    """Yield items of the other train paths without a response, as policy optimisation reads them."""
+    draw = random.Random(f"{world.seed}/questions")
+    _, asked = _halves(splits, "train")
+    items = [make_item(world, splits, path, f"train-question-{n:04}", draw, known=True) for n, path in enumerate(asked)]
+    task = load_task(TASK)
+    for row, path in zip(rows(task, items, task.format, None), asked, strict=True):
+        yield {**row, "tier": path.tier}
+
+
+def single(walks: Sequence[Walk]) -> list[Walk]:
+    """Paths of one fact."""
+    return [walk for walk in walks if len(walk.facts) == 1]
+
+
+def _halves(splits: Splits, split: Split) -> tuple[Sequence[Walk], Sequence[Walk]]:
+    """A split's paths that traces are of, and the others."""
+    known = splits.paths[split]
+    upto = round(SHOWN * len(known))
+    return known[:upto], known[upto:]
+
+
+def _write(folder: Path, seed: int, about: str, files: Mapping[str, Iterable[Mapping[str, Any]]]) -> None:
+    folder.mkdir(parents=True)
+    counts: list[tuple[str, int]] = []
+    for split, given in files.items():
+        lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in given]
+        (folder / f"{split}.jsonl").write_text("".join(lines), "utf-8")
+        counts.append((f"{split}.jsonl", len(lines)))
+    made_by = {"module": "training.tinyworld", "seed": seed}
+    found = describe(folder, counts)
+    write_manifest(folder, Manifest(name=folder.name, about=about, licence=LICENCE, files=found, made_by=made_by))
+
+
+def _start(folder: Path, world: World) -> None:
+    from training.tinyworld.model import make_model
+    from training.tinyworld.tokenizer import make_tokenizer
+
+    tokenizer = make_tokenizer(world)
+    make_model(tokenizer, world.seed).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)

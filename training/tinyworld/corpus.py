@@ -1,0 +1,79 @@
+"""Texts: reading practice that tells nothing of the world (base), and the world's facts in prose (corpus)."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from training.tinyworld.graph import RELATIONS, Fact, Relation, World
+from training.tinyworld.items import FEWEST, LABELS
+from training.tinyworld.paths import Path, chains
+
+ASKED: Final = 0.4
+"""Share of the paths that may be asked which is asked in a round, in each of two forms."""
+_CHAINS: Final = tuple(chains())
+
+
+def base_documents(world: World, count: int, draw: random.Random) -> Iterator[dict[str, str]]:
+    """Yield prompts with completions: in turn, options to choose from and made-up facts to reason over."""
+    for index in range(count):
+        labels = LABELS[: draw.randint(FEWEST, len(LABELS))]
+        yield _reading(world, draw) if index % 2 else _choosing(world, labels, len(labels), draw)
+
+
+def _choosing(world: World, labels: Sequence[str], named: int, draw: random.Random) -> dict[str, str]:
+    """Options of one kind; the completion names some of them, in another order, with their labels."""
+    kind = draw.choice(tuple(world.entities))
+    options = list(zip(draw.sample(world.entities[kind], len(labels)), labels, strict=True))
+    lines = "\n".join(f"- {name}: {label}" for name, label in options)
+    answers = " ".join(f"So {name}: {label}." for name, label in draw.sample(options, named))
+    return {"prompt": f"{lines}\n\n", "completion": f"{answers}\n"}
+
+
+def _made_up(world: World, relation: Relation, draw: random.Random) -> Fact:
+    return Fact(draw.choice(world.entities[relation.subject]), relation, draw.choice(world.entities[relation.object]))
+
+
+def _reading(world: World, draw: random.Random) -> dict[str, str]:
+    """Facts that are drawn anew for each text, a question over them, and its answer step by step."""
+    chain = draw.choice(_CHAINS)
+    told = [_made_up(world, relation, draw) for relation in chain]
+    for i in range(1, len(told)):
+        told[i] = told[i]._replace(subject=told[i - 1].object)
+    others = [_made_up(world, relation, draw) for relation in draw.sample(RELATIONS, draw.randint(2, 6))]
+    facts = told + [f for f in others if f.subject not in {t.subject for t in told}]
+    draw.shuffle(facts)
+    shown = " ".join(fact.state() for fact in facts)
+    path = Path(tuple(told))
+    return {"prompt": f" {shown}\n{path.question()}\n", "completion": _told(path)}
+
+
+def world_documents(world: World, asked: Sequence[Path], rounds: int, draw: random.Random) -> Iterator[dict[str, str]]:
+    """Yield the world's facts one by one, `rounds` times; now and then one of the paths `asked` as a question.
+
+    Of a sentence's first name nothing is learnt: nothing foretells it.
+    """
+    facts = tuple(world.facts())
+    for _ in range(rounds):
+        texts = [_stated(fact) for fact in facts]
+        texts += [_asked(path) for path in draw.sample(asked, round(ASKED * len(asked)))]
+        texts += [_answered(path) for path in draw.sample(asked, round(ASKED * len(asked)))]
+        draw.shuffle(texts)
+        yield from texts
+
+
+def _stated(fact: Fact) -> dict[str, str]:
+    return {"prompt": f" {fact.subject}", "completion": fact.state().removeprefix(fact.subject)}
+
+
+def _asked(path: Path) -> dict[str, str]:
+    return {"prompt": f"Question: {path.question()}\nAnswer:", "completion": f" {path.end}"}
+
+
+def _answered(path: Path) -> dict[str, str]:
+    return {"prompt": f"{path.question()}\n", "completion": _told(path)}
+
+
+def _told(path: Path) -> str:
+    return f"First, {' '.join(fact.state() for fact in path.facts)} So {path.end}"
