@@ -22,7 +22,7 @@ from training.curriculum.phase import Phase
 from training.curriculum.sampler import Draws
 from training.recipe import Grpo
 from training.rollouts import Rollouts
-from training.stages.job import Job
+from training.stages.job import Job, devices
 
 if TYPE_CHECKING:
     import datasets
@@ -46,9 +46,9 @@ def prepare(job: Job) -> tuple[PolicyTrainer, dict[str, Any]]:
     """
     stage = job.stage
     assert isinstance(stage, Grpo)
+    asked = _settings(job, stage)  # first: it tells accelerate which processes there are
     given = tiered(rows.load(job.rows, "train", "grpo", job.cache), stage, job.rows)
     _go_back(job)
-    asked = _settings(job, stage)
     trainer = PolicyTrainer(
         model=_policy(job),
         reward_funcs=Rollouts(
@@ -97,15 +97,20 @@ def _curriculum(job: Job, stage: Grpo, trainer: PolicyTrainer, given: datasets.D
 
 
 def _settings(job: Job, stage: Grpo) -> GRPOConfig:
-    asked = settings.grpo(job.recipe, stage, job.folder.checkpoints, PartialState().num_processes)
+    asked = settings.grpo(job.recipe, stage, job.folder.checkpoints, devices())
     if stage.mining is not None:
         asked.num_generations_eval = stage.mining.samples
+    if job.recipe.lora is None and not Path(job.start).is_dir():
+        asked.model_init_kwargs = {"revision": job.recipe.base.revision}  # of the reference, which TRL loads by name
     return asked
 
 
 def _policy(job: Job) -> Any:
+    """All weights of the start, or what a new adapter is trained on: the start itself, or its merge."""
+    if job.recipe.lora is None:
+        return weights.load(job.recipe, job.start, job.data)
     start: Path | str = job.start
-    if job.recipe.lora is not None and weights.is_adapter(start):
+    if weights.is_adapter(start):
         with PartialState().main_process_first():
             start = weights.merge(job.recipe, start, job.data, job.folder.path / "start", job.recipe.base.dtype)
     return weights.load_whole(job.recipe, start, job.data)
