@@ -151,9 +151,8 @@ def _go(folder: TrainingFolder, asked: Asked) -> int:
     from training.claim import claimed
     from training.pipeline import begin, go, refuse_foreign
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     refuse_foreign(folder)
-    with claimed(folder.path):
+    with _stoppable(), claimed(folder.path):
         begin(asked, folder)
         try:
             ended = go(folder, _tell)
@@ -166,6 +165,16 @@ def _go(folder: TrainingFolder, asked: Asked) -> int:
     _tell(f"{ended.refused.path.name} was refused: {ended.said}")
     _tell(f"the last good model is {ended.good}")
     return REFUSED
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Let SIGTERM stop a run as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -131,7 +131,7 @@ def environment(tasks: Path) -> dict[str, str]:
     return {**os.environ, "EVALSUITE_TASKS": str(tasks), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 
 
-def training(*arguments: str | Path, tasks: Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+def training(*arguments: str | Path, tasks: Path, timeout: float = 900) -> subprocess.CompletedProcess[str]:
     """Run `python -m training`."""
     command = [sys.executable, "-m", "training", *map(str, arguments)]
     return subprocess.run(
