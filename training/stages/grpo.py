@@ -3,6 +3,9 @@
 A group whose completions are all right or all wrong teaches nothing. Such groups are avoided by what is drawn: the
 recipe's tiers, and the weights of mining. TRL itself has no more than another scale of the advantages (`scale`: a dead
 group's stay 0 under any), and no resampling as DAPO does; a group once drawn is paid for.
+
+The engine `vllm_server` expects `trl vllm-serve --model MODEL` on port 8000 of this machine, begun by hand; MODEL is
+the recipe's base model, or any of its shape: the policy's weights are sent there before the first completion.
 """
 
 from __future__ import annotations
