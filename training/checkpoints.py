@@ -42,7 +42,7 @@ def latest(folder: Path) -> Checkpoint | None:
 
 
 def clear(folder: Path) -> None:
-    """Delete torn checkpoints, and those behind the last whole one."""
+    """Delete torn checkpoints."""
     kept = {checkpoint.path for checkpoint in _whole(folder)}
     for path in folder.glob("checkpoint-*"):
         if path not in kept:

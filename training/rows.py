@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from evalsuite.errors import DataError
-from training.manifest import sha256_of, verify
+from training.manifest import verify
 from training.recipe import Tier
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def load(folder: Path, split: Split, kind: Kind, cache: Path | None = None) -> d
         raise DataError(f"{folder}: the manifest of {manifest.name} names no {split}.jsonl; make the data set again")
     file = folder / known.path
     shape = _shape(file, kind)
-    given = {"file": str(file), "shape": shape, "digest": sha256_of(file)}
+    given = {"file": str(file), "shape": shape, "digest": known.sha256}
     place = None if cache is None else str(cache)
     try:
         loaded = Dataset.from_generator(_rows, features=_features(shape), cache_dir=place, gen_kwargs=given)

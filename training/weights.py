@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 from pathlib import Path
@@ -140,8 +141,6 @@ def _read(kind: Any, where: str, **how: Any) -> Any:
 
 
 def _in_4_bits() -> dict[str, Any]:
-    import importlib.util
-
     import torch
 
     if not torch.cuda.is_available() or importlib.util.find_spec("bitsandbytes") is None:

@@ -35,12 +35,12 @@ def refuse_wrong_traces(job: Job, rows: datasets.Dataset, tokenizer: Any) -> Non
 
 def refuse_long_rows(job: Job, rows: datasets.Dataset, tokenizer: Any, length: int) -> None:
     """Raise a `DataError` where a row has more tokens than a sequence: what is cut off is the answer."""
-    longest = [len(_tokens(row, tokenizer)) for row in rows]
-    over = sum(tokens > length for tokens in longest)
+    lengths = [len(_tokens(row, tokenizer)) for row in rows]
+    over = sum(tokens > length for tokens in lengths)
     if over:
         raise DataError(
             f"{job.rows}: {over} of {len(rows)} rows have more than batch.length = {length} tokens, the longest "
-            f"{max(longest)}: their ends would be cut off; raise batch.length, or take them out"
+            f"{max(lengths)}: their ends would be cut off; raise batch.length, or take them out"
         )
 
 

@@ -36,16 +36,18 @@ def fit(job: Job, trainer: Trainer, facts: dict[str, Any]) -> None:
     if first:
         checkpoints.clear(folder.checkpoints)
         folder.note(state="training", seed=job.recipe.seed, versions=versions(), **facts)
-    if last is not None:
-        checkpoints.settle(last)
+        if last is not None:
+            checkpoints.settle(last)
+    trainer.accelerator.wait_for_everyone()
     record = Record(folder, last.seconds if last else 0.0)
     trainer.remove_callback(PrinterCallback)
     _run(trainer, record, last)
-    seen = _seen(trainer, record)
+    if first:
+        folder.note(**_seen(trainer, record))
     _save(job, trainer)
     if first:
         shutil.rmtree(job.cache, ignore_errors=True)
-        folder.note(state="trained", **seen)
+        folder.note(state="trained")
 
 
 def _run(trainer: Trainer, record: Record, last: Checkpoint | None) -> None:
