@@ -79,6 +79,19 @@ def plan(recipe: str, data: Path | None) -> None:
 
 @cli.command()
 @click.argument("run", type=FOLDER)
+def report(run: Path) -> None:
+    """Write report.html and report.md into the folder RUN, as far as it has come; a run does so after each stage."""
+    from training.asked import read_asked
+    from training.folder import TrainingFolder
+    from training.report import write_report
+
+    folder = TrainingFolder(run.resolve())
+    for file in write_report(folder, read_asked(folder)):
+        click.echo(file)
+
+
+@cli.command()
+@click.argument("run", type=FOLDER)
 @click.option("--out", type=FOLDER, required=True, help="A new folder.")
 def export(run: Path, out: Path) -> None:
     """Write what RUN's promoted stages made: adapters, merged weights, a card, a manifest with every checksum."""
@@ -125,12 +138,13 @@ def world(run: Path) -> None:
 def preflight(run: Path, name: str) -> None:
     """Look whether a stage may begin."""
     from training.asked import data_of
+    from training.claim import claimed
     from training.lineage import last_good
     from training.preflight import check
 
-    with _stage(run, name) as (home, asked, stage, folder):
-        start = last_good(home, asked, folder).start
-        check(asked.recipe, stage, folder, start, data_of(home, asked))
+    home, asked, stage, folder = _stage(run, name)
+    with claimed(folder.path):
+        check(asked.recipe, stage, folder, last_good(home, asked, folder).start, data_of(home, asked))
 
 
 @cli.command(hidden=True)
@@ -139,10 +153,12 @@ def preflight(run: Path, name: str) -> None:
 def stage(run: Path, name: str) -> None:
     """Train one stage, or go on with it from its last checkpoint."""
     from training.asked import data_of
+    from training.claim import working
     from training.lineage import last_good
     from training.stages import train
 
-    with _stage(run, name) as (home, asked, stage, folder):
+    home, asked, stage, folder = _stage(run, name)
+    with working(folder):
         start = last_good(home, asked, folder).start
         train(asked.recipe, stage, folder, start, data_of(home, asked), asked.control)
 
@@ -177,19 +193,15 @@ def _stoppable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-@contextmanager
-def _stage(run: Path, name: str) -> Iterator[tuple[TrainingFolder, Asked, Stage, StageFolder]]:
-    """A stage of a run, claimed by this process, which leaves in stage.json why the stage can't be promoted."""
+def _stage(run: Path, name: str) -> tuple[TrainingFolder, Asked, Stage, StageFolder]:
+    """A stage of a run, by its name."""
     from training.asked import read_asked
-    from training.claim import working
     from training.folder import TrainingFolder
 
     home = TrainingFolder(run.resolve())
     asked = read_asked(home)
     stage = asked.recipe.stage(name)
-    folder = home.stage(asked.recipe.stages.index(stage) + 1, name)
-    with working(folder):
-        yield home, asked, stage, folder
+    return home, asked, stage, home.stage(asked.recipe.stages.index(stage) + 1, name)
 
 
 def _new_home(recipe: str) -> Path:

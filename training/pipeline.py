@@ -22,6 +22,7 @@ from training.preflight import REPORT
 from training.progress import watch
 from training.promote import Verdict, judge, settle, verdict_of
 from training.recipe import Stage
+from training.report import write_report
 
 LOG: Final = "log.txt"
 """What a stage's processes wrote."""
@@ -62,6 +63,7 @@ def go(run: TrainingFolder, tell: Tell) -> Ended:
     manifests = [read_manifest(data_of(run, asked) / stage.data.folder) for stage in asked.recipe.stages]
     for stage, folder, manifest in zip(asked.recipe.stages, asked.stages(run), manifests, strict=True):
         verdict = _Step(run, asked, stage, folder, tell).go(manifest)
+        write_report(run, asked)
         if not verdict.promoted:
             return Ended(folder, verdict.said, _good(run, asked))
     return Ended(None, "", _good(run, asked))
@@ -131,15 +133,21 @@ class _Step:
         return None
 
     def _train(self) -> None:
-        self.tell("training")
-        module = ["training", "stage", str(self.run.path), self.stage.name]
-        with watch(self.folder):
-            code = self._work(launched(module, self.asked.recipe.hardware))
-        refusal = self.folder.read("stage.json").get("refusal")
-        if refusal is None:
-            self._demand(code)
-        else:
-            settle(self.run, self.folder, None, str(refusal))
+        """Train to the end, or to the reason that the stage itself gives why it can't be promoted."""
+        if self._refusal is None:
+            self.tell("training")
+            module = ["training", "stage", str(self.run.path), self.stage.name]
+            with watch(self.folder):
+                code = self._work(launched(module, self.asked.recipe.hardware))
+            if self._refusal is None:
+                self._demand(code)
+                return
+        settle(self.run, self.folder, None, self._refusal)
+
+    @property
+    def _refusal(self) -> str | None:
+        refusal: str | None = self.folder.read("stage.json").get("refusal")
+        return refusal
 
     def _work(self, module: Sequence[str]) -> int:
         return call(module, self.asked.recipe, self.log)
