@@ -9,6 +9,7 @@ stages/<number>-<name>/
   preflight.json               what was seen before it began
   metrics.jsonl                a line a logged step
   completions.jsonl            every completion that was paid, with its reward (grpo)
+  mining.jsonl                 what the pool answered at each mining, and what is set aside (grpo)
   checkpoints/                 of the trainer; gone once the stage is promoted
   model/                       what it made: an adapter or whole weights
   gate.json                    the verdict
