@@ -32,7 +32,8 @@ def pretrain(recipe: Recipe, stage: Pretrain, out: Path, devices: int, packed: b
 
     "wrapped" cuts the joined text every `length` tokens; TRL's default, "bfd", leaves padding out and keeps texts
     apart only where the attention is FlashAttention's, which a CPU hasn't. Texts are shuffled before they are joined.
-    A row with a prompt stays whole: a completion that is cut off from its prompt can't be learnt.
+    A row with a prompt stays whole: a completion that is cut off from its prompt can't be learnt. Such rows are put
+    together by length, so that a CPU pads little.
     """
     from trl import SFTConfig
 
@@ -42,6 +43,7 @@ def pretrain(recipe: Recipe, stage: Pretrain, out: Path, devices: int, packed: b
         packing=packed,
         packing_strategy="wrapped",
         shuffle_dataset=packed,
+        train_sampling_strategy="random" if packed else "group_by_length",
         max_steps=steps(stage, devices),
         include_num_input_tokens_seen="non_padding",
     )

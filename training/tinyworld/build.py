@@ -17,13 +17,13 @@ from training.tinyworld.corpus import base_documents, world_documents
 from training.tinyworld.graph import World, make_world
 from training.tinyworld.items import make_item
 from training.tinyworld.paths import Path as Walk
-from training.tinyworld.paths import Split, Splits, Tier, split_paths
-from training.tinyworld.traces import guessed, reasoned
+from training.tinyworld.paths import Split, Splits, split_paths
+from training.tinyworld.traces import drawn
 
 LICENCE: Final = "Apache-2.0 (made by training.tinyworld; the project's LICENSE)"
 PRACTICES: Final = "Reading practice on made-up facts, drawn anew for each text: it tells nothing of the world."
 TELLS: Final = "Every fact of a synthetic clinical world of invented names; nothing in it is true of medicine."
-SHOWS: Final = "Items of train paths with responses: some reason fact by fact, the others answer at once."
+SHOWS: Final = "Items of train paths with responses: some reason to the end, the others break off and guess."
 ASKS: Final = "Items of other train paths, to be answered for a reward."
 PRACTICE: Final = 8000
 """Texts of the base stage."""
@@ -31,8 +31,7 @@ ROUNDS: Final = 6
 """How often the corpus tells every fact; a stage goes through it several times."""
 SHOWN: Final = 0.7
 """Share of the train paths that traces are of; the others are asked in training by reward."""
-REASONED: Final[Mapping[Tier, float]] = {"easy": 0.5, "moderate": 0.75, "difficult": 0.4}
-"""Share of the traces that reason; the others answer at once."""
+
 
 
 def build(folder: Path, seed: int) -> None:
@@ -60,10 +59,9 @@ def traces(world: World, splits: Splits, split: Split) -> Iterator[dict[str, Any
     prompt = Prompt(load_task(TASK), "answer_tag")
     for number, path in enumerate(shown):
         item = make_item(world, splits, path, f"{split}-trace-{number:04}", draw, known=split == "train")
-        told = reasoned if draw.random() < REASONED[path.tier] else guessed
         yield {
             "prompt": list(prompt.messages(item)),
-            "completion": [{"role": "assistant", "content": told(path, item)}],
+            "completion": [{"role": "assistant", "content": drawn(path, item, draw)}],
             "gold": item.gold,
             "labels": list(item.labels),
             "format": prompt.format,

@@ -12,6 +12,10 @@ from training.tinyworld.paths import Path, chains
 
 ASKED: Final = 0.4
 """Share of the paths that may be asked which is asked in a round, in each of two forms."""
+REPLAY: Final = 0.12
+"""Texts of the base stage for each text of the corpus: without them the model forgets how to read."""
+OTHERS: Final = 5
+"""Facts at most that a question of the base stage isn't about."""
 _CHAINS: Final = tuple(chains())
 
 
@@ -19,15 +23,15 @@ def base_documents(world: World, count: int, draw: random.Random) -> Iterator[di
     """Yield prompts with completions: in turn, options to choose from and made-up facts to reason over."""
     for index in range(count):
         labels = LABELS[: draw.randint(FEWEST, len(LABELS))]
-        yield _reading(world, draw) if index % 2 else _choosing(world, labels, len(labels), draw)
+        yield _reading(world, draw) if index % 2 else _choosing(world, labels, draw)
 
 
-def _choosing(world: World, labels: Sequence[str], named: int, draw: random.Random) -> dict[str, str]:
-    """Options of one kind; the completion names some of them, in another order, with their labels."""
+def _choosing(world: World, labels: Sequence[str], draw: random.Random) -> dict[str, str]:
+    """Options of one kind; the completion names them in another order, with their labels."""
     kind = draw.choice(tuple(world.entities))
     options = list(zip(draw.sample(world.entities[kind], len(labels)), labels, strict=True))
     lines = "\n".join(f"- {name}: {label}" for name, label in options)
-    answers = " ".join(f"So {name}: {label}." for name, label in draw.sample(options, named))
+    answers = " ".join(f"So {name}: {label}." for name, label in draw.sample(options, len(options)))
     return {"prompt": f"{lines}\n\n", "completion": f"{answers}\n"}
 
 
@@ -36,12 +40,12 @@ def _made_up(world: World, relation: Relation, draw: random.Random) -> Fact:
 
 
 def _reading(world: World, draw: random.Random) -> dict[str, str]:
-    """Facts that are drawn anew for each text, a question over them, and its answer step by step."""
+    """Facts that are drawn anew for each text, a question over some of them, and its answer step by step."""
     chain = draw.choice(_CHAINS)
     told = [_made_up(world, relation, draw) for relation in chain]
     for i in range(1, len(told)):
         told[i] = told[i]._replace(subject=told[i - 1].object)
-    others = [_made_up(world, relation, draw) for relation in draw.sample(RELATIONS, draw.randint(2, 6))]
+    others = [_made_up(world, relation, draw) for relation in draw.sample(RELATIONS, draw.randint(1, OTHERS))]
     facts = told + [f for f in others if f.subject not in {t.subject for t in told}]
     draw.shuffle(facts)
     shown = " ".join(fact.state() for fact in facts)
@@ -59,6 +63,7 @@ def world_documents(world: World, asked: Sequence[Path], rounds: int, draw: rand
         texts = [_stated(fact) for fact in facts]
         texts += [_asked(path) for path in draw.sample(asked, round(ASKED * len(asked)))]
         texts += [_answered(path) for path in draw.sample(asked, round(ASKED * len(asked)))]
+        texts += base_documents(world, round(REPLAY * len(texts)), draw)
         draw.shuffle(texts)
         yield from texts
 
