@@ -33,33 +33,42 @@ def page(
     data = script_json({"board": content, "sections": sections, "items": items, "folder": FOLDER})
     script = "\n".join(asset(name) for name in _SCRIPTS)
     nonce = hashlib.sha256(data + script.encode()).hexdigest()[:32]
-    environment = jinja2.Environment(
+    text = (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            board=content,
+            sizes=sizes(content),
+            reading=READINGS[content["reading"]],
+            shifted=SHIFTED,
+            shift_legend=SHIFT_LEGEND,
+            names={row["id"]: row["name"] for row in content["rows"]},
+            sections=sections,
+            costs=costs,
+            has_items=bool(items),
+            runs=[_sheet(entry, content) for entry in entries],
+            version=__version__,
+            nonce=nonce,
+            style=asset("report.css"),
+            script=script,
+            plotly=plotly() if sections else "",
+            data=data.decode("utf-8"),
+        )
+    )
+    return text.encode("utf-8", "backslashreplace")
+
+
+def environment() -> jinja2.Environment:
+    """What pages are rendered by: every text escaped, nothing left undefined."""
+    made = jinja2.Environment(
         loader=jinja2.FunctionLoader(asset),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"percent": percent, "rank": rank_text, "safe_text": safe_text, "setting": setting}
-    text = environment.get_template("report.html.j2").render(
-        board=content,
-        sizes=sizes(content),
-        reading=READINGS[content["reading"]],
-        shifted=SHIFTED,
-        shift_legend=SHIFT_LEGEND,
-        names={row["id"]: row["name"] for row in content["rows"]},
-        sections=sections,
-        costs=costs,
-        has_items=bool(items),
-        runs=[_sheet(entry, content) for entry in entries],
-        version=__version__,
-        nonce=nonce,
-        style=asset("report.css"),
-        script=script,
-        plotly=_plotly() if sections else "",
-        data=data.decode("utf-8"),
-    )
-    return text.encode("utf-8", "backslashreplace")
+    made.filters |= {"percent": percent, "rank": rank_text, "safe_text": safe_text, "setting": setting}
+    return made
 
 
 def asset(name: str) -> str:
@@ -75,7 +84,8 @@ def safe_text(text: Any) -> str:
 _TURNS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-def _plotly() -> str:
+def plotly() -> str:
+    """Plotly's own script, as it may stand in a page."""
     from plotly.offline import get_plotlyjs
 
     text: str = get_plotlyjs()
