@@ -17,7 +17,7 @@ from training.tinyworld.corpus import base_documents, world_documents
 from training.tinyworld.graph import World, make_world
 from training.tinyworld.items import make_item
 from training.tinyworld.paths import Path as Walk
-from training.tinyworld.paths import Split, Splits, split_paths
+from training.tinyworld.paths import Split, Splits, Tier, split_paths
 from training.tinyworld.traces import drawn
 
 LICENCE: Final = "Apache-2.0 (made by training.tinyworld; the project's LICENSE)"
@@ -29,9 +29,10 @@ PRACTICE: Final = 8000
 """Texts of the base stage."""
 ROUNDS: Final = 6
 """How often the corpus tells every fact; a stage goes through it several times."""
-SHOWN: Final = 0.7
+SHOWN: Final[Mapping[Tier, float]] = {"easy": 0.7, "moderate": 0.7, "difficult": 0.5}
 """Share of the train paths that traces are of; the others are asked in training by reward."""
-
+DRAWS: Final = 2
+"""How often each of them is shown or asked, with other options each time."""
 
 
 def build(folder: Path, seed: int) -> None:
@@ -55,9 +56,9 @@ def make_data(folder: Path, world: World) -> None:
 def traces(world: World, splits: Splits, split: Split) -> Iterator[dict[str, Any]]:
     """Yield items of a split's paths with a response each, as supervised fine-tuning reads them."""
     draw = random.Random(f"{world.seed}/traces/{split}")
-    shown, _ = _halves(splits, split)
+    shown, _ = _halves(splits.paths[split])
     prompt = Prompt(load_task(TASK), "answer_tag")
-    for number, path in enumerate(shown):
+    for number, path in enumerate(shown * DRAWS):
         item = make_item(world, splits, path, f"{split}-trace-{number:04}", draw, known=split == "train")
         yield {
             "prompt": list(prompt.messages(item)),
@@ -72,7 +73,7 @@ def traces(world: World, splits: Splits, split: Split) -> Iterator[dict[str, Any
 def questions(world: World, splits: Splits) -> Iterator[dict[str, Any]]:
     """Yield items of the other train paths without a response, as policy optimisation reads them."""
     draw = random.Random(f"{world.seed}/questions")
-    _, asked = _halves(splits, "train")
+    asked = _halves(splits.paths["train"])[1] * DRAWS
     items = [make_item(world, splits, path, f"train-question-{n:04}", draw, known=True) for n, path in enumerate(asked)]
     task = load_task(TASK)
     for row, path in zip(rows(task, items, task.format, None), asked, strict=True):
@@ -84,11 +85,15 @@ def single(walks: Sequence[Walk]) -> list[Walk]:
     return [walk for walk in walks if len(walk.facts) == 1]
 
 
-def _halves(splits: Splits, split: Split) -> tuple[Sequence[Walk], Sequence[Walk]]:
-    """A split's paths that traces are of, and the others."""
-    known = splits.paths[split]
-    upto = round(SHOWN * len(known))
-    return known[:upto], known[upto:]
+def _halves(walks: Sequence[Walk]) -> tuple[list[Walk], list[Walk]]:
+    """Paths that traces are of, and the others, in their order."""
+    room = {tier: round(share * sum(walk.tier == tier for walk in walks)) for tier, share in SHOWN.items()}
+    shown: list[Walk] = []
+    asked: list[Walk] = []
+    for walk in walks:
+        room[walk.tier] -= 1
+        (shown if room[walk.tier] >= 0 else asked).append(walk)
+    return shown, asked
 
 
 def _write(folder: Path, seed: int, about: str, files: Mapping[str, Iterable[Mapping[str, Any]]]) -> None:

@@ -54,13 +54,14 @@ def _reading(world: World, draw: random.Random) -> dict[str, str]:
 
 
 def world_documents(world: World, asked: Sequence[Path], rounds: int, draw: random.Random) -> Iterator[dict[str, str]]:
-    """Yield the world's facts one by one, `rounds` times; now and then one of the paths `asked` as a question.
+    """Yield the world's facts one by one, `rounds` times; every other one again under its subject's name.
 
-    Of a sentence's first name nothing is learnt: nothing foretells it.
+    Now and then one of the paths `asked` is a question, and a practice text is among them. Of a sentence's first name
+    nothing is learnt: nothing foretells it.
     """
     facts = tuple(world.facts())
     for _ in range(rounds):
-        texts = [_stated(fact) for fact in facts]
+        texts = [_stated(fact) for fact in facts] + [_told_of(fact) for fact in draw.sample(facts, len(facts) // 2)]
         texts += [_asked(path) for path in draw.sample(asked, round(ASKED * len(asked)))]
         texts += [_answered(path) for path in draw.sample(asked, round(ASKED * len(asked)))]
         texts += base_documents(world, round(REPLAY * len(texts)), draw)
@@ -70,6 +71,10 @@ def world_documents(world: World, asked: Sequence[Path], rounds: int, draw: rand
 
 def _stated(fact: Fact) -> dict[str, str]:
     return {"prompt": f" {fact.subject}", "completion": fact.state().removeprefix(fact.subject)}
+
+
+def _told_of(fact: Fact) -> dict[str, str]:
+    return {"prompt": f"Of {fact.subject}:\n", "completion": f"First, {fact.state()}"}
 
 
 def _asked(path: Path) -> dict[str, str]:

@@ -52,7 +52,7 @@ def _words(world: World) -> Iterator[str]:
     for relation in RELATIONS:
         for text in (*relation.states, relation.asks, relation.noun):
             yield from (f" {word}" for word in text.format("", "").replace(".", "").replace("?", "").split())
-    yield from ("Which", "First", "So", " So", "Question", "Answer", "user", "assistant", "system")
+    yield from ("Which", "First", "Of", "So", " So", "Question", "Answer", "user", "assistant", "system")
 
 
 def _tags() -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""What a response to an item looks like: a path told fact by fact, to its end or until it breaks off, and the answer."""
+"""What a response to an item looks like: a path told fact by fact, to its end or broken off, and the answer."""
 
 from __future__ import annotations
 
@@ -10,14 +10,21 @@ from evalsuite.formats import write
 from evalsuite.task import Item
 from training.tinyworld.paths import Path, Tier
 
-WHOLE: Final[Mapping[Tier, float]] = {"easy": 0.6, "moderate": 0.5, "difficult": 0.35}
-"""Share of the traces that tell every fact; the others break off at any place before, and name the end all the same."""
+SHARES: Final[Mapping[Tier, tuple[float, float]]] = {
+    "easy": (0.4, 0.0),
+    "moderate": (0.5, 0.0),
+    "difficult": (0.6, 0.25),
+}
+"""Shares of the traces that guess, and of those that break off with two facts or more untold; the others tell all."""
 
 
 def drawn(path: Path, item: Item, draw: random.Random) -> str:
-    """Tell as much of a path as chance has it."""
-    whole = draw.random() < WHOLE[path.tier]
-    return trace(path, item, len(path.facts) if whole else draw.randrange(len(path.facts)))
+    """Tell as much of a path as chance has it, and name its end all the same."""
+    guesses, breaks = SHARES[path.tier]
+    place = draw.random()
+    if place < guesses:
+        return trace(path, item, 0)
+    return trace(path, item, draw.randint(1, len(path.facts) - 2) if place < guesses + breaks else len(path.facts))
 
 
 def trace(path: Path, item: Item, told: int) -> str:
