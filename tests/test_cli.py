@@ -61,7 +61,7 @@ def test_a_folder_of_another_run_is_refused_by_naming_the_difference(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["run"], "--model"),
+        (["run", "--model", "tiny/other"], "one, named tiny"),
         (["run", "--model", "gpt"], "backend/model"),
         (["run", "--model", "nothing/x"], "no backend"),
         (["run", "--model", "floor/shortest"], "no such floor"),

@@ -17,6 +17,7 @@ import click
 
 from evalsuite.errors import UsageError
 from evalsuite.journal import RunFolder
+from evalsuite.models import TINY
 from evalsuite.models.backend import Decoding, Settings
 from evalsuite.plan import Plan
 from evalsuite.run import Identity, Outcome, new_folder, same_folder
@@ -24,6 +25,8 @@ from evalsuite.run import run as run_plan
 from evalsuite.task import resolve
 
 DEFAULT_SUITE = "starter"
+TINY_SUITE = "tinyworld"
+"""What the model of the package knows: asked where neither a model nor tasks are named."""
 AT_LEAST_ONE = click.IntRange(1)
 _HEAD_START = 0.05
 """Seconds in which the first requests go out undisturbed."""
@@ -32,10 +35,11 @@ _HEAD_START = 0.05
 @click.command()
 @click.option(
     "--model",
-    help="backend/model: openai/NAME, vllm/REPO, hf/REPO, inspect/PROVIDER/NAME, floor/majority, replay/PATH.",
+    help="backend/model: openai/NAME, vllm/REPO, hf/REPO, inspect/PROVIDER/NAME, floor/majority, replay/PATH; or tiny, "
+    "the small one of this package [default: tiny, and then the suite tinyworld].",
 )
 @click.option("--tasks", help="Task names, with commas.")
-@click.option("--suite", help="A named list of tasks: fleming, reasonmed, all, starter (the default).")
+@click.option("--suite", help="A named list of tasks: fleming, reasonmed, all, tinyworld, starter (the default).")
 @click.option("--limit", type=AT_LEAST_ONE, help="Only the first N items of each task.")
 @click.option("--samples", type=AT_LEAST_ONE, default=1, show_default=True, help="Responses an item.")
 @click.option("--shift-options", is_flag=True, help="Ask each item in each cyclic order of its options.")
@@ -155,15 +159,13 @@ def _warm_up() -> None:
 
 
 def _fresh(options: dict[str, Any]) -> tuple[Plan, Callable[[Identity], RunFolder]]:
-    if not options["model"]:
-        raise UsageError(
-            "--model is missing: for example --model openai/NAME --base-url URL, or --model floor/majority"
-        )
-    suite = DEFAULT_SUITE if options["tasks"] is None and options["suite"] is None else options["suite"]
+    model, suite = options["model"] or TINY, options["suite"]
+    if options["tasks"] is None and suite is None:
+        suite = DEFAULT_SUITE if options["model"] else TINY_SUITE
     plan = Plan(
-        model=options["model"],
+        model=model,
         tasks=tuple(task.name for task in resolve(options["tasks"], suite)),
-        settings=_settings(options),
+        settings=_settings(model, options),
         samples=options["samples"],
         limit=options["limit"],
         format=options["answer_format"],
@@ -198,8 +200,8 @@ def _resumed(ctx: click.Context, path: Path, options: dict[str, Any]) -> tuple[P
     return replace(plan, settings=settings, data_dir=data_dir), partial(same_folder, path)
 
 
-def _settings(options: dict[str, Any]) -> Settings:
-    _, _, name = options["model"].partition("/")
+def _settings(model: str, options: dict[str, Any]) -> Settings:
+    _, _, name = model.partition("/")
     return Settings(
         model=name,
         decoding=Decoding(
