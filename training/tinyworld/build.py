@@ -25,9 +25,9 @@ PRACTICES: Final = "Reading practice on made-up facts, drawn anew for each text:
 TELLS: Final = "Every fact of a synthetic clinical world of invented names; nothing in it is true of medicine."
 SHOWS: Final = "Items of train paths with responses: some reason to the end, the others break off and guess."
 ASKS: Final = "Items of other train paths, to be answered for a reward."
-PRACTICE: Final = 8000
+PRACTICE: Final = 9600
 """Texts of the base stage."""
-ROUNDS: Final = 6
+ROUNDS: Final = 5
 """How often the corpus tells every fact; a stage goes through it several times."""
 SHOWN: Final[Mapping[Tier, float]] = {"easy": 0.7, "moderate": 0.7, "difficult": 0.5}
 """Share of the train paths that traces are of; the others are asked in training by reward."""

@@ -12,7 +12,7 @@ from training.tinyworld.paths import Path, chains
 
 ASKED: Final = 0.4
 """Share of the paths that may be asked which is asked in a round, in each of two forms."""
-REPLAY: Final = 0.12
+REPLAY: Final = 0.15
 """Texts of the base stage for each text of the corpus: without them the model forgets how to read."""
 OTHERS: Final = 5
 """Facts at most that a question of the base stage isn't about."""
