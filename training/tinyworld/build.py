@@ -46,8 +46,9 @@ def make_data(folder: Path, world: World) -> None:
     """Make the data sets `base`, `corpus`, `traces` and `questions`, each with its manifest; no torch is needed."""
     splits = split_paths(world)
     draw = random.Random(f"{world.seed}/texts")
-    corpus = world_documents(world, single(splits.paths["train"]), ROUNDS, draw)
-    _write(folder / "base", world.seed, PRACTICES, {"train": base_documents(world, PRACTICE, draw)})
+    barred = frozenset(path.question() for split in ("dev", "test") for path in splits.paths[split])
+    corpus = world_documents(world, single(splits.paths["train"]), ROUNDS, draw, barred)
+    _write(folder / "base", world.seed, PRACTICES, {"train": base_documents(world, PRACTICE, draw, barred)})
     _write(folder / "corpus", world.seed, TELLS, {"train": corpus})
     _write(folder / "traces", world.seed, SHOWS, {split: traces(world, splits, split) for split in ("train", "dev")})
     _write(folder / "questions", world.seed, ASKS, {"train": questions(world, splits)})

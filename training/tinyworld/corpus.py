@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from training.tinyworld.graph import RELATIONS, Fact, Relation, World
@@ -19,11 +19,16 @@ OTHERS: Final = 5
 _CHAINS: Final = tuple(chains())
 
 
-def base_documents(world: World, count: int, draw: random.Random) -> Iterator[dict[str, str]]:
-    """Yield prompts with completions: in turn, options to choose from and made-up facts to reason over."""
+def base_documents(
+    world: World, count: int, draw: random.Random, barred: Collection[str] = ()
+) -> Iterator[dict[str, str]]:
+    """Yield prompts with completions: in turn, options to choose from and made-up facts to reason over.
+
+    None asks a question of `barred`, whatever facts it would be about.
+    """
     for index in range(count):
         labels = LABELS[: draw.randint(FEWEST, len(LABELS))]
-        yield _reading(world, draw) if index % 2 else _choosing(world, labels, draw)
+        yield _reading(world, draw, barred) if index % 2 else _choosing(world, labels, draw)
 
 
 def _choosing(world: World, labels: Sequence[str], draw: random.Random) -> dict[str, str]:
@@ -39,21 +44,29 @@ def _made_up(world: World, relation: Relation, draw: random.Random) -> Fact:
     return Fact(draw.choice(world.entities[relation.subject]), relation, draw.choice(world.entities[relation.object]))
 
 
-def _reading(world: World, draw: random.Random) -> dict[str, str]:
+def _reading(world: World, draw: random.Random, barred: Collection[str]) -> dict[str, str]:
     """Facts that are drawn anew for each text, a question over some of them, and its answer step by step."""
-    chain = draw.choice(_CHAINS)
-    told = [_made_up(world, relation, draw) for relation in chain]
-    for i in range(1, len(told)):
-        told[i] = told[i]._replace(subject=told[i - 1].object)
+    path = _made_up_path(world, draw)
+    while path.question() in barred:
+        path = _made_up_path(world, draw)
+    told = path.facts
     others = [_made_up(world, relation, draw) for relation in draw.sample(RELATIONS, draw.randint(1, OTHERS))]
-    facts = told + [f for f in others if f.subject not in {t.subject for t in told}]
+    facts = [*told] + [f for f in others if f.subject not in {t.subject for t in told}]
     draw.shuffle(facts)
     shown = " ".join(fact.state() for fact in facts)
-    path = Path(tuple(told))
     return {"prompt": f" {shown}\n{path.question()}\n", "completion": _told(path)}
 
 
-def world_documents(world: World, asked: Sequence[Path], rounds: int, draw: random.Random) -> Iterator[dict[str, str]]:
+def _made_up_path(world: World, draw: random.Random) -> Path:
+    told = [_made_up(world, relation, draw) for relation in draw.choice(_CHAINS)]
+    for i in range(1, len(told)):
+        told[i] = told[i]._replace(subject=told[i - 1].object)
+    return Path(tuple(told))
+
+
+def world_documents(
+    world: World, asked: Sequence[Path], rounds: int, draw: random.Random, barred: Collection[str] = ()
+) -> Iterator[dict[str, str]]:
     """Yield the world's facts one by one, `rounds` times; every other one again under its subject's name.
 
     Now and then one of the paths `asked` is a question, and a practice text is among them. Of a sentence's first name
@@ -64,7 +77,7 @@ def world_documents(world: World, asked: Sequence[Path], rounds: int, draw: rand
         texts = [_stated(fact) for fact in facts] + [_told_of(fact) for fact in draw.sample(facts, len(facts) // 2)]
         texts += [_asked(path) for path in draw.sample(asked, round(ASKED * len(asked)))]
         texts += [_answered(path) for path in draw.sample(asked, round(ASKED * len(asked)))]
-        texts += base_documents(world, round(REPLAY * len(texts)), draw)
+        texts += base_documents(world, round(REPLAY * len(texts)), draw, barred)
         draw.shuffle(texts)
         yield from texts
 

@@ -1,57 +1,38 @@
-"""A random model of the Qwen3 architecture, small enough for two CPU cores, started so that it learns to copy soon."""
+"""A random model of the Qwen3 architecture, small enough for two CPU cores, started so that it soon learns to copy."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
+    from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
-MATRIX = 0.05
-EMBEDDING = 0.09
-"""Standard deviations of what is drawn."""
-CONSTANT = 0.5
+MATRIX: Final = 0.05
+EMBEDDING: Final = 0.09
+WRITTEN: Final = 0.1
+"""Standard deviations of what is drawn: matrices, embeddings, and what the head that looks back writes."""
+CONSTANT: Final = 0.5
 """First coordinate of every embedding."""
-WRITTEN = 0.1
-SHARP = 3.0
-FAST = 5
-TURNS = (0.84, 0.54)
+TURNS: Final = (0.84, 0.54)
 """How much the head that looks back relies on each of the fastest rotations; their squares add up to 1."""
+FAST: Final = 5
+"""Rotations that the head that finds again leaves out: they turn too far over the length of a prompt."""
+SHARP: Final = 3.0
+"""Scale of the normalised queries of the first two layers, so that attention is sharp from the start."""
 
 
 def make_model(
-    tokenizer: PreTrainedTokenizerFast,
-    seed: int,
-    hidden: int = 128,
-    layers: int = 4,
-    heads: int = 4,
-    theta: float = 1e6,
+    tokenizer: PreTrainedTokenizerFast, seed: int, hidden: int = 128, layers: int = 4, heads: int = 4
 ) -> Qwen3ForCausalLM:
     """Draw the weights; queries begin equal to keys and outputs to transposed values.
 
     Source: Trockman and Kolter 2023, Mimetic Initialization of Self-Attention Layers (here without the noise terms).
     """
     import torch
-    from transformers import Qwen3Config, Qwen3ForCausalLM
+    from transformers import Qwen3ForCausalLM
 
-    config = Qwen3Config(
-        vocab_size=len(tokenizer),
-        hidden_size=hidden,
-        intermediate_size=3 * hidden,
-        num_hidden_layers=layers,
-        num_attention_heads=heads,
-        num_key_value_heads=heads,
-        head_dim=hidden // heads,
-        max_position_embeddings=1024,
-        rope_parameters={"rope_type": "default", "rope_theta": theta},
-        tie_word_embeddings=True,
-        bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        dtype="float32",
-    )
     torch.manual_seed(seed)
-    model = Qwen3ForCausalLM(config)
+    model = Qwen3ForCausalLM(_config(tokenizer, hidden, layers, heads))
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if weight.ndim == 2:
@@ -62,6 +43,27 @@ def make_model(
             attention.o_proj.weight.copy_(attention.v_proj.weight.T)
         _wire_induction(model)
     return model
+
+
+def _config(tokenizer: PreTrainedTokenizerFast, hidden: int, layers: int, heads: int) -> Qwen3Config:
+    from transformers import Qwen3Config
+
+    return Qwen3Config(
+        vocab_size=len(tokenizer),
+        hidden_size=hidden,
+        intermediate_size=3 * hidden,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        num_key_value_heads=heads,
+        head_dim=hidden // heads,
+        max_position_embeddings=1024,
+        rope_parameters={"rope_type": "default", "rope_theta": 1e6},
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        dtype="float32",
+    )
 
 
 def _wire_induction(model: Qwen3ForCausalLM) -> None:
