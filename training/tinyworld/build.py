@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +13,8 @@ from evalsuite.prompt import Prompt
 from evalsuite.reward.rows import rows
 from evalsuite.task import load_task
 from training.manifest import Manifest, describe, write_manifest
-from training.tinyworld.benchmark import TASK
+from training.tinyworld.apart import Apart
+from training.tinyworld.benchmark import TASK, benchmark
 from training.tinyworld.corpus import base_documents, world_documents
 from training.tinyworld.graph import World, make_world
 from training.tinyworld.items import make_item
@@ -48,10 +50,12 @@ def make_data(folder: Path, world: World) -> None:
     draw = random.Random(f"{world.seed}/texts")
     barred = frozenset(path.question() for split in ("dev", "test") for path in splits.paths[split])
     corpus = world_documents(world, single(splits.paths["train"]), ROUNDS, draw, barred)
-    _write(folder / "base", world.seed, PRACTICES, {"train": base_documents(world, PRACTICE, draw, barred)})
-    _write(folder / "corpus", world.seed, TELLS, {"train": corpus})
-    _write(folder / "traces", world.seed, SHOWS, {split: traces(world, splits, split) for split in ("train", "dev")})
-    _write(folder / "questions", world.seed, ASKS, {"train": questions(world, splits)})
+    judges = [[item.question for _, item in items] for items in benchmark(world, splits).values()]
+    write = partial(_write, seed=world.seed, judges=judges)
+    write(folder / "base", PRACTICES, {"train": base_documents(world, PRACTICE, draw, barred)})
+    write(folder / "corpus", TELLS, {"train": corpus})
+    write(folder / "traces", SHOWS, {split: traces(world, splits, split) for split in ("train", "dev")})
+    write(folder / "questions", ASKS, {"train": questions(world, splits)})
 
 
 def traces(world: World, splits: Splits, split: Split) -> Iterator[dict[str, Any]]:
@@ -97,16 +101,26 @@ def _halves(walks: Sequence[Walk]) -> tuple[list[Walk], list[Walk]]:
     return shown, asked
 
 
-def _write(folder: Path, seed: int, about: str, files: Mapping[str, Iterable[Mapping[str, Any]]]) -> None:
+def _write(
+    folder: Path,
+    about: str,
+    files: Mapping[str, Iterable[Mapping[str, Any]]],
+    seed: int,
+    judges: Sequence[Sequence[str]],
+) -> None:
     folder.mkdir(parents=True)
+    apart = Apart(judges)
     counts: list[tuple[str, int]] = []
     for split, given in files.items():
-        lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in given]
+        lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in apart.only(given)]
         (folder / f"{split}.jsonl").write_text("".join(lines), "utf-8")
         counts.append((f"{split}.jsonl", len(lines)))
     made_by = {"module": "training.tinyworld", "seed": seed}
     found = describe(folder, counts)
-    write_manifest(folder, Manifest(name=folder.name, about=about, licence=LICENCE, files=found, made_by=made_by))
+    manifest = Manifest(
+        name=folder.name, about=about, licence=LICENCE, files=found, filters=[apart.filter], made_by=made_by
+    )
+    write_manifest(folder, manifest)
 
 
 def _start(folder: Path, world: World) -> None:
