@@ -12,7 +12,7 @@ from training.tinyworld.paths import Path, Tier
 
 SHARES: Final[Mapping[Tier, tuple[float, float]]] = {
     "easy": (0.4, 0.0),
-    "moderate": (0.55, 0.0),
+    "moderate": (0.5, 0.0),
     "difficult": (0.6, 0.25),
 }
 """Shares of the traces that guess, and of those that break off with two facts or more untold; the others tell all."""

@@ -96,7 +96,9 @@ def test_the_corpus_asks_no_path_of_dev_or_test_and_tells_every_fact(folder):
 def test_traces_and_questions_are_of_different_paths_and_all_tiers(folder):
     shown, asked = ({row["prompt"][0]["content"].splitlines()[0] for row in rows(folder, n)} for n in SETS[2:])
     assert not shown & asked
-    assert len(shown | asked) == len(SPLITS.paths["train"])
+    known = {path.question() for path in SPLITS.paths["train"]}
+    assert shown | asked <= known
+    assert len(shown | asked) > 0.9 * len(known)
     assert len(rows(folder, "traces")) == DRAWS * len(shown)
     assert {row["tier"] for row in rows(folder, "questions")} == {"easy", "moderate", "difficult"}
 
