@@ -18,7 +18,7 @@ import click
 from evalsuite.errors import UsageError
 from evalsuite.journal import RunFolder
 from evalsuite.models import TINY
-from evalsuite.models.backend import Decoding, Settings
+from evalsuite.models.backend import Decoding, Scoring, Settings
 from evalsuite.plan import Plan
 from evalsuite.run import Identity, Outcome, new_folder, same_folder
 from evalsuite.run import run as run_plan
@@ -27,6 +27,8 @@ from evalsuite.task import resolve
 DEFAULT_SUITE = "starter"
 TINY_SUITE = "tinyworld"
 """What the model of the package knows: asked where neither a model nor tasks are named."""
+TINY_TOKENS = 128
+"""Several times its longest answer: one that never ends would hold up those that are written beside it."""
 AT_LEAST_ONE = click.IntRange(1)
 _HEAD_START = 0.05
 """Seconds in which the first requests go out undisturbed."""
@@ -48,9 +50,7 @@ _HEAD_START = 0.05
 @click.option(
     "--max-tokens",
     type=AT_LEAST_ONE,
-    default=4096,
-    show_default=True,
-    help="Most tokens a response, reasoning included.",
+    help=f"Most tokens a response, reasoning included [default: {Decoding().max_tokens}; of tiny {TINY_TOKENS}].",
 )
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option(
@@ -207,7 +207,7 @@ def _settings(model: str, options: dict[str, Any]) -> Settings:
         decoding=Decoding(
             temperature=options["temperature"],
             top_p=options["top_p"],
-            max_tokens=options["max_tokens"],
+            max_tokens=options["max_tokens"] or _most_tokens(model, options["scoring"]),
             seed=options["seed"],
             thinking=options["thinking"],
             thinking_budget=options["thinking_budget"],
@@ -220,6 +220,10 @@ def _settings(model: str, options: dict[str, Any]) -> Settings:
         args=dict(_pair(arg) for arg in options["model_args"]),
         scoring=options["scoring"],
     )
+
+
+def _most_tokens(model: str, scoring: Scoring) -> int:
+    return TINY_TOKENS if model == TINY and scoring == "generate" else Decoding().max_tokens
 
 
 def _pair(arg: str) -> tuple[str, str]:

@@ -1,7 +1,9 @@
 """`tiny`: the package's own model answers as `hf/` would on its folder, and a damaged copy is refused."""
 
 import hashlib
+import json
 import shutil
+import subprocess
 import sys
 
 import pytest
@@ -71,3 +73,21 @@ def test_there_is_one_of_its_name():
         make_backend("tiny/other", Settings(model="other"))
     with pytest.raises(UsageError, match="or tiny"):
         make_backend("tinier", Settings(model=""))
+
+
+def test_without_a_model_or_tasks_it_answers_what_it_knows(shipped, tmp_path):
+    script = (
+        "import sys; from pathlib import Path; from evalsuite.cli import main; from evalsuite.models.tiny import Tiny\n"
+        f"Tiny.__init__.__defaults__ = (Path({str(shipped)!r}),)\n"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    out = tmp_path / "run"
+    asked = [sys.executable, "-c", script, "run", "--limit", "2", "--out", str(out)]
+    done = subprocess.run(asked, capture_output=True, text=True, cwd=tmp_path, timeout=300)
+    assert done.returncode == 0, done.stderr
+    facts = json.loads((out / "run.json").read_text())
+    assert facts["plan"]["tasks"] == ["tinyworld", "tinyworld_hard"]
+    assert (facts["identity"]["model"], facts["identity"]["decoding"]["max_tokens"]) == ("tiny", 128)
+    assert str(shipped) not in (out / "run.json").read_text()
+    weighed = [*asked[:-1], str(tmp_path / "weighed"), "--scoring", "cloze"]
+    assert subprocess.run(weighed, capture_output=True, cwd=tmp_path, timeout=300).returncode == 0
