@@ -48,6 +48,8 @@ def options(run: TrainingFolder, model: Model, evaluation: Evaluation) -> list[s
         told += ["--adapter", _place(run, model.adapter)]
     if model.revision is not None:
         told += ["--revision", model.revision]
+    if evaluation.chat_template == "none":
+        told += ["--chat-template", "none"]
     for name in ("scoring", "max_tokens", "samples", "temperature", "limit"):
         value = getattr(evaluation, name)
         if value is not None:

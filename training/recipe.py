@@ -128,6 +128,8 @@ class Evaluation(Part):
 
     tasks: Annotated[list[str], Field(min_length=1)]
     scoring: Scoring = "generate"
+    chat_template: Literal["own", "none"] = "own"
+    """`none`: plain text, for models that have never seen a chat."""
     max_tokens: Count = 4096
     samples: Count = 1
     temperature: Annotated[float, Field(ge=0)] = 0.0

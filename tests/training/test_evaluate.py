@@ -40,7 +40,7 @@ def test_other_options_or_another_adapter_are_another_evaluation(folder, tmp_pat
     models = [Model(str(folder)), Model(str(folder), adapter), Model("a/b"), Model("a/b", None, "main")]
     evaluations = [EVALUATION, *(EVALUATION.model_copy(update=change) for change in (
         {"tasks": ["medqa"]}, {"scoring": "cloze"}, {"max_tokens": 65}, {"samples": 2}, {"temperature": 0.5},
-        {"limit": 9}, {"backend": "vllm"}))]  # fmt: skip
+        {"limit": 9}, {"backend": "vllm"}, {"chat_template": "none"}))]  # fmt: skip
     found = {digest(model, evaluation) for model in models for evaluation in evaluations}
     assert len(found) == len(models) * len(evaluations)
 
@@ -54,7 +54,8 @@ def test_models_of_the_run_are_named_by_their_place_in_it(folder, tmp_path):
 
 
 def test_each_setting_of_an_evaluation_is_an_option_that_there_is(folder, tmp_path):
-    asked = EVALUATION.model_copy(update={"limit": 5, "scoring": "cloze", "samples": 3, "temperature": 0.7})
+    changes = {"limit": 5, "scoring": "cloze", "samples": 3, "temperature": 0.7, "chat_template": "none"}
+    asked = EVALUATION.model_copy(update=changes)
     told = options(TrainingFolder(tmp_path), Model(str(folder)), asked)
     with command.make_context("run", told) as context:
         found = context.params
