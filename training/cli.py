@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import shlex
 import signal
 import sys
@@ -68,13 +69,18 @@ def resume(run: Path) -> int:
 @cli.command()
 @click.argument("recipe")
 @click.option("--data", type=FOLDER, help="Folder with the recipe's data folders, to say what of them is there.")
-def plan(recipe: str, data: Path | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def plan(recipe: str, data: Path | None, as_json: bool) -> None:
     """Say what RECIPE takes, before any GPU hour: parameters, tokens, steps, memory, FLOPs, GPU-hours, data."""
     from training.plan import plan as reckon
     from training.plan.table import print_plan
     from training.recipe import read_recipe
 
-    print_plan(reckon(read_recipe(recipe), data))
+    reckoned = reckon(read_recipe(recipe), data)
+    if as_json:
+        click.echo(json.dumps(reckoned.to_json(), indent=2))
+    else:
+        print_plan(reckoned)
 
 
 @cli.command()

@@ -1,6 +1,6 @@
 """A training run's files: what was asked, and a folder a stage.
 
-run.json                       what was asked, resolved, with versions and seeds, and how far it has come
+run.json                       what was asked, resolved, with versions, seeds and host
 data/                          what a recipe's world was made into, where it has one
 evaluations/<digest>/          run folders of evalsuite, one a (model, evaluation)
 stages/<number>-<name>/
