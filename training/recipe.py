@@ -262,6 +262,8 @@ class Recipe(Part):
             raise ValueError("two stages have one name")
         if self.base.quantise != "none" and self.lora is None:
             raise ValueError("base.quantise: weights in 4 bits can't be trained; give lora")
+        if self.base.quantise != "none" and self.hardware.launch != "one":
+            raise ValueError("base.quantise: weights in 4 bits are not sharded here; say hardware.launch: one")
         return self
 
     def stage(self, name: str) -> Pretrain | Sft | Grpo:

@@ -222,6 +222,12 @@ def test_weights_in_4_bits_ask_for_adapters(tmp_path):
     assert "give lora" in refusal(tmp_path, content)
 
 
+def test_weights_in_4_bits_are_on_one_device(tmp_path):
+    content = changed(("base", "quantise"), "nf4")
+    assert content["hardware"]["launch"] == "fsdp"
+    assert "say hardware.launch: one" in refusal(tmp_path, content)
+
+
 @pytest.mark.parametrize(
     ("page", "said"),
     [
