@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import shlex
 import signal
 import sys
-import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from evalsuite.errors import EvalsuiteError
+from evalsuite.cli.ending import ended
 from evalsuite.terminal import visible
 
 if TYPE_CHECKING:
@@ -119,6 +117,18 @@ def verify(manifest: Path, data: Path | None) -> None:
     click.echo(f"{manifest}: {len(found.files)} files are as it says")
     if found.sources and data is None:
         click.echo(f"what it was made from wasn't looked at ({', '.join(found.sources)}): give --data DIR")
+
+
+@cli.command()
+@click.argument("data", type=FOLDER)
+@click.option("--about", required=True, help="What the rows are, in a sentence.")
+@click.option("--licence", required=True, help="The licence that they may be used under.")
+def freeze(data: Path, about: str, licence: str) -> None:
+    """Write the manifest of a stage's data in the folder DATA: train.jsonl, and dev.jsonl where there is one."""
+    from training.manifest import freeze as write
+
+    for file in write(data, about, licence).files:
+        click.echo(f"{data / file.path}: {file.rows} rows, sha256 {file.sha256}")
 
 
 @cli.command(hidden=True)
@@ -224,28 +234,4 @@ def _tell(what: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 2 for an error, told in one line."""
-    asked = list(sys.argv[1:] if arguments is None else arguments)
-    try:
-        code = cli.main(asked, prog_name="python -m training", standalone_mode=False)
-        return code if isinstance(code, int) else 0
-    except EvalsuiteError as error:
-        if "--debug" in asked[:1]:
-            traceback.print_exc()
-        return _failed(str(error))
-    except click.ClickException as error:
-        message = error.format_message()
-        if not message.startswith("Usage: "):
-            return _failed(message)
-        print(message, file=sys.stderr)
-        return 2
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        return _failed(f"{error}: make room, then go on with it")
-    except (click.Abort, KeyboardInterrupt):
-        return 130
-
-
-def _failed(message: str) -> int:
-    print(f"training: {visible(' '.join(message.split()))}", file=sys.stderr)
-    return 2
+    return ended(cli, "python -m training", arguments)

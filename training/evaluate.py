@@ -30,7 +30,7 @@ def evaluate(run: TrainingFolder, asked: Asked, model: Model, evaluation: Evalua
     folder = run.evaluations / digest(model, evaluation)
     if not _finished(folder):
         command = ["evalsuite", "run", *options(run, model, evaluation), "--out", _place(run, folder)]
-        if call(command, asked.recipe, log, cwd=run.path) or not _finished(folder):
+        if call(command, asked.recipe, log, run.path, run.tasks) or not _finished(folder):
             raise RunError(f"evaluation of {_place(run, model.start)}: {last_words(log)} (all that it said: {log})")
     return read_result(folder)
 

@@ -117,6 +117,12 @@ class TrainingFolder(Folder):
         return self.path / "data"
 
     @property
+    def tasks(self) -> Path | None:
+        """Benchmarks that the run's own world brings; None where those that come with the package are asked."""
+        own = self.data / "tasks"
+        return own if own.is_dir() else None
+
+    @property
     def evaluations(self) -> Path:
         """Run folders of evalsuite."""
         return self.path / "evaluations"

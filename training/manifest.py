@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from evalsuite.errors import DataError
 
 FILE: Final = "manifest.json"
+SPLITS: Final = ("train.jsonl", "dev.jsonl")
+"""Files of a stage's data folder, a row a line; the second need not be there."""
 SCHEMA: Final = 1
 
 
@@ -90,6 +92,39 @@ def describe(folder: Path, files: Sequence[tuple[str, int]]) -> list[File]:
         File(path=name, sha256=sha256_of(folder / name), bytes=(folder / name).stat().st_size, rows=rows)
         for name, rows in files
     ]
+
+
+def freeze(
+    folder: Path, about: str, licence: str, filters: Sequence[Filter] = (), made_by: Mapping[str, Any] | None = None
+) -> Manifest:
+    """Write the manifest of the rows in a stage's data folder, which gives it its name, and return it.
+
+    No train.jsonl, an empty file, and a manifest that is there already are each a `DataError`.
+    """
+    if (folder / FILE).exists():
+        raise DataError(f"{folder / FILE}: there already; if its data was changed on purpose, delete it first")
+    try:
+        counts = [(name, _rows(folder / name)) for name in SPLITS if name == SPLITS[0] or (folder / name).exists()]
+        manifest = Manifest(
+            name=folder.resolve().name,
+            about=about,
+            licence=licence,
+            files=describe(folder, counts),
+            filters=list(filters),
+            made_by=dict(made_by or {}),
+        )
+        write_manifest(folder, manifest)
+    except OSError as error:
+        raise DataError(f"{error.filename}: {error.strerror or error}") from None
+    return manifest
+
+
+def _rows(file: Path) -> int:
+    with file.open("rb") as stream:
+        count = sum(1 for _ in stream)
+    if not count:
+        raise DataError(f"{file}: no rows")
+    return count
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -150,7 +150,7 @@ class _Step:
         return refusal
 
     def _work(self, module: Sequence[str]) -> int:
-        return call(module, self.asked.recipe, self.log)
+        return call(module, self.asked.recipe, self.log, tasks=self.run.tasks)
 
     def _demand(self, code: int) -> None:
         """Raise where a process of the stage has failed."""

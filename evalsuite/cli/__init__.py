@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import errno
-import sys
-import traceback
 from collections.abc import Sequence
 from importlib import import_module
 
 import click
 
 from evalsuite import __version__
-from evalsuite.errors import EvalsuiteError, UsageError
-from evalsuite.terminal import visible
+from evalsuite.cli.ending import ended
 
 _COMMANDS = {
     "run": ("evalsuite.cli.run:run", "Ask a model the items of one or more tasks and grade what comes back."),
@@ -63,36 +59,4 @@ def cli(debug: bool) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 2 for an error, told in one line."""
-    asked = list(sys.argv[1:] if arguments is None else arguments)
-    try:
-        _check_text(asked)
-        code = cli.main(asked, prog_name="evalsuite", standalone_mode=False)
-        return code if isinstance(code, int) else 0
-    except EvalsuiteError as error:
-        if "--debug" in asked[:1]:
-            traceback.print_exc()
-        return _failed(str(error))
-    except click.ClickException as error:
-        message = error.format_message()
-        if not message.startswith("Usage: "):
-            return _failed(message)
-        print(message, file=sys.stderr)  # a group without a command: its help
-        return 2
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        return _failed(f"{error}: make room, then run it again")
-    except (click.Abort, KeyboardInterrupt):
-        return 130
-
-
-def _check_text(arguments: Sequence[str]) -> None:
-    """Refuse bytes that are no text where the shell handed them over: no JSON could carry them."""
-    for argument in arguments:
-        if not argument.isprintable() and any("\ud800" <= char <= "\udfff" for char in argument):
-            raise UsageError(f"{argument!r}: not {sys.getfilesystemencoding()} text; write it anew")
-
-
-def _failed(message: str) -> int:
-    print(f"evalsuite: {visible(' '.join(message.split()))}", file=sys.stderr)
-    return 2
+    return ended(cli, "evalsuite", arguments)

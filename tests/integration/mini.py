@@ -14,7 +14,7 @@ from tiny import make_model
 
 from evalsuite.reward.rows import rows
 from evalsuite.task import Item, Task, load_task
-from training.manifest import Manifest, describe, write_manifest
+from training.manifest import freeze
 
 ROOT = Path(__file__).parents[2]
 TASK = "letters"
@@ -85,10 +85,8 @@ def trace(gold: str) -> list[dict[str, str]]:
 def write_rows(folder: Path, made: Iterable[dict[str, Any]]) -> None:
     """Write train.jsonl with its manifest."""
     folder.mkdir(parents=True, exist_ok=True)
-    lines = [json.dumps(row) + "\n" for row in made]
-    (folder / "train.jsonl").write_text("".join(lines))
-    files = describe(folder, [("train.jsonl", len(lines))])
-    write_manifest(folder, Manifest(name=folder.name, about="For a test.", licence="CC0-1.0", files=files))
+    (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in made))
+    freeze(folder, "For a test.", "CC0-1.0")
 
 
 def stage(kind: str, name: str, folder: str, rate: float, **more: Any) -> dict[str, Any]:

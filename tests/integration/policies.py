@@ -12,7 +12,7 @@ from evalsuite.formats import write
 from evalsuite.reward.truth import Truth
 from training import lines
 from training.folder import StageFolder
-from training.manifest import Manifest, describe, sha256_of, write_manifest
+from training.manifest import freeze, sha256_of
 from training.recipe import Recipe
 
 TIERS = ("easy", "moderate", "difficult")
@@ -76,8 +76,7 @@ def save_items(folder: Path, rows: list[dict]) -> Path:
     """Save rows as a data folder with its manifest."""
     folder.mkdir(parents=True)
     (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    files = describe(folder, [("train.jsonl", len(rows))])
-    write_manifest(folder, Manifest(name="toy", about="Toy items.", licence="CC0-1.0", files=files))
+    freeze(folder, "Toy items.", "CC0-1.0")
     return folder
 
 

@@ -1,15 +1,11 @@
 """What docs/rewards.md tells people to run, run: with a tiny model in place of the one it names."""
 
 import json
-import os
-import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 import tiny
+from documented import DATA, blocks, run
 
 from evalsuite.data import load_split
 from evalsuite.formats import write
@@ -19,11 +15,8 @@ from evalsuite.task import load_task
 
 pytest.importorskip("trl")
 
-ROOT = Path(__file__).parents[2]
-DATA = ROOT.parent / "shared" / "data"
 pytestmark = [pytest.mark.integration, pytest.mark.skipif(not DATA.is_dir(), reason="no ../shared/data")]
-TEXT = (ROOT / "docs" / "rewards.md").read_text()
-SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL))
+BLOCKS = blocks("rewards.md")
 INTERFACE = """
 class VerificationResult:
     def __init__(self, score, cost=0.0, reasoning=None):
@@ -44,22 +37,6 @@ def model(tmp_path_factory):
     return folder
 
 
-def code(section):
-    """The Python blocks of a section."""
-    return re.findall(r"```python\n(.*?)```", SECTIONS[section], re.DOTALL)
-
-
-def run(block, model, place, **replaced):
-    """Run a block as a script of its own, in `place`."""
-    replaced = {"Qwen/Qwen3-8B": str(model), **replaced}
-    for old, new in replaced.items():
-        assert old in block, old
-        block = block.replace(old, new)
-    told = {**os.environ, "EVALSUITE_DATA": str(DATA), "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(place)}
-    done = subprocess.run([sys.executable, "-c", block], cwd=place, env=told, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
-
-
 def paid(pay):
     """Check that a payer of (text, ground truth) pays for the gold label behind a closed thought, and nothing else."""
 
@@ -73,7 +50,7 @@ def paid(pay):
 
 
 def test_trl(model, tmp_path):
-    (block,) = code("TRL")
+    (block,) = BLOCKS["TRL"]
     small = "max_steps=1, max_completion_length=4, per_device_train_batch_size=8, use_cpu=True, bf16=False"
     small += ", report_to='none'"
     run(block, model, tmp_path, **{"max_completion_length=4096": small})
@@ -81,7 +58,7 @@ def test_trl(model, tmp_path):
 
 
 def test_verl(model, tmp_path):
-    (block,) = code("verl")
+    (block,) = BLOCKS["verl"]
     run(block, model, tmp_path)
     task = load_task("medqa")
     check = paid(lambda text, truth: compute_score("evalsuite/medqa", text, truth, {}))
@@ -97,7 +74,7 @@ def test_verl(model, tmp_path):
 
 
 def test_openrlhf(model, tmp_path):
-    data, file = code("OpenRLHF")
+    data, file = BLOCKS["OpenRLHF"]
     run(data, model, tmp_path)
     (tmp_path / "reward_func.py").write_text(file.replace("Qwen/Qwen3-8B", str(model)))
     rows = [json.loads(line) for line in (tmp_path / "medqa.jsonl").read_text().splitlines()]
@@ -123,7 +100,7 @@ def test_openrlhf(model, tmp_path):
 
 
 def test_open_instruct(model, tmp_path):
-    (block,) = code("open-instruct")
+    (block,) = BLOCKS["open-instruct"]
     (tmp_path / "open_instruct").mkdir()
     (tmp_path / "open_instruct" / "ground_truth_utils.py").write_text(INTERFACE)
     run(block, model, tmp_path)

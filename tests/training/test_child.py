@@ -50,6 +50,13 @@ def test_folders_in_variables_are_found_from_elsewhere(monkeypatch, tmp_path):
     assert "EVALSUITE_DATA" not in found
 
 
+def test_a_run_s_own_benchmarks_come_first(monkeypatch, tmp_path):
+    monkeypatch.setenv("EVALSUITE_TASKS", "/theirs")
+    assert environment(RECIPE, tmp_path)["EVALSUITE_TASKS"] == os.pathsep.join([str(tmp_path), "/theirs"])
+    monkeypatch.delenv("EVALSUITE_TASKS")
+    assert environment(RECIPE, tmp_path)["EVALSUITE_TASKS"] == str(tmp_path)
+
+
 def test_no_process_is_left_when_it_is_interrupted(module, tmp_path):
     pid = tmp_path / "pid"
     name = module(f"import os, pathlib, time; pathlib.Path({str(pid)!r}).write_text(str(os.getpid())); time.sleep(600)")

@@ -29,7 +29,7 @@ def test_help_loads_nothing_heavy():
 
 def test_what_is_for_the_run_alone_is_not_offered():
     shown = {name for name, command in cli.commands.items() if not command.hidden}
-    assert shown == {"run", "resume", "plan", "report", "export", "verify"}
+    assert shown == {"run", "resume", "plan", "report", "export", "verify", "freeze"}
 
 
 @pytest.mark.parametrize(

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from evalsuite.task import Item
+import yaml
+
+from evalsuite.task import BUILT_IN, Item, Task, load_task
 from training.tinyworld.graph import World, make_world
 from training.tinyworld.items import make_item
 from training.tinyworld.paths import Path as Walk
 from training.tinyworld.paths import Splits, Tier, split_paths
 
+FILE: Final = "items.jsonl"
 TASK: Final = "tinyworld"
 HARD: Final = "tinyworld_hard"
 SEED: Final = 1
@@ -23,12 +27,32 @@ PATHS: Final[Mapping[Tier, int]] = {"easy": 360, "moderate": 440, "difficult": 3
 
 
 def write_tasks(folder: Path, seed: int) -> None:
-    """Write items.jsonl of both tasks below a folder."""
+    """Write both tasks of a world below a folder: items.jsonl, and a card and the prompt where there is no card yet."""
     world = make_world(seed)
-    for name, items in benchmark(world, split_paths(world)).items():
-        (folder / name).mkdir(parents=True, exist_ok=True)
-        lines = [json.dumps(native(item)) + "\n" for _, item in items]
-        (folder / name / "items.jsonl").write_text("".join(lines), "utf-8")
+    for name, asked in benchmark(world, split_paths(world)).items():
+        home, items = folder / name, [item for _, item in asked]
+        home.mkdir(parents=True, exist_ok=True)
+        (home / FILE).write_text("".join(json.dumps(native(item)) + "\n" for item in items), "utf-8")
+        if not (home / "task.yaml").exists():
+            built_in = load_task(name, BUILT_IN / name)
+            (home / "prompt.j2").write_text(built_in.template, "utf-8")
+            (home / "task.yaml").write_text(yaml.safe_dump(_card(built_in, seed, items), sort_keys=False), "utf-8")
+
+
+def _card(built_in: Task, seed: int, items: Sequence[Item]) -> dict[str, Any]:
+    """A card like the one that comes with the package, with the figures of another world's items."""
+    counts = Counter(len(item.options) for item in items)
+    return {
+        "name": built_in.name,
+        "version": built_in.version,
+        "title": f"{built_in.title}, world {seed}",
+        "licence": built_in.licence,
+        "format": built_in.format,
+        "items": len(items),
+        "option_counts": dict(sorted(counts.items())),
+        "chance": round(sum(many / options for options, many in counts.items()) / len(items), 4),
+        "sources": [{"path": FILE, "items": len(items)}],
+    }
 
 
 def benchmark(world: World, splits: Splits) -> dict[str, list[tuple[Walk, Item]]]:

@@ -12,9 +12,9 @@ from typing import Any, Final
 from evalsuite.prompt import Prompt
 from evalsuite.reward.rows import rows
 from evalsuite.task import load_task
-from training.manifest import Manifest, describe, write_manifest
+from training.manifest import freeze
 from training.tinyworld.apart import Apart
-from training.tinyworld.benchmark import TASK, benchmark
+from training.tinyworld.benchmark import SEED, TASK, benchmark, write_tasks
 from training.tinyworld.corpus import base_documents, world_documents
 from training.tinyworld.graph import World, make_world
 from training.tinyworld.items import make_item
@@ -45,7 +45,10 @@ def build(folder: Path, seed: int) -> None:
 
 
 def make_data(folder: Path, world: World) -> None:
-    """Make the data sets `base`, `corpus`, `traces` and `questions`, each with its manifest; no torch is needed."""
+    """Make the data sets `base`, `corpus`, `traces` and `questions`, each with its manifest; no torch is needed.
+
+    Any world but the one whose benchmarks come with the package brings its own, in `tasks`.
+    """
     splits = split_paths(world)
     draw = random.Random(f"{world.seed}/texts")
     barred = frozenset(path.question() for split in ("dev", "test") for path in splits.paths[split])
@@ -56,6 +59,8 @@ def make_data(folder: Path, world: World) -> None:
     write(folder / "corpus", TELLS, {"train": corpus})
     write(folder / "traces", SHOWS, {split: traces(world, splits, split) for split in ("train", "dev")})
     write(folder / "questions", ASKS, {"train": questions(world, splits)})
+    if world.seed != SEED:
+        write_tasks(folder / "tasks", world.seed)
 
 
 def traces(world: World, splits: Splits, split: Split) -> Iterator[dict[str, Any]]:
@@ -110,17 +115,10 @@ def _write(
 ) -> None:
     folder.mkdir(parents=True)
     apart = Apart(judges)
-    counts: list[tuple[str, int]] = []
     for split, given in files.items():
         lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in apart.only(given)]
         (folder / f"{split}.jsonl").write_text("".join(lines), "utf-8")
-        counts.append((f"{split}.jsonl", len(lines)))
-    made_by = {"module": "training.tinyworld", "seed": seed}
-    found = describe(folder, counts)
-    manifest = Manifest(
-        name=folder.name, about=about, licence=LICENCE, files=found, filters=[apart.filter], made_by=made_by
-    )
-    write_manifest(folder, manifest)
+    freeze(folder, about, LICENCE, [apart.filter], {"module": "training.tinyworld", "seed": seed})
 
 
 def _start(folder: Path, world: World) -> None:

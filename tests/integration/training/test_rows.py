@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from evalsuite.errors import DataError
 from training import rows
+from training.manifest import Manifest, describe, write_manifest
 
 pytestmark = pytest.mark.integration
 
@@ -74,9 +75,9 @@ def test_a_number_of_rows_that_is_not_the_manifests_is_refused(tmp_path):
 
 
 def rewritten(folder, count):
-    staged.write_manifest(
+    write_manifest(
         folder,
-        staged.Manifest(name="x", about="-", licence="-", files=staged.describe(folder, [("train.jsonl", count)])),
+        Manifest(name="x", about="-", licence="-", files=describe(folder, [("train.jsonl", count)])),
     )
     return json.loads((folder / "manifest.json").read_text())
 

@@ -58,7 +58,7 @@ def test_a_loss_that_is_not_finite(refused, data):
     assert folder.state == "refused" and folder.read("gate.json")["decision"] is None
 
 
-def test_a_reward_that_is_always_nothing(refused, data):
+def test_a_reward_that_is_always_nothing(refused, tasks, data):
     rollout = {"generations": 4, "max_tokens": 24}
     gate = {"gains": {mini.TASK: 0.05}}
     stage = mini.stage(
@@ -68,3 +68,10 @@ def test_a_reward_that_is_always_nothing(refused, data):
     report = json.loads((folder.path / "preflight.json").read_text())
     assert report["checks"]["spread"]["reward"]["value"] == 0
     assert "completions" in said and report["refusals"][0] in said
+    folder.note(state="training", settings=stage)  # as if it had passed: what the gate says where nobody looked before
+    again = mini.training("resume", folder.path.parents[1], tasks=tasks)
+    assert again.returncode == 1, again.stderr
+    assert (
+        "none of 96 completions was paid" in again.stderr and f"the last good model is {data / 'base'}" in again.stderr
+    )
+    assert folder.state == "refused" and folder.read("gate.json")["decision"]["exit"] != 0

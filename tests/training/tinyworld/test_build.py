@@ -2,15 +2,17 @@
 
 import json
 import re
+from statistics import mean
 
 import pytest
 
 from evalsuite.answer import parse
+from evalsuite.data import load
 from evalsuite.prompt import Prompt
 from evalsuite.reward import StrictReward
-from evalsuite.task import load_task
+from evalsuite.task import BUILT_IN, load_task
 from training.manifest import sha256_of
-from training.tinyworld.benchmark import SEED, TASK, write_tasks
+from training.tinyworld.benchmark import FILE, HARD, SEED, TASK, write_tasks
 from training.tinyworld.build import DRAWS, make_data
 from training.tinyworld.graph import make_world
 from training.tinyworld.paths import split_paths
@@ -41,7 +43,25 @@ def test_the_same_seed_makes_the_same_bytes(folder, tmp_path):
 def test_another_seed_makes_another_world_and_other_items(tmp_path):
     for seed in (2, 3):
         write_tasks(tmp_path / str(seed), seed)
-    assert sha256_of(tmp_path / "2" / TASK / "items.jsonl") != sha256_of(tmp_path / "3" / TASK / "items.jsonl")
+    assert sha256_of(tmp_path / "2" / TASK / FILE) != sha256_of(tmp_path / "3" / TASK / FILE)
+
+
+@pytest.mark.parametrize("name", [TASK, HARD])
+def test_the_package_s_benchmarks_are_world_1_and_another_s_differ_in_their_items_alone(tmp_path, name):
+    for seed in (SEED, 2):
+        write_tasks(tmp_path / str(seed), seed)
+    assert sha256_of(tmp_path / str(SEED) / name / FILE) == sha256_of(BUILT_IN / name / FILE)
+    own, other = load_task(name), load_task(name, tmp_path / "2" / name)
+    assert (other.template, other.format, other.version) == (own.template, own.format, own.version)
+    found = load(other)
+    assert len(found.items) == other.items == own.items
+    assert other.chance == pytest.approx(mean(1 / len(item.options) for item in found.items), abs=1e-4)
+
+
+def test_a_world_brings_its_benchmarks_where_they_are_not_the_package_s(folder, tmp_path):
+    make_data(tmp_path, make_world(2))
+    assert not (folder / "tasks").exists()
+    assert {path.name for path in (tmp_path / "tasks").iterdir()} == {TASK, HARD}
 
 
 @pytest.mark.parametrize("name", SETS)

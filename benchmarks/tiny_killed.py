@@ -1,0 +1,73 @@
+"""Does the tiny recipe end in the same weights when every one of its stages is killed on the way?
+
+    python -m training run tiny --out RUN
+    python benchmarks/tiny_killed.py RUN OUT
+
+Goes through RUN's recipe again. In each stage the whole process group is ended by SIGKILL at a step drawn at random,
+then the run is gone on with. Prints for each stage where it was killed, how much of it was done again, and whether its
+weights are RUN's to the bit; exits 1 where one's aren't. About as long as RUN took.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from training.asked import read_asked, write_asked
+from training.checkpoints import latest
+from training.folder import StageFolder, TrainingFolder
+from training.manifest import sha256_of
+
+WEIGHTS = "model.safetensors"
+PAUSE = 0.05
+
+
+def go_on(run: TrainingFolder) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "training", "resume", str(run.path)]
+    return subprocess.Popen(command, process_group=0)
+
+
+def step_of(folder: StageFolder) -> int:
+    return max((line["step"] for line in folder.logged()), default=0)
+
+
+def kill(run: TrainingFolder, folder: StageFolder, step: int) -> None:
+    """Go on with a run until a stage has taken a step, and end it there."""
+    process = go_on(run)
+    while step_of(folder) < step:
+        if process.poll() is not None:
+            raise SystemExit(f"{run.path}: ended before {folder.path.name} had taken {step} steps")
+        time.sleep(PAUSE)
+    time.sleep(random.random())
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def main() -> int:
+    whole, run = (TrainingFolder(Path(place).resolve()) for place in sys.argv[1:3])
+    asked = read_asked(whole)
+    write_asked(run, asked)
+    killed = []
+    for undisturbed, folder in zip(asked.stages(whole), asked.stages(run), strict=True):
+        kill(run, folder, random.randint(1, undisturbed.read("stage.json")["steps"] - 1))
+        last = latest(folder.checkpoints)
+        killed.append((step_of(folder), 0 if last is None else last.step))
+    if go_on(run).wait():
+        return 1
+    print(
+        "| stage | steps | killed at | went on from | sha256 of its weights | equal |\n| :-- | --: | --: | --: | :-- | :-- |"
+    )
+    equal = True
+    for undisturbed, folder, (at, kept) in zip(asked.stages(whole), asked.stages(run), killed, strict=True):
+        there, here = (sha256_of(each.model / WEIGHTS) for each in (undisturbed, folder))
+        equal &= there == here
+        steps = folder.read("stage.json")["steps"]
+        print(f"| {folder.path.name} | {steps} | {at} | {kept} | {here[:16]} | {'yes' if there == here else 'no'} |")
+    return 0 if equal else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

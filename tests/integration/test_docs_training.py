@@ -1,0 +1,43 @@
+"""What docs/training-data.md tells people to run, run, and what comes out of it read by the stages."""
+
+import documented
+import pytest
+import tiny
+
+from evalsuite.data import load_split
+from evalsuite.formats import write
+from evalsuite.task import load_task
+from training import rows
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(not documented.DATA.is_dir(), reason="no ../shared/data"),
+]
+BLOCKS = documented.blocks("training-data.md")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Where the first block has run."""
+    home = tmp_path_factory.mktemp("docs")
+    model = tiny.make_model(home / "model", context=8192)
+    (block,) = BLOCKS["Questions to be paid for"]
+    documented.run(block, model, home)
+    return home
+
+
+def test_questions_are_rows_of_grpo(place):
+    read = list(rows.read(place / "data/questions", "train", "grpo"))
+    assert [row.item for row in read] == [item.id for item in load_split(load_task("medqa"), "train", documented.DATA)]
+    assert len(rows.load(place / "data/questions", "train", "grpo", place / "cache")) == len(read)
+
+
+def test_traces_are_rows_of_sft(place, tmp_path):
+    (block,) = BLOCKS["Traces"]
+    names = {}
+    exec(block, names)
+    row = next(rows.read(place / "data/questions", "train", "grpo")).model_dump()
+    wrong = next(label for label in row["labels"] if label != row["gold"])
+    assert names["trace"](row, f"So {wrong}. {write(row['format'], wrong)}") is None
+    kept = names["trace"](row, f"So {row['gold']}. {write(row['format'], row['gold'])}")
+    assert rows.Trace.model_validate(kept).item == row["item"]
