@@ -16,6 +16,7 @@ import sys
 import time
 from pathlib import Path
 
+from evalsuite.markdown import table
 from training.asked import read_asked, write_asked
 from training.checkpoints import latest
 from training.folder import StageFolder, TrainingFolder
@@ -57,15 +58,13 @@ def main() -> int:
         killed.append((step_of(folder), 0 if last is None else last.step))
     if go_on(run).wait():
         return 1
-    print(
-        "| stage | steps | killed at | went on from | sha256 of its weights | equal |\n| :-- | --: | --: | --: | :-- | :-- |"
-    )
-    equal = True
+    rows = []
     for undisturbed, folder, (at, kept) in zip(asked.stages(whole), asked.stages(run), killed, strict=True):
         there, here = (sha256_of(each.model / WEIGHTS) for each in (undisturbed, folder))
-        equal &= there == here
         steps = folder.read("stage.json")["steps"]
-        print(f"| {folder.path.name} | {steps} | {at} | {kept} | {here[:16]} | {'yes' if there == here else 'no'} |")
+        rows.append((folder.path.name, here[:16], "yes" if there == here else "no", f"{steps}", f"{at}", f"{kept}"))
+    print(table(("stage", "sha256 of its weights", "equal", "steps", "killed at", "went on from"), rows, left=3))
+    equal = all(row[2] == "yes" for row in rows)
     return 0 if equal else 1
 
 

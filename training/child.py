@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from signal import Signals
+from typing import Final, NamedTuple
 
 from evalsuite.errors import RunError
 from evalsuite.task import FOLDERS as TASKS
@@ -22,10 +24,24 @@ _FOLDERS: Final = ("EVALSUITE_DATA", TASKS)
 _MEMORY: Final = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 34)}
 """Let glibc keep what is freed: a stage on a CPU spends a quarter of its time getting the same pages back otherwise."""
 _TAIL: Final = 1 << 16
+_ERRORS: Final = (
+    re.compile(r"(?:\[\w+\]: ?)?(?:evalsuite|training): (?P<said>.+)"),
+    re.compile(r"(?:\[\w+\]: ?)?(?P<said>(?!subprocess\.)[\w.]*(?:Error|Exception): .+)"),
+)
+"""An error in a process's output: in our own words, or as a traceback's last line; a launcher's own tells nothing."""
+
+
+class Ending(NamedTuple):
+    """How a process ended."""
+
+    code: int
+    """Its exit status; below 0 the signal that ended it."""
+    said: str
+    """Why, in one line, where it is not 0."""
 
 
 def environment(recipe: Recipe, tasks: Path | None = None) -> dict[str, str]:
-    """What a process of this recipe runs under: the same threads and the same hashes each time.
+    """What a process of this recipe runs under: the same threads and hashes each time, one GPU where it asks for one.
 
     `tasks`: a folder of benchmarks that come before those that EVALSUITE_TASKS names.
     """
@@ -42,25 +58,31 @@ def environment(recipe: Recipe, tasks: Path | None = None) -> dict[str, str]:
     found |= _MEMORY
     if recipe.threads is not None:
         found |= dict.fromkeys(_THREADS, str(recipe.threads))
+    if recipe.hardware.launch == "one":
+        found["CUDA_VISIBLE_DEVICES"] = found.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0]
     return found
 
 
-def call(module: Sequence[str], recipe: Recipe, log: Path, cwd: Path | None = None, tasks: Path | None = None) -> int:
-    """Run `python -m MODULE ARGUMENT...`, its output added to a file, and return its exit status."""
+def call(
+    module: Sequence[str], recipe: Recipe, log: Path, cwd: Path | None = None, tasks: Path | None = None
+) -> Ending:
+    """Run `python -m MODULE ARGUMENT...`, its output added to a file, and say how it ended."""
     command = [sys.executable, "-m", *module]
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as out:
+            before = out.tell()
             child = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=cwd, env=environment(recipe, tasks)
             )
     except OSError as error:
         raise RunError(f"{log}: can't be written: {error.strerror or error}") from None
     try:
-        return child.wait()
+        code = child.wait()
     except BaseException:
         _end(child)
         raise
+    return Ending(code, "" if code == 0 else f"{_why(code, log, before)} (all that it said: {log})")
 
 
 def launched(module: Sequence[str], hardware: Hardware) -> list[str]:
@@ -68,16 +90,23 @@ def launched(module: Sequence[str], hardware: Hardware) -> list[str]:
     if hardware.launch == "one":
         return list(module)
     config = Path(__file__).parent / "accelerate" / f"{hardware.launch}.yaml"
-    how = ["--config_file", str(config), "--num_processes", str(hardware.gpus)]
+    how = ["--config_file", str(config), "--num_processes", str(hardware.gpus), "--main_process_port", "0"]
     return ["accelerate.commands.launch", *how, "--module", *module]
 
 
-def last_words(log: Path) -> str:
-    """The last line that a process wrote."""
+def _why(code: int, log: Path, start: int) -> str:
+    """The signal that ended a process, or the last error in what it wrote behind `start`, or else its last line."""
+    if code < 0:
+        memory = ", perhaps for want of memory" if code == -Signals.SIGKILL else ""
+        return f"ended by {Signals(-code).name}{memory}"
     with log.open("rb") as stream:
-        stream.seek(max(0, log.stat().st_size - _TAIL))
-        lines = stream.read().decode("utf-8", "replace").split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+        stream.seek(max(start, log.stat().st_size - _TAIL))
+        lines = [line.strip() for line in stream.read().decode("utf-8", "replace").split("\n")]
+    for error in _ERRORS:
+        found = [match["said"] for line in lines if (match := error.fullmatch(line))]
+        if found:
+            return str(found[-1])
+    return next((line for line in reversed(lines) if line.strip("=-*")), "it said nothing")
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

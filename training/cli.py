@@ -37,12 +37,14 @@ def cli(debug: bool) -> None:
 @click.argument("recipe")
 @click.option("--data", type=FOLDER, help="Folder with the recipe's data folders; a recipe with a world makes its own.")
 @click.option("--out", type=FOLDER, help=f"Folder of this run [default: {HOME}/RECIPE/STAMP].")
+@click.option("--from", "source", type=FOLDER, help="Take over the first stages of a run, as far as they are alike.")
 @click.option("--random-reward", is_flag=True, help="The control: everything the same, but rewards are a seeded coin.")
-def run(recipe: str, data: Path | None, out: Path | None, random_reward: bool) -> int:
+def run(recipe: str, data: Path | None, out: Path | None, source: Path | None, random_reward: bool) -> int:
     """Take a model through RECIPE, a file or a name: train, evaluate, gate, promote, stage by stage.
 
     Exit 0: every stage is promoted. Exit 1: one was refused; the last good model is kept and named. The same command
-    with the same --out goes on with what isn't finished.
+    with the same --out goes on with what isn't finished. With --from, stages that the other run has promoted under the
+    same settings, seeds and data are not trained again.
     """
     from training.asked import ask
     from training.folder import TrainingFolder
@@ -50,7 +52,7 @@ def run(recipe: str, data: Path | None, out: Path | None, random_reward: bool) -
 
     asked = ask(read_recipe(recipe), data, random_reward)
     folder = TrainingFolder((out or _new_home(asked.recipe.name)).resolve())
-    return _go(folder, asked)
+    return _go(folder, asked, None if source is None else TrainingFolder(source.resolve()))
 
 
 @cli.command()
@@ -179,13 +181,15 @@ def stage(run: Path, name: str) -> None:
         train(asked.recipe, stage, folder, start, data_of(home, asked), asked.control)
 
 
-def _go(folder: TrainingFolder, asked: Asked) -> int:
+def _go(folder: TrainingFolder, asked: Asked, source: TrainingFolder | None = None) -> int:
     from training.claim import claimed
     from training.pipeline import begin, go, refuse_foreign
+    from training.readiness import refuse_unready
 
     refuse_foreign(folder)
+    refuse_unready(asked, folder)
     with _stoppable(), claimed(folder.path):
-        begin(asked, folder)
+        begin(asked, folder, source, _tell)
         try:
             ended = go(folder, _tell)
         except KeyboardInterrupt:

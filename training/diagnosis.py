@@ -76,6 +76,14 @@ def cause_of(stage: Stage, folder: StageFolder, decision: Decision, control: boo
     return f"{decision.headline}; likely cause: {found}."
 
 
+def mute(result: Result) -> str | None:
+    """Why a model must not be promoted that never gave a valid answer: being no worse than one like it is no merit."""
+    if any(facts["status"].get("ok") for facts in result.tasks.values()):
+        return None
+    answers = sum(sum(facts["status"].values()) for facts in result.tasks.values())
+    return f"none of its {answers:,} answers is valid, so that the gate had nothing to compare."
+
+
 def _diverged(seen: _Seen) -> str | None:
     loss = seen.loss
     if loss is None or loss.highest <= ROSE * loss.start:

@@ -13,7 +13,7 @@ from evalsuite.errors import RunError
 from evalsuite.journal import RunFolder
 from evalsuite.result import Result, read_result
 from training.asked import Asked
-from training.child import call, last_words
+from training.child import call
 from training.folder import TrainingFolder
 from training.lineage import Model
 from training.recipe import Evaluation
@@ -30,8 +30,10 @@ def evaluate(run: TrainingFolder, asked: Asked, model: Model, evaluation: Evalua
     folder = run.evaluations / digest(model, evaluation)
     if not _finished(folder):
         command = ["evalsuite", "run", *options(run, model, evaluation), "--out", _place(run, folder)]
-        if call(command, asked.recipe, log, run.path, run.tasks) or not _finished(folder):
-            raise RunError(f"evaluation of {_place(run, model.start)}: {last_words(log)} (all that it said: {log})")
+        ended = call(command, asked.recipe, log, run.path, run.tasks)
+        if ended.code or not _finished(folder):
+            said = ended.said or f"it ended without a summary in {folder}"
+            raise RunError(f"evaluation of {_place(run, model.start)}: {said}")
     return read_result(folder)
 
 
@@ -54,6 +56,8 @@ def options(run: TrainingFolder, model: Model, evaluation: Evaluation) -> list[s
         value = getattr(evaluation, name)
         if value is not None:
             told += [f"--{name.replace('_', '-')}", str(value)]
+    for name, value in evaluation.args.items():
+        told += ["--model-arg", f"{name}={value}"]
     return [*told, "--tasks", ",".join(evaluation.tasks)]
 
 

@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple
 from evalsuite.errors import RunError, UsageError
 from training import checkpoints, promote
 from training.asked import FILE, Asked, data_of, now, read_asked, write_asked
-from training.child import call, last_words, launched
-from training.diagnosis import cause_of
+from training.child import Ending, call, launched
+from training.diagnosis import cause_of, mute
 from training.evaluate import evaluate
 from training.folder import StageFolder, TrainingFolder
 from training.lineage import last_good, made_by
@@ -23,6 +23,7 @@ from training.progress import watch
 from training.promote import Verdict, judge, settle, verdict_of
 from training.recipe import Stage
 from training.report import write_report
+from training.takeover import alike, take_over
 
 LOG: Final = "log.txt"
 """What a stage's processes wrote."""
@@ -39,14 +40,24 @@ class Ended(NamedTuple):
     """The last good model."""
 
 
-def begin(asked: Asked, run: TrainingFolder) -> None:
-    """Make a run's folder what was asked; one that holds another run is a `UsageError`."""
+def begin(asked: Asked, run: TrainingFolder, source: TrainingFolder | None, tell: Tell) -> None:
+    """Make a run's folder what was asked; one that holds another run is a `UsageError`.
+
+    `source`: a run whose promoted stages are taken over, as far as they are alike.
+    """
+    if (run.path / FILE).exists():
+        there = read_asked(run)
+        if there != asked:
+            raise UsageError(
+                f"{run.path}: holds another run ({_differs(there, asked)}); choose another --out, and say --from "
+                f"{run.path} to take over what is promoted there"
+            )
+    stages = [] if source is None else alike(source, asked, data_of(run, asked))
     if not (run.path / FILE).exists():
         write_asked(run, asked)
-        return
-    there = read_asked(run)
-    if there != asked:
-        raise UsageError(f"{run.path}: holds another run ({_differs(there, asked)}); choose another --out")
+    if source is not None:
+        take_over(stages, source, run, asked)
+        tell(f"taken over from {source.path}: {', '.join(stage.path.name for stage in stages)}")
 
 
 def refuse_foreign(run: TrainingFolder) -> None:
@@ -60,9 +71,8 @@ def go(run: TrainingFolder, tell: Tell) -> Ended:
     """Go through the stages from where the run stands, to its end or to the first that is refused."""
     asked = read_asked(run)
     make_world(run, asked, tell)
-    manifests = [read_manifest(data_of(run, asked) / stage.data.folder) for stage in asked.recipe.stages]
-    for stage, folder, manifest in zip(asked.recipe.stages, asked.stages(run), manifests, strict=True):
-        verdict = _Step(run, asked, stage, folder, tell).go(manifest)
+    for stage, folder in zip(asked.recipe.stages, asked.stages(run), strict=True):
+        verdict = _Step(run, asked, stage, folder, tell).go()
         write_report(run, asked)
         if not verdict.promoted:
             return Ended(folder, verdict.said, _good(run, asked))
@@ -75,8 +85,9 @@ def make_world(run: TrainingFolder, asked: Asked, tell: Tell) -> None:
         return
     tell(f"making {asked.recipe.world.generator}, seed {asked.recipe.world.seed}")
     log = run.path / LOG
-    if call(["training", "world", str(run.path)], asked.recipe, log):
-        raise RunError(f"{asked.recipe.world.generator}: {last_words(log)} (all that it said: {log})")
+    ended = call(["training", "world", str(run.path)], asked.recipe, log)
+    if ended.code:
+        raise RunError(f"{asked.recipe.world.generator}: {ended.said}")
 
 
 class _Step:
@@ -90,13 +101,14 @@ class _Step:
     def tell(self, what: str) -> None:
         self._tell(f"{self.folder.path.name}: {what}")
 
-    def go(self, manifest: Manifest) -> Verdict:
+    def go(self) -> Verdict:
         """Take the stage to its end from the state that it is in."""
         if self.folder.state in ("promoted", "refused"):
             return self._ended()
-        self._freeze(manifest)
+        manifest = read_manifest(data_of(self.run, self.asked) / self.stage.data.folder)
+        self._hold(manifest)
         if self.folder.state == "new":
-            reason = self._inspect()
+            reason = self._inspect(manifest)
             if reason is not None:
                 return Verdict(False, reason)
         if self.folder.state == "training":
@@ -112,23 +124,25 @@ class _Step:
             self.tell(f"promoted: {verdict.said}")
         return verdict
 
-    def _freeze(self, manifest: Manifest) -> None:
-        """Keep the manifest of the stage's data; data that was changed since a step was taken is a `RunError`."""
-        begun = self.folder.model.is_dir() or checkpoints.latest(self.folder.checkpoints) is not None
-        if begun and self.folder.read("manifest.json") != manifest.to_json():
+    def _hold(self, manifest: Manifest) -> None:
+        """Hold a stage that has begun to its data: what was changed since is looked at again, or is a `RunError`."""
+        if self.folder.state == "new" or self.folder.read("manifest.json") == manifest.to_json():
+            return
+        if self.folder.model.is_dir() or checkpoints.latest(self.folder.checkpoints) is not None:
             raise RunError(f"{self.folder.path}: its data is not what it began with: put that back, or begin a new run")
-        self.folder.write("manifest.json", manifest.to_json())
+        self.folder.note(state="new")
 
-    def _inspect(self) -> str | None:
+    def _inspect(self, manifest: Manifest) -> str | None:
         """Let the stage begin, or say why it may not: that is not for good, for its data can be mended."""
         self.tell("preflight")
+        self.folder.write("manifest.json", manifest.to_json())
         (self.folder.path / REPORT).unlink(missing_ok=True)
-        code = self._work(["training", "preflight", str(self.run.path), self.stage.name])
+        ended = self._work(["training", "preflight", str(self.run.path), self.stage.name])
         refusals = self.folder.read(REPORT).get("refusals")
         if refusals:
             more = f" (and {len(refusals) - 1} more: {self.folder.path / REPORT})" if len(refusals) > 1 else ""
             return f"{refusals[0]}{more}"
-        self._demand(code)
+        self._demand(ended)
         self.folder.note(state="training", settings=self.stage.model_dump(mode="json"), begun=now())
         return None
 
@@ -138,9 +152,9 @@ class _Step:
             self.tell("training")
             module = ["training", "stage", str(self.run.path), self.stage.name]
             with watch(self.folder):
-                code = self._work(launched(module, self.asked.recipe.hardware))
+                ended = self._work(launched(module, self.asked.recipe.hardware))
             if self._refusal is None:
-                self._demand(code)
+                self._demand(ended)
                 return
         settle(self.run, self.folder, None, self._refusal)
 
@@ -149,13 +163,13 @@ class _Step:
         refusal: str | None = self.folder.read("stage.json").get("refusal")
         return refusal
 
-    def _work(self, module: Sequence[str]) -> int:
+    def _work(self, module: Sequence[str]) -> Ending:
         return call(module, self.asked.recipe, self.log, tasks=self.run.tasks)
 
-    def _demand(self, code: int) -> None:
+    def _demand(self, ended: Ending) -> None:
         """Raise where a process of the stage has failed."""
-        if code:
-            raise RunError(f"{self.folder.path.name}: {last_words(self.log)} (all that it said: {self.log})")
+        if ended.code:
+            raise RunError(f"{self.folder.path.name}: {ended.said}")
 
     def _judge(self) -> None:
         made = made_by(self.run, self.asked, self.folder)
@@ -165,7 +179,10 @@ class _Step:
         self.tell("evaluating the last good model")
         baseline = evaluate(self.run, self.asked, before, self.stage.evaluation, self.log)
         decision = judge(candidate, baseline, self.stage)
-        cause = None if decision.exit_code == 0 else cause_of(self.stage, self.folder, decision, self.asked.control)
+        if decision.exit_code == 0:
+            cause = mute(candidate)
+        else:
+            cause = cause_of(self.stage, self.folder, decision, self.asked.control)
         settle(self.run, self.folder, decision, cause)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -23,6 +24,7 @@ Tier = Literal["easy", "moderate", "difficult"]
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
 
 
 class Part(BaseModel):
@@ -71,7 +73,7 @@ class World(Part):
     """A synthetic world whose text, traces and questions are made before the first stage."""
 
     generator: Literal["tinyworld"]
-    seed: int = 0
+    seed: Seed
 
 
 class Optimiser(Part):
@@ -85,6 +87,12 @@ class Optimiser(Part):
     beta2: Annotated[float, Field(gt=0, lt=1)] = 0.999
     clip: Positive = 1.0
     """Largest norm of the gradient."""
+
+    @model_validator(mode="after")
+    def _warms_up(self) -> Optimiser:
+        if self.schedule == "constant" and self.warmup:
+            raise ValueError("a constant rate has no warm-up: say schedule: constant_with_warmup")
+        return self
 
 
 class Batch(Part):
@@ -135,6 +143,8 @@ class Evaluation(Part):
     temperature: Annotated[float, Field(ge=0)] = 0.0
     limit: Count | None = None
     backend: Literal["hf", "vllm"] = "hf"
+    args: dict[str, str] = Field(default_factory=dict)
+    """What the backend is told by `--model-arg`, such as vllm's `tensor_parallel_size`."""
 
 
 class _Stage(Part):
@@ -178,6 +188,12 @@ class Sft(_Stage):
     hold_out: Count | None = None
     """Rows that are held out where the data has no dev rows of its own."""
     expects: Expectation | None = None
+
+    @model_validator(mode="after")
+    def _stops(self) -> Sft:
+        if self.hold_out is not None and self.patience is None:
+            raise ValueError("hold_out: rows are held out to stop early by; give patience, or leave it out")
+        return self
 
 
 class Plateau(Part):
@@ -245,7 +261,7 @@ class Recipe(Part):
     about: str
     source: str
     """The document that the settings are from; what it doesn't say is said in `about`."""
-    seed: int = 0
+    seed: Seed = 0
     base: Base
     lora: Lora | None
     """None: all weights are trained."""
@@ -308,5 +324,7 @@ def _said(error: ValidationError) -> str:
     first = error.errors()[0]
     place = [str(part) for part in first["loc"] if part not in ("pretrain", "sft", "grpo")]
     what = "no such key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+    if first["type"] == "float_type" and re.fullmatch(r"\d+e-?\d+", str(first["input"])):
+        what += f"; {first['input']} is text to YAML, {str(first['input']).replace('e', '.0e')} is a number"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     return f"{'.'.join(place) or 'recipe'}: {what}{more}"

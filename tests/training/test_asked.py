@@ -47,6 +47,7 @@ def test_a_world_lies_in_the_run_wherever_that_is_moved(tmp_path):
 
 def test_data_and_base_model_are_found_from_elsewhere(tmp_path, monkeypatch):
     (tmp_path / "models" / "mine").mkdir(parents=True)
+    (tmp_path / "data").mkdir()
     monkeypatch.chdir(tmp_path)
     recipe = read_recipe("fleming-32b")
     mine = recipe.model_copy(update={"base": recipe.base.model_copy(update={"model": "models/mine"})})

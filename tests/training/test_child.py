@@ -8,10 +8,11 @@ import time
 import pytest
 
 from evalsuite.errors import RunError
-from training.child import call, environment, last_words, launched
+from training.child import call, environment, launched
 from training.recipe import Hardware, read_recipe
 
 RECIPE = read_recipe("fleming-7b")
+ALL = "all that it said:"
 
 
 @pytest.fixture
@@ -29,16 +30,65 @@ def module(tmp_path, monkeypatch):
 def test_status_and_output_are_kept(module, tmp_path):
     name = module("import sys; print('one'); print('two\\n', file=sys.stderr); sys.exit(int(sys.argv[1]))")
     log = tmp_path / "deep" / "log.txt"
-    assert call([name, "3"], RECIPE, log) == 3 and call([name, "0"], RECIPE, log) == 0
-    assert log.read_text().count("one") == 2 and last_words(log) in ("one", "two")
+    ended = call([name, "3"], RECIPE, log)
+    assert ended.code == 3 and ended.said.split()[0] in ("one", "two") and ended.said.endswith(f"({ALL} {log})")
+    assert call([name, "0"], RECIPE, log) == (0, "")
+    assert log.read_text().count("one") == 2
+
+
+ELASTIC = """
+W1126 11:00:00 torch/distributed/elastic: Sending process 12 closing signal
+[rank0]: Traceback (most recent call last):
+{error}
+Traceback (most recent call last):
+subprocess.CalledProcessError: Command '...' returned non-zero exit status 1.
+torch.distributed.elastic.multiprocessing.errors.ChildFailedError:
+============================================================
+"""
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("training: data/traces: no rows\nx: FutureWarning: old\n  warnings.warn(\n", "data/traces: no rows"),
+        ("evalsuite: medqa: no data\n", "medqa: no data"),
+        ("OSError: [Errno 28] No space left on device\n", "OSError: [Errno 28] No space left on device"),
+        (ELASTIC.format(error="training: no such model"), "no such model"),
+        (ELASTIC.format(error="[rank0]: torch.OutOfMemoryError: CUDA"), "torch.OutOfMemoryError: CUDA"),
+        ("\n \n", "it said nothing"),
+        ("a line\n======\n", "a line"),
+    ],
+)
+def test_why_a_process_failed_is_its_own_error(module, tmp_path, written, said):
+    log = tmp_path / "log.txt"
+    log.write_text("training: of the process before\n")
+    (tmp_path / "written").write_text(written)
+    name = module(f"import pathlib, sys; print(pathlib.Path({str(tmp_path / 'written')!r}).read_text()); sys.exit(1)")
+    assert call([name], RECIPE, log).said == f"{said} ({ALL} {log})"
+
+
+def test_a_signal_that_ended_a_process_is_named(module, tmp_path):
+    name = module("import os, signal; print('well'); os.kill(os.getpid(), signal.SIGKILL)")
+    ended = call([name], RECIPE, tmp_path / "log.txt")
+    assert ended.code == -signal.SIGKILL and ended.said.startswith("ended by SIGKILL, perhaps for want of memory")
 
 
 def test_it_runs_under_the_recipe_s_threads_and_hashes(module, tmp_path):
     recipe = RECIPE.model_copy(update={"threads": 3, "seed": 11})
     name = module("import os, sys, training; print(os.environ['OMP_NUM_THREADS'], os.environ['PYTHONHASHSEED'])")
     log = tmp_path / "log.txt"
-    assert call([name], recipe, log, cwd=tmp_path) == 0, log.read_text()
-    assert last_words(log) == "3 11"
+    assert call([name], recipe, log, cwd=tmp_path).code == 0, log.read_text()
+    assert log.read_text() == "3 11\n"
+
+
+@pytest.mark.parametrize(("there", "seen"), [(None, "0"), ("3,5", "3"), ("", "")])
+def test_one_device_is_one_also_where_there_are_more(monkeypatch, there, seen):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if there is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", there)
+    one = RECIPE.model_copy(update={"hardware": Hardware(launch="one")})
+    assert environment(one)["CUDA_VISIBLE_DEVICES"] == seen
+    assert environment(RECIPE).get("CUDA_VISIBLE_DEVICES") == there
 
 
 def test_folders_in_variables_are_found_from_elsewhere(monkeypatch, tmp_path):
@@ -82,11 +132,6 @@ def test_a_log_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="can't be written"):
         call(["json.tool"], RECIPE, tmp_path / "file" / "log.txt")
-
-
-def test_a_silent_process_has_no_last_words(tmp_path):
-    (tmp_path / "log.txt").write_bytes(b"\n \n")
-    assert last_words(tmp_path / "log.txt") == "it said nothing"
 
 
 def test_many_gpus_are_launched_by_accelerate():

@@ -55,10 +55,12 @@ def test_models_of_the_run_are_named_by_their_place_in_it(folder, tmp_path):
 
 def test_each_setting_of_an_evaluation_is_an_option_that_there_is(folder, tmp_path):
     changes = {"limit": 5, "scoring": "cloze", "samples": 3, "temperature": 0.7, "chat_template": "none"}
+    changes["args"] = {"batch": "8", "dtype": "float32"}
     asked = EVALUATION.model_copy(update=changes)
     told = options(TrainingFolder(tmp_path), Model(str(folder)), asked)
     with command.make_context("run", told) as context:
         found = context.params
     assert found["tasks"] == "medqa,pubmedqa"
-    for name in Evaluation.model_fields.keys() - {"tasks", "backend"}:
+    assert found["model_args"] == ("batch=8", "dtype=float32")
+    for name in Evaluation.model_fields.keys() - {"tasks", "backend", "args"}:
         assert found[name] == getattr(asked, name), name
