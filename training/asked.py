@@ -54,13 +54,13 @@ def ask(recipe: Recipe, data: Path | None, control: bool) -> Asked:
     if recipe.world is None and data is None:
         raise UsageError(
             f"recipe {recipe.name} has no world to make data from: give --data DIR with the folders "
-            f"{', '.join(dict.fromkeys(stage.data.folder for stage in recipe.stages))}; docs/training-data.md says what "
-            "goes in"
+            f"{', '.join(dict.fromkeys(stage.data.folder for stage in recipe.stages))}; docs/training-data.md says "
+            "what goes in"
         )
     if data is not None and not data.is_dir():
         raise UsageError(f"--data {data}: no such folder")
     if control and not any(stage.kind == "grpo" for stage in recipe.stages):
-        raise UsageError(f"recipe {recipe.name}: no stage is paid (grpo): a random reward would change nothing")
+        raise UsageError(f"recipe {recipe.name}: no stage is paid (grpo): a random reward changes nothing")
     if recipe.world is not None and data is not None:
         raise UsageError(f"recipe {recipe.name} makes its own data: leave out --data, or take `world` out of a copy")
     return Asked(_placed(recipe), Path("data") if data is None else data.resolve(), control)

@@ -94,7 +94,7 @@ def _refuse_rows(stage: Pretrain | Sft | Grpo, folder: Path) -> None:
         missing = next((tier for tier in stage.tiers or () if tier not in tiers), None)
         if missing is not None:
             raise UsageError(f"stage {stage.name}: {folder}: no row is of tier {missing}: change tiers, or the data")
-    elif stage.patience is not None and stage.hold_out is None and not rows.has_dev(folder):
+    if isinstance(stage, Sft) and stage.patience is not None and stage.hold_out is None and not rows.has_dev(folder):
         raise UsageError(
             f"stage {stage.name}: patience needs rows that are held out: give {folder / 'dev.jsonl'}, or hold_out"
         )
