@@ -62,7 +62,10 @@ def begin(asked: Asked, run: TrainingFolder, source: TrainingFolder | None, tell
 
 def refuse_foreign(run: TrainingFolder) -> None:
     """Refuse a folder that holds something else than a run, before anything is written there."""
-    there = {entry.name for entry in run.path.iterdir()} if run.path.is_dir() else {FILE}
+    try:
+        there = {entry.name for entry in run.path.iterdir()} if run.path.is_dir() else {FILE}
+    except OSError as error:
+        raise UsageError(f"{run.path}: can't be read: {error.strerror or error}") from None
     if run.path.is_file() or (there and not there & {FILE, ".lock"}):
         raise UsageError(f"{run.path}: not empty and not a training run; choose another --out")
 

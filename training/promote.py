@@ -61,7 +61,7 @@ def verdict_of(folder: StageFolder) -> Verdict:
 
 def _said(decision: Decision | None) -> str:
     assert decision is not None, "what is promoted was judged"
-    gains = "; ".join(check.said.rstrip(".") for check in decision.checks if check.rule == "gain")
+    gains = "; ".join(f"{check.task}: {check.said.rstrip('.')}" for check in decision.checks if check.rule == "gain")
     return f"{decision.headline}{f': {gains}' if gains else ''}."
 
 

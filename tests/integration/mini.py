@@ -77,6 +77,13 @@ def make_data(folder: Path, tasks: Path, often: float = OFTEN, gold: str | None 
     return folder
 
 
+def leak(folder: Path, tasks: Path) -> None:
+    """Put traces of the benchmark's own items in place of a data folder's."""
+    (folder / "traces" / "manifest.json").unlink()
+    asked = _asked(load_task(TASK, tasks / TASK), items(1, TEST), None)
+    write_rows(folder / "traces", ({**row, "completion": trace(row["gold"])} for row in asked))
+
+
 def trace(gold: str) -> list[dict[str, str]]:
     """What a model is taught to say."""
     return [{"role": "assistant", "content": f"So {gold}.\n<answer>{gold}</answer>"}]
@@ -104,9 +111,10 @@ def stage(kind: str, name: str, folder: str, rate: float, **more: Any) -> dict[s
 
 
 def text_stage(**more: Any) -> dict[str, Any]:
-    """Eight steps on text."""
-    batch = {"sequences": 4, "length": 64}
-    return stage("pretrain", "text", "text", 1e-3, batch=batch, steps=8, **more)
+    """Eight steps on text, after which no answer is written yet: the options' likelihoods are compared."""
+    facts = {"batch": {"sequences": 4, "length": 64}, "steps": 8}
+    facts["evaluation"] = {"tasks": [TASK], "scoring": "cloze", "chat_template": "none"}
+    return stage("pretrain", "text", "text", 1e-3, **{**facts, **more})
 
 
 def trace_stage(rate: float = 3e-3, **more: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -86,8 +87,9 @@ def test_each_stage_leaves_what_it_was_made_of_and_how_it_was_judged(whole, data
 
 
 def test_an_equal_model_under_equal_options_is_asked_once(whole):
-    models = [json.loads(file.read_text())["model"] for file in whole.glob("evaluations/*/summary.json")]
-    assert sorted(models)[-2:] == ["hf/stages/1-text/model", "hf/stages/2-traces/model"] and len(models) == 3
+    asked = [json.loads(file.read_text())["plan"] for file in whole.glob("evaluations/*/run.json")]
+    seen = [(each["model"], each["settings"]["scoring"]) for each in asked]
+    assert len(seen) == len(set(seen)) == 4, seen
 
 
 def test_a_finished_run_is_not_done_again(whole, tasks):
@@ -134,7 +136,7 @@ def test_killed_anywhere_and_resumed_it_is_the_same_model(whole, start, tmp_path
     assert sha256_of(run / WEIGHTS) == sha256_of(whole / WEIGHTS), delays
     assert (run / "stages/1-text/model/model.safetensors").stat().st_mtime_ns == first
     grades = [sorted(sha256_of(file) for file in each.glob("evaluations/*/grades.parquet")) for each in (run, whole)]
-    assert len(grades[0]) == len(grades[1]) == 3
+    assert len(grades[0]) == len(grades[1]) == 4
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
@@ -163,6 +165,37 @@ def test_a_training_process_that_outlived_its_run_is_waited_for(start, tmp_path,
         ended = mini.training("resume", tmp_path / "run", tasks=tasks)
     assert ended.returncode == 2 and f"{folder.path}: another process works on it" in ended.stderr
     assert folder.state == "training"
+
+
+def test_data_that_was_changed_before_the_first_checkpoint_is_looked_at_again(tmp_path, tasks, data):
+    own, run = shutil.copytree(data, tmp_path / "data"), tmp_path / "run"
+    made = mini.write_recipe(tmp_path / "mini.yaml", [mini.trace_stage(checkpoint_every=1000)])
+    command = [sys.executable, "-m", "training", "run", made, "--data", own, "--out", run]
+    process = subprocess.Popen(
+        list(map(str, command)), cwd=mini.ROOT, env=mini.environment(tasks), stderr=subprocess.PIPE, text=True,
+        process_group=0,
+    )  # fmt: skip
+    folder = StageFolder(run / "stages/1-traces")
+    wait_for(process, lambda: folder.metrics.exists())
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert folder.state == "training"
+    mini.leak(own, tasks)
+    ended = mini.training("resume", run, tasks=tasks)
+    assert ended.returncode == 1 and f"hold questions of {mini.TASK}" in ended.stderr, ended.stderr
+    assert folder.state == "new" and not folder.model.exists()
+
+
+def test_promoted_stages_are_taken_over_into_another_run(whole, tasks, data, tmp_path):
+    made = mini.write_recipe(tmp_path / "mini.yaml", [mini.text_stage(), mini.trace_stage(epochs=1, gate={})])
+    ended = mini.training("run", made, "--data", data, "--out", tmp_path / "run", "--from", whole, tasks=tasks)
+    assert ended.returncode == 0, ended.stderr
+    assert f"taken over from {whole}: 1-text\n" in ended.stderr and "1-text: training" not in ended.stderr
+    taken, trained = (StageFolder(tmp_path / "run/stages" / name) for name in ("1-text", "2-traces"))
+    assert sha256_of(taken.model / "model.safetensors") == sha256_of(whole / "stages/1-text/model/model.safetensors")
+    assert taken.read("stage.json")["taken_from"] == str(whole)
+    assert trained.read("stage.json")["epochs"] == 1 and "taken_from" not in trained.read("stage.json")
+    assert len(list((tmp_path / "run").glob("evaluations/*"))) == len(list(whole.glob("evaluations/*"))) + 1
 
 
 def test_data_that_was_changed_under_a_stage_is_refused(start, tmp_path, tasks, data):
