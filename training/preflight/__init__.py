@@ -30,7 +30,7 @@ def check(recipe: Recipe, stage: Pretrain | Sft | Grpo, folder: StageFolder, sta
     the first one, with its numbers and the remedy. `data` is the folder that `stage.data.folder` is in.
     """
     manifest = verify(data / stage.data.folder)
-    found = _texts(stage, data) if isinstance(stage, Pretrain) else _rows(recipe, stage, start, data)
+    found = _texts(recipe, stage, data) if isinstance(stage, Pretrain) else _rows(recipe, stage, start, data)
     if isinstance(stage, Grpo) and not any(finding.refusals for finding in found.values()):
         found["spread"] = _spread(recipe, stage, start, data)
     refusals = [refusal for finding in found.values() for refusal in finding.refusals]
@@ -42,8 +42,8 @@ def check(recipe: Recipe, stage: Pretrain | Sft | Grpo, folder: StageFolder, sta
         raise UsageError(f"{stage.name}: {data / stage.data.folder}: {refusals[0]}{more}")
 
 
-def _texts(stage: Pretrain, data: Path) -> Findings:
-    overlap = TextOverlap(judges(stage))
+def _texts(recipe: Recipe, stage: Pretrain, data: Path) -> Findings:
+    overlap = TextOverlap(judges(recipe))
     for text in read_texts(stage, data):
         overlap.take(text)
     return {"overlap": overlap.finding()}
@@ -58,7 +58,7 @@ def _rows(recipe: Recipe, stage: Sft | Grpo, start: str | Path, data: Path) -> F
     if found["golds"].refusals:
         return found
     render = Renderer(weights.load_tokenizer(recipe, start, data), str(start))
-    template, overlap, traces = Template(), RowOverlap(judges(stage)), Traces()
+    template, overlap, traces = Template(), RowOverlap(judges(recipe)), Traces()
     length = Length(stage.batch.length) if isinstance(stage, Sft) else None
     for row in read_rows(stage, data):
         rendering = render(row)

@@ -198,6 +198,21 @@ def test_the_test_items_of_what_judges_the_stage_are_refused(data, tmp_path):
     assert f"{len(rows)} of {len(rows)} texts hold questions of starter_vignette" in said
 
 
+def test_text_that_holds_what_a_later_stage_is_judged_by_is_refused(data, tmp_path):
+    from evalsuite.data import load
+    from evalsuite.task import load_task
+
+    (tmp_path / "base").symlink_to(data / "base")
+    question = max(load(load_task("starter_vignette")).items, key=lambda item: len(item.question)).question
+    staged.put(tmp_path / "corpus", train=[{"text": f"He asked: {question}"}])
+    first = staged.pretrain() | {"evaluation": {"tasks": ["starter_recall"]}}
+    made = staged.recipe(first, judged(staged.sft()))
+    with pytest.raises(UsageError, match="1 of 1 texts hold questions of starter_vignette, by which the recipe"):
+        check(made, made.stages[0], StageFolder(tmp_path / "1"), tmp_path / "base", tmp_path)
+    made = staged.recipe(first)
+    check(made, made.stages[0], StageFolder(tmp_path / "2"), tmp_path / "base", tmp_path)
+
+
 def test_an_adapter_is_sampled_on_its_base(data, tmp_path):
     from training.preflight.samples import sample
     from training.preflight.source import read_rows
