@@ -40,6 +40,8 @@ class Base(Part):
     dtype: Literal["bfloat16", "float32"] = "bfloat16"
     quantise: Literal["none", "nf4"] = "none"
     """`nf4`: the frozen weights in 4 bits (QLoRA, Dettmers et al. 2023); asks for `lora`."""
+    eos: str | None = None
+    """Token that ends a turn, where the base model's tokenizer says another."""
 
 
 class Lora(Part):

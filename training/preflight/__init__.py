@@ -8,6 +8,7 @@ from evalsuite.errors import UsageError
 from training import weights
 from training.folder import SCHEMA, StageFolder
 from training.manifest import verify
+from training.preflight.ending import ending
 from training.preflight.finding import Finding
 from training.preflight.golds import Golds, Traces
 from training.preflight.length import Length
@@ -57,7 +58,9 @@ def _rows(recipe: Recipe, stage: Sft | Grpo, start: str | Path, data: Path) -> F
     found = {"golds": golds.finding()}
     if found["golds"].refusals:
         return found
-    render = Renderer(weights.load_tokenizer(recipe, start, data), str(start))
+    tokenizer = weights.load_tokenizer(recipe, start, data)
+    found["ending"] = ending(tokenizer, weights.ends(recipe, start, data))
+    render = Renderer(tokenizer, str(start))
     template, overlap, traces = Template(), RowOverlap(judges(recipe)), Traces()
     length = Length(stage.batch.length) if isinstance(stage, Sft) else None
     for row in read_rows(stage, data):

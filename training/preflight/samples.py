@@ -49,7 +49,7 @@ def _settings(recipe: Recipe, stage: Grpo, start: str | Path, data: Path) -> tup
         decoding=decoding,
         revision=None if Path(name).is_dir() else recipe.base.revision,
         adapter=str(start) if adapted else None,
-        args={"dtype": recipe.base.dtype},
+        args={"dtype": recipe.base.dtype} | ({} if recipe.base.eos is None else {"eos": recipe.base.eos}),
     )
 
 

@@ -1,6 +1,7 @@
 """The reinforcement learning stage with TRL: what is drawn, paid and compared against, and when it ends."""
 
 import json
+import shutil
 
 import policies
 import pytest
@@ -62,6 +63,21 @@ def test_groups_and_prompts_of_a_step_are_the_recipes(world, tmp_path):
         assert line["unique_items"] == len(set(drawn))
     assert len(set(drawn)) == 12  # all of the pool before any is drawn again
     assert {row["reward"] for row in rows} == {0.0, 1.0}
+
+
+def test_rollouts_end_and_the_model_stops_where_the_recipe_says_that_a_turn_ends(world, tmp_path):
+    from transformers import AutoTokenizer, GenerationConfig
+
+    base = policies.never_stop(shutil.copytree(world[0], tmp_path / "base"))
+    recipe = policies.recipe(base, {"steps": 2})
+    made = recipe.model_copy(update={"base": recipe.base.model_copy(update={"eos": "<|im_end|>"})})
+    without, ended = (
+        policies.train(each, tmp_path / name, base, world[1]) for name, each in (("a", recipe), ("b", made))
+    )
+    assert [line["clipped"] for line in without.logged()] == [1.0, 1.0]
+    assert [line["clipped"] for line in ended.logged()] == [0.0, 0.0]
+    assert AutoTokenizer.from_pretrained(ended.model).eos_token == "<|im_end|>"
+    assert GenerationConfig.from_pretrained(ended.model).eos_token_id == [2, 0]
 
 
 def test_only_the_tiers_of_the_stage_are_drawn(world, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import policies
 import pytest
@@ -11,6 +12,7 @@ import tiny
 from evalsuite.errors import UsageError
 from training.folder import StageFolder
 from training.preflight import check
+from training.preflight.ending import ending
 from training.preflight.render import Renderer
 from training.preflight.source import Row
 from training.preflight.template import Template
@@ -91,6 +93,12 @@ def test_a_template_that_trains_on_something_else_is_refused(tokenizer, template
     assert re.search(words, refusal)
 
 
+def grpo(**rollout):
+    """A stage of reinforcement learning on the toy items."""
+    (stage,) = policies.recipe("base", {}).to_json()["stages"]
+    return stage | {"rollout": {"generations": 8, "max_tokens": 24} | rollout}
+
+
 def judged(stage):
     """The stage judged by a bundled task, so that its questions are at hand."""
     return stage | {"evaluation": {"tasks": ["starter_vignette"]}}
@@ -107,9 +115,10 @@ def data(tmp_path_factory):
     return folder
 
 
-def run(stage, data, out):
+def run(stage, data, out, **base):
     """Check a stage; return its preflight.json."""
     made = staged.recipe(judged(stage))
+    made = made.model_copy(update={"base": made.base.model_copy(update=base)})
     folder = StageFolder(out)
     check(made, made.stages[0], folder, data / "base", data)
     return folder.read("preflight.json")
@@ -124,22 +133,52 @@ def refused(stage, data, out):
     return str(error.value)
 
 
-def grpo(**rollout):
-    """A stage of reinforcement learning on the toy items."""
-    (stage,) = policies.recipe("base", {}).to_json()["stages"]
-    return stage | {"rollout": {"generations": 8, "max_tokens": 24} | rollout}
-
-
 def test_sound_stages_pass_and_leave_their_numbers(data, tmp_path):
     corpus = run(staged.pretrain(), data, tmp_path / "1")
     assert corpus["checks"]["overlap"]["texts"] == 60
     traces = run(staged.sft(), data, tmp_path / "2")
-    assert list(traces["checks"]) == ["golds", "template", "overlap", "traces", "length"]
+    assert list(traces["checks"]) == ["golds", "ending", "template", "overlap", "traces", "length"]
     items = run(grpo(), data, tmp_path / "3")
     spread = items["checks"]["spread"]
     assert items["refusals"] == [] and spread["items"] == 12 and spread["samples_an_item"] == 8
     assert 0 < spread["live_groups_a_step"] <= 3
     assert run(grpo(), data, tmp_path / "4") == items
+
+
+@pytest.fixture(scope="module")
+def endless(data, tmp_path_factory):
+    """The same data with a base model whose tokenizer and configs say another end than its template writes."""
+    folder = tmp_path_factory.mktemp("endless")
+    shutil.copytree(data / "base", folder / "base")
+    policies.never_stop(folder / "base")
+    for name in ("items", "traces"):
+        (folder / name).symlink_to(data / name)
+    return folder
+
+
+@pytest.mark.parametrize("stage", [staged.sft(), grpo()], ids=["sft", "grpo"])
+def test_a_turn_that_ends_where_generation_does_not_stop_is_refused_until_the_recipe_names_its_end(
+    endless, tmp_path, stage
+):
+    said = refused(stage, endless, tmp_path / "1")
+    assert "the chat template ends a turn with '<|im_end|>', generation stops at '<|endoftext|>'" in said
+    assert "base.eos" in said
+    passed = run(stage, endless, tmp_path / "2", eos="<|im_end|>")
+    assert passed["refusals"] == []
+    assert passed["checks"]["ending"] == {"written": "<|im_end|>\n", "stops": "'<|endoftext|>', '<|im_end|>'"}
+
+
+@pytest.mark.parametrize(
+    "behind, fine", [("<|im_end|>\n", True), (" <|im_end|>", True), ("\n", False), ("", False), ("</turn>", False)]
+)
+def test_only_an_end_token_right_behind_the_turn_is_an_end(tokenizer, behind, fine):
+    tokenizer.chat_template = tiny.QWEN_TEMPLATE.replace("<|im_end|>\n", behind)
+    assert bool(ending(tokenizer, []).refusals) is not fine
+
+
+def test_an_end_of_the_generation_config_alone_is_one(tokenizer):
+    tokenizer.chat_template = tiny.QWEN_TEMPLATE.replace("<|im_end|>", "<|endoftext|>")
+    assert ending(tokenizer, []).refusals and not ending(tokenizer, [0]).refusals
 
 
 def test_completions_that_are_cut_are_refused(data, tmp_path):

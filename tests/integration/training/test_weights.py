@@ -1,7 +1,10 @@
 """What a stage starts from: the same adapter goes on, merges are whole, what can't be read is refused."""
 
+import json
+import re
 import shutil
 
+import policies
 import pytest
 import staged
 
@@ -160,6 +163,28 @@ def test_a_pickle_is_not_read(data, tmp_path):
     torch.save(model.state_dict(), folder / "pytorch_model.bin")
     with pytest.raises(UsageError, match="no model could be read"):
         weights.load(PLAIN, folder, data)
+
+
+def test_a_turn_ends_with_the_token_that_the_recipe_names(data, tmp_path):
+    from transformers import AutoTokenizer, GenerationConfig
+
+    folder = policies.never_stop(shutil.copytree(data / "base", tmp_path / "base"))
+    named = but(PLAIN, "base", eos="<|im_end|>")
+    assert weights.load_tokenizer(PLAIN, folder, data).eos_token == "<|endoftext|>"
+    assert weights.load_tokenizer(named, folder, data).eos_token_id == 2
+    assert weights.ends(named, folder, data) == {0}
+    merged = weights.merge(named, folder, data, tmp_path / "merged", "float32")
+    assert AutoTokenizer.from_pretrained(merged).eos_token == "<|im_end|>"
+    assert GenerationConfig.from_pretrained(merged).eos_token_id == [2, 0]
+    assert json.loads((merged / "config.json").read_text())["eos_token_id"] == 2
+    (merged / "generation_config.json").unlink()
+    assert weights.ends(PLAIN, merged, data) == {2}
+
+
+@pytest.mark.parametrize("eos", ["<|eot_id|>", "pain", "chest pain", ""])
+def test_what_is_no_token_ends_no_turn(data, eos):
+    with pytest.raises(UsageError, match=f"{re.escape(repr(eos))} is no token of its vocabulary"):
+        weights.load_tokenizer(but(PLAIN, "base", eos=eos), data / "base", data)
 
 
 def test_a_tokenizer_without_a_chat_template_is_refused(data, tmp_path):
