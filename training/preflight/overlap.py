@@ -38,6 +38,7 @@ class Hit(NamedTuple):
     """A row or a text that holds a question."""
 
     row: str
+    """The row's item and its file, or a text's number."""
     item: str
     way: Literal["locked", "same", "near"]
     shared: float = 1.0
@@ -106,24 +107,25 @@ class RowOverlap:
     def __init__(self, tasks: Sequence[Task]) -> None:
         self._benches = [Bench(task) for task in tasks]
         self._questions = Questions(task.name for task in tasks)
-        self._read: list[Item] = []
+        self._read: dict[str, list[Item]] = {}
         self._rows = self._readable = 0
 
     def take(self, row: Row) -> None:
         """Look at a row."""
         self._rows += 1
         items = self._questions.read(row)
-        self._read += items
+        self._read.setdefault(row.file, []).extend(items)
         self._readable += bool(items)
         stem = grams(items[0].question if items else row.asked)
         for bench in self._benches:
-            bench.look_up(row.item, items, stem)
+            bench.look_up(row.named, items, stem)
 
     def finding(self) -> Finding:
         """What overlaps which benchmark."""
         for bench in self._benches:
-            locked = benchmarks_of(self._read, [bench.task])
-            bench.hits += [Hit(row, row.rpartition(":")[2], "locked") for row in locked]
+            for file, items in self._read.items():
+                locked = benchmarks_of(items, [bench.task])
+                bench.hits += [Hit(f"{item} of {file}", item.rpartition(":")[2], "locked") for item in locked]
         return _finding(self._benches, {"rows": self._rows, "read_back": self._readable}, self._rows, "rows")
 
 

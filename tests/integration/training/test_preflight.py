@@ -212,7 +212,34 @@ def test_a_tier_without_rows_is_refused(data, tmp_path):
 
 def test_rows_longer_than_a_sequence_are_refused(data, tmp_path):
     stage = staged.sft(batch={"sequences": 4, "length": 24})
-    assert "48 of 48 rows (100.0%) are longer than batch.length 24" in refused(stage, data, tmp_path)
+    assert "48 of 48 rows (100.0%) have more than batch.length = 24 tokens" in refused(stage, data, tmp_path)
+
+
+def test_pairs_longer_than_a_sequence_are_refused_and_text_is_packed(data, tmp_path):
+    (tmp_path / "base").symlink_to(data / "base")
+    staged.put(tmp_path / "pairs", train=[{"prompt": "Pain", "completion": " is pain" * n} for n in (1, 2, 60)])
+    stage = staged.pretrain("pairs", batch={"sequences": 4, "length": 32})
+    said = refused(stage, tmp_path, tmp_path / "1")
+    assert "1 of 3 rows (33.3%) have more than batch.length = 32 tokens, the longest, line 3 of train.jsonl" in said
+    staged.put(tmp_path / "corpus", train=[{"text": "Pain" + " is pain" * 60}])
+    passed = run(staged.pretrain(batch={"sequences": 4, "length": 32}), tmp_path, tmp_path / "2")
+    assert passed["checks"]["length"] == {"rows": 0}
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"gold": "E"}, "1 of 49 golds can't be paid, such as that of item item-1 of dev.jsonl"),
+        ({"completion": staged.trace(0)["completion"]}, "such as item item-1 of dev.jsonl (gold B), which ends"),
+        ({"prompt": staged.trace(1, said="A " * 200)["completion"]}, "the longest, item item-1 of dev.jsonl"),
+    ],
+)
+def test_rows_that_choose_what_is_kept_are_looked_at_where_the_stage_reads_them(data, tmp_path, change, words):
+    (tmp_path / "base").symlink_to(data / "base")
+    staged.put(tmp_path / "traces", train=[staged.trace(n) for n in range(48)], dev=[staged.trace(1) | change])
+    assert words in refused(staged.sft(), tmp_path, tmp_path / "1")
+    passed = run(staged.sft(patience=None), tmp_path, tmp_path / "2")
+    assert passed["checks"]["traces"]["rows"] == 48
 
 
 def test_wrong_traces_and_a_wrong_gold_are_refused(data, tmp_path):

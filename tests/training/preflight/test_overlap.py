@@ -34,7 +34,7 @@ def overlap(judge, rows):
 
 
 def ways(facts):
-    return {(hit["row"], hit["way"]) for hit in facts["hits"]}
+    return {(hit["row"].removesuffix(" of train.jsonl"), hit["way"]) for hit in facts["hits"]}
 
 
 @pytest.mark.parametrize("name", STARTER)
@@ -75,6 +75,15 @@ def test_a_reworded_question_is_a_near_duplicate():
     _, facts = overlap("starter_vignette", [row(task, replace(item, question=" ".join(words)), "mine-1")])
     assert ways(facts) == {("mine-1", "near")}
     assert facts["hits"][0]["item"] == item.id
+
+
+def test_rows_that_choose_what_is_kept_are_looked_at_and_named_by_their_file():
+    task = load_task("starter_recall")
+    clean, held = row(load_task("starter_vignette"), load(load_task("starter_vignette")).items[0]), load(task).items[0]
+    finding, facts = overlap("starter_recall", [clean, row(task, held)._replace(file="dev.jsonl")])
+    assert {hit["row"] for hit in facts["hits"]} == {f"{held.id} of dev.jsonl"}
+    assert "1 of 2 rows hold questions of starter_recall, by which the recipe is judged (1 same" in finding.refusals[0]
+    assert f"such as {held.id} of dev.jsonl its item {held.id}" in finding.refusals[0]
 
 
 def test_other_items_pass():
@@ -184,4 +193,5 @@ def test_rephrased_medqa_questions_in_its_train_split_are_found(monkeypatch):
     monkeypatch.setenv("EVALSUITE_DATA", str(DATA))
     task = load_task("medqa")
     _, facts = overlap("medqa", [row(task, item) for item in load_split(task, "train")])
-    assert {(hit["row"].rpartition(":")[2], hit["item"]) for hit in facts["hits"]} == {("60", "46"), ("771", "555")}
+    found = {(hit["row"].removesuffix(" of train.jsonl").rpartition(":")[2], hit["item"]) for hit in facts["hits"]}
+    assert found == {("60", "46"), ("771", "555")}
