@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import datasets
 
 Split = Literal["train", "dev"]
-Kind = Literal["pretrain", "sft", "grpo"]
+Kind = Literal["pretrain", "sft", "grpo", "tiered"]
 Said = Annotated[str, Field(min_length=1)]
 
 
@@ -59,7 +59,7 @@ class Trace(_Row):
 
 
 class Question(_Row):
-    """An item as `evalsuite.reward.dataset` asks it, and how hard it is."""
+    """An item as `evalsuite.reward.dataset` asks it, and how hard it is, where that is known."""
 
     prompt: Annotated[list[Message], Field(min_length=1)]
     gold: Said
@@ -68,13 +68,23 @@ class Question(_Row):
     opens_reasoning: bool
     item: Said
     task: Said
-    ground_truth: Said
+    tier: Tier | None = None
+
+
+class Tiered(Question):
+    """An item for a stage that takes some tiers alone."""
+
     tier: Tier
 
 
 Row = Text | Pair | Trace | Question
 Shape = type[Text] | type[Pair] | type[Trace] | type[Question]
-_SHAPES: Final[dict[str, Shape]] = {"sft": Trace, "grpo": Question}
+_SHAPES: Final[dict[str, Shape]] = {"sft": Trace, "grpo": Question, "tiered": Tiered}
+
+
+def kind_of(stage: Pretrain | Sft | Grpo) -> Kind:
+    """The kind of rows that a stage reads: where it names tiers, each row has to name its own."""
+    return "tiered" if isinstance(stage, Grpo) and stage.tiers is not None else stage.kind
 
 
 def load(folder: Path, split: Split, kind: Kind, cache: Path | None = None) -> datasets.Dataset:
@@ -171,6 +181,6 @@ def _features(shape: Shape) -> datasets.Features:
 
     text, messages = Value("string"), [{"role": Value("string"), "content": Value("string")}]
     special = {"labels": [text], "opens_reasoning": Value("bool")}
-    if shape in (Trace, Question):
+    if shape in (Trace, Question, Tiered):
         special |= {"prompt": messages, "completion": messages}
     return Features({name: special.get(name, text) for name in shape.model_fields})

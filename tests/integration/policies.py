@@ -72,7 +72,6 @@ def make_items(folder: Path, count: int = 12) -> Path:
             {
                 "prompt": asked(row),
                 **truth._asdict(),
-                "ground_truth": str(truth),
                 "item": f"item-{row}",
                 "task": "toy",
                 "tier": TIERS[row * len(TIERS) // count],

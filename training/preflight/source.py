@@ -61,7 +61,7 @@ def read_rows(stage: Sft | Grpo, data: Path) -> Iterator[Row]:
     folder = data / stage.data.folder
     for split in rows.splits(stage, folder):
         file = f"{split}.jsonl"
-        for row in rows.read(folder, split, stage.kind):
+        for row in rows.read(folder, split, rows.kind_of(stage)):
             if isinstance(row, Trace):
                 yield Row(*_asked(row), completion=row.completion[0].content, file=file)
             elif isinstance(row, Question):

@@ -51,7 +51,7 @@ def prepare(job: Job) -> tuple[PolicyTrainer, dict[str, Any]]:
     assert isinstance(stage, Grpo)
     tokenizer = weights.load_tokenizer(job.recipe, job.start, job.data)
     asked = _settings(job, stage, tokenizer)  # first: it tells accelerate which processes there are
-    given = tiered(rows.load(job.rows, "train", "grpo", job.cache), stage, job.rows)
+    given = tiered(rows.load(job.rows, "train", rows.kind_of(stage), job.cache), stage, job.rows)
     _go_back(job)
     trainer = PolicyTrainer(
         model=_policy(job),

@@ -87,6 +87,16 @@ def test_only_the_tiers_of_the_stage_are_drawn(world, tmp_path):
         trained(world, tmp_path / "few", tiers=["difficult"], prompts=5)
 
 
+def test_a_stage_without_tiers_needs_none_in_its_rows_and_one_with_tiers_does(world, tmp_path):
+    base, data = world
+    rows = [json.loads(line) for line in (data / "items" / "train.jsonl").read_text().splitlines()]
+    untold = [{key: value for key, value in row.items() if key != "tier"} for row in rows]
+    policies.save_items(tmp_path / "data" / "items", untold)
+    trained((base, tmp_path / "data"), tmp_path / "run", steps=1)
+    with pytest.raises(DataError, match=r"train\.jsonl:1: tier: Field required"):
+        trained((base, tmp_path / "data"), tmp_path / "tiered", tiers=["easy"])
+
+
 def test_a_tier_without_rows_is_refused(world, tmp_path):
     base, _ = world
     file = policies.make_items(tmp_path / "source") / "train.jsonl"
