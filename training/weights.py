@@ -48,10 +48,11 @@ def beneath(recipe: Recipe, adapter: str | Path, data: Path) -> str:
     raise UsageError(f"{adapter}: the weights that it was trained on, {said}, are gone: train their stage again")
 
 
-def load_tokenizer(recipe: Recipe, start: str | Path, data: Path) -> PreTrainedTokenizerBase:
+def load_tokenizer(recipe: Recipe, start: str | Path, data: Path, chats: bool = True) -> PreTrainedTokenizerBase:
     """The tokenizer that was saved with the start, or the base model's; padded on the left, for generation.
 
-    It ends a turn with the recipe's `base.eos`, where that is said; what isn't a token of it is a `UsageError`.
+    It ends a turn with the recipe's `base.eos`, where that is said; what isn't a token of it is a `UsageError`, and so
+    is one without a chat template where it `chats`.
     """
     from transformers import AutoTokenizer
 
@@ -59,7 +60,7 @@ def load_tokenizer(recipe: Recipe, start: str | Path, data: Path) -> PreTrainedT
     own = (Path(start) / "tokenizer_config.json").is_file()
     where = str(start) if own else base
     tokenizer = _read(AutoTokenizer, where, revision=_revision(recipe.base, where, base), padding_side="left")
-    if not tokenizer.chat_template:
+    if chats and not tokenizer.chat_template:
         raise UsageError(f"{where}: its tokenizer has no chat template; a stage needs the one of its evaluation")
     if recipe.base.eos is not None:
         end_token(tokenizer, recipe.base.eos, where)
@@ -124,7 +125,7 @@ def merge(recipe: Recipe, start: str | Path, data: Path, out: Path, dtype: Dtype
     import torch
     from transformers.trainer_utils import align_special_tokens
 
-    tokenizer, draft = load_tokenizer(recipe, start, data), part(out)
+    tokenizer, draft = load_tokenizer(recipe, start, data, chats=False), part(out)
     align_special_tokens(model, tokenizer)
     model.to(getattr(torch, dtype)).save_pretrained(draft)
     tokenizer.save_pretrained(draft)

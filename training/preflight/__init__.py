@@ -46,7 +46,7 @@ def check(recipe: Recipe, stage: Pretrain | Sft | Grpo, folder: StageFolder, sta
 
 def _texts(recipe: Recipe, stage: Pretrain, start: str | Path, data: Path) -> Findings:
     overlap, length = TextOverlap(judges(recipe)), Length(stage.batch.length)
-    tokenizer = weights.load_tokenizer(recipe, start, data)
+    tokenizer = weights.load_tokenizer(recipe, start, data, stage.evaluation.chat_template == "own")
     for passage in read_texts(stage, data):
         overlap.take(passage.text)
         length.take_passage(passage, tokenizer)

@@ -18,7 +18,7 @@ def prepare(job: Job) -> tuple[SFTTrainer, dict[str, Any]]:
     assert isinstance(stage, Pretrain)
     given = rows.load(job.rows, "train", "pretrain", job.cache)
     packed = "text" in given.column_names
-    tokenizer = weights.load_tokenizer(job.recipe, job.start, job.data)
+    tokenizer = weights.load_tokenizer(job.recipe, job.start, job.data, stage.evaluation.chat_template == "own")
     if not packed:
         refuse_long_pairs(job, stage, tokenizer)
     asked = settings.pretrain(job.recipe, stage, job.folder.checkpoints, devices(), packed)

@@ -187,9 +187,11 @@ def test_what_is_no_token_ends_no_turn(data, eos):
         weights.load_tokenizer(but(PLAIN, "base", eos=eos), data / "base", data)
 
 
-def test_a_tokenizer_without_a_chat_template_is_refused(data, tmp_path):
+def test_a_tokenizer_without_a_chat_template_is_refused_where_it_is_to_chat(data, tmp_path):
     folder = tmp_path / "plain"
     shutil.copytree(data / "base", folder)
     (folder / "chat_template.jinja").unlink()
     with pytest.raises(UsageError, match="no chat template"):
         weights.load_tokenizer(PLAIN, folder, data)
+    assert weights.load_tokenizer(PLAIN, folder, data, chats=False).chat_template is None
+    assert weights.merge(PLAIN, folder, data, tmp_path / "merged", "float32").is_dir()
