@@ -110,6 +110,18 @@ def load_whole(recipe: Recipe, start: str | Path, data: Path) -> PreTrainedModel
     return _weights(recipe.base, start, data, "float32" if recipe.lora is None or sharded else recipe.base.dtype)
 
 
+def widen(model: Any) -> None:
+    """Hold what is trained in float32 again: TRL puts the adapter of a model in 4 bits into bfloat16, see `load_whole`.
+
+    Before the optimizer is made, which takes the weights as they are.
+    """
+    import torch
+
+    for weight in model.parameters():
+        if weight.requires_grad:
+            weight.data = weight.data.to(torch.float32)
+
+
 def merge(recipe: Recipe, start: str | Path, data: Path, out: Path, dtype: Dtype) -> Path:
     """Write whole weights with their tokenizer: the start's own, its adapter added to the base in float32.
 

@@ -10,6 +10,8 @@ import staged
 
 from evalsuite.errors import UsageError
 from training import weights
+from training.folder import StageFolder
+from training.stages.job import Job
 
 pytestmark = pytest.mark.integration
 
@@ -142,6 +144,32 @@ def test_an_adapter_on_a_merged_start_finds_it_also_where_the_run_was_moved(data
     shutil.rmtree(moved / weights.MERGED)
     with pytest.raises(UsageError, match="are gone"):
         weights.beneath(ADAPTED, moved / "model", data)
+
+
+@pytest.mark.parametrize(("quantise", "dtype", "moved"), [("none", "bfloat16", 0.1), ("nf4", "float32", 0.9)])
+def test_an_adapter_that_trl_put_into_bfloat16_is_trained_in_float32(data, adapter, tmp_path, quantise, dtype, moved):
+    """As it puts that of a model in 4 bits, which no CPU holds: in bfloat16 a step of 1e-6 is lost on most weights."""
+    import torch
+    from safetensors.torch import load_file
+
+    from training.stages import fit, pretrain
+
+    optimiser = {"learning_rate": 1e-6, "schedule": "constant"}
+    made = staged.recipe(staged.pretrain(optimiser=optimiser, steps=2), lora=staged.LORA)
+    folder = StageFolder(tmp_path / "1-pretrain")
+    trainer, facts = pretrain.prepare(Job(made, made.stages[0], folder, adapter, data))
+    trained = {name: weight for name, weight in trainer.model.named_parameters() if weight.requires_grad}
+    for weight in trained.values():
+        weight.data = weight.data.to(torch.bfloat16)
+    before = {name.replace(".default", ""): weight.detach().float().clone() for name, weight in trained.items()}
+    fit.fit(Job(but(made, "base", quantise=quantise), made.stages[0], folder, adapter, data), trainer, facts)
+    after = load_file(folder.model / "adapter_model.safetensors")
+    assert after.keys() == before.keys()
+    assert {weight.dtype for weight in after.values()} == {getattr(torch, dtype)}
+    changed = torch.cat([(after[name].float() != weight).flatten() for name, weight in before.items()])
+    share = float(changed.float().mean())
+    assert share < moved if quantise == "none" else share > moved
+    assert {weight.dtype for weight in trainer.model.parameters() if not weight.requires_grad} == {torch.float32}
 
 
 def test_four_bits_need_a_gpu_and_bitsandbytes(data):
