@@ -16,7 +16,7 @@ from training.asked import Asked
 from training.child import call
 from training.folder import TrainingFolder
 from training.lineage import Model
-from training.recipe import Evaluation
+from training.recipe import Base, Evaluation
 
 _SHOWN: Final = 16
 """Digits of the digest that names an evaluation's folder."""
@@ -29,7 +29,8 @@ def evaluate(run: TrainingFolder, asked: Asked, model: Model, evaluation: Evalua
     """
     folder = run.evaluations / digest(model, evaluation)
     if not _finished(folder):
-        command = ["evalsuite", "run", *options(run, model, evaluation), "--out", _place(run, folder)]
+        told = options(run, asked.recipe.base, model, evaluation)
+        command = ["evalsuite", "run", *told, "--out", _place(run, folder)]
         ended = call(command, asked.recipe, log, run.path, run.tasks)
         if ended.code or not _finished(folder):
             said = ended.said or f"it ended without a summary in {folder}"
@@ -43,13 +44,15 @@ def digest(model: Model, evaluation: Evaluation) -> str:
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:_SHOWN]
 
 
-def options(run: TrainingFolder, model: Model, evaluation: Evaluation) -> list[str]:
-    """What `evalsuite run` is told."""
+def options(run: TrainingFolder, base: Base, model: Model, evaluation: Evaluation) -> list[str]:
+    """What `evalsuite run` is told: `base.eos` too, which neither the base model nor the beneath of an adapter says."""
     told = ["--model", f"{evaluation.backend}/{_place(run, model.whole)}"]
     if model.adapter is not None:
         told += ["--adapter", _place(run, model.adapter)]
     if model.revision is not None:
         told += ["--revision", model.revision]
+    if base.eos is not None:
+        told += ["--model-arg", f"eos={base.eos}"]
     if evaluation.chat_template == "none":
         told += ["--chat-template", "none"]
     for name in ("scoring", "max_tokens", "samples", "temperature", "limit"):

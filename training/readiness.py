@@ -85,16 +85,12 @@ def _refuse_foreign_gate(stage: Stage) -> None:
 
 def _refuse_rows(stage: Pretrain | Sft | Grpo, folder: Path) -> None:
     """Read each row of a stage's data once, as the stage will; of a corpus, which can take hours, the first."""
+    if isinstance(stage, Sft):
+        rows.refuse_nothing_held_out(stage, folder)
     tiers = set()
-    for row in rows.read(folder, "train", stage.kind):
+    for row in rows.read(folder, "train", rows.kind_of(stage)):
         if isinstance(stage, Pretrain):
             return
         tiers.add(getattr(row, "tier", None))
     if isinstance(stage, Grpo):
-        missing = next((tier for tier in stage.tiers or () if tier not in tiers), None)
-        if missing is not None:
-            raise UsageError(f"stage {stage.name}: {folder}: no row is of tier {missing}: change tiers, or the data")
-    if isinstance(stage, Sft) and stage.patience is not None and stage.hold_out is None and not rows.has_dev(folder):
-        raise UsageError(
-            f"stage {stage.name}: patience needs rows that are held out: give {folder / 'dev.jsonl'}, or hold_out"
-        )
+        rows.refuse_absent_tiers(stage, tiers, folder)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -42,6 +42,8 @@ class Base(Part):
     dtype: Literal["bfloat16", "float32"] = "bfloat16"
     quantise: Literal["none", "nf4"] = "none"
     """`nf4`: the frozen weights in 4 bits (QLoRA, Dettmers et al. 2023); asks for `lora`."""
+    eos: str | None = None
+    """Token that ends a turn, where the base model's tokenizer says another."""
 
 
 class Lora(Part):
@@ -137,7 +139,7 @@ class Evaluation(Part):
     tasks: Annotated[list[str], Field(min_length=1)]
     scoring: Scoring = "generate"
     chat_template: Literal["own", "none"] = "own"
-    """`none`: plain text, for models that have never seen a chat."""
+    """`none`: plain text, for models that have never seen a chat; for pretrain stages alone."""
     max_tokens: Count = 4096
     samples: Count = 1
     temperature: Annotated[float, Field(ge=0)] = 0.0
@@ -177,7 +179,17 @@ class Pretrain(_Stage):
         return self
 
 
-class Sft(_Stage):
+class _Conversing(_Stage):
+    """A stage whose rows are rendered with the chat template."""
+
+    @model_validator(mode="after")
+    def _asked_as_trained(self) -> Self:
+        if self.evaluation.chat_template == "none":
+            raise ValueError("evaluation.chat_template: none is for pretrain stages; this one is trained with it")
+        return self
+
+
+class Sft(_Conversing):
     """Supervised fine-tuning on reasoning traces; the loss is on trace and answer only."""
 
     kind: Literal["sft"]
@@ -227,7 +239,7 @@ class Rollout(Part):
     max_tokens: Count
 
 
-class Grpo(_Stage):
+class Grpo(_Conversing):
     """Group relative policy optimisation (Shao et al. 2024) paid by the benchmark's strict reading alone."""
 
     kind: Literal["grpo"]

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from evalsuite.errors import DataError
+from evalsuite.errors import DataError, UsageError
 from training.manifest import verify
-from training.recipe import Tier
+from training.recipe import Grpo, Pretrain, Sft, Tier
 
 if TYPE_CHECKING:
     import datasets
 
 Split = Literal["train", "dev"]
-Kind = Literal["pretrain", "sft", "grpo"]
+Kind = Literal["pretrain", "sft", "grpo", "tiered"]
 Said = Annotated[str, Field(min_length=1)]
 
 
@@ -59,7 +59,7 @@ class Trace(_Row):
 
 
 class Question(_Row):
-    """An item as `evalsuite.reward.dataset` asks it, and how hard it is."""
+    """An item as `evalsuite.reward.dataset` asks it, and how hard it is, where that is known."""
 
     prompt: Annotated[list[Message], Field(min_length=1)]
     gold: Said
@@ -68,13 +68,23 @@ class Question(_Row):
     opens_reasoning: bool
     item: Said
     task: Said
-    ground_truth: Said
+    tier: Tier | None = None
+
+
+class Tiered(Question):
+    """An item for a stage that takes some tiers alone."""
+
     tier: Tier
 
 
 Row = Text | Pair | Trace | Question
 Shape = type[Text] | type[Pair] | type[Trace] | type[Question]
-_SHAPES: Final[dict[str, Shape]] = {"sft": Trace, "grpo": Question}
+_SHAPES: Final[dict[str, Shape]] = {"sft": Trace, "grpo": Question, "tiered": Tiered}
+
+
+def kind_of(stage: Pretrain | Sft | Grpo) -> Kind:
+    """The kind of rows that a stage reads: where it names tiers, each row has to name its own."""
+    return "tiered" if isinstance(stage, Grpo) and stage.tiers is not None else stage.kind
 
 
 def load(folder: Path, split: Split, kind: Kind, cache: Path | None = None) -> datasets.Dataset:
@@ -112,9 +122,26 @@ def read(folder: Path, split: Split, kind: Kind) -> Iterator[Row]:
         raise DataError(f"{file}: can't be read: {error.strerror or error}") from None
 
 
-def has_dev(folder: Path) -> bool:
-    """Whether a data folder has dev rows of its own."""
-    return (folder / "dev.jsonl").is_file()
+def splits(stage: Pretrain | Sft | Grpo, folder: Path) -> tuple[Split, ...]:
+    """The splits of a data folder that a stage reads: its dev rows too where they choose what is kept."""
+    watched = isinstance(stage, Sft) and stage.patience is not None and (folder / "dev.jsonl").is_file()
+    return ("train", "dev") if watched else ("train",)
+
+
+def refuse_nothing_held_out(stage: Sft, folder: Path) -> None:
+    """Raise a `UsageError` where a stage is to stop early and neither data nor recipe say by which rows."""
+    if stage.patience is not None and stage.hold_out is None and "dev" not in splits(stage, folder):
+        raise UsageError(
+            f"stage {stage.name}: patience needs rows that are held out: give {folder / 'dev.jsonl'}, or hold_out"
+        )
+
+
+def refuse_absent_tiers(stage: Grpo, found: Collection[str | None], folder: Path) -> None:
+    """Raise a `DataError` where a tier that a stage takes has no row."""
+    for tier in stage.tiers or ():
+        if tier not in found:
+            known = ", ".join(sorted(set(map(str, found))))
+            raise DataError(f"{folder}: no row of tier {tier}, which stage {stage.name} takes; it has {known}")
 
 
 def hold_out(rows: datasets.Dataset, count: int, seed: int) -> tuple[datasets.Dataset, datasets.Dataset]:
@@ -170,6 +197,6 @@ def _features(shape: Shape) -> datasets.Features:
 
     text, messages = Value("string"), [{"role": Value("string"), "content": Value("string")}]
     special = {"labels": [text], "opens_reasoning": Value("bool")}
-    if shape in (Trace, Question):
+    if shape in (Trace, Question, Tiered):
         special |= {"prompt": messages, "completion": messages}
     return Features({name: special.get(name, text) for name in shape.model_fields})

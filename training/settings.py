@@ -187,4 +187,6 @@ def _stopping(stage: Sft) -> dict[str, Any]:
         "load_best_model_at_end": True,
         "metric_for_best_model": "eval_loss",
         "greater_is_better": False,
+        # How often in a row the loss has not fallen: a stage that goes on counts on, and doesn't begin again at 0.
+        "restore_callback_states_from_checkpoint": True,
     }

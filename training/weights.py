@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from evalsuite.errors import UsageError
 from evalsuite.models.extras import brief
+from evalsuite.models.local.generate import end_token
 from training import settings
 from training.recipe import Base, Recipe
 
@@ -47,17 +48,37 @@ def beneath(recipe: Recipe, adapter: str | Path, data: Path) -> str:
     raise UsageError(f"{adapter}: the weights that it was trained on, {said}, are gone: train their stage again")
 
 
-def load_tokenizer(recipe: Recipe, start: str | Path, data: Path) -> PreTrainedTokenizerBase:
-    """The tokenizer that was saved with the start, or the base model's; padded on the left, for generation."""
+def load_tokenizer(recipe: Recipe, start: str | Path, data: Path, chats: bool = True) -> PreTrainedTokenizerBase:
+    """The tokenizer that was saved with the start, or the base model's; padded on the left, for generation.
+
+    It ends a turn with the recipe's `base.eos`, where that is said; what isn't a token of it is a `UsageError`, and so
+    is one without a chat template where it `chats`.
+    """
     from transformers import AutoTokenizer
 
     base = base_model(recipe.base, data)
     own = (Path(start) / "tokenizer_config.json").is_file()
     where = str(start) if own else base
     tokenizer = _read(AutoTokenizer, where, revision=_revision(recipe.base, where, base), padding_side="left")
-    if not tokenizer.chat_template:
+    if chats and not tokenizer.chat_template:
         raise UsageError(f"{where}: its tokenizer has no chat template; a stage needs the one of its evaluation")
+    if recipe.base.eos is not None:
+        end_token(tokenizer, recipe.base.eos, where)
+        tokenizer.eos_token = recipe.base.eos
     return tokenizer
+
+
+def ends(recipe: Recipe, start: str | Path, data: Path) -> frozenset[int]:
+    """Tokens that end what a start writes by its generation config, or else by its config; not its tokenizer's own."""
+    from transformers import AutoConfig, GenerationConfig
+
+    where = beneath(recipe, start, data) if is_adapter(start) else str(start)
+    revision = _revision(recipe.base, where, base_model(recipe.base, data))
+    try:
+        found = GenerationConfig.from_pretrained(where, revision=revision).eos_token_id
+    except OSError:  # it has none
+        found = _read(AutoConfig, where, revision=revision).get_text_config().eos_token_id
+    return frozenset(found if isinstance(found, list) else [] if found is None else [found])
 
 
 def load(recipe: Recipe, start: str | Path, data: Path) -> PreTrainedModel | PeftModel:
@@ -89,9 +110,22 @@ def load_whole(recipe: Recipe, start: str | Path, data: Path) -> PreTrainedModel
     return _weights(recipe.base, start, data, "float32" if recipe.lora is None or sharded else recipe.base.dtype)
 
 
+def widen(model: Any) -> None:
+    """Hold what is trained in float32 again: TRL puts the adapter of a model in 4 bits into bfloat16, see `load_whole`.
+
+    Before the optimizer is made, which takes the weights as they are.
+    """
+    import torch
+
+    for weight in model.parameters():
+        if weight.requires_grad:
+            weight.data = weight.data.to(torch.float32)
+
+
 def merge(recipe: Recipe, start: str | Path, data: Path, out: Path, dtype: Dtype) -> Path:
     """Write whole weights with their tokenizer: the start's own, its adapter added to the base in float32.
 
+    Their configs end a response where the tokenizer does, as the trainer's do of what it saves.
     The folder appears as a whole; one that is there already is left as it is.
     """
     if out.is_dir():
@@ -101,10 +135,12 @@ def merge(recipe: Recipe, start: str | Path, data: Path, out: Path, dtype: Dtype
     else:
         model = _weights(recipe.base, start, data, "float32")
     import torch
+    from transformers.trainer_utils import align_special_tokens
 
-    draft = part(out)
+    tokenizer, draft = load_tokenizer(recipe, start, data, chats=False), part(out)
+    align_special_tokens(model, tokenizer)
     model.to(getattr(torch, dtype)).save_pretrained(draft)
-    load_tokenizer(recipe, start, data).save_pretrained(draft)
+    tokenizer.save_pretrained(draft)
     draft.rename(out)
     return out
 
@@ -132,7 +168,7 @@ def _revision(base: Base, where: str, model: str) -> str | None:
 
 def _read(kind: Any, where: str, **how: Any) -> Any:
     """Read from a folder or the hub, never code and never a pickle; what can't be read is a `UsageError`."""
-    if kind.__name__ != "AutoTokenizer":
+    if kind.__name__ == "AutoModelForCausalLM":
         how["use_safetensors"] = True
     try:
         return kind.from_pretrained(where, trust_remote_code=False, **how)

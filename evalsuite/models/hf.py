@@ -14,13 +14,13 @@ from evalsuite.models.extras import brief, flag, load, positive
 from evalsuite.models.local.batches import Batches
 from evalsuite.models.local.choice import Choice, choice
 from evalsuite.models.local.draft import Draft, check_budget
-from evalsuite.models.local.generate import Continuous, Plain
+from evalsuite.models.local.generate import Continuous, Plain, end_token
 from evalsuite.models.local.likelihood import Likelihoods
 from evalsuite.models.local.template import Chat
 from evalsuite.models.local.weights import revision
 from evalsuite.task import Dataset
 
-_ARGS = ("batch", "continuous", "device", "dtype", "trust_remote_code")
+_ARGS = ("batch", "continuous", "device", "dtype", "eos", "trust_remote_code")
 _DTYPES = ("auto", "float32", "bfloat16", "float16")
 _CPU_BATCH = 32
 _TYPICAL_PROMPT = 512
@@ -32,7 +32,8 @@ class HF(Backend):
     """A causal language model from the hub or a folder, with an optional LoRA adapter (peft, left unmerged).
 
     `--model-arg`: `dtype` (auto: as the checkpoint says), `device` (auto, cpu, cuda, cuda:1, mps), `batch`,
-    `continuous` (auto: on one CUDA device and greedy), `trust_remote_code` (false).
+    `continuous` (auto: on one CUDA device and greedy), `eos` (a token that ends a response, beside those that the model
+    says), `trust_remote_code` (false).
     Sampling uses the run's temperature and top_p alone; what the model's generation config suggests is not applied.
     """
 
@@ -84,6 +85,9 @@ class HF(Backend):
         settings = self.settings
         where = {"revision": settings.revision, "trust_remote_code": self._trust}
         self._tokenizer = transformers.AutoTokenizer.from_pretrained(settings.model, **where)
+        if "eos" in settings.args:
+            end_token(self._tokenizer, settings.args["eos"], f"hf/{settings.model}")
+            self._tokenizer.eos_token = settings.args["eos"]
         self._chat = Chat(self._tokenizer, settings.chat_template, settings.decoding.thinking, f"hf/{settings.model}")
         self._model = transformers.AutoModelForCausalLM.from_pretrained(
             settings.model, dtype=self._dtype, device_map=_device(torch, settings.args.get("device", "auto")), **where

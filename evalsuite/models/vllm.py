@@ -16,6 +16,7 @@ from evalsuite.models.backend import Backend, Facts, Request, Response, Scoring,
 from evalsuite.models.extras import brief, flag, fraction, load, positive
 from evalsuite.models.local.choice import Choice, Tree, choice
 from evalsuite.models.local.draft import Draft, check_budget
+from evalsuite.models.local.generate import end_token
 from evalsuite.models.local.template import Chat
 from evalsuite.models.local.weights import revision
 from evalsuite.models.pool import pooled
@@ -45,8 +46,9 @@ class VLLM(Backend):
     """A model served by vLLM's V1 engine, with prefix caching and an optional LoRA adapter.
 
     `--model-arg` takes the engine's own options: `tensor_parallel_size`, `gpu_memory_utilization`, `max_model_len`,
-    `dtype`, `quantization`, `enforce_eager`, `trust_remote_code` (false). Sampling uses the run's temperature, top_p
-    and each request's seed alone; what the model's generation config suggests is not applied.
+    `dtype`, `quantization`, `enforce_eager`, `trust_remote_code` (false); and `eos`, a token that ends a response,
+    beside those that the model says. Sampling uses the run's temperature, top_p and each request's seed alone; what
+    the model's generation config suggests is not applied.
     """
 
     operational = frozenset({"enforce_eager", "gpu_memory_utilization", "tensor_parallel_size"})
@@ -55,8 +57,9 @@ class VLLM(Backend):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         check_budget(settings.decoding)
-        args = settings.checked_args(sorted(_READ), "vllm")
-        self._args = {key: _READ[key](value, key) for key, value in args.items()}
+        args = settings.checked_args(sorted((*_READ, "eos")), "vllm")
+        self._args = {key: _READ[key](value, key) for key, value in args.items() if key in _READ}
+        self._ends: list[int] = []
         self._engine: Any = None
         self._chat: Chat | None = None
         self._lora: Any = None
@@ -104,6 +107,8 @@ class VLLM(Backend):
     def _make_chat(self) -> Chat:
         settings = self.settings
         tokenizer = self._engine.get_tokenizer()
+        if "eos" in settings.args:
+            self._ends = [end_token(tokenizer, settings.args["eos"], f"vllm/{settings.model}")]
         return Chat(tokenizer, settings.chat_template, settings.decoding.thinking, f"vllm/{settings.model}")
 
     async def _add_adapter(self) -> None:
@@ -200,6 +205,7 @@ class VLLM(Backend):
             temperature=decoding.temperature,
             top_p=decoding.top_p,
             seed=draft.seed if decoding.temperature > 0 else None,
+            stop_token_ids=self._ends,
             max_tokens=draft.limit,
             detokenize=False,
             output_kind=self._vllm.sampling_params.RequestOutputKind.FINAL_ONLY,

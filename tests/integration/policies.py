@@ -49,6 +49,15 @@ def make_policy(folder: Path, prompts=None, said=None, steps: int = 60) -> Path:
     return folder
 
 
+def never_stop(folder: Path) -> Path:
+    """Make a policy's folder like a base model's: its files say <|endoftext|> ends a response, its template doesn't."""
+    for name in ("config.json", "generation_config.json", "tokenizer_config.json"):
+        facts = json.loads((folder / name).read_text())
+        key, end = ("eos_token", "<|endoftext|>") if name.startswith("tokenizer") else ("eos_token_id", 0)
+        (folder / name).write_text(json.dumps({**facts, key: end}))
+    return folder
+
+
 def asked(row: int) -> list[dict[str, str]]:
     """The messages of an item."""
     return [{"role": "user", "content": f"Which is it, {row}? A. yes B. no"}]
@@ -63,7 +72,6 @@ def make_items(folder: Path, count: int = 12) -> Path:
             {
                 "prompt": asked(row),
                 **truth._asdict(),
-                "ground_truth": str(truth),
                 "item": f"item-{row}",
                 "task": "toy",
                 "tier": TIERS[row * len(TIERS) // count],

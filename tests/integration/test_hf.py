@@ -58,6 +58,19 @@ def test_batch_and_order_change_nothing(tiny_model, one_by_one, batch, order):
     assert texts(found) == one_by_one
 
 
+@pytest.mark.parametrize("continuous", ["false", "true"])
+async def test_a_response_ends_at_the_token_that_is_named(tiny_model, one_by_one, continuous):
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    whole = tokenizer(one_by_one[("item-0", 0)], add_special_tokens=False)["input_ids"]
+    named = next(token for token in whole[3:] if len(tokenizer.decode([token]).strip()) > 1)
+    written = tokenizer.convert_ids_to_tokens(named)
+    found = await ask(hf(tiny_model, args={"continuous": continuous, "eos": written}), requests(1))
+    (response,) = found.values()
+    assert response.finish == "stop" and response.text == tokenizer.decode(whole[: whole.index(named)])
+
+
 async def test_continuous_batching_gives_the_same_answers(tiny_model, one_by_one):
     found = await ask(hf(tiny_model, args={"continuous": "true"}, concurrency=5), requests(24))
     assert texts(found) == one_by_one

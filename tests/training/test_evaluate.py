@@ -8,8 +8,9 @@ from evalsuite.cli.run import run as command
 from training.evaluate import digest, options
 from training.folder import TrainingFolder
 from training.lineage import Model
-from training.recipe import Evaluation
+from training.recipe import Base, Evaluation
 
+BASE = Base(model="a/b")
 EVALUATION = Evaluation(tasks=["medqa", "pubmedqa"], max_tokens=64)
 
 
@@ -47,17 +48,24 @@ def test_other_options_or_another_adapter_are_another_evaluation(folder, tmp_pat
 
 def test_models_of_the_run_are_named_by_their_place_in_it(folder, tmp_path):
     run = TrainingFolder(tmp_path / "run")
-    told = options(run, Model("Qwen/Qwen3-8B", folder, "abc"), EVALUATION)
+    told = options(run, BASE, Model("Qwen/Qwen3-8B", folder, "abc"), EVALUATION)
     assert told[:6] == ["--model", "hf/Qwen/Qwen3-8B", "--adapter", "stages/1-sft/model", "--revision", "abc"]
-    assert options(run, Model(str(folder)), EVALUATION)[1] == "hf/stages/1-sft/model"
-    assert options(run, Model("/elsewhere/base"), EVALUATION)[1] == "hf//elsewhere/base"
+    assert options(run, BASE, Model(str(folder)), EVALUATION)[1] == "hf/stages/1-sft/model"
+    assert options(run, BASE, Model("/elsewhere/base"), EVALUATION)[1] == "hf//elsewhere/base"
+
+
+def test_the_token_that_ends_a_turn_is_told(folder, tmp_path):
+    base = Base(model="a/b", eos="<|im_end|>")
+    told = options(TrainingFolder(tmp_path), base, Model("a/b"), EVALUATION)
+    with command.make_context("run", told) as context:
+        assert context.params["model_args"] == ("eos=<|im_end|>",)
 
 
 def test_each_setting_of_an_evaluation_is_an_option_that_there_is(folder, tmp_path):
     changes = {"limit": 5, "scoring": "cloze", "samples": 3, "temperature": 0.7, "chat_template": "none"}
     changes["args"] = {"batch": "8", "dtype": "float32"}
     asked = EVALUATION.model_copy(update=changes)
-    told = options(TrainingFolder(tmp_path), Model(str(folder)), asked)
+    told = options(TrainingFolder(tmp_path), BASE, Model(str(folder)), asked)
     with command.make_context("run", told) as context:
         found = context.params
     assert found["tasks"] == "medqa,pubmedqa"

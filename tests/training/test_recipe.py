@@ -210,11 +210,18 @@ def test_an_unknown_key_is_refused_by_its_name_wherever_it_stands(tmp_path_facto
         (("stages", 2, "rollout", "generations"), 1, "stages.2.rollout.generations: "),
         (("stages", 2, "rollout", "engine"), "sglang", "stages.2.rollout.engine: "),
         (("stages", 2, "tiers"), ["hard"], "stages.2.tiers.0: "),
+        (("stages", 1, "evaluation", "chat_template"), "none", "stages.1: evaluation.chat_template: none is for"),
+        (("stages", 2, "evaluation", "chat_template"), "none", "stages.2: evaluation.chat_template: none is for"),
         (("stages", 2, "name"), "one", "recipe: two stages have one name"),
     ],
 )
 def test_a_wrong_value_is_refused_by_its_place(tmp_path, place, value, said):
     assert refusal(tmp_path, changed(place, value)).startswith(said)
+
+
+def test_text_is_trained_and_asked_without_a_template(tmp_path):
+    content = changed(("stages", 0, "evaluation", "chat_template"), "none")
+    assert read_recipe(written(tmp_path, content)).stages[0].evaluation.chat_template == "none"
 
 
 def test_weights_in_4_bits_ask_for_adapters(tmp_path):

@@ -8,8 +8,9 @@ from evalsuite.errors import UsageError
 from training import weights
 from training.folder import SCHEMA, StageFolder
 from training.manifest import verify
+from training.preflight.ending import ending
 from training.preflight.finding import Finding
-from training.preflight.golds import Golds, Traces
+from training.preflight.golds import Golds
 from training.preflight.length import Length
 from training.preflight.overlap import RowOverlap, TextOverlap, judges
 from training.preflight.render import Renderer
@@ -17,6 +18,7 @@ from training.preflight.samples import chosen, sample
 from training.preflight.source import read_rows, read_texts
 from training.preflight.spread import spread
 from training.preflight.template import Template
+from training.preflight.traces import Traces
 from training.recipe import Grpo, Pretrain, Recipe, Sft
 
 REPORT = "preflight.json"
@@ -30,7 +32,7 @@ def check(recipe: Recipe, stage: Pretrain | Sft | Grpo, folder: StageFolder, sta
     the first one, with its numbers and the remedy. `data` is the folder that `stage.data.folder` is in.
     """
     manifest = verify(data / stage.data.folder)
-    found = _texts(stage, data) if isinstance(stage, Pretrain) else _rows(recipe, stage, start, data)
+    found = _texts(recipe, stage, start, data) if isinstance(stage, Pretrain) else _rows(recipe, stage, start, data)
     if isinstance(stage, Grpo) and not any(finding.refusals for finding in found.values()):
         found["spread"] = _spread(recipe, stage, start, data)
     refusals = [refusal for finding in found.values() for refusal in finding.refusals]
@@ -42,11 +44,13 @@ def check(recipe: Recipe, stage: Pretrain | Sft | Grpo, folder: StageFolder, sta
         raise UsageError(f"{stage.name}: {data / stage.data.folder}: {refusals[0]}{more}")
 
 
-def _texts(stage: Pretrain, data: Path) -> Findings:
-    overlap = TextOverlap(judges(stage))
-    for text in read_texts(stage, data):
-        overlap.take(text)
-    return {"overlap": overlap.finding()}
+def _texts(recipe: Recipe, stage: Pretrain, start: str | Path, data: Path) -> Findings:
+    overlap, length = TextOverlap(judges(recipe)), Length(stage.batch.length)
+    tokenizer = weights.load_tokenizer(recipe, start, data, stage.evaluation.chat_template == "own")
+    for passage in read_texts(stage, data):
+        overlap.take(passage.text)
+        length.take_passage(passage, tokenizer)
+    return {"overlap": overlap.finding(), "length": length.finding()}
 
 
 def _rows(recipe: Recipe, stage: Sft | Grpo, start: str | Path, data: Path) -> Findings:
@@ -57,15 +61,17 @@ def _rows(recipe: Recipe, stage: Sft | Grpo, start: str | Path, data: Path) -> F
     found = {"golds": golds.finding()}
     if found["golds"].refusals:
         return found
-    render = Renderer(weights.load_tokenizer(recipe, start, data), str(start))
-    template, overlap, traces = Template(), RowOverlap(judges(stage)), Traces()
+    tokenizer = weights.load_tokenizer(recipe, start, data)
+    found["ending"] = ending(tokenizer, weights.ends(recipe, start, data))
+    render = Renderer(tokenizer, str(start))
+    template, overlap, traces = Template(), RowOverlap(judges(recipe)), Traces()
     length = Length(stage.batch.length) if isinstance(stage, Sft) else None
     for row in read_rows(stage, data):
         rendering = render(row)
         template.take(row, rendering)
         overlap.take(row)
         if length is not None:
-            traces.take(row)
+            traces.take(row, rendering)
             length.take(row, rendering)
     found |= {"template": template.finding(), "overlap": overlap.finding()}
     return found if length is None else {**found, "traces": traces.finding(), "length": length.finding()}

@@ -7,7 +7,7 @@ from collections import Counter
 from evalsuite.errors import UsageError
 from evalsuite.formats import write
 from evalsuite.reward.strict import StrictReward
-from training.preflight.finding import Finding, listed
+from training.preflight.finding import Finding
 from training.preflight.source import Row
 
 
@@ -30,7 +30,7 @@ class Golds:
             self._known[key] = self._trouble(*key)
         trouble = self._known[key]
         if trouble is not None:
-            self._bad.append((row.item, trouble))
+            self._bad.append((row.named, trouble))
 
     def _trouble(self, format: str, gold: str, labels: tuple[str, ...]) -> str | None:
         """Why a gold can't be told, if it can't."""
@@ -55,26 +55,3 @@ class Golds:
         item, trouble = self._bad[0]
         why = f"{len(self._bad)} of {self._rows} golds can't be paid, such as that of item {item}: {trouble}"
         return Finding(facts, (f"{why}; mend or drop these rows",))
-
-
-class Traces:
-    """Whether each trace ends in its gold, as the reward reads it: a wrong trace teaches the wrong answer."""
-
-    def __init__(self) -> None:
-        self._reward = StrictReward()
-        self._rows = 0
-        self._bad: list[str] = []
-
-    def take(self, row: Row) -> None:
-        """Look at a row whose gold is payable."""
-        self._rows += 1
-        if self._reward.pay(row.completion or "", row.gold, row.labels, format=row.format) != 1.0:
-            self._bad.append(row.item)
-
-    def finding(self) -> Finding:
-        """How many there are, and which don't end in their gold."""
-        facts = {"rows": self._rows, "wrong": self._bad}
-        if not self._bad:
-            return Finding(facts)
-        share = f"{len(self._bad)} of {self._rows} traces ({len(self._bad) / self._rows:.1%})"
-        return Finding(facts, (f"{share} don't end in their gold, such as {listed(self._bad)}; drop them",))

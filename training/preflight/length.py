@@ -1,44 +1,53 @@
-"""Rows that are longer than a sequence may be: the trainer cuts their ends off, and the answer is at the end."""
+"""Rows that are longer than a sequence may be: the trainer would cut their ends off, and the answer is at the end."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any
 
 import numpy as np
 
 from training.preflight.finding import Finding
 from training.preflight.render import Rendering
-from training.preflight.source import Row
-
-MOST: Final = 0.01
-"""Largest share of rows that may be cut."""
+from training.preflight.source import Passage, Row
 
 
 class Length:
-    """Counts the tokens of each row against the stage's `batch.length`."""
+    """Holds the tokens of each row against the stage's `batch.length`."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._tokens: list[int] = []
+        self._longest = (0, "")
 
     def take(self, row: Row, rendering: Rendering) -> None:
-        """Look at a row."""
-        self._tokens.append(len(rendering.whole_ids))
+        """Look at a row with a completion."""
+        self._count(f"item {row.named}", len(rendering.whole_ids))
+
+    def take_passage(self, passage: Passage, tokenizer: Any) -> None:
+        """Look at a text, which TRL lets end with the tokenizer's EOS, if it is not to be cut."""
+        if passage.whole:
+            ids = tokenizer(passage.text + tokenizer.eos_token)["input_ids"]
+            self._count(f"line {passage.number} of train.jsonl", len(ids))
+
+    def _count(self, name: str, tokens: int) -> None:
+        self._longest = max(self._longest, (tokens, name))
+        self._tokens.append(tokens)
 
     def finding(self) -> Finding:
-        """How long the rows are, and how many would lose their answer."""
+        """How long the rows are, and how many would lose their ends."""
         if not self._tokens:
             return Finding({"rows": 0})
         cut = sum(tokens > self._limit for tokens in self._tokens)
-        share = cut / len(self._tokens)
-        median, high, longest = (int(np.quantile(self._tokens, at)) for at in (0.5, 0.99, 1.0))
+        median, high = (int(np.quantile(self._tokens, at)) for at in (0.5, 0.99))
+        longest, name = self._longest
         facts = {"rows": len(self._tokens), "median": median, "p99": high, "longest": longest, "cut": cut}
-        if share <= MOST:
+        if not cut:
             return Finding(facts)
         return Finding(
             facts,
             (
-                f"{cut} of {len(self._tokens)} rows ({share:.1%}) are longer than batch.length {self._limit} and would "
-                f"lose their answers (99% are within {high} tokens, the longest has {longest}); raise it or drop them",
+                f"{cut} of {len(self._tokens)} rows ({cut / len(self._tokens):.1%}) have more than batch.length = "
+                f"{self._limit} tokens, the longest, {name}, has {longest} (99% are within {high}): their ends "
+                "would be cut off; raise batch.length, or take them out",
             ),
         )

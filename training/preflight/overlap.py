@@ -1,16 +1,16 @@
-"""Training data that holds questions of a benchmark by which the stage will be judged.
+"""Training data that holds questions of a benchmark by which a stage of the recipe will be judged.
 
 Three ways to find one, each by itself enough: the item read back from a prompt has the digest of a locked item (which
 needs no benchmark's data); it asks the same question with the same options; it asks nearly the same question (`Stems`:
 of at least twelve words, seven tenths of its six-word sequences). In text a question of twelve words is found the same
-way, one of eight to eleven where it stands word for word, a shorter one not at all.
+way, one of eight to eleven where it stands word for word, a shorter one not at all. A benchmark whose items aren't here
+can't be compared, and that is refused as well: the gate needs them anyway.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 from evalsuite.data import load
@@ -22,19 +22,23 @@ from training.preflight.finding import Finding
 from training.preflight.questions import Questions
 from training.preflight.source import Row
 from training.preflight.stems import Phrases, Stems
-from training.recipe import Grpo, Pretrain, Sft
+from training.recipe import Recipe
 
 
-def judges(stage: Pretrain | Sft | Grpo) -> list[Task]:
-    """The tasks that the stage is evaluated on or gated by."""
-    gated = stage.gate.tasks if isinstance(stage.gate.tasks, list) else []
-    return [load_task(name) for name in dict.fromkeys((*stage.evaluation.tasks, *gated))]
+def judges(recipe: Recipe) -> list[Task]:
+    """The tasks that any stage is evaluated on or gated by, each once: what one stage reads the later ones know."""
+    names: dict[str, None] = {}
+    for stage in recipe.stages:
+        gated = stage.gate.tasks if isinstance(stage.gate.tasks, list) else []
+        names |= dict.fromkeys((*stage.evaluation.tasks, *gated))
+    return [load_task(name) for name in names]
 
 
 class Hit(NamedTuple):
     """A row or a text that holds a question."""
 
     row: str
+    """The row's item and its file, or a text's number."""
     item: str
     way: Literal["locked", "same", "near"]
     shared: float = 1.0
@@ -75,26 +79,25 @@ class Bench:
             "hits": [hit._asdict() for hit in self.hits],
         }
 
-    def refusal(self, total: int, what: str) -> str | None:
-        """Why the stage must not begin, if it must not."""
-        if not self.hits:
-            return None
-        ways = ", ".join(f"{many} {way}" for way, many in Counter(hit.way for hit in self.hits).items())
-        row, item, *_ = self.hits[0]
-        return (
-            f"{len({hit.row for hit in self.hits})} of {total} {what} hold questions of {self.task.name}, by which the "
-            f"stage is judged ({ways}), such as {row} its item {item}; drop them: preflight.json lists them all"
-        )
+    def refusals(self, total: int, what: str) -> Iterator[str]:
+        """Why the stage must not begin."""
+        judge = f"{self.task.name}, by which the recipe is judged"
+        if self.hits:
+            ways = ", ".join(f"{many} {way}" for way, many in Counter(hit.way for hit in self.hits).items())
+            row, item, *_ = self.hits[0]
+            yield (
+                f"{len({hit.row for hit in self.hits})} of {total} {what} hold questions of {judge} ({ways}), such as "
+                f"{row} its item {item}; drop them: preflight.json lists them all"
+            )
+        if self.absent is not None:
+            yield f"the {total} {what} can't be compared with {judge}: {self.absent}"
 
 
 def _items(task: Task) -> tuple[Sequence[Item], str | None]:
-    """A benchmark's items, or why there are none here: then its lock file is all that is checked."""
+    """A benchmark's items, or why there are none here."""
     try:
         return load(task).items, None
     except DataError as error:
-        warnings.warn(
-            f"only the locked digests of {task.name} were compared with the training data: {error}", stacklevel=2
-        )
         return (), str(error)
 
 
@@ -104,24 +107,25 @@ class RowOverlap:
     def __init__(self, tasks: Sequence[Task]) -> None:
         self._benches = [Bench(task) for task in tasks]
         self._questions = Questions(task.name for task in tasks)
-        self._read: list[Item] = []
+        self._read: dict[str, list[Item]] = {}
         self._rows = self._readable = 0
 
     def take(self, row: Row) -> None:
         """Look at a row."""
         self._rows += 1
         items = self._questions.read(row)
-        self._read += items
+        self._read.setdefault(row.file, []).extend(items)
         self._readable += bool(items)
         stem = grams(items[0].question if items else row.asked)
         for bench in self._benches:
-            bench.look_up(row.item, items, stem)
+            bench.look_up(row.named, items, stem)
 
     def finding(self) -> Finding:
         """What overlaps which benchmark."""
         for bench in self._benches:
-            locked = benchmarks_of(self._read, [bench.task])
-            bench.hits += [Hit(row, row.rpartition(":")[2], "locked") for row in locked]
+            for file, items in self._read.items():
+                locked = benchmarks_of(items, [bench.task])
+                bench.hits += [Hit(f"{item} of {file}", item.rpartition(":")[2], "locked") for item in locked]
         return _finding(self._benches, {"rows": self._rows, "read_back": self._readable}, self._rows, "rows")
 
 
@@ -146,5 +150,5 @@ class TextOverlap:
 
 def _finding(benches: Sequence[Bench], facts: dict[str, Any], total: int, what: str) -> Finding:
     found = {bench.task.name: bench.facts() for bench in benches}
-    refusals = [refusal for bench in benches if (refusal := bench.refusal(total, what)) is not None]
+    refusals = [refusal for bench in benches for refusal in bench.refusals(total, what)]
     return Finding({**facts, "benchmarks": found}, tuple(refusals))

@@ -1,4 +1,4 @@
-"""A stage's rows as the checks see them, read one at a time: any file takes the memory of its longest line."""
+"""A stage's rows as the checks see them, of each file that it reads: any takes the memory of its longest line."""
 
 from __future__ import annotations
 
@@ -24,6 +24,12 @@ class Row(NamedTuple):
     task: str = ""
     tier: str | None = None
     opens_reasoning: bool = False
+    file: str = "train.jsonl"
+
+    @property
+    def named(self) -> str:
+        """The item, and the file that it stands in."""
+        return f"{self.item} of {self.file}"
 
     @property
     def asked(self) -> str:
@@ -31,22 +37,35 @@ class Row(NamedTuple):
         return next((turn["content"] for turn in reversed(self.prompt) if turn["role"] == "user"), "")
 
 
-def read_texts(stage: Pretrain, data: Path) -> Iterator[str]:
-    """Read the training texts of a stage, a prompt and its completion as one."""
-    for row in rows.read(data / stage.data.folder, "train", "pretrain"):
+class Passage(NamedTuple):
+    """A text to train on; a prompt and its completion are one."""
+
+    text: str
+    number: int
+    """Its line, from 1."""
+    whole: bool
+    """Whether it is not to be cut, as a completion isn't from its prompt."""
+
+
+def read_texts(stage: Pretrain, data: Path) -> Iterator[Passage]:
+    """Read the training texts of a stage."""
+    for number, row in enumerate(rows.read(data / stage.data.folder, "train", "pretrain"), 1):
         if isinstance(row, Text):
-            yield row.text
+            yield Passage(row.text, number, whole=False)
         elif isinstance(row, Pair):
-            yield row.prompt + row.completion
+            yield Passage(row.prompt + row.completion, number, whole=True)
 
 
 def read_rows(stage: Sft | Grpo, data: Path) -> Iterator[Row]:
-    """Read the training rows of a stage."""
-    for row in rows.read(data / stage.data.folder, "train", stage.kind):
-        if isinstance(row, Trace):
-            yield Row(*_asked(row), completion=row.completion[0].content)
-        elif isinstance(row, Question):
-            yield Row(*_asked(row), task=row.task, tier=row.tier, opens_reasoning=row.opens_reasoning)
+    """Read the rows of a stage: those to train on, then those that choose what is kept, where it reads such."""
+    folder = data / stage.data.folder
+    for split in rows.splits(stage, folder):
+        file = f"{split}.jsonl"
+        for row in rows.read(folder, split, rows.kind_of(stage)):
+            if isinstance(row, Trace):
+                yield Row(*_asked(row), completion=row.completion[0].content, file=file)
+            elif isinstance(row, Question):
+                yield Row(*_asked(row), task=row.task, tier=row.tier, opens_reasoning=row.opens_reasoning, file=file)
 
 
 def _asked(row: Trace | Question) -> tuple[str, tuple[Message, ...], str, tuple[str, ...], str]:

@@ -39,7 +39,7 @@ class Template:
         kind, what = trouble(row, rendering) or ("", "")
         if kind:
             self._kinds[kind] += 1
-            self._first.setdefault(kind, f"such as that of item {row.item}: {what}")
+            self._first.setdefault(kind, f"such as that of item {row.named}: {what}")
 
     def finding(self) -> Finding:
         """How many rows are rendered otherwise than they are evaluated, and how."""

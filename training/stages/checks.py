@@ -1,51 +1,43 @@
-"""What rows are looked at for before they are trained on."""
+"""What a stage looks at again before it trains: its data may have been made anew since preflight saw it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from evalsuite.errors import DataError, UsageError
-from evalsuite.models.local.template import Chat
-from evalsuite.reward import StrictReward
+from evalsuite.errors import DataError
+from training.preflight.finding import Finding
+from training.preflight.golds import Golds
+from training.preflight.length import Length
+from training.preflight.render import Renderer
+from training.preflight.source import read_rows, read_texts
+from training.preflight.traces import Traces
+from training.recipe import Pretrain, Sft
 from training.stages.job import Job
 
-if TYPE_CHECKING:
-    import datasets
+
+def refuse_wrong_traces(job: Job, stage: Sft, tokenizer: Any) -> None:
+    """Raise a `DataError` where a trace doesn't end in its item's gold label, or has more tokens than a sequence."""
+    golds = Golds()
+    for row in read_rows(stage, job.data):
+        golds.take(row)
+    _refuse(job, golds.finding())
+    render, traces, length = Renderer(tokenizer, str(job.start)), Traces(), Length(stage.batch.length)
+    for row in read_rows(stage, job.data):
+        rendering = render(row)
+        traces.take(row, rendering)
+        length.take(row, rendering)
+    _refuse(job, traces.finding())
+    _refuse(job, length.finding())
 
 
-def refuse_wrong_traces(job: Job, rows: datasets.Dataset, tokenizer: Any) -> None:
-    """Raise a `DataError` where a trace, read as the benchmark reads it, doesn't end in its item's gold label."""
-    chat, reward = Chat(tokenizer, None, "auto", str(job.start)), StrictReward()
-    wrong = []
-    for row in rows:
-        opens = chat.rendered(row["prompt"])[1]
-        try:
-            paid = reward.pay(row["completion"], row["gold"], row["labels"], None, row["format"], opens)
-        except UsageError as error:
-            raise DataError(f"{job.rows}: item {row['item']}: {error}") from None
-        if paid != 1.0:
-            wrong.append(row)
-    if wrong:
-        said = wrong[0]["completion"][-1]["content"]
-        raise DataError(
-            f"{job.rows}: {len(wrong)} of {len(rows)} traces don't end in their gold label by the strict reading, such "
-            f"as item {wrong[0]['item']} (gold {wrong[0]['gold']}), which ends {said[-80:]!r}: take them out"
-        )
+def refuse_long_pairs(job: Job, stage: Pretrain, tokenizer: Any) -> None:
+    """Raise a `DataError` where a prompt and its completion have more tokens than a sequence."""
+    length = Length(stage.batch.length)
+    for passage in read_texts(stage, job.data):
+        length.take_passage(passage, tokenizer)
+    _refuse(job, length.finding())
 
 
-def refuse_long_rows(job: Job, rows: datasets.Dataset, tokenizer: Any, length: int) -> None:
-    """Raise a `DataError` where a row has more tokens than a sequence: what is cut off is the answer."""
-    lengths = [len(_tokens(row, tokenizer)) for row in rows]
-    over = sum(tokens > length for tokens in lengths)
-    if over:
-        raise DataError(
-            f"{job.rows}: {over} of {len(rows)} rows have more than batch.length = {length} tokens, the longest "
-            f"{max(lengths)}: their ends would be cut off; raise batch.length, or take them out"
-        )
-
-
-def _tokens(row: dict[str, Any], tokenizer: Any) -> list[int]:
-    if isinstance(row["prompt"], str):
-        return list(tokenizer(row["prompt"] + row["completion"] + tokenizer.eos_token)["input_ids"])
-    text = tokenizer.apply_chat_template(row["prompt"] + row["completion"], tokenize=False)
-    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+def _refuse(job: Job, finding: Finding) -> None:
+    if finding.refusals:
+        raise DataError(f"{job.rows}: {finding.refusals[0]}")

@@ -12,7 +12,7 @@ from training.asked import versions
 from training.checkpoints import Checkpoint
 from training.record import Record
 from training.stages.job import Job
-from training.weights import part
+from training.weights import part, widen
 
 
 class _InPlace(Exception):
@@ -39,6 +39,8 @@ def fit(job: Job, trainer: Trainer, facts: dict[str, Any]) -> None:
         if last is not None:
             checkpoints.settle(last)
     trainer.accelerator.wait_for_everyone()
+    if job.recipe.base.quantise != "none":
+        widen(trainer.model)
     record = Record(folder, last.seconds if last else 0.0)
     trainer.remove_callback(PrinterCallback)
     _run(trainer, record, last)

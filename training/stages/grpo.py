@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from accelerate import PartialState
 from trl import GRPOConfig, GRPOTrainer
 
-from evalsuite.errors import DataError
 from training import checkpoints, lines, rows, settings, weights
 from training.curriculum import pool
 from training.curriculum.mining import History
@@ -49,8 +48,9 @@ def prepare(job: Job) -> tuple[PolicyTrainer, dict[str, Any]]:
     """
     stage = job.stage
     assert isinstance(stage, Grpo)
-    asked = _settings(job, stage)  # first: it tells accelerate which processes there are
-    given = tiered(rows.load(job.rows, "train", "grpo", job.cache), stage, job.rows)
+    tokenizer = weights.load_tokenizer(job.recipe, job.start, job.data)
+    asked = _settings(job, stage, tokenizer)  # first: it tells accelerate which processes there are
+    given = tiered(rows.load(job.rows, "train", rows.kind_of(stage), job.cache), stage, job.rows)
     _go_back(job)
     trainer = PolicyTrainer(
         model=_policy(job),
@@ -59,7 +59,7 @@ def prepare(job: Job) -> tuple[PolicyTrainer, dict[str, Any]]:
         ),
         args=asked,
         train_dataset=given,
-        processing_class=weights.load_tokenizer(job.recipe, job.start, job.data),
+        processing_class=tokenizer,
         peft_config=None if job.recipe.lora is None else settings.lora(job.recipe.lora),
     )
     _curriculum(job, stage, trainer, given)
@@ -71,9 +71,7 @@ def tiered(given: datasets.Dataset, stage: Grpo, place: Path) -> datasets.Datase
     if stage.tiers is None:
         return given
     tiers = given["tier"]
-    for tier in stage.tiers:
-        if tier not in tiers:
-            raise DataError(f"{place}: no row of tier {tier}; it has {', '.join(sorted(set(tiers)))}")
+    rows.refuse_absent_tiers(stage, tiers, place)
     return given.select([row for row, tier in enumerate(tiers) if tier in stage.tiers])
 
 
@@ -99,12 +97,14 @@ def _curriculum(job: Job, stage: Grpo, trainer: PolicyTrainer, given: datasets.D
     trainer.add_callback(Phase(job.folder, None if job.control else stage.plateau, stage.mining, history, asking))
 
 
-def _settings(job: Job, stage: Grpo) -> GRPOConfig:
+def _settings(job: Job, stage: Grpo, tokenizer: Any) -> GRPOConfig:
     asked = settings.grpo(job.recipe, stage, job.folder.checkpoints, devices())
     if stage.mining is not None:
         asked.num_generations_eval = stage.mining.samples
     if job.recipe.lora is None and not Path(job.start).is_dir():
         asked.model_init_kwargs = {"revision": job.recipe.base.revision}  # of the reference, which TRL loads by name
+    if job.recipe.base.eos is not None and stage.rollout.engine != "transformers":
+        asked.generation_kwargs = {"stop_token_ids": [tokenizer.eos_token_id]}  # vLLM reads a tokenizer of its own
     return asked
 
 

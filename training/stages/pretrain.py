@@ -8,7 +8,7 @@ from trl import SFTTrainer
 
 from training import rows, settings, weights
 from training.recipe import Pretrain
-from training.stages.checks import refuse_long_rows
+from training.stages.checks import refuse_long_pairs
 from training.stages.job import Job, devices
 
 
@@ -18,9 +18,9 @@ def prepare(job: Job) -> tuple[SFTTrainer, dict[str, Any]]:
     assert isinstance(stage, Pretrain)
     given = rows.load(job.rows, "train", "pretrain", job.cache)
     packed = "text" in given.column_names
-    tokenizer = weights.load_tokenizer(job.recipe, job.start, job.data)
+    tokenizer = weights.load_tokenizer(job.recipe, job.start, job.data, stage.evaluation.chat_template == "own")
     if not packed:
-        refuse_long_rows(job, given, tokenizer, stage.batch.length)
+        refuse_long_pairs(job, stage, tokenizer)
     asked = settings.pretrain(job.recipe, stage, job.folder.checkpoints, devices(), packed)
     trainer = SFTTrainer(
         model=weights.load(job.recipe, job.start, job.data),

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 from transformers import EarlyStoppingCallback
 from trl import SFTTrainer
 
-from evalsuite.errors import UsageError
 from training import rows, settings, weights
 from training.recipe import Sft
-from training.stages.checks import refuse_long_rows, refuse_wrong_traces
+from training.stages.checks import refuse_wrong_traces
 from training.stages.job import Job
 
 if TYPE_CHECKING:
@@ -26,10 +25,7 @@ def prepare(job: Job) -> tuple[SFTTrainer, dict[str, Any]]:
     assert isinstance(stage, Sft)
     train, held_out = _split(job, stage)
     tokenizer = weights.load_tokenizer(job.recipe, job.start, job.data)
-    for part in (train, held_out):
-        if part is not None:
-            refuse_wrong_traces(job, part, tokenizer)
-            refuse_long_rows(job, part, tokenizer, stage.batch.length)
+    refuse_wrong_traces(job, stage, tokenizer)
     asked = settings.sft(job.recipe, stage, job.folder.checkpoints)
     trainer = SFTTrainer(
         model=weights.load(job.recipe, job.start, job.data),
@@ -44,13 +40,11 @@ def prepare(job: Job) -> tuple[SFTTrainer, dict[str, Any]]:
 
 def _split(job: Job, stage: Sft) -> tuple[datasets.Dataset, datasets.Dataset | None]:
     """Rows to train on and rows that are held out: the data's own dev rows, or as many as the recipe says."""
+    rows.refuse_nothing_held_out(stage, job.rows)
     train = rows.load(job.rows, "train", "sft", job.cache)
     if stage.patience is None:
         return train, None
-    if rows.has_dev(job.rows):
+    if "dev" in rows.splits(stage, job.rows):
         return train, rows.load(job.rows, "dev", "sft", job.cache)
-    if stage.hold_out is None:
-        raise UsageError(
-            f"stage {stage.name}: patience needs rows that are held out: give {job.rows / 'dev.jsonl'}, or hold_out"
-        )
+    assert stage.hold_out is not None, "nothing held out is refused above"
     return rows.hold_out(train, stage.hold_out, job.recipe.seed)

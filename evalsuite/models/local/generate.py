@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from evalsuite.errors import BackendError
+from evalsuite.errors import BackendError, UsageError
 from evalsuite.models.backend import Decoding
 from evalsuite.models.extras import brief, load
 from evalsuite.models.local.draft import Draft
@@ -157,6 +157,17 @@ def end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
     own = model.generation_config.eos_token_id
     listed = own if isinstance(own, list) else [own]
     return frozenset(token for token in [*listed, tokenizer.eos_token_id] if token is not None)
+
+
+def end_token(tokenizer: Any, token: str, model: str) -> int:
+    """The id of a token that is to end a response; a text that isn't one token of the vocabulary is a `UsageError`."""
+    number = tokenizer.get_vocab().get(token)
+    if number is None or tokenizer(token, add_special_tokens=False)["input_ids"] != [number]:
+        raise UsageError(
+            f"{model}: {token!r} is no token of its vocabulary, so nothing can end there: name one that its chat "
+            "template ends a turn with"
+        )
+    return int(number)
 
 
 def pad_token(tokenizer: Any, end: frozenset[int]) -> int:

@@ -1,6 +1,7 @@
 """The reinforcement learning stage with TRL: what is drawn, paid and compared against, and when it ends."""
 
 import json
+import shutil
 
 import policies
 import pytest
@@ -64,11 +65,36 @@ def test_groups_and_prompts_of_a_step_are_the_recipes(world, tmp_path):
     assert {row["reward"] for row in rows} == {0.0, 1.0}
 
 
+def test_rollouts_end_and_the_model_stops_where_the_recipe_says_that_a_turn_ends(world, tmp_path):
+    from transformers import AutoTokenizer, GenerationConfig
+
+    base = policies.never_stop(shutil.copytree(world[0], tmp_path / "base"))
+    recipe = policies.recipe(base, {"steps": 2})
+    made = recipe.model_copy(update={"base": recipe.base.model_copy(update={"eos": "<|im_end|>"})})
+    without, ended = (
+        policies.train(each, tmp_path / name, base, world[1]) for name, each in (("a", recipe), ("b", made))
+    )
+    assert [line["clipped"] for line in without.logged()] == [1.0, 1.0]
+    assert [line["clipped"] for line in ended.logged()] == [0.0, 0.0]
+    assert AutoTokenizer.from_pretrained(ended.model).eos_token == "<|im_end|>"
+    assert GenerationConfig.from_pretrained(ended.model).eos_token_id == [2, 0]
+
+
 def test_only_the_tiers_of_the_stage_are_drawn(world, tmp_path):
     folder = trained(world, tmp_path / "run", tiers=["easy", "moderate"], prompts=4, steps=2)
     assert {row["item"] for row in policies.journal(folder, "completions.jsonl")} == {f"item-{n}" for n in range(8)}
     with pytest.raises(DataError, match=r"4 rows .* 5 different prompts"):
         trained(world, tmp_path / "few", tiers=["difficult"], prompts=5)
+
+
+def test_a_stage_without_tiers_needs_none_in_its_rows_and_one_with_tiers_does(world, tmp_path):
+    base, data = world
+    rows = [json.loads(line) for line in (data / "items" / "train.jsonl").read_text().splitlines()]
+    untold = [{key: value for key, value in row.items() if key != "tier"} for row in rows]
+    policies.save_items(tmp_path / "data" / "items", untold)
+    trained((base, tmp_path / "data"), tmp_path / "run", steps=1)
+    with pytest.raises(DataError, match=r"train\.jsonl:1: tier: Field required"):
+        trained((base, tmp_path / "data"), tmp_path / "tiered", tiers=["easy"])
 
 
 def test_a_tier_without_rows_is_refused(world, tmp_path):

@@ -6,6 +6,8 @@ import signal
 import pytest
 import staged
 
+from training import checkpoints
+
 pytestmark = pytest.mark.integration
 
 KINDS = {
@@ -65,6 +67,23 @@ def test_killed_before_the_model_is_written_it_takes_no_step_more(whole, data, t
     moved = tmp_path / "moved" / "1-stage"
     staged.copy(tmp_path / "1-stage", moved)
     same(staged.train(made, moved, data), folder)
+
+
+def test_killed_with_its_patience_half_gone_it_stops_where_it_would_have(data, tmp_path):
+    # What is learnt from the train rows, always A, is wrong on the dev rows, always B: the loss turns soon.
+    train, dev = ([staged.trace(number) for number in range(side, 24, 2)] for side in (0, 1))
+    staged.put(data / "turning", train=train, dev=dev)
+    made = staged.recipe(
+        staged.sft("turning", epochs=60, patience=2, hold_out=None, checkpoint_every=2, rate=2e-3), lora=staged.LORA
+    )
+    folder = staged.train(made, tmp_path / "whole" / "1-stage", data)
+    told = folder.read("stage.json")
+    assert told["steps"] == told["best_step"] + 2 * 2 < 60 * 3
+    written = [line["step"] for line in folder.logged()]
+    number = 1 + next(place for place, step in enumerate(written) if step > told["best_step"] + 2)
+    assert staged.train_until("line", number, made, tmp_path / "1-stage", data) == -signal.SIGKILL
+    assert checkpoints.latest(tmp_path / "1-stage" / "checkpoints").step == told["best_step"] + 2
+    same(staged.train(made, tmp_path / "1-stage", data), folder)
 
 
 def test_a_stage_that_is_trained_is_left_alone(whole, data, tmp_path):

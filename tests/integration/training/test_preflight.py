@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import policies
 import pytest
@@ -11,6 +12,7 @@ import tiny
 from evalsuite.errors import UsageError
 from training.folder import StageFolder
 from training.preflight import check
+from training.preflight.ending import ending
 from training.preflight.render import Renderer
 from training.preflight.source import Row
 from training.preflight.template import Template
@@ -91,6 +93,12 @@ def test_a_template_that_trains_on_something_else_is_refused(tokenizer, template
     assert re.search(words, refusal)
 
 
+def grpo(**rollout):
+    """A stage of reinforcement learning on the toy items."""
+    (stage,) = policies.recipe("base", {}).to_json()["stages"]
+    return stage | {"rollout": {"generations": 8, "max_tokens": 24} | rollout}
+
+
 def judged(stage):
     """The stage judged by a bundled task, so that its questions are at hand."""
     return stage | {"evaluation": {"tasks": ["starter_vignette"]}}
@@ -107,9 +115,10 @@ def data(tmp_path_factory):
     return folder
 
 
-def run(stage, data, out):
+def run(stage, data, out, **base):
     """Check a stage; return its preflight.json."""
     made = staged.recipe(judged(stage))
+    made = made.model_copy(update={"base": made.base.model_copy(update=base)})
     folder = StageFolder(out)
     check(made, made.stages[0], folder, data / "base", data)
     return folder.read("preflight.json")
@@ -124,22 +133,52 @@ def refused(stage, data, out):
     return str(error.value)
 
 
-def grpo(**rollout):
-    """A stage of reinforcement learning on the toy items."""
-    (stage,) = policies.recipe("base", {}).to_json()["stages"]
-    return stage | {"rollout": {"generations": 8, "max_tokens": 24} | rollout}
-
-
 def test_sound_stages_pass_and_leave_their_numbers(data, tmp_path):
     corpus = run(staged.pretrain(), data, tmp_path / "1")
     assert corpus["checks"]["overlap"]["texts"] == 60
     traces = run(staged.sft(), data, tmp_path / "2")
-    assert list(traces["checks"]) == ["golds", "template", "overlap", "traces", "length"]
+    assert list(traces["checks"]) == ["golds", "ending", "template", "overlap", "traces", "length"]
     items = run(grpo(), data, tmp_path / "3")
     spread = items["checks"]["spread"]
     assert items["refusals"] == [] and spread["items"] == 12 and spread["samples_an_item"] == 8
     assert 0 < spread["live_groups_a_step"] <= 3
     assert run(grpo(), data, tmp_path / "4") == items
+
+
+@pytest.fixture(scope="module")
+def endless(data, tmp_path_factory):
+    """The same data with a base model whose tokenizer and configs say another end than its template writes."""
+    folder = tmp_path_factory.mktemp("endless")
+    shutil.copytree(data / "base", folder / "base")
+    policies.never_stop(folder / "base")
+    for name in ("items", "traces"):
+        (folder / name).symlink_to(data / name)
+    return folder
+
+
+@pytest.mark.parametrize("stage", [staged.sft(), grpo()], ids=["sft", "grpo"])
+def test_a_turn_that_ends_where_generation_does_not_stop_is_refused_until_the_recipe_names_its_end(
+    endless, tmp_path, stage
+):
+    said = refused(stage, endless, tmp_path / "1")
+    assert "the chat template ends a turn with '<|im_end|>', generation stops at '<|endoftext|>'" in said
+    assert "base.eos" in said
+    passed = run(stage, endless, tmp_path / "2", eos="<|im_end|>")
+    assert passed["refusals"] == []
+    assert passed["checks"]["ending"] == {"written": "<|im_end|>\n", "stops": "'<|endoftext|>', '<|im_end|>'"}
+
+
+@pytest.mark.parametrize(
+    "behind, fine", [("<|im_end|>\n", True), (" <|im_end|>", True), ("\n", False), ("", False), ("</turn>", False)]
+)
+def test_only_an_end_token_right_behind_the_turn_is_an_end(tokenizer, behind, fine):
+    tokenizer.chat_template = tiny.QWEN_TEMPLATE.replace("<|im_end|>\n", behind)
+    assert bool(ending(tokenizer, []).refusals) is not fine
+
+
+def test_an_end_of_the_generation_config_alone_is_one(tokenizer):
+    tokenizer.chat_template = tiny.QWEN_TEMPLATE.replace("<|im_end|>", "<|endoftext|>")
+    assert ending(tokenizer, []).refusals and not ending(tokenizer, [0]).refusals
 
 
 def test_completions_that_are_cut_are_refused(data, tmp_path):
@@ -173,7 +212,34 @@ def test_a_tier_without_rows_is_refused(data, tmp_path):
 
 def test_rows_longer_than_a_sequence_are_refused(data, tmp_path):
     stage = staged.sft(batch={"sequences": 4, "length": 24})
-    assert "48 of 48 rows (100.0%) are longer than batch.length 24" in refused(stage, data, tmp_path)
+    assert "48 of 48 rows (100.0%) have more than batch.length = 24 tokens" in refused(stage, data, tmp_path)
+
+
+def test_pairs_longer_than_a_sequence_are_refused_and_text_is_packed(data, tmp_path):
+    (tmp_path / "base").symlink_to(data / "base")
+    staged.put(tmp_path / "pairs", train=[{"prompt": "Pain", "completion": " is pain" * n} for n in (1, 2, 60)])
+    stage = staged.pretrain("pairs", batch={"sequences": 4, "length": 32})
+    said = refused(stage, tmp_path, tmp_path / "1")
+    assert "1 of 3 rows (33.3%) have more than batch.length = 32 tokens, the longest, line 3 of train.jsonl" in said
+    staged.put(tmp_path / "corpus", train=[{"text": "Pain" + " is pain" * 60}])
+    passed = run(staged.pretrain(batch={"sequences": 4, "length": 32}), tmp_path, tmp_path / "2")
+    assert passed["checks"]["length"] == {"rows": 0}
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"gold": "E"}, "1 of 49 golds can't be paid, such as that of item item-1 of dev.jsonl"),
+        ({"completion": staged.trace(0)["completion"]}, "such as item item-1 of dev.jsonl (gold B), which ends"),
+        ({"prompt": staged.trace(1, said="A " * 200)["completion"]}, "the longest, item item-1 of dev.jsonl"),
+    ],
+)
+def test_rows_that_choose_what_is_kept_are_looked_at_where_the_stage_reads_them(data, tmp_path, change, words):
+    (tmp_path / "base").symlink_to(data / "base")
+    staged.put(tmp_path / "traces", train=[staged.trace(n) for n in range(48)], dev=[staged.trace(1) | change])
+    assert words in refused(staged.sft(), tmp_path, tmp_path / "1")
+    passed = run(staged.sft(patience=None), tmp_path, tmp_path / "2")
+    assert passed["checks"]["traces"]["rows"] == 48
 
 
 def test_wrong_traces_and_a_wrong_gold_are_refused(data, tmp_path):
@@ -196,6 +262,21 @@ def test_the_test_items_of_what_judges_the_stage_are_refused(data, tmp_path):
     staged.put(tmp_path / "corpus", train=[{"text": f"Yes. {row['prompt'][0]['content']}"} for row in rows])
     said = refused(staged.pretrain(), tmp_path, tmp_path / "2")
     assert f"{len(rows)} of {len(rows)} texts hold questions of starter_vignette" in said
+
+
+def test_text_that_holds_what_a_later_stage_is_judged_by_is_refused(data, tmp_path):
+    from evalsuite.data import load
+    from evalsuite.task import load_task
+
+    (tmp_path / "base").symlink_to(data / "base")
+    question = max(load(load_task("starter_vignette")).items, key=lambda item: len(item.question)).question
+    staged.put(tmp_path / "corpus", train=[{"text": f"He asked: {question}"}])
+    first = staged.pretrain() | {"evaluation": {"tasks": ["starter_recall"]}}
+    made = staged.recipe(first, judged(staged.sft()))
+    with pytest.raises(UsageError, match="1 of 1 texts hold questions of starter_vignette, by which the recipe"):
+        check(made, made.stages[0], StageFolder(tmp_path / "1"), tmp_path / "base", tmp_path)
+    made = staged.recipe(first)
+    check(made, made.stages[0], StageFolder(tmp_path / "2"), tmp_path / "base", tmp_path)
 
 
 def test_an_adapter_is_sampled_on_its_base(data, tmp_path):

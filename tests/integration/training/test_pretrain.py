@@ -2,12 +2,14 @@
 
 import json
 import math
+import shutil
 
 import pytest
 import staged
 
-from evalsuite.errors import DataError, RunError
+from evalsuite.errors import DataError, RunError, UsageError
 from training.folder import StageFolder
+from training.preflight import check
 from training.stages.job import Job
 
 pytestmark = pytest.mark.integration
@@ -47,7 +49,9 @@ def test_a_row_with_a_prompt_stays_whole_and_its_completion_alone_is_learnt(data
 
 def test_a_row_that_would_be_cut_is_refused(data, tmp_path):
     made = staged.recipe(staged.pretrain("pairs", batch={"sequences": 2, "length": 8}))
-    with pytest.raises(DataError, match=r"18 of 20 rows have more than batch\.length = 8 tokens, the longest 10"):
+    with pytest.raises(
+        DataError, match=r"18 of 20 rows \(90\.0%\) have more than batch\.length = 8 tokens, .* has 10 "
+    ):
         prepare(made, tmp_path / "stage", data)
 
 
@@ -69,6 +73,19 @@ def test_all_weights_are_trained_and_each_step_is_told(data, tmp_path):
     assert {"torch", "transformers", "trl", "peft"} <= told["versions"].keys()
     assert not {"cache", "model.part"} & {path.name for path in folder.path.iterdir()}
     assert not (folder.model / "training_args.bin").exists()
+
+
+def test_a_base_model_without_a_chat_template_is_trained_where_it_is_asked_without_one(data, tmp_path):
+    (tmp_path / "corpus").symlink_to(data / "corpus")
+    shutil.copytree(data / "base", tmp_path / "base")
+    (tmp_path / "base" / "chat_template.jinja").unlink()
+    asked = {"tasks": ["starter_recall"], "scoring": "cloze", "chat_template": "none"}
+    made = staged.recipe(staged.pretrain(evaluation=asked, steps=1))
+    check(made, made.stages[0], StageFolder(tmp_path / "1-pretrain"), tmp_path / "base", tmp_path)
+    assert staged.train(made, tmp_path / "1-pretrain", tmp_path).state == "trained"
+    made = staged.recipe(staged.pretrain(evaluation=asked | {"chat_template": "own"}, steps=1))
+    with pytest.raises(UsageError, match="no chat template"):
+        prepare(made, tmp_path / "2-pretrain", tmp_path)
 
 
 def test_a_loss_that_is_not_finite_stops_the_stage_with_its_cause(data, tmp_path):

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 
+import policies
 import pytest
 import staged
 from hypothesis import HealthCheck, given, settings
@@ -26,12 +27,26 @@ def test_rows_come_as_they_stand_in_the_file(tmp_path):
     assert load(tmp_path / "traces", split="dev").to_list() == given[:2]
 
 
-def test_a_question_has_the_columns_of_the_reward_and_its_tier(tmp_path):
-    question = {key: value for key, value in staged.trace(1).items() if key != "completion"}
-    question |= {"opens_reasoning": False, "task": "t", "ground_truth": "{}", "tier": "easy", "hops": 3}
-    staged.put(tmp_path / "questions", train=[question])
-    (row,) = load(tmp_path / "questions", "grpo").to_list()
-    assert row == {key: value for key, value in question.items() if key != "hops"}
+def question(**more):
+    """A row of a question without a tier."""
+    asked = {key: value for key, value in staged.trace(1).items() if key != "completion"}
+    return asked | {"opens_reasoning": False, "task": "t"} | more
+
+
+def test_a_question_has_the_columns_that_are_used_and_may_have_a_tier(tmp_path):
+    staged.put(tmp_path / "questions", train=[question(tier="easy", ground_truth="{}", hops=3), question()])
+    assert load(tmp_path / "questions", "grpo").to_list() == [question(tier="easy"), question(tier=None)]
+
+
+@pytest.mark.parametrize(
+    "more, said", [({}, "tier: Field required"), ({"tier": None}, "tier: Input should be 'easy', 'moderate' or")]
+)
+def test_a_stage_that_takes_some_tiers_needs_the_tier_of_each_row(tmp_path, more, said):
+    staged.put(tmp_path / "questions", train=[question(tier="easy"), question(**more)])
+    with pytest.raises(DataError, match=rf"questions/train\.jsonl:2: {said}"):
+        load(tmp_path / "questions", "tiered")
+    plain, tiered = policies.recipe("base", {}, {"name": "b", "tiers": ["easy"]}).stages
+    assert (rows.kind_of(plain), rows.kind_of(tiered)) == ("grpo", "tiered")
 
 
 @pytest.mark.parametrize(

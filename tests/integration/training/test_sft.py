@@ -41,8 +41,8 @@ def test_traces_that_end_in_another_label_are_counted_and_refused(data, tmp_path
     staged.put(data / "wrong", train=rows)
     with pytest.raises(DataError) as refused:
         prepare(staged.recipe(staged.sft("wrong", patience=None)), tmp_path / "stage", data)
-    assert "2 of 4 traces don't end in their gold label by the strict reading" in str(refused.value)
-    assert "item item-1 (gold B), which ends 'It is A.\\n<answer>A</answer>'" in str(refused.value)
+    assert "2 of 4 traces (50.0%) don't end in their gold label by the strict reading" in str(refused.value)
+    assert "item item-1 of train.jsonl (gold B), which ends 'It is A.\\n<answer>A</answer>'" in str(refused.value)
 
 
 def test_a_trace_that_answers_and_goes_on_is_wrong_too(data, tmp_path):
@@ -55,14 +55,22 @@ def test_a_trace_that_answers_and_goes_on_is_wrong_too(data, tmp_path):
 
 def test_a_gold_that_is_no_label_is_refused_by_item(data, tmp_path):
     staged.put(data / "unlabelled", train=[staged.trace(0) | {"labels": ["B", "C"]}])
-    with pytest.raises(DataError, match="item item-0: gold 'A' is not among its labels"):
+    with pytest.raises(DataError, match=r"item item-0 of train\.jsonl: gold 'A' is not among its labels"):
         prepare(staged.recipe(staged.sft("unlabelled", patience=None)), tmp_path / "stage", data)
 
 
 def test_traces_that_would_lose_their_answer_are_refused(data, tmp_path):
     made = staged.recipe(staged.sft(batch={"sequences": 4, "length": 30}))
-    with pytest.raises(DataError, match=r"rows have more than batch\.length = 30 tokens"):
+    with pytest.raises(DataError, match=r"rows \(100\.0%\) have more than batch\.length = 30 tokens"):
         prepare(made, tmp_path / "stage", data)
+
+
+def test_a_single_row_that_would_be_cut_is_one_too_many(data, tmp_path):
+    long = staged.trace(0, said="A")
+    long["prompt"][0]["content"] += " and" * 200
+    staged.put(data / "long", train=[staged.trace(number) for number in range(200)], dev=[long])
+    with pytest.raises(DataError, match=r"1 of 201 rows \(0\.5%\) .* the longest, item item-0 of dev\.jsonl, has "):
+        prepare(staged.recipe(staged.sft("long")), tmp_path / "stage", data)
 
 
 def test_patience_needs_rows_that_are_held_out(data, tmp_path):

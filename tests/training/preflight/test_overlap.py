@@ -9,9 +9,10 @@ import pytest
 from evalsuite.data import load, load_split
 from evalsuite.prompt import Prompt
 from evalsuite.task import load_task
-from training.preflight.overlap import RowOverlap, TextOverlap
+from training.preflight.overlap import RowOverlap, TextOverlap, judges
 from training.preflight.questions import Questions
 from training.preflight.source import Row
+from training.recipe import Recipe
 
 STARTER = ("starter_recall", "starter_vignette", "starter_evidence", "starter_differential")
 DATA = Path(__file__).parents[4] / "shared" / "data"
@@ -33,7 +34,7 @@ def overlap(judge, rows):
 
 
 def ways(facts):
-    return {(hit["row"], hit["way"]) for hit in facts["hits"]}
+    return {(hit["row"].removesuffix(" of train.jsonl"), hit["way"]) for hit in facts["hits"]}
 
 
 @pytest.mark.parametrize("name", STARTER)
@@ -76,6 +77,15 @@ def test_a_reworded_question_is_a_near_duplicate():
     assert facts["hits"][0]["item"] == item.id
 
 
+def test_rows_that_choose_what_is_kept_are_looked_at_and_named_by_their_file():
+    task = load_task("starter_recall")
+    clean, held = row(load_task("starter_vignette"), load(load_task("starter_vignette")).items[0]), load(task).items[0]
+    finding, facts = overlap("starter_recall", [clean, row(task, held)._replace(file="dev.jsonl")])
+    assert {hit["row"] for hit in facts["hits"]} == {f"{held.id} of dev.jsonl"}
+    assert "1 of 2 rows hold questions of starter_recall, by which the recipe is judged (1 same" in finding.refusals[0]
+    assert f"such as {held.id} of dev.jsonl its item {held.id}" in finding.refusals[0]
+
+
 def test_other_items_pass():
     task = load_task("starter_recall")
     finding, facts = overlap("starter_vignette", [row(task, item) for item in load(task).items])
@@ -110,15 +120,60 @@ def test_a_short_question_is_found_in_text_word_for_word_and_one_too_short_is_co
     assert facts["too_short_for_text"] == sum(len(item.question.split()) < 8 for item in load(task).items)
 
 
+@pytest.fixture
+def nowhere(tmp_path, monkeypatch):
+    """A folder without any benchmark's data, in place of the real one."""
+    monkeypatch.setenv("EVALSUITE_DATA", str(tmp_path))
+    return tmp_path
+
+
+def test_text_that_can_be_compared_with_nothing_is_refused(nowhere):
+    check = TextOverlap([load_task("medqa"), load_task("starter_recall")])
+    check.take("Aspirin is given first.")
+    finding = check.finding()
+    (refusal,) = finding.refusals
+    assert "the 1 texts can't be compared with medqa, by which the recipe is judged" in refusal
+    assert f"no data in {nowhere}" in refusal
+    assert "evalsuite data pull --tasks medqa" in refusal and "EVALSUITE_DATA" in refusal
+    unchecked = {name: facts["unchecked"] for name, facts in finding.facts["benchmarks"].items()}
+    assert unchecked["medqa"] in refusal and unchecked["starter_recall"] is None
+
+
 @needs_data
-def test_without_a_benchmarks_data_its_lock_file_still_tells(tmp_path, monkeypatch):
+def test_without_a_benchmarks_data_rows_are_refused_and_its_lock_file_still_tells(nowhere):
     task = load_task("medqa")
     items = load(task, DATA).items[:5]
-    monkeypatch.setenv("EVALSUITE_DATA", str(tmp_path))
-    with pytest.warns(UserWarning, match="only the locked digests of medqa"):
-        finding, facts = overlap("medqa", [row(task, item) for item in items])
+    finding, facts = overlap("medqa", [row(task, item) for item in items])
     assert ways(facts) == {(item.id, "locked") for item in items}
-    assert "no data in" in facts["unchecked"] and finding.refusals
+    held, absent = finding.refusals
+    assert "5 of 5 rows hold questions of medqa" in held and "(5 locked)" in held
+    assert "the 5 rows can't be compared with medqa" in absent
+
+
+def test_every_task_of_the_recipe_judges_each_stage_once():
+    stage = {
+        "kind": "pretrain",
+        "data": {"folder": "corpus"},
+        "steps": 1,
+        "batch": {"sequences": 1, "length": 8},
+        "optimiser": {"learning_rate": 1e-3, "schedule": "constant"},
+    }
+    asked = [["starter_recall", "starter_vignette"], ["starter_vignette"], ["starter_recall"]]
+    gates = [{}, {"tasks": ["starter_vignette", "starter_evidence"]}, {"tasks": ["starter_differential"]}]
+    stages = [
+        {**stage, "name": f"stage-{number}", "evaluation": {"tasks": tasks}, "gate": gate}
+        for number, (tasks, gate) in enumerate(zip(asked, gates, strict=True))
+    ]
+    base = {"model": "x"}
+    recipe = Recipe.model_validate(
+        {"name": "r", "about": "-", "source": "-", "base": base, "lora": None, "stages": stages}
+    )
+    assert [task.name for task in judges(recipe)] == [
+        "starter_recall",
+        "starter_vignette",
+        "starter_evidence",
+        "starter_differential",
+    ]
 
 
 @needs_data
@@ -138,4 +193,5 @@ def test_rephrased_medqa_questions_in_its_train_split_are_found(monkeypatch):
     monkeypatch.setenv("EVALSUITE_DATA", str(DATA))
     task = load_task("medqa")
     _, facts = overlap("medqa", [row(task, item) for item in load_split(task, "train")])
-    assert {(hit["row"].rpartition(":")[2], hit["item"]) for hit in facts["hits"]} == {("60", "46"), ("771", "555")}
+    found = {(hit["row"].removesuffix(" of train.jsonl").rpartition(":")[2], hit["item"]) for hit in facts["hits"]}
+    assert found == {("60", "46"), ("771", "555")}
