@@ -122,10 +122,15 @@ def read(folder: Path, split: Split, kind: Kind) -> Iterator[Row]:
         raise DataError(f"{file}: can't be read: {error.strerror or error}") from None
 
 
+def has_dev(folder: Path) -> bool:
+    """Whether a data folder has dev rows of its own."""
+    return (folder / "dev.jsonl").is_file()
+
+
 def splits(stage: Pretrain | Sft | Grpo, folder: Path) -> tuple[Split, ...]:
     """The splits of a data folder that a stage reads: its dev rows too where they choose what is kept."""
-    watched = isinstance(stage, Sft) and stage.patience is not None and (folder / "dev.jsonl").is_file()
-    return ("train", "dev") if watched else ("train",)
+    chosen_by = isinstance(stage, Sft) and stage.patience is not None and has_dev(folder)
+    return ("train", "dev") if chosen_by else ("train",)
 
 
 def refuse_nothing_held_out(stage: Sft, folder: Path) -> None:
