@@ -14,7 +14,7 @@ from evalsuite.reward.rows import rows
 from evalsuite.task import load_task
 from training.manifest import freeze
 from training.tinyworld.apart import Apart
-from training.tinyworld.benchmark import SEED, TASK, benchmark, write_tasks
+from training.tinyworld.benchmark import SEED, TASK, all_items, write_tasks
 from training.tinyworld.corpus import base_documents, world_documents
 from training.tinyworld.graph import World, make_world
 from training.tinyworld.items import make_item
@@ -27,6 +27,8 @@ PRACTICES: Final = "Reading practice on made-up facts, drawn anew for each text:
 TELLS: Final = "Every fact of a synthetic clinical world of invented names; nothing in it is true of medicine."
 SHOWS: Final = "Items of train paths with responses: some reason to the end, the others break off and guess."
 ASKS: Final = "Items of other train paths, to be answered for a reward."
+START: Final = "start"
+"""Folder of the model that a run begins with, beside the data sets."""
 PRACTICE: Final = 9600
 """Texts of the base stage."""
 ROUNDS: Final = 5
@@ -38,10 +40,10 @@ DRAWS: Final = 2
 
 
 def build(folder: Path, seed: int) -> None:
-    """Make a world's data sets and the model to start from, `start`, below a folder."""
+    """Make a world's data sets and the model to start from below a folder."""
     world = make_world(seed)
     make_data(folder, world)
-    _start(folder / "start", world)
+    _start(folder / START, world)
 
 
 def make_data(folder: Path, world: World) -> None:
@@ -53,7 +55,7 @@ def make_data(folder: Path, world: World) -> None:
     draw = random.Random(f"{world.seed}/texts")
     barred = frozenset(path.question() for split in ("dev", "test") for path in splits.paths[split])
     corpus = world_documents(world, single(splits.paths["train"]), ROUNDS, draw, barred)
-    judges = [[item.question for _, item in items] for items in benchmark(world, splits).values()]
+    judges = [[item.question for item in items] for items in all_items(world, splits).values()]
     write = partial(_write, seed=world.seed, judges=judges)
     write(folder / "base", PRACTICES, {"train": base_documents(world, PRACTICE, draw, barred)})
     write(folder / "corpus", TELLS, {"train": corpus})
