@@ -170,9 +170,11 @@ def _read(kind: Any, where: str, **how: Any) -> Any:
     """Read from a folder or the hub, never code and never a pickle; what can't be read is a `UsageError`."""
     if kind.__name__ == "AutoModelForCausalLM":
         how["use_safetensors"] = True
+    from safetensors import SafetensorError
+
     try:
         return kind.from_pretrained(where, trust_remote_code=False, **how)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise UsageError(f"{where}: no model could be read: {brief(error)[:300]}") from None
 
 

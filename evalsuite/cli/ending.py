@@ -23,10 +23,10 @@ def ended(cli: click.Group, name: str, arguments: Sequence[str] | None) -> int:
         _check_text(asked)
         code = cli.main(asked, prog_name=name, standalone_mode=False)
         return code if isinstance(code, int) else 0
-    except EvalsuiteError as error:
+    except (EvalsuiteError, ModuleNotFoundError) as error:
         if "--debug" in asked[:1]:
             traceback.print_exc()
-        return _failed(name, str(error))
+        return _failed(name, _said(error))
     except click.ClickException as error:
         message = error.format_message()
         if not message.startswith("Usage: "):
@@ -46,6 +46,12 @@ def _check_text(arguments: Sequence[str]) -> None:
     for argument in arguments:
         if not argument.isprintable() and any("\ud800" <= char <= "\udfff" for char in argument):
             raise UsageError(f"{argument!r}: not {sys.getfilesystemencoding()} text; write it anew")
+
+
+def _said(error: EvalsuiteError | ModuleNotFoundError) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return f"needs {error.name}, which isn't installed: pyproject.toml says which extra brings it"
+    return str(error)
 
 
 def _failed(name: str, message: str) -> int:

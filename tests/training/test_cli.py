@@ -27,6 +27,17 @@ def test_help_loads_nothing_heavy():
     assert ended.stdout.splitlines()[-1] == "[]", ended.stdout + ended.stderr
 
 
+def test_a_package_that_is_missing_is_one_line():
+    code = (
+        "import sys\n"
+        "sys.modules['training.manifest'] = None  # as if it were another package that isn't there\n"
+        "from training.cli import main\n"
+        "sys.exit(main(['freeze', '.', '--about', 'x', '--licence', 'y']))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2 and ended.stderr.startswith("training: needs training.manifest, which isn't installed")
+
+
 def test_what_is_for_the_run_alone_is_not_offered():
     shown = {name for name, command in cli.commands.items() if not command.hidden}
     assert shown == {"run", "resume", "plan", "report", "export", "verify", "freeze"}

@@ -223,3 +223,10 @@ def test_a_tokenizer_without_a_chat_template_is_refused_where_it_is_to_chat(data
         weights.load_tokenizer(PLAIN, folder, data)
     assert weights.load_tokenizer(PLAIN, folder, data, chats=False).chat_template is None
     assert weights.merge(PLAIN, folder, data, tmp_path / "merged", "float32").is_dir()
+
+
+def test_damaged_weights_are_refused(data, tmp_path):
+    broken = shutil.copytree(data / "base", tmp_path / "broken")
+    (broken / "model.safetensors").write_bytes((broken / "model.safetensors").read_bytes()[:1000])
+    with pytest.raises(UsageError, match="no model could be read"):
+        weights.load(PLAIN, broken, data)
