@@ -12,8 +12,3 @@ class Finding(NamedTuple):
     """Every number that was seen, also where all is well."""
     refusals: tuple[str, ...] = ()
     """Why the stage must not begin, each in one line with its numbers and the remedy."""
-
-
-def listed(names: list[str], most: int = 3) -> str:
-    """The first few of many names."""
-    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

@@ -49,7 +49,7 @@ def prepare(job: Job) -> tuple[PolicyTrainer, dict[str, Any]]:
     stage = job.stage
     assert isinstance(stage, Grpo)
     tokenizer = weights.load_tokenizer(job.recipe, job.start, job.data)
-    asked = _settings(job, stage, tokenizer)  # first: it tells accelerate which processes there are
+    asked = _settings(job, stage, tokenizer)  # before the rows: it tells accelerate which processes there are
     given = tiered(rows.load(job.rows, "train", rows.kind_of(stage), job.cache), stage, job.rows)
     _go_back(job)
     trainer = PolicyTrainer(

@@ -8,6 +8,7 @@ import pytest
 
 from evalsuite.errors import DataError, RunError
 from training.curriculum.sampler import Draws
+from training.folder import StageFolder
 from training.rollouts import tossed
 
 pytest.importorskip("trl")
@@ -78,6 +79,27 @@ def test_rollouts_end_and_the_model_stops_where_the_recipe_says_that_a_turn_ends
     assert [line["clipped"] for line in ended.logged()] == [0.0, 0.0]
     assert AutoTokenizer.from_pretrained(ended.model).eos_token == "<|im_end|>"
     assert GenerationConfig.from_pretrained(ended.model).eos_token_id == [2, 0]
+
+
+@pytest.mark.parametrize(
+    ("engine", "eos", "told"),
+    [
+        ("vllm_colocate", "<|im_end|>", {"stop_token_ids": [2]}),
+        ("vllm_server", "<|im_end|>", {"stop_token_ids": [2]}),
+        ("vllm_server", None, None),
+        ("transformers", "<|im_end|>", None),
+    ],
+)
+def test_vllm_is_told_where_a_turn_ends_for_it_reads_a_tokenizer_of_its_own(world, tmp_path, engine, eos, told):
+    from training import weights
+    from training.stages.grpo import _settings
+    from training.stages.job import Job
+
+    recipe = policies.recipe(world[0], {"rollout": {"generations": 4, "max_tokens": 16, "engine": engine}})
+    recipe = recipe.model_copy(update={"base": recipe.base.model_copy(update={"eos": eos})})
+    job = Job(recipe, recipe.stages[0], StageFolder(tmp_path / "1-rl"), world[0], world[1])
+    found = _settings(job, recipe.stages[0], weights.load_tokenizer(recipe, world[0], world[1]))
+    assert found.generation_kwargs == told
 
 
 def test_only_the_tiers_of_the_stage_are_drawn(world, tmp_path):
