@@ -58,8 +58,10 @@ def pretrain(folder="corpus", **more):
 
 
 def sft(folder="traces", **more):
-    """A fine-tuning stage of 20 steps that may stop early."""
-    facts = {"epochs": 2, "patience": 9, "hold_out": 8, "batch": {"sequences": 4, "length": 128}}
+    """A fine-tuning stage of 20 steps that may stop early, unless `patience` is None."""
+    facts = {"epochs": 2, "patience": 9, "batch": {"sequences": 4, "length": 128}}
+    if more.get("patience", 9) is not None:
+        facts["hold_out"] = 8
     return _stage("sft", folder, **(facts | more))
 
 

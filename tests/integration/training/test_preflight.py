@@ -238,7 +238,7 @@ def test_rows_that_choose_what_is_kept_are_looked_at_where_the_stage_reads_them(
     (tmp_path / "base").symlink_to(data / "base")
     staged.put(tmp_path / "traces", train=[staged.trace(n) for n in range(48)], dev=[staged.trace(1) | change])
     assert words in refused(staged.sft(), tmp_path, tmp_path / "1")
-    passed = run(staged.sft(patience=None, hold_out=None), tmp_path, tmp_path / "2")
+    passed = run(staged.sft(patience=None), tmp_path, tmp_path / "2")
     assert passed["checks"]["traces"]["rows"] == 48
 
 
