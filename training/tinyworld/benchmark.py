@@ -1,4 +1,4 @@
-"""The two benchmarks: items of test paths, and none of a path in both."""
+"""The benchmarks: items of test paths in two, none of a path in both, and reading in the third."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from training.tinyworld.graph import World, make_world
 from training.tinyworld.items import make_item
 from training.tinyworld.paths import Path as Walk
 from training.tinyworld.paths import Splits, Tier, split_paths
+from training.tinyworld.reading import READING, reading_items
 
 FILE: Final = "items.jsonl"
 TASK: Final = "tinyworld"
@@ -27,10 +28,10 @@ PATHS: Final[Mapping[Tier, int]] = {"easy": 360, "moderate": 440, "difficult": 3
 
 
 def write_tasks(folder: Path, seed: int) -> None:
-    """Write both tasks of a world below a folder: items.jsonl, and a card and the prompt where there is no card yet."""
+    """Write the tasks of a world below a folder: items.jsonl, and a card and the prompt where there is no card yet."""
     world = make_world(seed)
-    for name, asked in benchmark(world, split_paths(world)).items():
-        home, items = folder / name, [item for _, item in asked]
+    for name, items in all_items(world, split_paths(world)).items():
+        home = folder / name
         home.mkdir(parents=True, exist_ok=True)
         (home / FILE).write_text("".join(json.dumps(native(item)) + "\n" for item in items), "utf-8")
         if not (home / "task.yaml").exists():
@@ -55,8 +56,14 @@ def _card(built_in: Task, seed: int, items: Sequence[Item]) -> dict[str, Any]:
     }
 
 
+def all_items(world: World, splits: Splits) -> dict[str, list[Item]]:
+    """Make the items of every task."""
+    asked = {name: [item for _, item in pairs] for name, pairs in benchmark(world, splits).items()}
+    return {**asked, READING: reading_items(world)}
+
+
 def benchmark(world: World, splits: Splits) -> dict[str, list[tuple[Walk, Item]]]:
-    """Make the items of both tasks, each with its path."""
+    """Make the items of the two tasks that ask for test paths, each with its path."""
     own, left = _shared_out(splits)
     draw = random.Random(f"{world.seed}/benchmark")
     asked = [(path, make_item(world, splits, path, f"w{n:04}", draw)) for n, path in enumerate(own)]
@@ -89,8 +96,10 @@ def _shared_out(splits: Splits) -> tuple[list[Walk], list[Walk]]:
 
 def native(item: Item) -> dict[str, Any]:
     """Put an item as a row of a task's items.jsonl."""
+    headings, texts = zip(*item.context, strict=True) if item.context else ((), ())
     return {
         "id": item.id,
+        **({"context": {"headings": headings, "texts": texts}} if item.context else {}),
         "question": item.question,
         "options": dict(zip(item.labels, item.options, strict=True)),
         "answer": item.gold,

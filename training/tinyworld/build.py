@@ -14,7 +14,7 @@ from evalsuite.reward.rows import rows
 from evalsuite.task import load_task
 from training.manifest import freeze
 from training.tinyworld.apart import Apart
-from training.tinyworld.benchmark import SEED, TASK, benchmark, write_tasks
+from training.tinyworld.benchmark import SEED, TASK, all_items, write_tasks
 from training.tinyworld.corpus import base_documents, world_documents
 from training.tinyworld.graph import World, make_world
 from training.tinyworld.items import make_item
@@ -53,7 +53,7 @@ def make_data(folder: Path, world: World) -> None:
     draw = random.Random(f"{world.seed}/texts")
     barred = frozenset(path.question() for split in ("dev", "test") for path in splits.paths[split])
     corpus = world_documents(world, single(splits.paths["train"]), ROUNDS, draw, barred)
-    judges = [[item.question for _, item in items] for items in benchmark(world, splits).values()]
+    judges = [[item.question for item in items] for items in all_items(world, splits).values()]
     write = partial(_write, seed=world.seed, judges=judges)
     write(folder / "base", PRACTICES, {"train": base_documents(world, PRACTICE, draw, barred)})
     write(folder / "corpus", TELLS, {"train": corpus})

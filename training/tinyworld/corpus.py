@@ -40,7 +40,8 @@ def _choosing(world: World, labels: Sequence[str], draw: random.Random) -> dict[
     return {"prompt": f"{lines}\n\n", "completion": f"{answers}\n"}
 
 
-def _made_up(world: World, relation: Relation, draw: random.Random) -> Fact:
+def made_up(world: World, relation: Relation, draw: random.Random) -> Fact:
+    """Draw both ends of a fact: it is true of the world by chance alone."""
     return Fact(draw.choice(world.entities[relation.subject]), relation, draw.choice(world.entities[relation.object]))
 
 
@@ -49,16 +50,21 @@ def _reading(world: World, draw: random.Random, barred: Collection[str]) -> dict
     path = _made_up_path(world, draw)
     while path.question() in barred:
         path = _made_up_path(world, draw)
-    told = path.facts
-    others = [_made_up(world, relation, draw) for relation in draw.sample(RELATIONS, draw.randint(1, OTHERS))]
-    facts = [*told] + [f for f in others if f.subject not in {t.subject for t in told}]
-    draw.shuffle(facts)
-    shown = " ".join(fact.state() for fact in facts)
+    shown = " ".join(fact.state() for fact in among_others(world, path, draw))
     return {"prompt": f" {shown}\n{path.question()}\n", "completion": _told(path)}
 
 
+def among_others(world: World, path: Path, draw: random.Random) -> list[Fact]:
+    """Put the facts of a path in random order with made-up ones about other subjects."""
+    told = path.facts
+    others = [made_up(world, relation, draw) for relation in draw.sample(RELATIONS, draw.randint(1, OTHERS))]
+    facts = [*told] + [f for f in others if f.subject not in {t.subject for t in told}]
+    draw.shuffle(facts)
+    return facts
+
+
 def _made_up_path(world: World, draw: random.Random) -> Path:
-    told = [_made_up(world, relation, draw) for relation in draw.choice(_CHAINS)]
+    told = [made_up(world, relation, draw) for relation in draw.choice(_CHAINS)]
     for i in range(1, len(told)):
         told[i] = told[i]._replace(subject=told[i - 1].object)
     return Path(tuple(told))

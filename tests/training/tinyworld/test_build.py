@@ -16,6 +16,7 @@ from training.tinyworld.benchmark import FILE, HARD, SEED, TASK, write_tasks
 from training.tinyworld.build import DRAWS, make_data
 from training.tinyworld.graph import make_world
 from training.tinyworld.paths import split_paths
+from training.tinyworld.reading import READING
 
 WORLD = make_world(SEED)
 SPLITS = split_paths(WORLD)
@@ -46,7 +47,7 @@ def test_another_seed_makes_another_world_and_other_items(tmp_path):
     assert sha256_of(tmp_path / "2" / TASK / FILE) != sha256_of(tmp_path / "3" / TASK / FILE)
 
 
-@pytest.mark.parametrize("name", [TASK, HARD])
+@pytest.mark.parametrize("name", [TASK, HARD, READING])
 def test_the_package_s_benchmarks_are_world_1_and_another_s_differ_in_their_items_alone(tmp_path, name):
     for seed in (SEED, 2):
         write_tasks(tmp_path / str(seed), seed)
@@ -61,7 +62,7 @@ def test_the_package_s_benchmarks_are_world_1_and_another_s_differ_in_their_item
 def test_a_world_brings_its_benchmarks_where_they_are_not_the_package_s(folder, tmp_path):
     make_data(tmp_path, make_world(2))
     assert not (folder / "tasks").exists()
-    assert {path.name for path in (tmp_path / "tasks").iterdir()} == {TASK, HARD}
+    assert {path.name for path in (tmp_path / "tasks").iterdir()} == {TASK, HARD, READING}
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -134,3 +135,8 @@ def test_practice_tells_nothing_of_the_world(folder):
     told = [step for row in rows(folder, "base") for step in re.findall(r"\w+ [a-z ]+ \w+\.", row["prompt"])]
     assert len(told) > 5000
     assert sum(step in FACTS for step in told) / len(told) < 0.05
+
+
+def test_no_text_tells_what_an_item_of_reading_tells(folder):
+    told = {f" {text}" for item in load(load_task(READING)).items for _, text in item.context}
+    assert not told & {row["prompt"].split("\n")[0] for name in SETS[:2] for row in rows(folder, name)}
