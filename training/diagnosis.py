@@ -20,6 +20,8 @@ ROSE: Final = 1.25
 """Highest over start of a loss that rose, and not by noise."""
 MOVED: Final = 0.98
 """End over start of a loss below which something was learnt."""
+LEARNT: Final = 0.1
+"""End over start of a loss below which the data was learnt; above it, it may be the learning that failed."""
 DEAD: Final = 0.95
 """Mean share of dead groups from which on rewards are said to have no spread."""
 CUT: Final = 0.3
@@ -153,10 +155,12 @@ def _commonest(result: Result, task: str) -> str:
 
 
 def _taught_otherwise(seen: _Seen) -> str | None:
-    """The data was learnt, and it isn't what the benchmark asks."""
+    """Something was learnt, and it isn't what the benchmark asks."""
     loss = seen.loss
     if loss is None or not loss.moved:
         return None
+    learnt = loss.end <= LEARNT * loss.start
+    half = "" if learnt else f", or {seen.rate} learns too little of it: try a lower one, or more steps"
     for standing in seen.decision.standings:
         before, after = standing.baseline, standing.candidate
         chance = float(seen.decision.candidate.tasks[standing.task].get("chance", 0.0))
@@ -168,7 +172,7 @@ def _taught_otherwise(seen: _Seen) -> str | None:
             continue
         return (
             f"the loss fell from {loss.start:.3g} to {loss.end:.3g}, yet accuracy on {standing.task} {what}: the data "
-            "teaches something else than the benchmark counts (are its answers right?)"
+            f"teaches something else than the benchmark counts (are its answers right?){half}"
         )
     return None
 

@@ -78,7 +78,15 @@ def test_learnt_and_worse_is_the_data(asked, after, what):
 
 
 def test_learnt_and_no_better_than_a_guess_is_the_data(asked):
-    assert "is 20.0%, no better than a guess (25.0%)" in asked("sft", "wrong", 0.2, 0.18)
+    said = asked("sft", "wrong", 0.2, 0.18)
+    assert "is 20.0%, no better than a guess (25.0%)" in said and "too little" not in said
+
+
+def test_half_learnt_and_no_better_than_a_guess_may_be_the_learning_rate(asked):
+    """Every 20th step of the tiny recipe's base stage at 67 times its rate; at its own the loss ends near 0.4."""
+    said = asked("sft", "rough", 0.2, 0.18)
+    assert "the loss fell from 5.31 to 1.59" in said and "are its answers right?" in said
+    assert "or a learning rate of 2e-05 learns too little of it: try a lower one, or more steps" in said
 
 
 def test_learnt_but_no_gain_shown_says_what_the_gate_missed(asked):
