@@ -116,7 +116,7 @@ class Expectation(Part):
     """What the plan reckons with where only the finished data can tell: the mean numbers of tokens of a row."""
 
     rows: Count | None = None
-    """Rows of train.jsonl, those that are held out among them."""
+    """Rows of train.jsonl, those that are held out among them; in a stage that mines, those of its tiers alone."""
     prompt: Count
     """Tokens of a prompt."""
     completion: Count

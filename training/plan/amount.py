@@ -84,7 +84,11 @@ def _held_out(stage: Sft, found: Supply) -> int:
 
 
 def _rows(stage: Sft | Grpo, found: Supply) -> int:
-    rows = expected(stage).rows or found.rows
+    """Rows that a stage takes; of which tier they are no manifest says."""
+    some = isinstance(stage, Grpo) and stage.tiers is not None
+    rows = expected(stage).rows or (None if some else found.rows)
+    if rows is None and some:
+        raise UsageError(f"stage {stage.name}: say expects.rows, how many are of its tiers, to be planned")
     if rows is None:
         raise UsageError(f"stage {stage.name}: say expects.rows, or where its data is, to be planned")
     return rows

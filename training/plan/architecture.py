@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from evalsuite.errors import UsageError
 from evalsuite.models.extras import brief
-from training.recipe import Base, Lora
+from training.recipe import Base, Lora, World
+from training.tinyworld.build import START
 
 KNOWN: Final = Path(__file__).parent / "known.json"
 """Sizes of the shipped recipes' base models, from their published config.json; so a plan needs no network."""
@@ -79,12 +80,18 @@ class Architecture:
         }
 
 
-def architecture(base: Base, data: Path | None) -> Architecture:
-    """The architecture of a base model, by its config: a folder's, the local cache's, a known one's, or the hub's."""
+def architecture(base: Base, data: Path | None, world: World | None = None) -> Architecture:
+    """The architecture of a base model, by its config: a folder's, the local cache's, a known one's, or the hub's.
+
+    Without data, a world's own model is measured by the config that a run would give it.
+    """
     missing = [library for library in ("torch", "transformers") if importlib.util.find_spec(library) is None]
     if missing:
         raise UsageError(f"plan needs {', '.join(missing)}: pip install 'evalsuite[train]'")
-    config, origin = _config(base, data)
+    if world is not None and data is None and base.model == f"./{START}":
+        config, origin = _drawn(world), "the recipe's world"
+    else:
+        config, origin = _config(base, data)
     return _measure(base.model, origin, config.get_text_config())
 
 
@@ -105,6 +112,14 @@ def _config(base: Base, data: Path | None) -> tuple[Any, str]:
     if known is not None:
         return AutoConfig.for_model(**known), "the plan's own list"
     return _read(base.model, base.revision), "the hub"
+
+
+def _drawn(world: World) -> Any:
+    from training.tinyworld.graph import make_world
+    from training.tinyworld.model import make_config
+    from training.tinyworld.tokenizer import make_tokenizer
+
+    return make_config(make_tokenizer(make_world(world.seed)))
 
 
 def _read(where: str, revision: str | None = None) -> Any:

@@ -85,14 +85,14 @@ def plan(recipe: Recipe, data: Path | None = None) -> Plan:
 
     A base model that can't be measured, a target that it hasn't, or a stage that doesn't say enough is a `UsageError`.
     """
-    shape = architecture(recipe.base, data)
+    shape = architecture(recipe.base, data, recipe.world)
     adapters = shape.adapters(recipe.lora) if recipe.lora else {}
     stages = tuple(_stage(shape, recipe, stage, data) for stage in recipe.stages)
     return Plan(recipe, shape, adapters, stages, tuple(_notes(shape, recipe, stages)))
 
 
 def _stage(shape: Architecture, recipe: Recipe, stage: Stage, data: Path | None) -> StagePlan:
-    found = supply(stage, data)
+    found = supply(stage, data, made=recipe.world is not None)
     work = amount(stage, recipe.hardware.devices, found)
     return StagePlan(
         name=stage.name,

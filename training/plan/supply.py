@@ -15,7 +15,7 @@ DEV: Final = "dev.jsonl"
 BYTES_A_TOKEN: Final = 4
 """Of English text under a vocabulary of 150,000, roughly: a manifest counts rows and bytes."""
 
-State = Literal["not looked for", "missing", "damaged", "short", "there"]
+State = Literal["not looked for", "made", "missing", "damaged", "short", "there"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,16 @@ class Supply:
     """Whether there are held-out rows of its own."""
 
 
-def supply(stage: Stage, data: Path | None) -> Supply:
-    """Look for a stage's data below a folder; that it is absent or damaged is said, not raised."""
+def supply(stage: Stage, data: Path | None, made: bool = False) -> Supply:
+    """Look for a stage's data below a folder; that it is absent or damaged is said, not raised.
+
+    `made`: a run makes it, so that without a folder there is nothing to look for.
+    """
     rows, tokens = _wanted(stage)
     wanted = _said(rows, "rows") if rows else _said(tokens, "tokens") if tokens else "its rows"
     folder = stage.data.folder
+    if data is None and made:
+        return Supply(folder, "made", "by the run itself", None, rows, tokens)
     if data is None:
         return Supply(folder, "not looked for", f"{wanted} in {folder}/{TRAIN}", None, rows, tokens)
     if not (data / folder).is_dir():

@@ -27,6 +27,8 @@ PRACTICES: Final = "Reading practice on made-up facts, drawn anew for each text:
 TELLS: Final = "Every fact of a synthetic clinical world of invented names; nothing in it is true of medicine."
 SHOWS: Final = "Items of train paths with responses: some reason to the end, the others break off and guess."
 ASKS: Final = "Items of other train paths, to be answered for a reward."
+START: Final = "start"
+"""Folder of the model that a run begins with, beside the data sets."""
 PRACTICE: Final = 9600
 """Texts of the base stage."""
 ROUNDS: Final = 5
@@ -38,10 +40,10 @@ DRAWS: Final = 2
 
 
 def build(folder: Path, seed: int) -> None:
-    """Make a world's data sets and the model to start from, `start`, below a folder."""
+    """Make a world's data sets and the model to start from below a folder."""
     world = make_world(seed)
     make_data(folder, world)
-    _start(folder / "start", world)
+    _start(folder / START, world)
 
 
 def make_data(folder: Path, world: World) -> None:

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
+HIDDEN: Final = 128
+LAYERS: Final = 4
+HEADS: Final = 4
 MATRIX: Final = 0.05
 EMBEDDING: Final = 0.09
 WRITTEN: Final = 0.1
@@ -21,9 +24,7 @@ SHARP: Final = 3.0
 """Scale of the normalised queries of the first two layers, so that attention is sharp from the start."""
 
 
-def make_model(
-    tokenizer: PreTrainedTokenizerFast, seed: int, hidden: int = 128, layers: int = 4, heads: int = 4
-) -> Qwen3ForCausalLM:
+def make_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen3ForCausalLM:
     """Draw the weights; queries begin equal to keys and outputs to transposed values.
 
     Source: Trockman and Kolter 2023, Mimetic Initialization of Self-Attention Layers (here without the noise terms).
@@ -32,7 +33,7 @@ def make_model(
     from transformers import Qwen3ForCausalLM
 
     torch.manual_seed(seed)
-    model = Qwen3ForCausalLM(_config(tokenizer, hidden, layers, heads))
+    model = Qwen3ForCausalLM(make_config(tokenizer))
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if weight.ndim == 2:
@@ -45,17 +46,18 @@ def make_model(
     return model
 
 
-def _config(tokenizer: PreTrainedTokenizerFast, hidden: int, layers: int, heads: int) -> Qwen3Config:
+def make_config(tokenizer: PreTrainedTokenizerFast) -> Qwen3Config:
+    """The model's shape; its embeddings are as many as the world's words make tokens."""
     from transformers import Qwen3Config
 
     return Qwen3Config(
         vocab_size=len(tokenizer),
-        hidden_size=hidden,
-        intermediate_size=3 * hidden,
-        num_hidden_layers=layers,
-        num_attention_heads=heads,
-        num_key_value_heads=heads,
-        head_dim=hidden // heads,
+        hidden_size=HIDDEN,
+        intermediate_size=3 * HIDDEN,
+        num_hidden_layers=LAYERS,
+        num_attention_heads=HEADS,
+        num_key_value_heads=HEADS,
+        head_dim=HIDDEN // HEADS,
         max_position_embeddings=1024,
         rope_parameters={"rope_type": "default", "rope_theta": 1e6},
         tie_word_embeddings=True,

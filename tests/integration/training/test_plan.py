@@ -1,9 +1,11 @@
 """The three recipes' plans against arithmetic from their models' published sizes, and against TRL."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from evalsuite.errors import UsageError
 from training.plan import plan
 from training.plan.amount import amount
 from training.plan.architecture import architecture
@@ -113,6 +115,42 @@ def test_fleming_32b_by_hand():
     assert first.compute.scoring == first.compute.sampling
     assert len(found.notes) == 2
     assert "65.5 GB of weights and 262 kB of cache a token" in found.notes[0]
+
+
+def test_tiny_by_hand(capsys):
+    found = plan(read_recipe("tiny"))
+    # 1,736 tokens x 128, tied; a block: q, k, v and o 128 x 128, gate, up and down 128 x 384, two norms of 128 and two
+    # of 32, a head's width; and the last norm
+    block = 4 * 128 * 128 + 3 * 128 * 384 + 2 * 128 + 2 * 32
+    assert found.trained == found.shape.parameters == 1_736 * 128 + 4 * block + 128 == 1_075_584
+    assert found.shape.embeddings == 1_736 * 128
+    # of all rows of its data the last stage mines the 486 difficult ones, 4 times before steps 1 and 21
+    assert found.stages[4].amount.mined == 2 * 4 * 486
+    assert {stage.supply.state for stage in found.stages} == {"made"}
+    print_plan(found)
+    assert "1,075,584 trained (100.0%); config from the recipe's world" in capsys.readouterr().out
+
+
+def test_a_world_s_model_is_measured_as_it_is_built(tmp_path):
+    from training.tinyworld.build import build
+
+    build(tmp_path, 2)
+    recipe = read_recipe("tiny")
+    other = recipe.model_copy(update={"world": recipe.world.model_copy(update={"seed": 2})})
+    there, ahead = plan(other, tmp_path), plan(other)
+    assert there.shape.origin == str(tmp_path / "start")
+    assert replace(there.shape, origin="") == replace(ahead.shape, origin="")
+    assert {stage.supply.state for stage in there.stages} == {"there"}
+
+
+def test_a_folder_among_the_data_that_no_world_makes_is_asked_for():
+    recipe = read_recipe("tiny")
+    for changed in (
+        recipe.model_copy(update={"world": None}),
+        recipe.model_copy(update={"base": recipe.base.model_copy(update={"model": "./other"})}),
+    ):
+        with pytest.raises(UsageError, match=r"a folder among the recipe's data: say where that is, with --data"):
+            plan(changed)
 
 
 # Against the trainer

@@ -137,6 +137,16 @@ def test_a_policy_samples_groups_and_mining_samples_the_whole_pool_each_time():
     assert work(mining | {"mining": {"every": 5, "samples": 2}}).mined == 400  # not after the last step
 
 
+def test_a_pool_of_some_tiers_is_not_all_rows_of_the_data():
+    mining = GRPO | {"mining": {"every": 4, "samples": 2}}
+    found = Supply("there", "there", "", rows=100)
+    assert work(mining, found=found).mined == 600
+    with pytest.raises(UsageError, match=r"say expects\.rows, how many are of its tiers"):
+        work(mining | {"tiers": ["difficult"]}, found=found)
+    said = {"tiers": ["difficult"], "expects": GRPO["expects"] | {"rows": 30}}
+    assert work(mining | said, found=found).mined == 180
+
+
 # FLOPs
 
 

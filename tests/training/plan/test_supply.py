@@ -36,6 +36,13 @@ def test_a_folder_that_is_absent_is_missing_with_all_it_should_hold(stages, tmp_
     assert wanted in supply(stage, None).said
 
 
+def test_what_the_run_makes_is_looked_for_only_where_it_is_said_to_be(stages, tmp_path):
+    assert (supply(stages[1], None, made=True).state, supply(stages[1], tmp_path, made=True).state) == (
+        "made",
+        "missing",
+    )
+
+
 def test_rows_are_counted_against_what_the_stage_expects(stages, tmp_path):
     folder = made(tmp_path / "traces", 39_999)
     found = supply(stages[1], tmp_path)

@@ -12,6 +12,7 @@ from evalsuite.prompt import Prompt
 from evalsuite.reward import StrictReward
 from evalsuite.task import BUILT_IN, load_task
 from training.manifest import sha256_of
+from training.recipe import read_recipe
 from training.tinyworld.benchmark import FILE, HARD, SEED, TASK, write_tasks
 from training.tinyworld.build import DRAWS, make_data
 from training.tinyworld.graph import make_world
@@ -128,6 +129,12 @@ def test_questions_can_be_paid(folder):
     for row in rows(folder, "questions"):
         columns = {name: [row[name]] for name in ("gold", "labels", "format", "opens_reasoning")}
         assert StrictReward()(completions=[f"<answer>{row['gold']}</answer>"], **columns) == [1.0]
+
+
+def test_the_recipe_expects_the_rows_that_are_made(folder):
+    sft, mining = (read_recipe("tiny").stage(name) for name in ("sft", "grpo-2"))
+    assert sft.expects.rows == len(rows(folder, "traces"))
+    assert mining.expects.rows == sum(row["tier"] in mining.tiers for row in rows(folder, "questions"))
 
 
 def test_practice_tells_nothing_of_the_world(folder):
