@@ -40,9 +40,10 @@ def main() -> None:
     runs: dict[str, TrainingFolder] = {}
     for seed in seeds:
         recipe = write_recipe(out / f"tiny-{seed}.yaml", seed)
-        runs[f"world {seed}"] = trained(recipe, out / f"{seed}")
-        coin = ("--random-reward", "--from", str(out / f"{seed}"))
-        runs[f"world {seed}, coin"] = trained(recipe, out / f"{seed}-coin", *coin)
+        run = runs[f"world {seed}"] = trained(recipe, out / f"{seed}")
+        if any(folder.state == "promoted" for folder in read_asked(run).stages(run)):
+            coin = ("--random-reward", "--from", str(out / f"{seed}"))
+            runs[f"world {seed}, coin"] = trained(recipe, out / f"{seed}-coin", *coin)
     for name, run in runs.items():
         print(f"\n{name}\n\n{table.markdown(table.rows(run, read_asked(run)))}")
 

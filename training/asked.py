@@ -8,7 +8,7 @@ import platform
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
 
@@ -74,11 +74,25 @@ def _placed(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"base": base.model_copy(update={"model": str(Path(base.model).resolve())})})
 
 
-def write_asked(run: TrainingFolder, asked: Asked) -> None:
-    """Write run.json: what was asked, resolved; packages, seeds and host."""
+class Taken(NamedTuple):
+    """What a run was begun from: another run, and its stages' folders below it."""
+
+    run: Path
+    stages: list[str]
+
+
+def taken_from(run: TrainingFolder) -> Taken | None:
+    """What a run was begun from, if it was."""
+    said = run.read(FILE).get("from")
+    return None if said is None else Taken(Path(said["run"]), list(said["stages"]))
+
+
+def write_asked(run: TrainingFolder, asked: Asked, taken: Taken | None = None) -> None:
+    """Write run.json: what was asked, resolved, and what it is begun from; packages, seeds and host."""
     world = asked.recipe.world
     facts = {
         **asked.to_json(),
+        "from": None if taken is None else {"run": str(taken.run), "stages": taken.stages},
         "stages": [str(folder.path.relative_to(run.path)) for folder in asked.stages(run)],
         "seeds": {"recipe": asked.recipe.seed, **({} if world is None else {"world": world.seed})},
         "versions": versions(),

@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from signal import Signals
 from typing import Final, NamedTuple
@@ -40,10 +40,11 @@ class Ending(NamedTuple):
     """Why, in one line, where it is not 0."""
 
 
-def environment(recipe: Recipe, tasks: Path | None = None) -> dict[str, str]:
-    """What a process of this recipe runs under: the same threads and hashes each time, one GPU where it asks for one.
+def environment(recipe: Recipe, tasks: Path | None = None, alone: bool = True) -> dict[str, str]:
+    """What a process of this recipe runs under: the same threads and the same hashes each time.
 
-    `tasks`: a folder of benchmarks that come before those that EVALSUITE_TASKS names.
+    `tasks`: a folder of benchmarks that come before those that EVALSUITE_TASKS names. `alone`: whether a recipe for one
+    device shows the process no other.
     """
     found = dict(os.environ)
     if tasks is not None:
@@ -55,26 +56,26 @@ def environment(recipe: Recipe, tasks: Path | None = None) -> dict[str, str]:
     found["PYTHONPATH"] = os.pathsep.join([here, *filter(None, [found.get("PYTHONPATH")])])
     found["PYTHONHASHSEED"] = str(recipe.seed)
     found["TOKENIZERS_PARALLELISM"] = "false"
-    found |= _MEMORY
     if recipe.threads is not None:
-        found |= dict.fromkeys(_THREADS, str(recipe.threads))
-    if recipe.hardware.launch == "one":
+        found |= dict.fromkeys(_THREADS, str(recipe.threads)) | _MEMORY
+    if recipe.hardware.launch == "one" and alone:
         found["CUDA_VISIBLE_DEVICES"] = found.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0]
     return found
 
 
 def call(
-    module: Sequence[str], recipe: Recipe, log: Path, cwd: Path | None = None, tasks: Path | None = None
+    module: Sequence[str], recipe: Recipe, log: Path, cwd: Path | None = None, env: Mapping[str, str] | None = None
 ) -> Ending:
-    """Run `python -m MODULE ARGUMENT...`, its output added to a file, and say how it ended."""
-    command = [sys.executable, "-m", *module]
+    """Run `python -m MODULE ARGUMENT...`, its output added to a file, and say how it ended.
+
+    `env`: what it runs under; None: the recipe's plain `environment`.
+    """
+    command, env = [sys.executable, "-m", *module], env or environment(recipe)
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as out:
             before = out.tell()
-            child = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=cwd, env=environment(recipe, tasks)
-            )
+            child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=cwd, env=env)
     except OSError as error:
         raise RunError(f"{log}: can't be written: {error.strerror or error}") from None
     try:
@@ -102,10 +103,9 @@ def _why(code: int, log: Path, start: int) -> str:
     with log.open("rb") as stream:
         stream.seek(max(start, log.stat().st_size - _TAIL))
         lines = [line.strip() for line in stream.read().decode("utf-8", "replace").split("\n")]
-    for error in _ERRORS:
-        found = [match["said"] for line in lines if (match := error.fullmatch(line))]
-        if found:
-            return str(found[-1])
+    own, foreign = ([match["said"] for line in lines if (match := error.fullmatch(line))] for error in _ERRORS)
+    if own or foreign:
+        return str(own[-1] if own else foreign[0])  # of several processes' errors the first is the cause
     return next((line for line in reversed(lines) if line.strip("=-*")), "it said nothing")
 
 

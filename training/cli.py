@@ -189,7 +189,7 @@ def _go(folder: TrainingFolder, asked: Asked, source: TrainingFolder | None = No
     refuse_foreign(folder)
     refuse_unready(asked, folder)
     with _stoppable(), claimed(folder.path):
-        begin(asked, folder, source, _tell)
+        begin(asked, folder, source)
         try:
             ended = go(folder, _tell)
         except KeyboardInterrupt:

@@ -13,7 +13,7 @@ from evalsuite.errors import RunError
 from evalsuite.journal import RunFolder
 from evalsuite.result import Result, read_result
 from training.asked import Asked
-from training.child import call
+from training.child import call, environment
 from training.folder import TrainingFolder
 from training.lineage import Model
 from training.recipe import Base, Evaluation
@@ -31,7 +31,7 @@ def evaluate(run: TrainingFolder, asked: Asked, model: Model, evaluation: Evalua
     if not _finished(folder):
         told = options(run, asked.recipe.base, model, evaluation)
         command = ["evalsuite", "run", *told, "--out", _place(run, folder)]
-        ended = call(command, asked.recipe, log, run.path, run.tasks)
+        ended = call(command, asked.recipe, log, run.path, environment(asked.recipe, run.tasks, alone=False))
         if ended.code or not _finished(folder):
             said = ended.said or f"it ended without a summary in {folder}"
             raise RunError(f"evaluation of {_place(run, model.start)}: {said}")
@@ -40,7 +40,8 @@ def evaluate(run: TrainingFolder, asked: Asked, model: Model, evaluation: Evalua
 
 def digest(model: Model, evaluation: Evaluation) -> str:
     """Name of a model under an evaluation, by the model's content, the options and the parser's version."""
-    what = {"model": model.digest, "evaluation": evaluation.model_dump(mode="json"), "parser": answer.VERSION}
+    asked = evaluation.model_dump(mode="json", exclude=None if evaluation.args else {"args"})
+    what = {"model": model.digest, "evaluation": asked, "parser": answer.VERSION}
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:_SHOWN]
 
 

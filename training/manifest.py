@@ -69,6 +69,16 @@ def read_manifest(path: Path) -> Manifest:
         raise DataError(f"{file}: {'.'.join(map(str, first['loc'])) or 'manifest'}: {first['msg']}") from None
 
 
+def look(folder: Path) -> Manifest:
+    """Read a data folder's manifest and look at its files' sizes alone; the first that differs is a `DataError`."""
+    manifest = read_manifest(folder)
+    for known in manifest.files:
+        file = folder / known.path
+        if not file.is_file() or file.stat().st_size != known.bytes:
+            raise DataError(f"{file}: not there with the {known.bytes:,} bytes of its manifest; make the data again")
+    return manifest
+
+
 def verify(path: Path) -> Manifest:
     """Check every file of a manifest, or of a folder's, and return it; the first that differs is a `DataError`."""
     manifest = read_manifest(path)

@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple
 
 from evalsuite.errors import RunError, UsageError
 from training import checkpoints, promote
-from training.asked import FILE, Asked, data_of, now, read_asked, write_asked
-from training.child import Ending, call, launched
+from training.asked import FILE, Asked, Taken, data_of, now, read_asked, taken_from, write_asked
+from training.child import Ending, call, environment, launched
 from training.diagnosis import cause_of, mute
 from training.evaluate import evaluate
 from training.folder import StageFolder, TrainingFolder
@@ -40,24 +40,25 @@ class Ended(NamedTuple):
     """The last good model."""
 
 
-def begin(asked: Asked, run: TrainingFolder, source: TrainingFolder | None, tell: Tell) -> None:
+def begin(asked: Asked, run: TrainingFolder, source: TrainingFolder | None) -> None:
     """Make a run's folder what was asked; one that holds another run is a `UsageError`.
 
-    `source`: a run whose promoted stages are taken over, as far as they are alike.
+    `source`: a run whose promoted stages are to be taken over, as far as they are alike.
     """
-    if (run.path / FILE).exists():
-        there = read_asked(run)
-        if there != asked:
-            raise UsageError(
-                f"{run.path}: holds another run ({_differs(there, asked)}); choose another --out, and say --from "
-                f"{run.path} to take over what is promoted there"
-            )
-    stages = [] if source is None else alike(source, asked, data_of(run, asked))
     if not (run.path / FILE).exists():
-        write_asked(run, asked)
-    if source is not None:
-        take_over(stages, source, run, asked)
-        tell(f"taken over from {source.path}: {', '.join(stage.path.name for stage in stages)}")
+        stages = [] if source is None else alike(source, run, asked)
+        names = [str(stage.path.relative_to(stage.path.parents[1])) for stage in stages]
+        write_asked(run, asked, None if source is None else Taken(source.path, names))
+        return
+    there, taken = read_asked(run), taken_from(run)
+    differs = None if there == asked else _differs(there, asked)
+    if differs is None and source is not None and (taken is None or taken.run != source.path):
+        differs = f"begun from {taken.run if taken else 'none'} there, {source.path} here"
+    if differs is not None:
+        raise UsageError(
+            f"{run.path}: holds another run ({differs}); choose another --out; --from {run.path} takes over what is "
+            "promoted there"
+        )
 
 
 def refuse_foreign(run: TrainingFolder) -> None:
@@ -73,6 +74,7 @@ def refuse_foreign(run: TrainingFolder) -> None:
 def go(run: TrainingFolder, tell: Tell) -> Ended:
     """Go through the stages from where the run stands, to its end or to the first that is refused."""
     asked = read_asked(run)
+    take_over(run, asked, tell)
     make_world(run, asked, tell)
     for stage, folder in zip(asked.recipe.stages, asked.stages(run), strict=True):
         verdict = _Step(run, asked, stage, folder, tell).go()
@@ -167,7 +169,7 @@ class _Step:
         return refusal
 
     def _work(self, module: Sequence[str]) -> Ending:
-        return call(module, self.asked.recipe, self.log, tasks=self.run.tasks)
+        return call(module, self.asked.recipe, self.log, env=environment(self.asked.recipe, self.run.tasks))
 
     def _demand(self, ended: Ending) -> None:
         """Raise where a process of the stage has failed."""

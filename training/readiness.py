@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -13,38 +13,41 @@ from evalsuite.task import load_task
 from training import rows, settings
 from training.asked import Asked, data_of
 from training.folder import TrainingFolder
-from training.manifest import read_manifest
+from training.manifest import look
 from training.recipe import Grpo, Pretrain, Recipe, Sft, Stage
 
 _NEEDED: Final = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
 
 
 def refuse_unready(asked: Asked, run: TrainingFolder) -> None:
-    """Raise at the first thing by which a stage could not be trained, evaluated or gated.
+    """Raise at the first thing by which a stage that has not ended could not be trained, evaluated or gated.
 
-    Looked at: gates, batches, packages, GPUs, benchmarks with their data, and every row of the stages' data. A world
-    makes its own data and benchmarks, which are not looked at.
+    Looked at: gates, batches, packages, GPUs, benchmarks with their data, the sizes of data files, and every row that
+    isn't of a corpus. A world makes its own data and benchmarks, which are not looked at.
     """
     recipe, data = asked.recipe, data_of(run, asked)
-    for stage in recipe.stages:
+    pairs = zip(recipe.stages, asked.stages(run), strict=True)
+    ahead = [stage for stage, folder in pairs if folder.state not in ("promoted", "refused")]
+    for stage in ahead:
         _refuse_foreign_gate(stage)
         if isinstance(stage, Grpo):
             settings.micro_batches(stage, recipe.hardware.devices)
         if recipe.world is None:
-            read_manifest(data / stage.data.folder)
-    _refuse_bare_machine(recipe)
+            look(data / stage.data.folder)
+    if ahead:
+        _refuse_bare_machine(recipe, ahead)
     if recipe.world is None:
-        for name in dict.fromkeys(name for stage in recipe.stages for name in stage.evaluation.tasks):
+        for name in dict.fromkeys(name for stage in ahead for name in stage.evaluation.tasks):
             load(load_task(name))
-        for stage in recipe.stages:
+        for stage in ahead:
             _refuse_rows(stage, data / stage.data.folder)
 
 
-def _packages(recipe: Recipe) -> Iterator[tuple[str, str]]:
-    """Packages that the recipe can't do without, and how each is installed."""
+def _packages(recipe: Recipe, ahead: Sequence[Stage]) -> Iterator[tuple[str, str]]:
+    """Packages that the stages can't do without, and how each is installed."""
     yield from ((package, "pip install -c constraints.txt -e '.[train]'") for package in _NEEDED)
-    engines = {stage.rollout.engine for stage in recipe.stages if isinstance(stage, Grpo)}
-    backends = {stage.evaluation.backend for stage in recipe.stages}
+    engines = {stage.rollout.engine for stage in ahead if isinstance(stage, Grpo)}
+    backends = {stage.evaluation.backend for stage in ahead}
     if "vllm" in backends or engines & {"vllm_colocate", "vllm_server"}:
         yield "vllm", "pip install vllm, of a version that the installed trl supports"
     if recipe.hardware.launch == "deepspeed":
@@ -53,9 +56,9 @@ def _packages(recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield "bitsandbytes", "pip install bitsandbytes"
 
 
-def _refuse_bare_machine(recipe: Recipe) -> None:
+def _refuse_bare_machine(recipe: Recipe, ahead: Sequence[Stage]) -> None:
     """Several processes on a machine without GPUs would train on its CPU, for years."""
-    for package, remedy in _packages(recipe):
+    for package, remedy in _packages(recipe, ahead):
         if find_spec(package) is None:
             raise UsageError(f"recipe {recipe.name}: needs {package}, which isn't installed: {remedy}")
     if recipe.hardware.launch == "one":
@@ -88,9 +91,10 @@ def _refuse_rows(stage: Pretrain | Sft | Grpo, folder: Path) -> None:
     if isinstance(stage, Sft):
         rows.refuse_nothing_held_out(stage, folder)
     tiers = set()
-    for row in rows.read(folder, "train", rows.kind_of(stage)):
-        if isinstance(stage, Pretrain):
-            return
-        tiers.add(getattr(row, "tier", None))
+    for split in rows.splits(stage, folder):
+        for row in rows.read(folder, split, rows.kind_of(stage)):
+            if isinstance(stage, Pretrain):
+                return
+            tiers.add(getattr(row, "tier", None))
     if isinstance(stage, Grpo):
         rows.refuse_absent_tiers(stage, tiers, folder)

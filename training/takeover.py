@@ -4,34 +4,37 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from evalsuite.errors import RunError, UsageError
-from training.asked import Asked, read_asked
+from training.asked import Asked, data_of, read_asked, taken_from
 from training.folder import StageFolder, TrainingFolder
 from training.manifest import read_manifest
 from training.recipe import Stage
 from training.weights import part
 
-_ALIKE = ("base", "lora", "world", "seed", "threads")
-"""Settings of a recipe, besides its stages, that a stage's outcome depends on."""
+_ALIKE: Final = ("base", "lora", "world", "seed", "threads")
+"""Settings of a recipe, besides its stages and devices, that a stage's outcome depends on."""
 
 
-def alike(source: TrainingFolder, asked: Asked, data: Path) -> list[StageFolder]:
+def alike(source: TrainingFolder, run: TrainingFolder, asked: Asked) -> list[StageFolder]:
     """Find the first stages of `source` that are promoted and asked for alike; none at all is a `UsageError`.
 
-    Alike: base model, adapter, world and seeds, every setting of the stage, the manifest of its data below `data` (a
+    Alike: base model, adapter, world, seeds and devices, every setting of the stage, the manifest of its data (a
     world's data is taken over too), and, for a stage that is paid, whether by a coin.
     """
     there = read_asked(source)
-    differs = next((key for key in _ALIKE if getattr(there.recipe, key) != getattr(asked.recipe, key)), None)
+    if source.path == run.path:
+        raise UsageError(f"--from {source.path}: is the run itself, which goes on without it")
+    differs = _difference(there, asked)
     if differs is not None:
-        raise UsageError(f"{source.path}: its {differs} is not this recipe's, so that none of its stages can be taken")
+        raise UsageError(f"{source.path}: its {differs} is not what this run asks for: nothing can be taken over")
     found: list[StageFolder] = []
     for number, stage in enumerate(asked.recipe.stages, 1):
         made = source.stage(number, stage.name)
-        lack = _lack(made, there, stage, asked, data)
+        lack = _lack(made, there, stage, asked, data_of(run, asked))
         if lack is not None and not found:
             raise UsageError(f"{made.path}: {lack}, so that there is nothing to go on from")
         if lack is not None:
@@ -40,19 +43,38 @@ def alike(source: TrainingFolder, asked: Asked, data: Path) -> list[StageFolder]
     return found
 
 
-def take_over(stages: Sequence[StageFolder], source: TrainingFolder, run: TrainingFolder, asked: Asked) -> None:
-    """Copy stages of `source` into a run, with their evaluations; what is there already is left as it is."""
+def take_over(run: TrainingFolder, asked: Asked, tell: Callable[[str], None]) -> None:
+    """Copy what a run was begun from, as its run.json names it, with the evaluations; what is there is left as it is.
+
+    Every stage appears as a whole, so that a kill leaves some for the next time.
+    """
+    taken = taken_from(run)
+    missing = [] if taken is None else [name for name in taken.stages if not (run.path / name).exists()]
+    if taken is None or not missing:
+        return
+    source = TrainingFolder(taken.run)
     try:
         if asked.recipe.world is not None:
             _copy(source.data, run.data)
         for evaluation in source.evaluations.iterdir():
             _copy(evaluation, run.evaluations / evaluation.name)
-        for made in stages:
-            own = StageFolder(run.path / made.path.relative_to(source.path))
-            _copy(made.path, own.path)
-            own.note(taken_from=str(source.path))
+        for name in missing:
+            _copy(source.path / name, run.path / name)
+            tell(f"{Path(name).name}: taken over from {source.path}")
     except OSError as error:
         raise RunError(f"{run.path}: {source.path} can't be copied there: {error.strerror or error}") from None
+
+
+def _difference(there: Asked, asked: Asked) -> str | None:
+    """What of two recipes, besides their stages, differs in a way that a stage's outcome depends on."""
+    for key in _ALIKE:
+        if getattr(there.recipe, key) != getattr(asked.recipe, key):
+            return key
+    if there.recipe.hardware.devices != asked.recipe.hardware.devices:
+        return "number of devices"
+    if asked.recipe.base.model.startswith("./") and asked.recipe.world is None and there.data != asked.data:
+        return "base model, a folder among the data,"
+    return None
 
 
 def _lack(made: StageFolder, there: Asked, stage: Stage, asked: Asked, data: Path) -> str | None:
@@ -75,7 +97,8 @@ def _copy(source: Path, target: Path) -> None:
     if target.exists():
         return
     draft = part(target)
-    shutil.copytree(source, draft, copy_function=_linked, dirs_exist_ok=True)
+    left = shutil.ignore_patterns("checkpoints", "cache", ".lock")
+    shutil.copytree(source, draft, ignore=left, copy_function=_linked, dirs_exist_ok=True)
     draft.rename(target)
 
 

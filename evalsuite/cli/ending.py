@@ -50,7 +50,7 @@ def _check_text(arguments: Sequence[str]) -> None:
 
 def _said(error: EvalsuiteError | ModuleNotFoundError) -> str:
     if isinstance(error, ModuleNotFoundError):
-        return f"needs {error.name}, which isn't installed: pyproject.toml says which extra brings it"
+        return f"needs {error.name}, which can't be imported: pyproject.toml says which extra brings it"
     return str(error)
 
 

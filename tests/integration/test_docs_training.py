@@ -41,3 +41,5 @@ def test_traces_are_rows_of_sft(place, tmp_path):
     assert names["trace"](row, f"So {wrong}. {write(row['format'], wrong)}") is None
     kept = names["trace"](row, f"So {row['gold']}. {write(row['format'], row['gold'])}")
     assert rows.Trace.model_validate(kept).item == row["item"]
+    inside = row | {"opens_reasoning": True}  # the template opened a thought that the trace doesn't close
+    assert names["trace"](inside, f"So {row['gold']}. {write(row['format'], row['gold'])}") is None

@@ -88,6 +88,7 @@ def test_one_device_is_one_also_where_there_are_more(monkeypatch, there, seen):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", there)
     one = RECIPE.model_copy(update={"hardware": Hardware(launch="one")})
     assert environment(one)["CUDA_VISIBLE_DEVICES"] == seen
+    assert environment(one, alone=False).get("CUDA_VISIBLE_DEVICES") == there
     assert environment(RECIPE).get("CUDA_VISIBLE_DEVICES") == there
 
 

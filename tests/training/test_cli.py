@@ -35,7 +35,9 @@ def test_a_package_that_is_missing_is_one_line():
         "sys.exit(main(['freeze', '.', '--about', 'x', '--licence', 'y']))"
     )
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert ended.returncode == 2 and ended.stderr.startswith("training: needs training.manifest, which isn't installed")
+    assert ended.returncode == 2 and ended.stderr.startswith(
+        "training: needs training.manifest, which can't be imported"
+    )
 
 
 def test_what_is_for_the_run_alone_is_not_offered():

@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from evalsuite import answer
 from evalsuite.cli.run import run as command
 from training.evaluate import digest, options
 from training.folder import TrainingFolder
@@ -36,12 +37,18 @@ def test_another_file_is_another_model(folder, name):
     assert digest(Model(str(folder)), EVALUATION) != before
 
 
+def test_an_evaluation_keeps_its_name_from_version_to_version():
+    """As runs that were begun before backends could be told anything have it on disk."""
+    assert str(answer.VERSION) == "1"
+    assert digest(Model("Qwen/Qwen3-8B", None, "abc"), Evaluation(tasks=["medqa"])) == "c9baae4a24dad911"
+
+
 def test_other_options_or_another_adapter_are_another_evaluation(folder, tmp_path):
     adapter = shutil.copytree(folder, tmp_path / "adapter")
     models = [Model(str(folder)), Model(str(folder), adapter), Model("a/b"), Model("a/b", None, "main")]
     evaluations = [EVALUATION, *(EVALUATION.model_copy(update=change) for change in (
         {"tasks": ["medqa"]}, {"scoring": "cloze"}, {"max_tokens": 65}, {"samples": 2}, {"temperature": 0.5},
-        {"limit": 9}, {"backend": "vllm"}, {"chat_template": "none"}))]  # fmt: skip
+        {"limit": 9}, {"backend": "vllm"}, {"chat_template": "none"}, {"args": {"batch": "8"}}))]  # fmt: skip
     found = {digest(model, evaluation) for model in models for evaluation in evaluations}
     assert len(found) == len(models) * len(evaluations)
 

@@ -26,7 +26,8 @@ class Length:
     def take_passage(self, passage: Passage, tokenizer: Any) -> None:
         """Look at a text, which TRL lets end with the tokenizer's EOS, if it is not to be cut."""
         if passage.whole:
-            ids = tokenizer(passage.text + tokenizer.eos_token)["input_ids"]
+            end = tokenizer.eos_token or ""
+            ids = tokenizer(passage.text.removesuffix(end) + end)["input_ids"]
             self._count(f"line {passage.number} of train.jsonl", len(ids))
 
     def _count(self, name: str, tokens: int) -> None:

@@ -190,11 +190,14 @@ def test_promoted_stages_are_taken_over_into_another_run(whole, tasks, data, tmp
     made = mini.write_recipe(tmp_path / "mini.yaml", [mini.text_stage(), mini.trace_stage(epochs=1, gate={})])
     ended = mini.training("run", made, "--data", data, "--out", tmp_path / "run", "--from", whole, tasks=tasks)
     assert ended.returncode == 0, ended.stderr
-    assert f"taken over from {whole}: 1-text\n" in ended.stderr and "1-text: training" not in ended.stderr
+    assert f"1-text: taken over from {whole}\n" in ended.stderr and "1-text: training" not in ended.stderr
     taken, trained = (StageFolder(tmp_path / "run/stages" / name) for name in ("1-text", "2-traces"))
     assert sha256_of(taken.model / "model.safetensors") == sha256_of(whole / "stages/1-text/model/model.safetensors")
-    assert taken.read("stage.json")["taken_from"] == str(whole)
-    assert trained.read("stage.json")["epochs"] == 1 and "taken_from" not in trained.read("stage.json")
+    assert json.loads((tmp_path / "run/run.json").read_text())["from"] == {
+        "run": str(whole),
+        "stages": ["stages/1-text"],
+    }
+    assert trained.read("stage.json")["epochs"] == 1
     assert len(list((tmp_path / "run").glob("evaluations/*"))) == len(list(whole.glob("evaluations/*"))) + 1
 
 

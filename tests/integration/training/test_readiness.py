@@ -1,7 +1,11 @@
 """What would stop a later stage is said before the first one begins, and nothing is written."""
 
+import shutil
+
 import mini
 import pytest
+
+from training.manifest import freeze
 
 pytestmark = pytest.mark.integration
 
@@ -39,8 +43,33 @@ def test_of_a_later_stage(refused, change, said):
 def test_of_a_stage_that_is_paid(refused):
     rollout = {"generations": 4, "max_tokens": 24}
     paid = mini.stage("grpo", "paid", "questions", 1e-4, prompts=4, rollout=rollout, steps=6)
-    assert "no row is of tier difficult" in refused([paid | {"tiers": ["easy", "difficult"]}])
+    assert "no row of tier difficult" in refused([paid | {"tiers": ["easy", "difficult"]}])
     assert "don't divide into micro-batches of 3" in refused([paid | {"micro_batch": 3}])
+
+
+def test_of_rows_that_choose_what_is_kept(refused, data, tmp_path):
+    own = shutil.copytree(data, tmp_path / "data")
+    (own / "traces" / "manifest.json").unlink()
+    (own / "traces" / "dev.jsonl").write_text("{}\n")
+    freeze(own / "traces", "For a test.", "CC0-1.0")
+    assert "dev.jsonl:1: prompt: Field required" in refused([mini.text_stage(), mini.trace_stage(patience=2)], own)
+
+
+def test_of_data_that_is_not_the_manifest_s(refused, data, tmp_path):
+    own = shutil.copytree(data, tmp_path / "data")
+    with (own / "traces" / "train.jsonl").open("a") as out:
+        out.write("{}\n")
+    assert "train.jsonl: not there with the" in refused([mini.text_stage(), mini.trace_stage()], own)
+
+
+def test_a_stage_that_has_ended_needs_nothing_more(tmp_path, tasks, data):
+    own = shutil.copytree(data, tmp_path / "data")
+    recipe = mini.write_recipe(tmp_path / "mini.yaml", [mini.text_stage()])
+    asked = ("run", recipe, "--data", own, "--out", tmp_path / "run")
+    assert mini.training(*asked, tasks=tasks).returncode == 0
+    shutil.rmtree(own / "text")
+    ended = mini.training("resume", tmp_path / "run", tasks=tasks)
+    assert ended.returncode == 0 and "every stage is promoted" in ended.stderr, ended.stderr
 
 
 def test_of_the_machine(refused):
