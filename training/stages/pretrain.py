@@ -10,6 +10,7 @@ from training import rows, settings, weights
 from training.recipe import Pretrain
 from training.stages.checks import refuse_long_pairs
 from training.stages.job import Job, devices
+from training.stages.order import Order
 
 
 def prepare(job: Job) -> tuple[SFTTrainer, dict[str, Any]]:
@@ -27,5 +28,6 @@ def prepare(job: Job) -> tuple[SFTTrainer, dict[str, Any]]:
         args=asked,
         train_dataset=given,
         processing_class=tokenizer,
+        callbacks=[] if packed else [Order(job.folder.checkpoints)],
     )
     return trainer, {"rows": len(given), "sequences": len(trainer.train_dataset), "packed": packed}

@@ -15,6 +15,7 @@ KINDS = {
     "pretrain with accumulation": staged.recipe(
         staged.pretrain(batch={"sequences": 2, "accumulation": 2, "length": 32}, steps=12)
     ),
+    "pretrain on prompts and completions": staged.recipe(staged.pretrain("pairs", steps=17)),
     "sft with lora and early stopping": staged.recipe(staged.sft(), lora=staged.LORA),
 }
 
@@ -50,6 +51,17 @@ def test_killed_at_any_step_it_goes_on_to_the_same_bits(whole, data, tmp_path):
     step = random.SystemRandom().randint(2, folder.read("stage.json")["steps"])
     print(f"killed at line {step}")
     assert staged.train_until("line", step, made, tmp_path / "1-stage", data) == -signal.SIGKILL
+    same(staged.train(made, tmp_path / "1-stage", data), folder)
+
+
+@pytest.mark.parametrize("lora", [None, staged.LORA])
+@pytest.mark.parametrize("step", [9, 12, 17])
+def test_killed_in_any_epoch_rows_go_on_in_the_same_order(data, tmp_path, step, lora):
+    """Five steps an epoch, so that checkpoints 6 and 9 are in the middle of the second and 15 is at the third's end."""
+    made = staged.recipe(staged.pretrain("pairs", steps=17), lora=lora)
+    folder = staged.train(made, tmp_path / "whole" / "1-stage", data)
+    assert staged.train_until("line", step, made, tmp_path / "1-stage", data) == -signal.SIGKILL
+    assert checkpoints.latest(tmp_path / "1-stage" / "checkpoints").step == {9: 6, 12: 9, 17: 15}[step]
     same(staged.train(made, tmp_path / "1-stage", data), folder)
 
 
