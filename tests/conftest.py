@@ -1,6 +1,7 @@
 """Runs for the tests of what people read: made up where only numbers matter, replayed where responses do."""
 
 import json
+import signal
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -19,6 +20,9 @@ from evalsuite.stats.averages import macro
 from evalsuite.stats.estimate import mean
 from evalsuite.summary import GRADES
 from evalsuite.task import load_task
+
+# A shell that starts the tests in the background has them, and all that they start, ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 STARTER = ("starter_vignette", "starter_recall", "starter_evidence", "starter_differential")
 DECODING = {

@@ -117,14 +117,9 @@ def test_no_process_is_left_when_it_is_interrupted(module, tmp_path):
             time.sleep(0.01)
         os.kill(os.getpid(), signal.SIGINT)
 
-    # A shell that starts the tests in the background has them ignore the signal.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        threading.Thread(target=interrupt).start()
-        with pytest.raises(KeyboardInterrupt):
-            call([name], RECIPE, tmp_path / "log.txt")
-    finally:
-        signal.signal(signal.SIGINT, before)
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        call([name], RECIPE, tmp_path / "log.txt")
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)
 

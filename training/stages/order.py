@@ -1,7 +1,7 @@
 """The order of rows that are put together by length, kept over a kill in the middle of an epoch.
 
-The trainer draws an epoch's order from torch's random numbers where the epoch begins, and draws it anew where it goes on
-from a checkpoint: from what the numbers are by then, which gives another order.
+The trainer draws an epoch's order from torch's random numbers where the epoch begins, and where it goes on from a
+checkpoint it draws it anew: from what the numbers are by then, which gives another order.
 """
 
 from __future__ import annotations
