@@ -124,7 +124,7 @@ def test_a_tier_without_rows_is_refused(world, tmp_path):
     file = policies.make_items(tmp_path / "source") / "train.jsonl"
     rows = [json.loads(line) for line in file.read_text().splitlines()][:4]
     policies.save_items(tmp_path / "data" / "items", rows)
-    with pytest.raises(DataError, match=r"no row of tier difficult; it has easy"):
+    with pytest.raises(DataError, match=r"no row of tier difficult, which stage rl takes; it has easy"):
         trained((base, tmp_path / "data"), tmp_path / "run", tiers=["easy", "difficult"])
 
 
