@@ -1,0 +1,59 @@
+"""What do reward and coin do to a model that is sampled, as both were trained, and not asked for its likeliest answer?
+
+    python benchmarks/tiny_worlds.py OUT 1 2 3
+    python benchmarks/tiny_sampled.py OUT 1 2 3
+
+Asks each world's model before its first paid stage, after it, and after the control's, at temperature 1, and prints the
+paired differences as a Markdown table, p of the sign-flip test adjusted by Holm over all rows. About a minute a model.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from evalsuite.compare import compare
+from evalsuite.markdown import table
+from evalsuite.pairing import pair
+from evalsuite.result import Result, read_result
+from evalsuite.stats.multiple import holm
+
+START, PAID = "stages/3-sft", "stages/4-grpo-1"
+HEAD = ("world", "paid by", "task", "items", "before", "after", "difference [95%]", "p (Holm)")
+
+
+def sampled(out: Path, world: str, run: str, stage: str) -> Result:
+    """A stage's model, asked in the folder of all runs, so that it is named by its place there."""
+    place = out / "sampled" / f"{run}-{Path(stage).name}"
+    command = [sys.executable, "-m", "evalsuite", "run", "--model", f"hf/{run}/{stage}/model", "--out", str(place)]
+    command += ["--tasks", "tinyworld,tinyworld_hard", "--max-tokens", "64", "--temperature", "1"]
+    own = out / world / "data" / "tasks"
+    here = {"EVALSUITE_TASKS": str(own)} if own.is_dir() else {}
+    subprocess.run([*command, "--model-arg", "batch=128"], cwd=out, env={**os.environ, **here}, check=True, stdout=2)
+    return read_result(place)
+
+
+def main() -> None:
+    out, worlds = Path(sys.argv[1]).resolve(), sys.argv[2:]
+    rows, chances = [], []
+    for world in worlds:
+        before = sampled(out, world, world, START)
+        for by, run in (("reward", world), ("coin", f"{world}-coin")):
+            seen = compare(pair(sampled(out, world, run, PAID), before)).to_json()["tasks"]
+            for task, facts in seen.items():
+                value, low, high = (f"{100 * facts['difference'][key]:+.1f}" for key in ("value", "low", "high"))
+                shares = (f"{100 * facts[key]:.1f}" for key in ("b", "a"))
+                rows.append((world, by, f"`{task}`", f"{facts['n']:,}", *shares, f"{value} [{low}, {high}]"))
+                chances.append(facts["p"])
+    adjusted = holm(chances, f"{len(chances)} differences").p
+    print(
+        table(
+            HEAD,
+            [(*row, "< 0.001" if p < 0.001 else f"{p:.3f}") for row, p in zip(rows, adjusted, strict=True)],
+            left=3,
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
