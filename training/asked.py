@@ -82,9 +82,12 @@ class Taken(NamedTuple):
 
 
 def taken_from(run: TrainingFolder) -> Taken | None:
-    """What a run was begun from, if it was."""
+    """What a run was begun from, if it was; a run.json that was edited there is a `RunError`."""
     said = run.read(FILE).get("from")
-    return None if said is None else Taken(Path(said["run"]), list(said["stages"]))
+    try:
+        return None if said is None else Taken(Path(said["run"]), list(said["stages"]))
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{run.path / FILE}: from: lacks {error}; was it edited?") from None
 
 
 def write_asked(run: TrainingFolder, asked: Asked, taken: Taken | None = None) -> None:

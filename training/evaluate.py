@@ -39,7 +39,10 @@ def evaluate(run: TrainingFolder, asked: Asked, model: Model, evaluation: Evalua
 
 
 def digest(model: Model, evaluation: Evaluation) -> str:
-    """Name of a model under an evaluation, by the model's content, the options and the parser's version."""
+    """Name of a model under an evaluation, by the model's content, the options and the parser's version.
+
+    `args` that are empty are left out: evaluations that are on disk without them keep their names.
+    """
     asked = evaluation.model_dump(mode="json", exclude=None if evaluation.args else {"args"})
     what = {"model": model.digest, "evaluation": asked, "parser": answer.VERSION}
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:_SHOWN]

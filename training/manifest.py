@@ -13,8 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from evalsuite.errors import DataError
 
 FILE: Final = "manifest.json"
-SPLITS: Final = ("train.jsonl", "dev.jsonl")
-"""Files of a stage's data folder, a row a line; the second need not be there."""
+TRAIN: Final = "train.jsonl"
+DEV: Final = "dev.jsonl"
+"""Files of a stage's data folder, a row a line; this one need not be there."""
 SCHEMA: Final = 1
 
 
@@ -114,7 +115,8 @@ def freeze(
     if (folder / FILE).exists():
         raise DataError(f"{folder / FILE}: there already; if its data was changed on purpose, delete it first")
     try:
-        counts = [(name, _rows(folder / name)) for name in SPLITS if name == SPLITS[0] or (folder / name).exists()]
+        names = [TRAIN, *([DEV] if (folder / DEV).exists() else [])]
+        counts = [(name, _rows(folder / name)) for name in names]
         manifest = Manifest(
             name=folder.resolve().name,
             about=about,

@@ -57,7 +57,7 @@ def _packages(recipe: Recipe, ahead: Sequence[Stage]) -> Iterator[tuple[str, str
 
 
 def _refuse_bare_machine(recipe: Recipe, ahead: Sequence[Stage]) -> None:
-    """Several processes on a machine without GPUs would train on its CPU, for years."""
+    """Packages, and GPUs: several processes on a machine without any would train on its CPU, for years."""
     for package, remedy in _packages(recipe, ahead):
         if find_spec(package) is None:
             raise UsageError(f"recipe {recipe.name}: needs {package}, which isn't installed: {remedy}")

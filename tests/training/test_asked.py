@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from evalsuite.errors import RunError, UsageError
-from training.asked import ask, data_of, read_asked, write_asked
+from training.asked import ask, data_of, read_asked, taken_from, write_asked
 from training.folder import TrainingFolder
 from training.recipe import RECIPES, World, read_recipe
 
@@ -34,6 +34,22 @@ def test_data_is_asked_for_where_a_recipe_makes_none(tmp_path):
         ask(read_recipe("reasonmed-8b"), None, False)
     with pytest.raises(UsageError, match="leave out --data"):
         ask(with_world(), tmp_path, False)
+
+
+def test_a_folder_that_is_not_there_and_a_control_of_nothing_are_told(tmp_path):
+    with pytest.raises(UsageError, match="nowhere: no such folder"):
+        ask(read_recipe("reasonmed-8b"), tmp_path / "nowhere", False)
+    recipe = read_recipe("reasonmed-8b")
+    with pytest.raises(UsageError, match="no stage is paid"):
+        ask(recipe.model_copy(update={"stages": recipe.stages[:2]}), tmp_path, True)
+
+
+@pytest.mark.parametrize("said", [{"run": "/there"}, "there", []])
+def test_what_a_run_was_begun_from_is_one_line_where_it_was_edited(tmp_path, said):
+    run = TrainingFolder(tmp_path)
+    run.write("run.json", {"from": said})
+    with pytest.raises(RunError, match=r"run\.json: from: lacks"):
+        taken_from(run)
 
 
 def test_a_world_lies_in_the_run_wherever_that_is_moved(tmp_path):

@@ -79,6 +79,8 @@ def test_it_runs_under_the_recipe_s_threads_and_hashes(module, tmp_path):
     log = tmp_path / "log.txt"
     assert call([name], recipe, log, cwd=tmp_path).code == 0, log.read_text()
     assert log.read_text() == "3 11\n"
+    kept = {"MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_"}
+    assert kept <= environment(recipe).keys() and not kept & environment(RECIPE).keys(), "on a CPU alone"
 
 
 @pytest.mark.parametrize(("there", "seen"), [(None, "0"), ("3,5", "3"), ("", "")])

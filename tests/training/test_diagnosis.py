@@ -10,7 +10,7 @@ import pytest
 from evalsuite.gate import Policy
 from evalsuite.result import read_result
 from training import lines
-from training.diagnosis import cause_of
+from training.diagnosis import cause_of, mute
 from training.folder import StageFolder
 from training.promote import judge
 from training.recipe import read_recipe
@@ -58,6 +58,13 @@ def paid(*rewards: float, text: str = "<answer>A</answer>") -> list[dict[str, ob
 
 def steps(**figures: float) -> list[dict[str, float]]:
     return [{"step": step, **figures} for step in range(1, 21)]
+
+
+@pytest.mark.parametrize(("valid", "said"), [(0, "none of its 200 answers is valid"), (1, None)])
+def test_a_model_without_a_valid_answer_is_told_from_one_with_wrong_ones(made, answers, valid, said):
+    status = np.where(np.arange(ITEMS) < valid, "ok", "no_answer")
+    found = mute(read_result(made("new", {"medqa": answers(shares(0.0), status=status)})))
+    assert found is None if said is None else said in found
 
 
 def test_a_loss_that_rose_on_its_way_is_the_learning_rate(asked):

@@ -43,7 +43,7 @@ def folder(runs, tmp_path):
 def test_a_gain_that_is_shown_promotes(runs, results, stage, folder):
     decision = judge(results["good"], results["poor"], stage)
     verdict = settle(runs, folder, decision, None)
-    assert verdict.promoted and "a gain of more than 10.0 points is shown" in verdict.said
+    assert verdict.promoted and f"{TASK}: a gain of more than 10.0 points is shown" in verdict.said
     assert folder.state == "promoted" and verdict_of(folder) == verdict
     assert not folder.checkpoints.exists()
     facts = folder.read("gate.json")

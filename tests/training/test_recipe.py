@@ -219,6 +219,19 @@ def test_a_wrong_value_is_refused_by_its_place(tmp_path, place, value, said):
     assert refusal(tmp_path, changed(place, value)).startswith(said)
 
 
+def test_what_would_be_ignored_or_cannot_be_is_refused(tmp_path):
+    stage = ("stages", 2)
+    assert "a constant rate has no warm-up" in refusal(tmp_path, changed((*stage, "optimiser", "warmup"), 10))
+    assert "give patience, or leave it out" in refusal(tmp_path, changed(("stages", 1, "hold_out"), 10))
+    assert "seed: " in refusal(tmp_path, changed(("seed",), -1))
+    assert "world.seed: Field required" in refusal(tmp_path, changed(("world",), {"generator": "tinyworld"}))
+
+
+def test_a_number_that_yaml_takes_for_text_is_told_how_it_is_written(tmp_path):
+    content = yaml.safe_dump(SMALL).replace("learning_rate: 0.001", "learning_rate: 5e-5")
+    assert "5e-5 is text to YAML, 5.0e-5 is a number" in refusal(tmp_path, content)
+
+
 def test_text_is_trained_and_asked_without_a_template(tmp_path):
     content = changed(("stages", 0, "evaluation", "chat_template"), "none")
     assert read_recipe(written(tmp_path, content)).stages[0].evaluation.chat_template == "none"

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Final, Literal
 
 from evalsuite.errors import DataError
-from training.manifest import File, Manifest, look
+from training.manifest import DEV, TRAIN, File, Manifest, look
 from training.recipe import Data, Pretrain, Stage
 
-TRAIN: Final = "train.jsonl"
-DEV: Final = "dev.jsonl"
 BYTES_A_TOKEN: Final = 4
 """Of English text under a vocabulary of 150,000, roughly: a manifest counts rows and bytes."""
 

@@ -49,11 +49,11 @@ def _settings(recipe: Recipe, stage: Grpo, start: str | Path, data: Path) -> tup
         decoding=decoding,
         revision=None if Path(name).is_dir() else recipe.base.revision,
         adapter=str(start) if adapted else None,
-        args=_args(recipe, stage, backend),
+        args=backend_args(recipe, stage, backend),
     )
 
 
-def _args(recipe: Recipe, stage: Grpo, backend: str) -> dict[str, str]:
+def backend_args(recipe: Recipe, stage: Grpo, backend: str) -> dict[str, str]:
     """What the backend is told: as the stage's evaluation tells it, where that has the same one."""
     own = stage.evaluation.args if stage.evaluation.backend == backend else {}
     return {"dtype": recipe.base.dtype, **({} if recipe.base.eos is None else {"eos": recipe.base.eos}), **own}
