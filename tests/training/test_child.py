@@ -55,6 +55,7 @@ torch.distributed.elastic.multiprocessing.errors.ChildFailedError:
         ("OSError: [Errno 28] No space left on device\n", "OSError: [Errno 28] No space left on device"),
         (ELASTIC.format(error="training: no such model"), "no such model"),
         (ELASTIC.format(error="[rank0]: torch.OutOfMemoryError: CUDA"), "torch.OutOfMemoryError: CUDA"),
+        ("[rank1]: MemoryError: full\n[rank0]: DistBackendError: NCCL\n", "MemoryError: full"),
         ("\n \n", "it said nothing"),
         ("a line\n======\n", "a line"),
     ],

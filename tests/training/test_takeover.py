@@ -68,6 +68,12 @@ def test_what_is_promoted_is_taken_and_what_comes_after_a_change_is_not(source, 
     ]
 
 
+def test_nothing_is_taken_from_behind_a_stage_that_is_not(source, data):
+    source.stage(2, "sft").note(state="refused")
+    source.stage(3, "grpo").note(state="promoted")
+    assert found(source, RECIPE, data) == ["1-pretrain"]
+
+
 def test_a_control_takes_what_a_reward_does_not_touch(source, data):
     assert found(source, RECIPE, data, control=True) == ["1-pretrain", "2-sft"]
     source.stage(3, "grpo").note(state="promoted")
