@@ -99,6 +99,14 @@ def test_a_finished_run_is_not_done_again(whole, tasks):
     assert written(whole) == before
 
 
+def test_what_has_ended_needs_its_data_no_more(whole, tasks, tmp_path):
+    run = shutil.copytree(whole, tmp_path / "run")
+    asked = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(asked | {"data": str(tmp_path / "gone")}))
+    ended = mini.training("resume", run, tasks=tasks)
+    assert ended.returncode == 0 and "every stage is promoted" in ended.stderr, ended.stderr
+
+
 def written(run: Path) -> dict[str, int]:
     """When each file was written; the report is made anew from them each time."""
     files = (file for file in run.rglob("*") if file.is_file() and file.stem not in (".lock", "report"))

@@ -62,16 +62,6 @@ def test_of_data_that_is_not_the_manifest_s(refused, data, tmp_path):
     assert "train.jsonl: not there with the" in refused([mini.text_stage(), mini.trace_stage()], own)
 
 
-def test_a_stage_that_has_ended_needs_nothing_more(tmp_path, tasks, data):
-    own = shutil.copytree(data, tmp_path / "data")
-    recipe = mini.write_recipe(tmp_path / "mini.yaml", [mini.text_stage()])
-    asked = ("run", recipe, "--data", own, "--out", tmp_path / "run")
-    assert mini.training(*asked, tasks=tasks).returncode == 0
-    shutil.rmtree(own / "text")
-    ended = mini.training("resume", tmp_path / "run", tasks=tasks)
-    assert ended.returncode == 0 and "every stage is promoted" in ended.stderr, ended.stderr
-
-
 def test_of_the_machine(refused):
     hardware = {"launch": "fsdp", "gpus": 64}
     assert "hardware.launch fsdp on 64 GPUs, but this machine shows" in refused([mini.text_stage()], hardware=hardware)
