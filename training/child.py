@@ -63,14 +63,9 @@ def environment(recipe: Recipe, tasks: Path | None = None, alone: bool = True) -
     return found
 
 
-def call(
-    module: Sequence[str], recipe: Recipe, log: Path, cwd: Path | None = None, env: Mapping[str, str] | None = None
-) -> Ending:
-    """Run `python -m MODULE ARGUMENT...`, its output added to a file, and say how it ended.
-
-    `env`: what it runs under; None: the recipe's plain `environment`.
-    """
-    command, env = [sys.executable, "-m", *module], env or environment(recipe)
+def call(module: Sequence[str], env: Mapping[str, str], log: Path, cwd: Path | None = None) -> Ending:
+    """Run `python -m MODULE ARGUMENT...` in an environment, its output added to a file, and say how it ended."""
+    command = [sys.executable, "-m", *module]
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as out:

@@ -31,7 +31,7 @@ def evaluate(run: TrainingFolder, asked: Asked, model: Model, evaluation: Evalua
     if not _finished(folder):
         told = options(run, asked.recipe.base, model, evaluation)
         command = ["evalsuite", "run", *told, "--out", _place(run, folder)]
-        ended = call(command, asked.recipe, log, run.path, environment(asked.recipe, run.tasks, alone=False))
+        ended = call(command, environment(asked.recipe, run.tasks, alone=False), log, run.path)
         if ended.code or not _finished(folder):
             said = ended.said or f"it ended without a summary in {folder}"
             raise RunError(f"evaluation of {_place(run, model.start)}: {said}")

@@ -90,7 +90,7 @@ def make_world(run: TrainingFolder, asked: Asked, tell: Tell) -> None:
         return
     tell(f"making {asked.recipe.world.generator}, seed {asked.recipe.world.seed}")
     log = run.path / LOG
-    ended = call(["training", "world", str(run.path)], asked.recipe, log)
+    ended = call(["training", "world", str(run.path)], environment(asked.recipe), log)
     if ended.code:
         raise RunError(f"{asked.recipe.world.generator}: {ended.said}")
 
@@ -169,7 +169,7 @@ class _Step:
         return refusal
 
     def _work(self, module: Sequence[str]) -> Ending:
-        return call(module, self.asked.recipe, self.log, env=environment(self.asked.recipe, self.run.tasks))
+        return call(module, environment(self.asked.recipe, self.run.tasks), self.log)
 
     def _demand(self, ended: Ending) -> None:
         """Raise where a process of the stage has failed."""

@@ -30,9 +30,9 @@ def module(tmp_path, monkeypatch):
 def test_status_and_output_are_kept(module, tmp_path):
     name = module("import sys; print('one'); print('two\\n', file=sys.stderr); sys.exit(int(sys.argv[1]))")
     log = tmp_path / "deep" / "log.txt"
-    ended = call([name, "3"], RECIPE, log)
+    ended = call([name, "3"], environment(RECIPE), log)
     assert ended.code == 3 and ended.said.split()[0] in ("one", "two") and ended.said.endswith(f"({ALL} {log})")
-    assert call([name, "0"], RECIPE, log) == (0, "")
+    assert call([name, "0"], environment(RECIPE), log) == (0, "")
     assert log.read_text().count("one") == 2
 
 
@@ -65,12 +65,12 @@ def test_why_a_process_failed_is_its_own_error(module, tmp_path, written, said):
     log.write_text("training: of the process before\n")
     (tmp_path / "written").write_text(written)
     name = module(f"import pathlib, sys; print(pathlib.Path({str(tmp_path / 'written')!r}).read_text()); sys.exit(1)")
-    assert call([name], RECIPE, log).said == f"{said} ({ALL} {log})"
+    assert call([name], environment(RECIPE), log).said == f"{said} ({ALL} {log})"
 
 
 def test_a_signal_that_ended_a_process_is_named(module, tmp_path):
     name = module("import os, signal; print('well'); os.kill(os.getpid(), signal.SIGKILL)")
-    ended = call([name], RECIPE, tmp_path / "log.txt")
+    ended = call([name], environment(RECIPE), tmp_path / "log.txt")
     assert ended.code == -signal.SIGKILL and ended.said.startswith("ended by SIGKILL, perhaps for want of memory")
 
 
@@ -78,7 +78,7 @@ def test_it_runs_under_the_recipe_s_threads_and_hashes(module, tmp_path):
     recipe = RECIPE.model_copy(update={"threads": 3, "seed": 11})
     name = module("import os, sys, training; print(os.environ['OMP_NUM_THREADS'], os.environ['PYTHONHASHSEED'])")
     log = tmp_path / "log.txt"
-    assert call([name], recipe, log, cwd=tmp_path).code == 0, log.read_text()
+    assert call([name], environment(recipe), log, cwd=tmp_path).code == 0, log.read_text()
     assert log.read_text() == "3 11\n"
     kept = {"MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_"}
     assert kept <= environment(recipe).keys() and not kept & environment(RECIPE).keys(), "on a CPU alone"
@@ -122,7 +122,7 @@ def test_no_process_is_left_when_it_is_interrupted(module, tmp_path):
 
     threading.Thread(target=interrupt).start()
     with pytest.raises(KeyboardInterrupt):
-        call([name], RECIPE, tmp_path / "log.txt")
+        call([name], environment(RECIPE), tmp_path / "log.txt")
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)
 
@@ -130,7 +130,7 @@ def test_no_process_is_left_when_it_is_interrupted(module, tmp_path):
 def test_a_log_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="can't be written"):
-        call(["json.tool"], RECIPE, tmp_path / "file" / "log.txt")
+        call(["json.tool"], environment(RECIPE), tmp_path / "file" / "log.txt")
 
 
 def test_many_gpus_are_launched_by_accelerate():
