@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from evalsuite.answer import FORMATS, parse
+from evalsuite.parser import FORMATS, parse
 
 MEGABYTE = 1_000_000
 HOSTILE_LIMIT = 0.020

@@ -19,13 +19,13 @@ from statistics import median
 
 import numpy as np
 
-from evalsuite.compare import compare
+from evalsuite.analysis.compare import compare
+from evalsuite.analysis.pairing import Pairing, pair
+from evalsuite.analysis.run_result import read_result
 from evalsuite.gate import Policy, gate
-from evalsuite.pairing import Pairing, pair
-from evalsuite.result import read_result
 from evalsuite.stats.bootstrap import RESAMPLES, bca, percentile
 from evalsuite.stats.clusters import cells
-from evalsuite.stats.estimate import Estimate
+from evalsuite.stats.intervals import Estimate
 
 LIMIT = 0.5
 TIMES = 9

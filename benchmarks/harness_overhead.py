@@ -102,9 +102,9 @@ class Bench:
 
     def _write_inputs(self) -> int:
         """Write the peers' tasks; return the number of items."""
-        from evalsuite.data import load
-        from evalsuite.prompt import Prompt
-        from evalsuite.task import load_task
+        from evalsuite.data.load import load
+        from evalsuite.tasks.prompt import Prompt
+        from evalsuite.tasks.registry import load_task
 
         task = load_task("medqa")
         dataset, prompt = load(task, self.data_dir), Prompt(task, task.format)

@@ -15,8 +15,8 @@ import numpy as np
 
 from evalsuite.stats.bootstrap import bca, percentile
 from evalsuite.stats.clusters import Floats, Ints, cells
-from evalsuite.stats.estimate import Estimate, mean, wilson
-from evalsuite.stats.paired import tango
+from evalsuite.stats.intervals import Estimate, mean, wilson
+from evalsuite.stats.paired_difference import tango
 
 SIZES, SHARES = (50, 200, 1273, 5621), (0.2, 0.6, 0.93)
 DATA_SETS = 2_000

@@ -24,12 +24,13 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import numpy as np
 
-from evalsuite.continuation import DELIMITER, continuations
-from evalsuite.data import load
+from evalsuite.data.load import load
+from evalsuite.grading.loglikelihood import FORMS, ScoredPrompt
 from evalsuite.models.backend import Request, Scoring, Settings
 from evalsuite.models.hf import HF
-from evalsuite.scoring import FORMS, ScoredPrompt
-from evalsuite.task import Dataset, load_task
+from evalsuite.tasks.continuation import DELIMITER, continuations
+from evalsuite.tasks.item import Dataset
+from evalsuite.tasks.registry import load_task
 
 MODELS = {
     "tiny": {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4, "head_dim": 32, "vocab_size": 2000},

@@ -27,9 +27,9 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evalsuite.result import Scores, read_result
+from evalsuite.analysis.run_result import Scores, read_result
 from evalsuite.stats.averages import macro
-from evalsuite.stats.estimate import Estimate, mean
+from evalsuite.stats.intervals import Estimate, mean
 
 STATUSES = ("ok", "no_answer", "truncated")
 POOL = 300

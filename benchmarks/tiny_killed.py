@@ -16,11 +16,11 @@ import sys
 import time
 from pathlib import Path
 
-from evalsuite.markdown import table
-from training.asked import read_asked, write_asked
-from training.checkpoints import latest
-from training.folder import StageFolder, TrainingFolder
-from training.manifest import sha256_of
+from evalsuite.util.markdown import table
+from training.data.manifest import sha256_of
+from training.run_folder import StageFolder, TrainingFolder
+from training.run_spec import read_asked, write_asked
+from training.stages.checkpoints import latest
 
 WEIGHTS = "model.safetensors"
 PAUSE = 0.05

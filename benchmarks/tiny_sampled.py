@@ -12,11 +12,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from evalsuite.compare import compare
-from evalsuite.markdown import table
-from evalsuite.pairing import pair
-from evalsuite.result import Result, read_result
-from evalsuite.stats.multiple import holm
+from evalsuite.analysis.compare import compare
+from evalsuite.analysis.pairing import pair
+from evalsuite.analysis.run_result import Result, read_result
+from evalsuite.stats.multiple_testing import holm
+from evalsuite.util.markdown import table
 
 START, PAID = "stages/3-sft", "stages/4-grpo-1"
 HEAD = ("world", "paid by", "task", "items", "before", "after", "difference [95%]", "p (Holm)")

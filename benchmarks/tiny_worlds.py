@@ -14,10 +14,10 @@ from pathlib import Path
 
 import yaml
 
-from training import table
-from training.asked import read_asked
-from training.folder import TrainingFolder
 from training.recipe import find
+from training.report import stage_table
+from training.run_folder import TrainingFolder
+from training.run_spec import read_asked
 
 
 def write_recipe(file: Path, seed: int) -> Path:
@@ -45,7 +45,7 @@ def main() -> None:
             coin = ("--random-reward", "--from", str(out / f"{seed}"))
             runs[f"world {seed}, coin"] = trained(recipe, out / f"{seed}-coin", *coin)
     for name, run in runs.items():
-        print(f"\n{name}\n\n{table.markdown(table.rows(run, read_asked(run)))}")
+        print(f"\n{name}\n\n{stage_table.markdown(stage_table.rows(run, read_asked(run)))}")
 
 
 if __name__ == "__main__":

@@ -14,9 +14,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from evalsuite.markdown import plain, table
-from evalsuite.report.text import percent
-from evalsuite.result import Result, read_result
+from evalsuite.analysis.run_result import Result, read_result
+from evalsuite.report.markdown import percent
+from evalsuite.util.markdown import plain, table
 
 CAUSES = {
     "left out": "another number of options when recorded: another question, left out here",

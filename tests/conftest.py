@@ -14,12 +14,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from evalsuite.cli import main
-from evalsuite.data import load
-from evalsuite.formats import write
+from evalsuite.data.load import load
+from evalsuite.run.summary import GRADES
 from evalsuite.stats.averages import macro
-from evalsuite.stats.estimate import mean
-from evalsuite.summary import GRADES
-from evalsuite.task import load_task
+from evalsuite.stats.intervals import mean
+from evalsuite.tasks.answer_format import write
+from evalsuite.tasks.registry import load_task
 
 # A shell that starts the tests in the background has them, and all that they start, ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)

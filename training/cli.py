@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from evalsuite.cli.ending import ended
-from evalsuite.terminal import visible
+from evalsuite.cli.exit_status import ended
+from evalsuite.util.text import visible
 
 if TYPE_CHECKING:
-    from training.asked import Asked
-    from training.folder import StageFolder, TrainingFolder
     from training.recipe import Stage
+    from training.run_folder import StageFolder, TrainingFolder
+    from training.run_spec import Asked
 
 REFUSED: Final = 1
 FOLDER: Final = click.Path(file_okay=False, path_type=Path)
@@ -46,9 +46,9 @@ def run(recipe: str, data: Path | None, out: Path | None, source: Path | None, r
     with the same --out goes on with what isn't finished. With --from, stages that the other run has promoted under the
     same settings, seeds and data are not trained again.
     """
-    from training.asked import ask
-    from training.folder import TrainingFolder
     from training.recipe import read_recipe
+    from training.run_folder import TrainingFolder
+    from training.run_spec import ask
 
     asked = ask(read_recipe(recipe), data, random_reward)
     folder = TrainingFolder((out or _new_home(asked.recipe.name)).resolve())
@@ -59,8 +59,8 @@ def run(recipe: str, data: Path | None, out: Path | None, source: Path | None, r
 @click.argument("run", type=FOLDER)
 def resume(run: Path) -> int:
     """Go on with the run in the folder RUN, from the last checkpoint; what is finished is never done again."""
-    from training.asked import read_asked
-    from training.folder import TrainingFolder
+    from training.run_folder import TrainingFolder
+    from training.run_spec import read_asked
 
     folder = TrainingFolder(run.resolve())
     return _go(folder, read_asked(folder))
@@ -72,8 +72,8 @@ def resume(run: Path) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def plan(recipe: str, data: Path | None, as_json: bool) -> None:
     """Say what RECIPE takes, before any GPU hour: parameters, tokens, steps, memory, FLOPs, GPU-hours, data."""
-    from training.plan import plan as reckon
-    from training.plan.table import print_plan
+    from training.estimate import plan as reckon
+    from training.estimate.plan_table import print_plan
     from training.recipe import read_recipe
 
     reckoned = reckon(read_recipe(recipe), data)
@@ -87,9 +87,9 @@ def plan(recipe: str, data: Path | None, as_json: bool) -> None:
 @click.argument("run", type=FOLDER)
 def report(run: Path) -> None:
     """Write report.html and report.md into the folder RUN, as far as it has come; a run does so after each stage."""
-    from training.asked import read_asked
-    from training.folder import TrainingFolder
     from training.report import write_report
+    from training.run_folder import TrainingFolder
+    from training.run_spec import read_asked
 
     folder = TrainingFolder(run.resolve())
     for file in write_report(folder, read_asked(folder)):
@@ -102,7 +102,7 @@ def report(run: Path) -> None:
 def export(run: Path, out: Path) -> None:
     """Write what RUN's promoted stages made: adapters, merged weights, a card, a manifest with every checksum."""
     from training.export import export as write
-    from training.folder import TrainingFolder
+    from training.run_folder import TrainingFolder
 
     manifest = write(TrainingFolder(run.resolve()), out)
     click.echo(f"{out}: {len(manifest.files)} files; check them: python -m training verify {out / 'manifest.json'}")
@@ -127,7 +127,7 @@ def verify(manifest: Path, data: Path | None) -> None:
 @click.option("--licence", required=True, help="The licence that they may be used under.")
 def freeze(data: Path, about: str, licence: str) -> None:
     """Write the manifest of a stage's data in the folder DATA: train.jsonl, and dev.jsonl where there is one."""
-    from training.manifest import freeze as write
+    from training.data.manifest import freeze as write
 
     for file in write(data, about, licence).files:
         click.echo(f"{data / file.path}: {file.rows} rows, sha256 {file.sha256}")
@@ -137,8 +137,8 @@ def freeze(data: Path, about: str, licence: str) -> None:
 @click.argument("run", type=FOLDER)
 def world(run: Path) -> None:
     """Make the data of a run's recipe; it appears as a whole."""
-    from training.asked import read_asked
-    from training.folder import TrainingFolder
+    from training.run_folder import TrainingFolder
+    from training.run_spec import read_asked
     from training.tinyworld.build import build
     from training.weights import part
 
@@ -155,10 +155,10 @@ def world(run: Path) -> None:
 @click.argument("name")
 def preflight(run: Path, name: str) -> None:
     """Look whether a stage may begin."""
-    from training.asked import data_of
-    from training.claim import claimed
-    from training.lineage import last_good
-    from training.preflight import check
+    from training.checks import check
+    from training.pipeline.folder_lock import claimed
+    from training.promotion.last_promoted import last_good
+    from training.run_spec import data_of
 
     home, asked, stage, folder = _stage(run, name)
     with claimed(folder.path):
@@ -170,9 +170,9 @@ def preflight(run: Path, name: str) -> None:
 @click.argument("name")
 def stage(run: Path, name: str) -> None:
     """Train one stage, or go on with it from its last checkpoint."""
-    from training.asked import data_of
-    from training.claim import working
-    from training.lineage import last_good
+    from training.pipeline.folder_lock import working
+    from training.promotion.last_promoted import last_good
+    from training.run_spec import data_of
     from training.stages import train
 
     home, asked, stage, folder = _stage(run, name)
@@ -182,9 +182,9 @@ def stage(run: Path, name: str) -> None:
 
 
 def _go(folder: TrainingFolder, asked: Asked, source: TrainingFolder | None = None) -> int:
-    from training.claim import claimed
-    from training.pipeline import begin, go, refuse_foreign
-    from training.readiness import refuse_unready
+    from training.checks.readiness import refuse_unready
+    from training.pipeline.folder_lock import claimed
+    from training.pipeline.run import begin, go, refuse_foreign
 
     refuse_foreign(folder)
     refuse_unready(asked, folder)
@@ -215,8 +215,8 @@ def _stoppable() -> Iterator[None]:
 
 def _stage(run: Path, name: str) -> tuple[TrainingFolder, Asked, Stage, StageFolder]:
     """A stage of a run, by its name."""
-    from training.asked import read_asked
-    from training.folder import TrainingFolder
+    from training.run_folder import TrainingFolder
+    from training.run_spec import read_asked
 
     home = TrainingFolder(run.resolve())
     asked = read_asked(home)

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Final
 
 from evalsuite.errors import RunError, UsageError
-from evalsuite.journal import RunFolder
-from training.asked import Asked, data_of, read_asked, versions
-from training.card import card
-from training.folder import Folder, StageFolder, TrainingFolder
-from training.lineage import made_by
-from training.manifest import Manifest, check_files, describe, verify, write_manifest
-from training.promote import FILE, verdict_of
-from training.stages.steady import settle
+from evalsuite.run_folder import RunFolder
+from training.data.manifest import Manifest, check_files, describe, verify, write_manifest
+from training.promotion.last_promoted import made_by
+from training.promotion.verdict import FILE, verdict_of
+from training.report.model_card import card
+from training.run_folder import Folder, StageFolder, TrainingFolder
+from training.run_spec import Asked, data_of, read_asked, versions
+from training.stages.determinism import settle
 from training.weights import base_model, beneath, is_adapter, merge, part
 
 ADAPTERS: Final = "adapters"

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from evalsuite.errors import UsageError
 from evalsuite.gate import Policy
 from evalsuite.models.backend import Scoring
-from evalsuite.page import read_page
+from evalsuite.util.yaml_file import read_page
 
 LARGEST: Final = 1 << 16
 """Bytes of the largest recipe that is read."""

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from evalsuite.errors import UsageError
-from evalsuite.models.extras import brief
 from evalsuite.models.local.generate import end_token
-from training import settings
+from evalsuite.models.optional_packages import brief
+from training import trainer_config
 from training.recipe import Base, Recipe
 
 if TYPE_CHECKING:
@@ -185,13 +185,13 @@ def _in_4_bits() -> dict[str, Any]:
         raise UsageError(
             "base.quantise nf4: needs a CUDA GPU and bitsandbytes (pip install bitsandbytes): or say quantise: none"
         )
-    return {"quantization_config": settings.nf4(), "device_map": {"": torch.cuda.current_device()}}
+    return {"quantization_config": trainer_config.nf4(), "device_map": {"": torch.cuda.current_device()}}
 
 
 def _continue(recipe: Recipe, start: str | Path, data: Path) -> Any:
     """The start's adapter, trained on; a shape other than the recipe's is a `UsageError`."""
     assert recipe.lora is not None
-    found, asked = _adapter_config(start), settings.lora(recipe.lora)
+    found, asked = _adapter_config(start), trainer_config.lora(recipe.lora)
     for key in ("r", "lora_alpha", "lora_dropout", "target_modules"):
         if getattr(found, key) != getattr(asked, key):
             raise UsageError(
@@ -227,7 +227,7 @@ def _adapt(recipe: Recipe, whole: Any) -> Any:
 
     assert recipe.lora is not None
     set_seed(recipe.seed)
-    return get_peft_model(whole, settings.lora(recipe.lora), autocast_adapter_dtype=_apart())
+    return get_peft_model(whole, trainer_config.lora(recipe.lora), autocast_adapter_dtype=_apart())
 
 
 def _apart() -> bool:

@@ -8,7 +8,7 @@ from importlib import import_module
 import click
 
 from evalsuite import __version__
-from evalsuite.cli.ending import ended
+from evalsuite.cli.exit_status import ended
 
 _COMMANDS = {
     "run": ("evalsuite.cli.run:run", "Ask a model the items of one or more tasks and grade what comes back."),
@@ -19,7 +19,7 @@ _COMMANDS = {
     "data": ("evalsuite.cli.data:data", "Fetch, verify and audit benchmark data."),
     "baselines": ("evalsuite.cli.baselines:baselines", "List published numbers, or find what is wrong with them."),
     "regrade": ("evalsuite.cli.regrade:regrade", "Read a run's responses again with the present parser."),
-    "import": ("evalsuite.cli.imports:import_", "Make a run folder of logs of lm-eval or inspect-ai."),
+    "import": ("evalsuite.cli.import_logs:import_", "Make a run folder of logs of lm-eval or inspect-ai."),
     "export": ("evalsuite.cli.export:export", "Write a run, or our tasks, for another tool."),
     "view": ("evalsuite.cli.view:view", "Open a run item by item in inspect's viewer."),
     "doctor": ("evalsuite.cli.doctor:doctor", "Say what this installation can do."),

@@ -10,7 +10,7 @@ import click
 
 from evalsuite.errors import UsageError
 from evalsuite.published import Document, Figure, documents, figures
-from evalsuite.task import load_task
+from evalsuite.tasks.registry import load_task
 
 
 @click.group(invoke_without_command=True, subcommand_metavar="[check [FILE...]]")
@@ -43,7 +43,7 @@ def check(files: tuple[Path, ...], as_json: bool) -> None:
 
     Findings are facts about the world: they leave the exit code 0. A file that can't be read exits with 2.
     """
-    from evalsuite.published.check import check as find
+    from evalsuite.published.consistency import check as find
 
     read = documents(files)
     findings = find(read)

@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from evalsuite.compare import Average, Comparison, Contrast, Macro
-from evalsuite.compare import compare as compare_runs
-from evalsuite.pairing import pair
-from evalsuite.result import read_result
-from evalsuite.stats.estimate import Estimate
-from evalsuite.terminal import visible
+from evalsuite.analysis.compare import Average, Comparison, Contrast, Macro
+from evalsuite.analysis.compare import compare as compare_runs
+from evalsuite.analysis.pairing import pair
+from evalsuite.analysis.run_result import read_result
+from evalsuite.stats.intervals import Estimate
+from evalsuite.util.text import visible
 
 _WIDTH = 100
 _LOUD = 0.02

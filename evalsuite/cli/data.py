@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 import click
 
 from evalsuite.errors import DataError
-from evalsuite.task import Task, load_task, resolve, task_names
+from evalsuite.tasks.registry import load_task, resolve, task_names
+from evalsuite.tasks.schema import Task
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -44,7 +45,7 @@ def data() -> None:
 @click.option("--revision", help="A commit, branch or tag instead of the cards'.")
 def pull(tasks: str | None, suite: str | None, data_dir: Path | None, revision: str | None) -> None:
     """Fetch the benchmarks' files from the hub at a pinned revision and check the items that they hold."""
-    from evalsuite.data import pull as pull_tasks
+    from evalsuite.data.pull import pull as pull_tasks
 
     for task in _tasks(tasks, suite, lambda task: task.hub is not None):
         for pulled in pull_tasks([task], data_dir, revision):
@@ -58,7 +59,7 @@ def pull(tasks: str | None, suite: str | None, data_dir: Path | None, revision: 
 @_chosen
 def verify(tasks: str | None, suite: str | None, data_dir: Path | None) -> None:
     """Recompute every digest against the lock; a changed byte names the file and the item."""
-    from evalsuite.data import verify as verify_tasks
+    from evalsuite.data.verify import verify as verify_tasks
 
     chosen = _tasks(tasks, suite, lambda task: True)
     found = verify_tasks(chosen, data_dir)
@@ -76,8 +77,8 @@ def verify(tasks: str | None, suite: str | None, data_dir: Path | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of the table.")
 def audit(tasks: str | None, suite: str | None, data_dir: Path | None, out: Path | None, as_json: bool) -> None:
     """Look for bad items: repeated, given away, broken, keyed twice, or leaking from a train file."""
-    from evalsuite.data import audit as audit_tasks
-    from evalsuite.data.audit_table import markdown
+    from evalsuite.data.audit.audit import audit as audit_tasks
+    from evalsuite.data.audit.table import markdown
 
     found = audit_tasks(_tasks(tasks, suite, lambda task: True), data_dir)
     click.echo(json.dumps(found.facts, ensure_ascii=False, indent=1) if as_json else markdown(found.facts))
@@ -89,7 +90,7 @@ def audit(tasks: str | None, suite: str | None, data_dir: Path | None, out: Path
 @_chosen
 def lock(tasks: str | None, suite: str | None, data_dir: Path | None) -> None:
     """Write items.lock from the files that are there, and print the digests for the cards (for maintainers)."""
-    from evalsuite.data import lock as lock_task
+    from evalsuite.data.verify import lock as lock_task
 
     for task in resolve(tasks, suite):
         for section, digest in lock_task(task, data_dir).items():

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import click
 
-from evalsuite import __version__
+from evalsuite import __version__, parser
 from evalsuite.errors import DataError
-from evalsuite.task import load_task, task_names
-from evalsuite.terminal import visible
+from evalsuite.tasks.registry import load_task, task_names
+from evalsuite.util.text import visible
 
 _EXTRAS = {
     "hf": ("torch", "transformers"),
@@ -27,13 +27,12 @@ _EXTRAS = {
 @click.option("--data-dir", envvar="EVALSUITE_DATA", type=click.Path(file_okay=False, path_type=Path))
 def doctor(data_dir: Path | None) -> None:
     """Say what this installation can do: backends, accelerators, keys, and which tasks' data is found."""
-    from evalsuite import answer
-    from evalsuite.data import load
+    from evalsuite.data.load import load
 
     system = (
         f"{platform.python_implementation()} {platform.python_version()} on {platform.system()} {platform.machine()}"
     )
-    click.echo(f"evalsuite {__version__}, answer parser {answer.VERSION}, {system}")
+    click.echo(f"evalsuite {__version__}, answer parser {parser.VERSION}, {system}")
     click.echo("backends  floor, replay, openai: ready")
     for name, modules in _EXTRAS.items():
         click.echo(f"          {name}: {_state(name.split()[0], modules)}")

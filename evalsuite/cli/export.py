@@ -20,7 +20,7 @@ def export() -> None:
 @click.option("--data-dir", type=click.Path(path_type=Path), help="A mirror of the data [default: the run's own].")
 def inspect(run: Path, out: Path | None, data_dir: Path | None) -> None:
     """Write a run as .eval logs of inspect-ai, one a task, for `inspect view --log-dir` and its other tools."""
-    from evalsuite.bridges.inspect_log import export_inspect
+    from evalsuite.interop.inspect_ai.export_log import export_inspect
 
     for file in export_inspect(run, out, data_dir):
         click.echo(file)
@@ -41,7 +41,7 @@ def lm_eval(out: Path, tasks: str, suite: str | None, answer_format: str | None,
 
     Beside each stand two by log-likelihood, `_ll` (letters) and `_cloze` (option texts).
     """
-    from evalsuite.bridges.lm_eval import export_lm_eval
+    from evalsuite.interop.lm_eval.export_tasks import export_lm_eval
 
     names = [name for name in tasks.replace(",", " ").split() if name]
     files, lacking = export_lm_eval(out, names, [suite] if suite else [], answer_format, data_dir)

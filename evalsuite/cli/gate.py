@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from evalsuite.analysis.run_result import read_result
 from evalsuite.errors import EvalsuiteError, RunError
 from evalsuite.gate import Check, Decision, Policy, junit, junit_error, markdown, markdown_error, read_policy
 from evalsuite.gate import gate as judge
 from evalsuite.gate.policy import MACRO
-from evalsuite.result import read_result
-from evalsuite.terminal import visible
+from evalsuite.util.text import visible
 
 _WIDTH = 100
 _UNFINISHED = "the gate did not finish"

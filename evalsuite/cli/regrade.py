@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from evalsuite.regrade import READINGS, Change, Regraded
-from evalsuite.regrade import regrade as regrade_run
+from evalsuite.analysis.regrade import READINGS, Change, Regraded
+from evalsuite.analysis.regrade import regrade as regrade_run
 
 _WIDTH = 110
 

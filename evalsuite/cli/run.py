@@ -16,13 +16,13 @@ from typing import Any
 import click
 
 from evalsuite.errors import UsageError
-from evalsuite.journal import RunFolder
 from evalsuite.models import TINY
 from evalsuite.models.backend import Decoding, Scoring, Settings
-from evalsuite.plan import Plan
-from evalsuite.run import Identity, Outcome, new_folder, same_folder
-from evalsuite.run import run as run_plan
-from evalsuite.task import resolve
+from evalsuite.run.loop import Identity, Outcome, new_folder, same_folder
+from evalsuite.run.loop import run as run_plan
+from evalsuite.run.spec import Plan
+from evalsuite.run_folder import RunFolder
+from evalsuite.tasks.registry import resolve
 
 DEFAULT_SUITE = "starter"
 TINY_SUITE = "tinyworld"
@@ -97,8 +97,8 @@ def run(ctx: click.Context, /, resume: str | None, alarm: float, as_json: bool, 
     """
     plan, choose = _resumed(ctx, Path(resume), options) if resume else _fresh(options)
     outcome = _go(plan, choose)
-    from evalsuite.cli.table import print_run
-    from evalsuite.summary import summarise
+    from evalsuite.cli.run_table import print_run
+    from evalsuite.run.summary import summarise
 
     folder = outcome.folder
     summary = summarise(folder, outcome.benches)
@@ -115,7 +115,7 @@ def run(ctx: click.Context, /, resume: str | None, alarm: float, as_json: bool, 
 
 
 def _go(plan: Plan, choose: Callable[[Identity], RunFolder]) -> Outcome:
-    from evalsuite.progress import watch
+    from evalsuite.run.progress import watch
 
     chosen: list[RunFolder] = []
 
@@ -150,7 +150,7 @@ def _warm_up() -> None:
     """Load what the end of a run needs while the first answers are awaited: a third of a second that costs nothing."""
 
     def load() -> None:
-        for module in ("evalsuite.cli.table", "scipy.special"):
+        for module in ("evalsuite.cli.run_table", "scipy.special"):
             import_module(module)
 
     timer = threading.Timer(_HEAD_START, load)

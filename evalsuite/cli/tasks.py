@@ -9,8 +9,9 @@ from typing import Any
 import click
 
 from evalsuite.errors import DataError
-from evalsuite.task import Task, load_suites, load_task, resolve, task_names
-from evalsuite.terminal import visible
+from evalsuite.tasks.registry import load_suites, load_task, resolve, task_names
+from evalsuite.tasks.schema import Task
+from evalsuite.util.text import visible
 
 
 class NameOrCommand(click.Group):
@@ -58,8 +59,8 @@ def show(name: str, as_json: bool) -> None:
 @click.option("--data-dir", envvar="EVALSUITE_DATA", type=click.Path(file_okay=False, path_type=Path))
 def check(names: str | None, suite: str | None, data_dir: Path | None) -> None:
     """Prove without a model that every item can be asked and is graded as it should be."""
-    from evalsuite.check import check as problems_of
-    from evalsuite.data import load
+    from evalsuite.data.load import load
+    from evalsuite.grading.selftest import check as problems_of
 
     named = names is not None or suite is not None
     chosen = resolve(names, suite) if named else [load_task(name) for name in task_names()]

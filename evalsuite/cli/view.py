@@ -16,7 +16,7 @@ import click
 @click.option("--port", type=int, default=7575, show_default=True)
 def view(run: Path, data_dir: Path | None, host: str, port: int) -> None:
     """Open a run item by item: write it as logs of inspect-ai (RUN/inspect) and start `inspect view` on them."""
-    from evalsuite.bridges.inspect_log import export_inspect
+    from evalsuite.interop.inspect_ai.export_log import export_inspect
 
     logs = export_inspect(run, None, data_dir)
     command = [sys.executable, "-m", "inspect_ai", "view", "start", "--log-dir", str(logs[0].parent)]

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from evalsuite.task import Item
+from evalsuite.tasks.item import Item
 
 GRAM = 6
 SHORTEST = 12

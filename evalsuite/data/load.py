@@ -3,44 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from evalsuite.card import Layout, Source
-from evalsuite.data import canonical
-from evalsuite.data.damage import damaged_item
-from evalsuite.data.layout import NATIVE, Reading, convert, grouped, order
+from evalsuite.data import canonical, lock
+from evalsuite.data.error_location import damaged_item
+from evalsuite.data.locate import Found, _absent, data_folder, find, locate, sources
 from evalsuite.data.read import content, document
+from evalsuite.data.rows import NATIVE, Reading, convert, grouped, order
 from evalsuite.errors import DataError
-from evalsuite.task import Dataset, Item, Task
-
-FOLDER = "EVALSUITE_DATA"
-"""Environment variable: the data folder, a mirror in upstream's formats."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A known source and where its files lie."""
-
-    source: Source
-    root: Path
-    paths: tuple[Path, ...]
-
-
-def pull_folder() -> Path:
-    """Where `pull` puts files when no data folder is named."""
-    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(cache).expanduser() / "evalsuite" / "data"
-
-
-def data_folder(data_dir: Path | None = None) -> Path:
-    """The data folder: the argument, else `EVALSUITE_DATA`, else the folder that `pull` fills."""
-    if data_dir is not None:
-        return data_dir
-    named = os.environ.get(FOLDER)
-    return Path(named).expanduser() if named else pull_folder()
+from evalsuite.tasks.item import Dataset, Item
+from evalsuite.tasks.schema import Layout, Source, Task
 
 
 def load(task: Task, data_dir: Path | None = None, check: bool = True) -> Dataset:
@@ -94,22 +68,6 @@ def _load_beside(task: Task, split: Literal["train", "dev"], root: Path) -> tupl
     return tuple(items.values())
 
 
-def sources(task: Task) -> tuple[Source, ...]:
-    """A task's known files in the order they are looked for, the hub's among them."""
-    return (*task.sources, *_hub_sources(task))
-
-
-def locate(task: Task, root: Path) -> Found | None:
-    """Find the first known file of a task below `root`, or beside its card; refused ones come last."""
-    known = sorted(sources(task), key=lambda source: bool(source.refuse))
-    for folder in (root, task.folder):
-        for source in known:
-            found = find(source, folder)
-            if found is not None:
-                return found
-    return None
-
-
 def read(task: Task, found: Found) -> Reading:
     """Read one source, unchecked."""
     layout = NATIVE if found.source.layout == "native" else task.layouts[found.source.layout]
@@ -131,7 +89,7 @@ def _reading(task: Task, found: Found, layout: Layout, whole: object, where: str
         return _by_ids(whole, layout, found, where)
     if layout.id == "$lock":
         reading = convert(whole, layout.model_copy(update={"id": "$row"}), where)
-        items = canonical.identified(reading.items, _locked(task, found.source), where)
+        items = lock.identified(reading.items, _locked(task, found.source), where)
         return replace(reading, items=tuple(grouped(items, layout.group)))
     return convert(whole, layout, where, _locked(task, found.source) if found.source.keep == "lock" else None)
 
@@ -183,7 +141,7 @@ def _changed(task: Task, found: Found, reading: Reading, digest: str, expected: 
     if not locked:
         return f"{task.name}: {path}: items have digest {digest[:12]}, the card says {expected[:12]}"
     parts = []
-    for what, ids in zip(("changed", "missing", "extra"), canonical.differences(reading.items, locked), strict=True):
+    for what, ids in zip(("changed", "missing", "extra"), lock.differences(reading.items, locked), strict=True):
         if ids:
             parts.append(f"{what} {len(ids)} ({', '.join(ids[:3])}{', ...' if len(ids) > 3 else ''})")
     return f"{task.name}: {path}: not the locked items: {'; '.join(parts) or 'digest differs'}; fetch the file again"
@@ -191,38 +149,8 @@ def _changed(task: Task, found: Found, reading: Reading, digest: str, expected: 
 
 def _locked(task: Task, source: Source) -> dict[str, str]:
     """The locked items of a source; for one without a section of its own, those of the task's first."""
-    locks = canonical.read_lock(task.folder)
-    return locks.get(canonical.section(source)) or locks.get(canonical.section(task.sources[0]), {})
-
-
-def _absent(task: Task, root: Path) -> str:
-    known = next((source.path for source in task.sources), None)
-    offer = f"; expected {known} there" if known else ""
-    pull = f", or fetch it: evalsuite data pull --tasks {task.name}" if task.hub and task.hub.layout else ""
-    return f"{task.name}: no data in {root}{offer}; name a mirror with --data-dir or {FOLDER}{pull}"
-
-
-def _hub_sources(task: Task) -> tuple[Source, ...]:
-    if task.hub is None or not task.hub.layout:
-        return ()
-    hub, names = task.hub, ",".join(task.hub.files)
-    folders = (f"hub/{hub.repo}", hub.repo)
-    return tuple(
-        Source(path=f"{folder}/{{{names}}}", layout=hub.layout, items=task.items, keep=hub.keep) for folder in folders
-    )
-
-
-def find(source: Source, root: Path) -> Found | None:
-    """Find a source's files below a folder: a path, the same with `.gz`, or `folder/{pattern,pattern}`."""
-    folder, braces, names = source.path.partition("{")
-    patterns = [folder + name for name in names.removesuffix("}").split(",")] if braces else [source.path]
-    paths: list[Path] = []
-    for pattern in patterns:
-        if any(c in pattern for c in "*?["):
-            paths += sorted(path for path in root.glob(pattern) if path.is_file())
-        else:
-            paths += [path for path in (root / pattern, root / f"{pattern}.gz") if path.is_file()][:1]
-    return Found(source, root, tuple(paths)) if paths else None
+    locks = lock.read_lock(task.folder)
+    return locks.get(lock.section(source)) or locks.get(lock.section(task.sources[0]), {})
 
 
 def _by_ids(whole: object, layout: Layout, found: Found, where: str) -> Reading:

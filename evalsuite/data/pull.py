@@ -11,10 +11,10 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
-from evalsuite.card import Hub
-from evalsuite.data.load import checked, data_folder, find, read, sources
+from evalsuite.data.load import checked, read
+from evalsuite.data.locate import data_folder, find, sources
 from evalsuite.errors import DataError, UsageError
-from evalsuite.task import Task
+from evalsuite.tasks.schema import Hub, Task
 
 MANIFEST = "pulled.json"
 UNVERIFIED = "unverified"

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Literal
 
 from evalsuite.data import canonical
-from evalsuite.data.load import Found, checked, data_folder, find, read, sources
+from evalsuite.data.load import checked, read
+from evalsuite.data.locate import Found, data_folder, find, sources
+from evalsuite.data.lock import section as section_name
+from evalsuite.data.lock import write_lock
 from evalsuite.errors import DataError
-from evalsuite.task import Task
+from evalsuite.tasks.schema import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +75,13 @@ def lock(task: Task, data_dir: Path | None = None) -> dict[str, str]:
     root = data_folder(data_dir)
     named = {*task.sources, *task.dev, *task.train}
     sections = {
-        canonical.section(found.source): read(task, found).items
+        section_name(found.source): read(task, found).items
         for found in _present(task, root)
         if found.source in named and not found.source.refuse
     }
     if not sections:
         raise DataError(f"{task.name}: nothing to lock: none of its files is in {root}")
-    canonical.write_lock(task.folder, sections)
+    write_lock(task.folder, sections)
     return {section: canonical.digest(items) for section, items in sections.items()}
 
 

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from evalsuite.analysis.pairing import Pair, Pairing, is_floor, pair
+from evalsuite.analysis.run_result import Reading, Result
 from evalsuite.errors import RunError
-from evalsuite.gate.check import Check, difference_checks, limit_checks
 from evalsuite.gate.policy import Policy
-from evalsuite.pairing import Pair, Pairing, is_floor, pair
-from evalsuite.result import Reading, Result
+from evalsuite.gate.rules import Check, difference_checks, limit_checks
 from evalsuite.stats.noninferiority import Outcome
 
 Json = dict[str, Any]

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree as Xml
 
-from evalsuite.gate.check import Check
 from evalsuite.gate.decision import Decision
+from evalsuite.gate.rules import Check
 
 _SUITE = "evalsuite gate"
 _REFUSED = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

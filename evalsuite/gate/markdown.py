@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evalsuite.gate.check import Check
 from evalsuite.gate.decision import Decision
 from evalsuite.gate.policy import MACRO
-from evalsuite.markdown import code, plain, table
+from evalsuite.gate.rules import Check
 from evalsuite.stats.noninferiority import Outcome
+from evalsuite.util.markdown import code, plain, table
 
 _SIGN: dict[Outcome, str] = {"pass": "✅ pass", "fail": "❌ fail", "undecided": "⚠️ undecided"}
 

@@ -9,11 +9,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from evalsuite.analysis.run_result import Reading
 from evalsuite.errors import UsageError
-from evalsuite.page import read_page
-from evalsuite.result import Reading
 from evalsuite.stats.noninferiority import default_margin
 from evalsuite.stats.power import PLANNED_DISCORDANCE, POWER
+from evalsuite.util.yaml_file import read_page
 
 LARGEST = 1 << 16
 """Bytes of the largest policy that is read."""

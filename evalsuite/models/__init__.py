@@ -9,7 +9,7 @@ from evalsuite.errors import UsageError
 from evalsuite.models.backend import Backend, Settings
 
 _BUILT_IN = {
-    "floor": "evalsuite.models.floor:Floor",
+    "floor": "evalsuite.models.trivial:Floor",
     "hf": "evalsuite.models.hf:HF",
     "inspect": "evalsuite.models.inspect:Inspect",
     "openai": "evalsuite.models.openai:OpenAI",

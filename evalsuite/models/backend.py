@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Self
 
 from evalsuite.errors import RunError, UsageError
-from evalsuite.formats import FORMATS
-from evalsuite.prompt import Message
-from evalsuite.task import Dataset, Item
+from evalsuite.tasks.answer_format import FORMATS
+from evalsuite.tasks.item import Dataset, Item
+from evalsuite.tasks.prompt import Message
 
 Finish = Literal["stop", "length", "refused"]
 Thinking = Literal["auto", "on", "off"]

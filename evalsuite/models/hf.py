@@ -10,15 +10,15 @@ from typing import Any, ClassVar
 
 from evalsuite.errors import BackendError, UsageError
 from evalsuite.models.backend import Backend, Facts, Request, Response, Scoring, Settings
-from evalsuite.models.extras import brief, flag, load, positive
-from evalsuite.models.local.batches import Batches
-from evalsuite.models.local.choice import Choice, choice
-from evalsuite.models.local.draft import Draft, check_budget
+from evalsuite.models.local.batching import Batches
+from evalsuite.models.local.chat_template import Chat
+from evalsuite.models.local.continuation_tree import Choice, choice
 from evalsuite.models.local.generate import Continuous, Plain, end_token
-from evalsuite.models.local.likelihood import Likelihoods
-from evalsuite.models.local.template import Chat
-from evalsuite.models.local.weights import revision
-from evalsuite.task import Dataset
+from evalsuite.models.local.loglikelihood import Likelihoods
+from evalsuite.models.local.partial_generation import Draft, check_budget
+from evalsuite.models.local.weights_digest import revision
+from evalsuite.models.optional_packages import brief, flag, load, positive
+from evalsuite.tasks.item import Dataset
 
 _ARGS = ("batch", "continuous", "device", "dtype", "eos", "trust_remote_code")
 _DTYPES = ("auto", "float32", "bfloat16", "float16")

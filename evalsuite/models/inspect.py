@@ -11,11 +11,11 @@ from rich.text import Text
 
 from evalsuite.errors import BackendError, UsageError
 from evalsuite.models.backend import Backend, Facts, Finish, Request, Response, Settings
-from evalsuite.models.extras import brief, load
-from evalsuite.models.pool import pooled
-from evalsuite.models.secrets import redacted
-from evalsuite.prompt import Message
-from evalsuite.task import Dataset
+from evalsuite.models.optional_packages import brief, load
+from evalsuite.models.redaction import redacted
+from evalsuite.models.request_pool import pooled
+from evalsuite.tasks.item import Dataset
+from evalsuite.tasks.prompt import Message
 
 FINISH: Mapping[str, Finish] = {"max_tokens": "length", "model_length": "length", "content_filter": "refused"}
 """inspect-ai's stop reasons that are no plain end, as ours."""

@@ -11,16 +11,16 @@ from urllib.parse import urlsplit
 
 from evalsuite.errors import BackendError, UsageError
 from evalsuite.models.backend import Backend, Facts, Request, Response, Scoring, Settings
-from evalsuite.models.pool import pooled
-from evalsuite.models.secrets import Secrets, find_key, redacted, secrets_of
-from evalsuite.models.wire.completion import TOKEN_FIELDS, Body, Completion, filtered, parse_extra, read_completion
-from evalsuite.models.wire.http import Transport, allow_files
-from evalsuite.models.wire.origin import Origin
-from evalsuite.models.wire.pace import Replica
-from evalsuite.models.wire.probe import Probe, Served
-from evalsuite.models.wire.reply import Refusal, Reply, Trouble, said
-from evalsuite.models.wire.weighing import Echo, Letters, Told, Way
-from evalsuite.task import Dataset, Item
+from evalsuite.models.http.chat_completion import TOKEN_FIELDS, Body, Completion, filtered, parse_extra, read_completion
+from evalsuite.models.http.concurrency import Replica
+from evalsuite.models.http.loglikelihood import Echo, Letters, Told, Way
+from evalsuite.models.http.origin import Origin
+from evalsuite.models.http.reply import Refusal, Reply, Trouble, said
+from evalsuite.models.http.server_probe import Probe, Served
+from evalsuite.models.http.transport import Transport, allow_files
+from evalsuite.models.redaction import Secrets, find_key, redacted, secrets_of
+from evalsuite.models.request_pool import pooled
+from evalsuite.tasks.item import Dataset, Item
 
 _ARGS: Final = ("api_key_env", "extra_body", "max_tokens_field", "opens_reasoning", "patience", "timeout")
 _TIMEOUT: Final = 600.0

@@ -16,8 +16,9 @@ from typing import Final, NamedTuple, cast
 
 from evalsuite.errors import BackendError
 from evalsuite.models.backend import Asked, Backend, Facts, Finish, Request, Response, Settings
-from evalsuite.models.recorded import RUN_SETTING, Row, Source, find, rows
-from evalsuite.task import Dataset, Item, Recording
+from evalsuite.models.recording import RUN_SETTING, Row, Source, find, rows
+from evalsuite.tasks.item import Dataset, Item
+from evalsuite.tasks.schema import Recording
 
 _BATCH: Final = 64
 _NAMED: Final = 5

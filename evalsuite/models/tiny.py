@@ -10,11 +10,11 @@ from typing import Final
 
 from evalsuite.errors import BackendError, UsageError
 from evalsuite.models.backend import Facts, Settings
-from evalsuite.models.extras import load
 from evalsuite.models.hf import HF
-from evalsuite.task import Dataset
+from evalsuite.models.optional_packages import load
+from evalsuite.tasks.item import Dataset
 
-FOLDER: Final = Path(__file__).parent / "embedded"
+FOLDER: Final = Path(__file__).parent / "tiny_weights"
 """Weights, tokenizer, chat template and model card."""
 SUMS: Final = "SHA256SUMS"
 """Lines of a sha256 and a file's name, as `sha256sum` writes them."""

@@ -13,14 +13,14 @@ from typing import Any, ClassVar
 
 from evalsuite.errors import BackendError, UsageError
 from evalsuite.models.backend import Backend, Facts, Request, Response, Scoring, Settings
-from evalsuite.models.extras import brief, flag, fraction, load, positive
-from evalsuite.models.local.choice import Choice, Tree, choice
-from evalsuite.models.local.draft import Draft, check_budget
+from evalsuite.models.local.chat_template import Chat
+from evalsuite.models.local.continuation_tree import Choice, Tree, choice
 from evalsuite.models.local.generate import end_token
-from evalsuite.models.local.template import Chat
-from evalsuite.models.local.weights import revision
-from evalsuite.models.pool import pooled
-from evalsuite.task import Dataset
+from evalsuite.models.local.partial_generation import Draft, check_budget
+from evalsuite.models.local.weights_digest import revision
+from evalsuite.models.optional_packages import brief, flag, fraction, load, positive
+from evalsuite.models.request_pool import pooled
+from evalsuite.tasks.item import Dataset
 
 
 def _text(value: str, key: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from evalsuite.errors import BaselineError, UsageError
 from evalsuite.published.document import Claim, Document, read
-from evalsuite.published.figure import Figure, Protocol, Reference, once
+from evalsuite.published.reported_value import Figure, Protocol, Reference, once
 
 __all__ = ["Claim", "Document", "Figure", "Protocol", "Reference", "documents", "figures", "load", "once", "read"]
 

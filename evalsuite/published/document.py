@@ -10,12 +10,12 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from evalsuite.card import Part
 from evalsuite.errors import BaselineError, UsageError
-from evalsuite.page import read_page
 from evalsuite.published import grim
-from evalsuite.published.figure import UNSTATED, Figure, Metric, Protocol, Reference
-from evalsuite.task import Task, load_task
+from evalsuite.published.reported_value import UNSTATED, Figure, Metric, Protocol, Reference
+from evalsuite.tasks.registry import load_task
+from evalsuite.tasks.schema import Part, Task
+from evalsuite.util.yaml_file import read_page
 
 AVERAGE, GAIN = "average", "gain"
 ABSENT = "-"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from evalsuite.card import Part
-from evalsuite.published.figure import Figure
+from evalsuite.published.reported_value import Figure
+from evalsuite.tasks.schema import Part
 
 Kind = Literal["items", "granularity", "lineage", "chance", "duplicate", "average", "difference"]
 

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import orjson
 
+from evalsuite.analysis.leaderboard import entries, leaderboard
+from evalsuite.analysis.run_result import Reading, read_result
 from evalsuite.errors import RunError
-from evalsuite.leaderboard import entries, leaderboard
-from evalsuite.report.board import board_json
+from evalsuite.report.chart_sections import sections
 from evalsuite.report.cost import cost
-from evalsuite.report.items import write_items
-from evalsuite.report.names import shown_name
-from evalsuite.report.page import page
-from evalsuite.report.plates import sections
-from evalsuite.report.stages import stages
-from evalsuite.report.text import csv_text, markdown
-from evalsuite.result import Reading, read_result
+from evalsuite.report.html_page import page
+from evalsuite.report.item_browser import write_items
+from evalsuite.report.leaderboard_json import board_json
+from evalsuite.report.markdown import csv_text, markdown
+from evalsuite.report.run_names import shown_name
+from evalsuite.report.training_stages import stages
 
 
 def write_report(

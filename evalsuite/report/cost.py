@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from evalsuite.leaderboard import Board, Entry
-from evalsuite.report.names import facts
+from evalsuite.analysis.leaderboard import Board, Entry
+from evalsuite.report.run_names import facts
 
 Json = dict[str, Any]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 
-from evalsuite.leaderboard import Board, Column
-from evalsuite.result import Scores
+from evalsuite.analysis.leaderboard import Board, Column
+from evalsuite.analysis.run_result import Scores
 from evalsuite.stats.subgroups import subgroups
 
 Json = dict[str, Any]

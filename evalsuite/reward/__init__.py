@@ -7,8 +7,8 @@
 `verl`, `openrlhf` and `open_instruct` beside it are the same reward in those trainers' signatures.
 """
 
-from evalsuite.reward.rows import dataset
-from evalsuite.reward.strict import StrictReward
-from evalsuite.reward.truth import Truth
+from evalsuite.reward.ground_truth import Truth
+from evalsuite.reward.strict_reward import StrictReward
+from evalsuite.reward.train_dataset import dataset
 
 __all__ = ["StrictReward", "Truth", "dataset"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from open_instruct.ground_truth_utils import VerificationResult, VerifierFunction
 
-from evalsuite.reward.truth import read
+from evalsuite.reward.ground_truth import read
 
 NAME = "evalsuite"
 

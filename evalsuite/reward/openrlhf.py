@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from evalsuite.models.local.template import Chat
-from evalsuite.reward.truth import read
+from evalsuite.models.local.chat_template import Chat
+from evalsuite.reward.ground_truth import read
 
 
 class Reward:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from evalsuite.reward.truth import read
+from evalsuite.reward.ground_truth import read
 
 
 def compute_score(

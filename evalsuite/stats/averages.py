@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import overload
 
-from evalsuite.stats.estimate import Estimate
+from evalsuite.stats.intervals import Estimate
 
 
 def combine(estimates: Sequence[Estimate], weights: Sequence[float]) -> Estimate:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from evalsuite.stats.clusters import Cells, Floats
-from evalsuite.stats.estimate import Estimate
+from evalsuite.stats.intervals import Estimate
 
 RESAMPLES = 10_000
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from evalsuite.stats.clusters import Floats, Groups, Ints, members, summed
-from evalsuite.stats.estimate import Estimate, mean
+from evalsuite.stats.intervals import Estimate, mean
 
 BINS = 10
 RESAMPLES = 1_000

@@ -10,8 +10,8 @@ import numpy as np
 
 from evalsuite.stats.averages import macro
 from evalsuite.stats.clusters import Floats, Groups, members
-from evalsuite.stats.estimate import Estimate
-from evalsuite.stats.paired import difference, effective_pairs
+from evalsuite.stats.intervals import Estimate
+from evalsuite.stats.paired_difference import difference, effective_pairs
 from evalsuite.stats.power import PLANNED_DISCORDANCE, POWER, SIZE, quantile
 
 Outcome = Literal["pass", "fail", "undecided"]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from evalsuite.stats.clusters import Floats, Groups, members
-from evalsuite.stats.estimate import Estimate, mean
+from evalsuite.stats.intervals import Estimate, mean
 
 
 class Subgroup(NamedTuple):

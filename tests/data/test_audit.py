@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalsuite.data import audit
-from evalsuite.data.checks import CHECKS, missing_figure, option_is_another_label
+from evalsuite.data.audit.audit import audit
+from evalsuite.data.audit.item_checks import CHECKS, missing_figure, option_is_another_label
+from evalsuite.data.audit.lost_letters import lost_letters
 from evalsuite.data.duplicates import grams, near_duplicates
-from evalsuite.data.lost import lost_letters
-from evalsuite.task import Item, resolve
+from evalsuite.tasks.item import Item
+from evalsuite.tasks.registry import resolve
 
 SAME = {
     "duplicate_options": "identical_option_texts",

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalsuite.data import canonical
+from evalsuite.data import canonical, lock
 from evalsuite.errors import DataError
-from evalsuite.task import Item
+from evalsuite.tasks.item import Item
 
 ITEM = Item("1", "Wéll? 中", ("x", "y"), ("A", "B"), "B", (("H", "t"),), "g", {"s": "v"})
 
@@ -51,27 +51,27 @@ ids = st.text(st.characters(min_codepoint=32, exclude_categories=("Cs", "Zl", "Z
 def test_a_lock_names_what_changed_is_missing_or_extra(tmp_path_factory, names, random: Random):
     folder = tmp_path_factory.mktemp("lock")
     items = [replace(ITEM, id=name) for name in names]
-    canonical.write_lock(folder, {"a/b.json:rows": items, "c:d": items[:1]})
-    locked = canonical.read_lock(folder)["a/b.json:rows"]
-    assert canonical.differences(items, locked) == ([], [], [])
+    lock.write_lock(folder, {"a/b.json:rows": items, "c:d": items[:1]})
+    locked = lock.read_lock(folder)["a/b.json:rows"]
+    assert lock.differences(items, locked) == ([], [], [])
     victim = random.choice(names)
     changed = [replace(i, gold="A") if i.id == victim else i for i in items]
-    assert canonical.differences(changed, locked) == ([victim], [], [])
-    assert canonical.differences([i for i in items if i.id != victim], locked) == ([], [victim], [])
+    assert lock.differences(changed, locked) == ([victim], [], [])
+    assert lock.differences([i for i in items if i.id != victim], locked) == ([], [victim], [])
     extra = replace(ITEM, id=max(names, key=len) + "+")
-    assert canonical.differences([*items, extra], locked) == ([], [], [extra.id])
+    assert lock.differences([*items, extra], locked) == ([], [], [extra.id])
 
 
 def test_a_torn_lock_is_an_error(tmp_path):
     (tmp_path / "items.lock").write_text("[x] y\nabc\n")
     with pytest.raises(DataError, match=r"items\.lock:2"):
-        canonical.read_lock(tmp_path)
+        lock.read_lock(tmp_path)
 
 
 def test_items_without_ids_find_theirs_by_content():
     items = [replace(ITEM, id=str(i), question=f"question {i // 2}") for i in range(8)]
     locked = {item.id: canonical.short(item) for item in items}
     anonymous = [replace(item, id=f"row{place}") for place, item in enumerate(reversed(items))]
-    assert canonical.identified(anonymous, locked, "f") == items
+    assert lock.identified(anonymous, locked, "f") == items
     with pytest.raises(DataError, match="row 0 is none of the locked items"):
-        canonical.identified([replace(ITEM, id="0", question="new")], locked, "f")
+        lock.identified([replace(ITEM, id="0", question="new")], locked, "f")

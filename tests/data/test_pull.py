@@ -14,16 +14,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from evalsuite.data import load, rows
-from evalsuite.task import load_task
+from evalsuite.data.load import load
+from evalsuite.data.read import rows
+from evalsuite.tasks.registry import load_task
 
 CODE = """
 import json, sys
 from dataclasses import asdict
 from pathlib import Path
-from evalsuite.data import pull
+from evalsuite.data.pull import pull
 from evalsuite.errors import EvalsuiteError
-from evalsuite.task import load_task
+from evalsuite.tasks.registry import load_task
 names, folder, revision = sys.argv[1].split(","), Path(sys.argv[2]), sys.argv[3] or None
 try:
     print(json.dumps([asdict(done) for done in pull([load_task(name) for name in names], folder, revision)]))

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalsuite.data import load, lock, verify
+from evalsuite.data.load import load
+from evalsuite.data.verify import lock, verify
 from evalsuite.errors import DataError
-from evalsuite.task import Task, load_task, resolve
+from evalsuite.tasks.registry import load_task, resolve
+from evalsuite.tasks.schema import Task
 
 CARD = """
 name: mine

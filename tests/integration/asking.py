@@ -3,7 +3,7 @@
 from contextlib import aclosing
 
 from evalsuite.models.backend import Request
-from evalsuite.task import Item
+from evalsuite.tasks.item import Item
 
 TEXT = "chest pain fever cough aspirin heparin biopsy pulse pressure management step option answer patient"
 WORDS = TEXT.split()

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from evalsuite.data import load
-from evalsuite.formats import write
-from evalsuite.prompt import Prompt
+from evalsuite.data.load import load
 from evalsuite.reward import StrictReward, dataset
-from evalsuite.task import load_task
+from evalsuite.tasks.answer_format import write
+from evalsuite.tasks.prompt import Prompt
+from evalsuite.tasks.registry import load_task
 
 ENVIRONMENT = Path(__file__).parents[2] / "examples" / "environments" / "evalsuite_medqa"
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "OPENAI_API_KEY": "none", "TQDM_DISABLE": "1"}

@@ -12,9 +12,11 @@ from typing import Any
 import yaml
 from tiny import make_model
 
-from evalsuite.reward.rows import rows
-from evalsuite.task import Item, Task, load_task
-from training.manifest import freeze
+from evalsuite.reward.train_dataset import rows
+from evalsuite.tasks.item import Item
+from evalsuite.tasks.registry import load_task
+from evalsuite.tasks.schema import Task
+from training.data.manifest import freeze
 
 ROOT = Path(__file__).parents[2]
 TASK = "letters"

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import tiny
 
-from evalsuite.formats import write
-from evalsuite.reward.truth import Truth
-from training import lines
-from training.folder import StageFolder
-from training.manifest import freeze, sha256_of
+from evalsuite.reward.ground_truth import Truth
+from evalsuite.tasks.answer_format import write
+from training import step_log
+from training.data.manifest import freeze, sha256_of
 from training.recipe import Recipe
+from training.run_folder import StageFolder
 
 TIERS = ("easy", "moderate", "difficult")
 LABELS = ("A", "B")
@@ -133,7 +133,7 @@ def weights_of(folder: StageFolder) -> str:
 
 def journal(folder: StageFolder, name: str) -> list[dict]:
     """Lines of one of a stage's journals."""
-    return list(lines.read(folder.path / name))
+    return list(step_log.read(folder.path / name))
 
 
 DYING = """

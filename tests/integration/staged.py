@@ -9,9 +9,10 @@ import signal
 
 import tiny
 
-from training.folder import StageFolder
-from training.manifest import freeze
+from training import step_log
+from training.data.manifest import freeze
 from training.recipe import Recipe
+from training.run_folder import StageFolder
 
 SECONDS = 120
 """Longest that a process may take."""
@@ -119,10 +120,9 @@ def train_until(where, number, made, folder, data):
 def _until(where, number, made, folder, data):
     import torch
 
-    from training import lines
     from training.stages import fit
 
-    owner, name = {"line": (lines, "append"), "file": (torch, "save"), "model": (fit, "_save")}[where]
+    owner, name = {"line": (step_log, "append"), "file": (torch, "save"), "model": (fit, "_save")}[where]
     real, left = getattr(owner, name), [number]
 
     def call(*given, **named):

@@ -7,11 +7,11 @@ import pytest
 import tiny
 from documented import DATA, blocks, run
 
-from evalsuite.data import load_split
-from evalsuite.formats import write
-from evalsuite.prompt import Prompt
+from evalsuite.data.load import load_split
 from evalsuite.reward.verl import compute_score
-from evalsuite.task import load_task
+from evalsuite.tasks.answer_format import write
+from evalsuite.tasks.prompt import Prompt
+from evalsuite.tasks.registry import load_task
 
 pytest.importorskip("trl")
 

@@ -4,10 +4,10 @@ import documented
 import pytest
 import tiny
 
-from evalsuite.data import load_split
-from evalsuite.formats import write
-from evalsuite.task import load_task
-from training import rows
+from evalsuite.data.load import load_split
+from evalsuite.tasks.answer_format import write
+from evalsuite.tasks.registry import load_task
+from training.data import rows
 
 pytestmark = [
     pytest.mark.integration,

@@ -11,18 +11,18 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from evalsuite.answer import parse
-from evalsuite.bridges.inspect_log import export_inspect
+from evalsuite.analysis.run_result import read_result
 from evalsuite.cli import main
-from evalsuite.data import load
+from evalsuite.data.load import load
 from evalsuite.errors import EvalsuiteError
-from evalsuite.imports import import_logs
-from evalsuite.journal import RunFolder
+from evalsuite.interop.import_logs import import_logs
+from evalsuite.interop.inspect_ai.export_log import export_inspect
 from evalsuite.models.backend import Request, Response
-from evalsuite.prompt import Prompt
-from evalsuite.result import read_result
-from evalsuite.summary import summarise
-from evalsuite.task import load_suites, load_task
+from evalsuite.parser import parse
+from evalsuite.run.summary import summarise
+from evalsuite.run_folder import RunFolder
+from evalsuite.tasks.prompt import Prompt
+from evalsuite.tasks.registry import load_suites, load_task
 
 pytestmark = pytest.mark.integration
 inspect_ai = pytest.importorskip("inspect_ai")
@@ -263,7 +263,7 @@ def test_awkward_responses_come_back_with_the_same_grades(tmp_path):
                     latency=rng.random(),
                 )
                 writer.append(response, "0" * 16)
-    from evalsuite.asked import asked_benches
+    from evalsuite.run.reload import asked_benches
 
     statuses = summarise(folder, asked_benches(folder)).content["tasks"][name]["status"]
     assert {"ok", "unanswered", "refused", "truncated", "reasoning_unclosed", "empty"} <= set(statuses)

@@ -13,14 +13,15 @@ import pytest
 import tiny
 from asking import ask
 
-from evalsuite.continuation import DELIMITER, continuations
-from evalsuite.data import load
+from evalsuite.data.load import load
 from evalsuite.errors import UsageError
+from evalsuite.grading.loglikelihood import FORMS, ScoredPrompt
 from evalsuite.models.backend import Request, Settings
 from evalsuite.models.hf import HF
-from evalsuite.models.local.choice import Tree
-from evalsuite.scoring import FORMS, ScoredPrompt
-from evalsuite.task import Item, load_task
+from evalsuite.models.local.continuation_tree import Tree
+from evalsuite.tasks.continuation import DELIMITER, continuations
+from evalsuite.tasks.item import Item
+from evalsuite.tasks.registry import load_task
 
 pytestmark = pytest.mark.integration
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -92,7 +93,7 @@ def test_sums_and_choices_are_lm_evals(model, medqa, lm_eval, scoring, templated
 def test_reading_the_context_once_changes_nothing(model, medqa, monkeypatch):
     requests = made(medqa.items[:ITEMS], "cloze", medqa.task)
     shared = weighed(model, requests, "cloze")
-    from evalsuite.models.local.likelihood import Likelihoods
+    from evalsuite.models.local.loglikelihood import Likelihoods
 
     monkeypatch.setattr(Likelihoods, "_can_share", lambda self: False)
     apart = weighed(model, requests, "cloze")

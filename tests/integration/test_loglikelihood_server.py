@@ -28,9 +28,9 @@ def alone(server, requests, template):
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from evalsuite.models.local.choice import choice
-    from evalsuite.models.local.likelihood import Likelihoods
-    from evalsuite.models.local.template import Chat
+    from evalsuite.models.local.chat_template import Chat
+    from evalsuite.models.local.continuation_tree import choice
+    from evalsuite.models.local.loglikelihood import Likelihoods
 
     weigher = Likelihoods(AutoModelForCausalLM.from_pretrained(server.folder, dtype=torch.float32))
     chat = Chat(AutoTokenizer.from_pretrained(server.folder), template, "auto", "tiny")

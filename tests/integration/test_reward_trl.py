@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 import tiny
 
-from evalsuite.data import load, load_split
+from evalsuite.data.load import load, load_split
 from evalsuite.errors import UsageError
-from evalsuite.formats import write
-from evalsuite.grade import grade
-from evalsuite.journal import Record
+from evalsuite.grading.grade import grade
 from evalsuite.models.backend import Asked
-from evalsuite.models.local.template import Chat
+from evalsuite.models.local.chat_template import Chat
 from evalsuite.reward import StrictReward, dataset
-from evalsuite.task import load_task
+from evalsuite.run_folder import Record
+from evalsuite.tasks.answer_format import write
+from evalsuite.tasks.registry import load_task
 
 pytest.importorskip("trl")
 

@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 from replay_server import ReplayServer
 
-from evalsuite.data import load
+from evalsuite.data.load import load
 from evalsuite.errors import DataError
-from evalsuite.grade import grade
-from evalsuite.journal import Record
+from evalsuite.grading.grade import grade
 from evalsuite.models.backend import Asked
-from evalsuite.prompt import Prompt
-from evalsuite.task import load_task
+from evalsuite.run_folder import Record
+from evalsuite.tasks.prompt import Prompt
+from evalsuite.tasks.registry import load_task
 
 verifiers = pytest.importorskip("verifiers")
 
-from evalsuite.bridges.verifiers import Rubric, load_environment  # noqa: E402
+from evalsuite.interop.verifiers.environment import Rubric, load_environment  # noqa: E402
 
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[2]

@@ -14,7 +14,7 @@ from asking import ask, collect, make_request, texts
 
 from evalsuite.errors import BackendError, UsageError
 from evalsuite.models.backend import Decoding, Settings
-from evalsuite.models.local.template import Chat
+from evalsuite.models.local.chat_template import Chat
 from evalsuite.models.vllm import VLLM
 
 pytest.importorskip("vllm")
@@ -201,8 +201,8 @@ async def test_options_weigh_as_much_as_with_transformers(tiny_model, engine, sc
     import torch
     from transformers import AutoModelForCausalLM
 
-    from evalsuite.models.local.choice import choice
-    from evalsuite.models.local.likelihood import Likelihoods
+    from evalsuite.models.local.continuation_tree import choice
+    from evalsuite.models.local.loglikelihood import Likelihoods
 
     options = ("A", "B") if scoring == "loglikelihood" else ("Aspirin, at once", "Aspirin, later", "Biopsy")
     asked = [replace(make_request(number), continuations=options) for number in range(12)]

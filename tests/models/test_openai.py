@@ -20,9 +20,9 @@ from aiohttp import web
 
 from evalsuite.errors import BackendError, EvalsuiteError, UsageError
 from evalsuite.models.backend import Decoding, Request, Response, Settings
+from evalsuite.models.http import transport
 from evalsuite.models.openai import OpenAI
-from evalsuite.models.wire import http
-from evalsuite.task import Item
+from evalsuite.tasks.item import Item
 from tests.models.fault_server import FaultServer, answer, completion, half_body, hang, reset, says
 
 KEY = "sk-planted-0123456789/abcdef+key"
@@ -48,7 +48,7 @@ WRONG_SHAPES = [
 @pytest.fixture(autouse=True)
 def environment(monkeypatch):
     """No key of the machine's owner, and a backoff short enough for a test."""
-    monkeypatch.setattr(http, "FIRST_BACKOFF", 0.02)
+    monkeypatch.setattr(transport, "FIRST_BACKOFF", 0.02)
     for name in ("EVALSUITE_API_KEY", "OPENAI_API_KEY"):
         monkeypatch.delenv(name, raising=False)
 
@@ -384,7 +384,7 @@ async def test_five_hangs_are_given_up():
 def test_backoff_doubles_with_full_jitter_up_to_half_a_minute(monkeypatch):
     monkeypatch.undo()
     for troubles, most in [(1, 0.5), (2, 1.0), (5, 8.0), (7, 30.0), (500, 30.0)]:
-        drawn = [http.backoff(troubles) for _ in range(2000)]
+        drawn = [transport.backoff(troubles) for _ in range(2000)]
         assert min(drawn) < 0.1 * most and 0.9 * most < max(drawn) <= most
 
 
@@ -712,7 +712,7 @@ async def test_a_planted_key_is_sent_and_never_told(monkeypatch, caplog):
         }.get(item, answer())
 
     caplog.set_level(0)
-    monkeypatch.setattr(http, "TRIES", 1)
+    monkeypatch.setattr(transport, "TRIES", 1)
     with FaultServer(plan, key=KEY) as server:
         backend = OpenAI(settings(server.url))
         facts = await backend.open(())

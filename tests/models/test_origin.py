@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalsuite.errors import UsageError
-from evalsuite.models.wire import connection as connection_module
-from evalsuite.models.wire import origin as origin_module
-from evalsuite.models.wire.connection import Broken, Connection, Message
-from evalsuite.models.wire.origin import Origin, Unreachable
+from evalsuite.models.http import connection as connection_module
+from evalsuite.models.http import origin as origin_module
+from evalsuite.models.http.connection import Broken, Connection, Message
+from evalsuite.models.http.origin import Origin, Unreachable
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

@@ -11,12 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalsuite.data import load
+from evalsuite.data.load import load
 from evalsuite.errors import BackendError, RunError, UsageError
-from evalsuite.journal import RunFolder
 from evalsuite.models.backend import Asked, Request, Response, Settings
 from evalsuite.models.replay import Replay
-from evalsuite.task import Dataset, Item, Recording, Task, load_task, task_names
+from evalsuite.run_folder import RunFolder
+from evalsuite.tasks.item import Dataset, Item
+from evalsuite.tasks.registry import load_task, task_names
+from evalsuite.tasks.schema import Recording, Task
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 RECORDED = DATA / "recorded"

@@ -7,12 +7,12 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
+from evalsuite.analysis.run_result import read_result
 from evalsuite.cli import main
 from evalsuite.errors import RunError, UsageError
-from evalsuite.journal import RunFolder
 from evalsuite.report import write_report
-from evalsuite.report.figures import label
-from evalsuite.result import read_result
+from evalsuite.report.charts import label
+from evalsuite.run_folder import RunFolder
 
 PUT = re.compile(rb"evalsuite\.put\((\"[^\"]*\"), (.*)\);\n", re.DOTALL)
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalsuite.journal import Record
-from evalsuite.report.script import script_json
+from evalsuite.report.script_json import script_json
+from evalsuite.run_folder import Record
 
 ANY_TEXT = st.text(st.characters())
 VALUES = st.recursive(

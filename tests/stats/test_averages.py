@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from evalsuite.stats.against_published import against, published
 from evalsuite.stats.averages import combine, macro, micro
-from evalsuite.stats.estimate import Estimate, jeffreys, mean, wilson
+from evalsuite.stats.intervals import Estimate, jeffreys, mean, wilson
+from evalsuite.stats.published_difference import against, published
 
 SHARES = st.lists(st.tuples(st.floats(0, 1), st.integers(5, 5000)), min_size=1, max_size=8)
 

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from evalsuite.stats.estimate import Estimate
+from evalsuite.stats.intervals import Estimate
 from evalsuite.stats.noninferiority import decide, default_margin, judge, judge_macro
-from evalsuite.stats.paired import difference
+from evalsuite.stats.paired_difference import difference
 from evalsuite.stats.power import failure_power, noninferiority_power
 
 

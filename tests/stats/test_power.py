@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.power import normal_power
 
 from evalsuite.stats import power
-from evalsuite.stats.paired import tango
+from evalsuite.stats.paired_difference import tango
 
 TABLE = [  # benchmark, items, detectable difference in points at discordance 0.10 and 0.20
     ("medbullets", 298, 5.1, 7.3),

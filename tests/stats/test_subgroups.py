@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from evalsuite.stats.estimate import mean
+from evalsuite.stats.intervals import mean
 from evalsuite.stats.subgroups import subgroups
 
 

@@ -30,13 +30,13 @@ def test_help_loads_nothing_heavy():
 def test_a_package_that_is_missing_is_one_line():
     code = (
         "import sys\n"
-        "sys.modules['training.manifest'] = None  # as if it were another package that isn't there\n"
+        "sys.modules['training.data.manifest'] = None  # as if it were another package that isn't there\n"
         "from training.cli import main\n"
         "sys.exit(main(['freeze', '.', '--about', 'x', '--licence', 'y']))"
     )
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == 2 and ended.stderr.startswith(
-        "training: needs training.manifest, which can't be imported"
+        "training: needs training.data.manifest, which can't be imported"
     )
 
 

@@ -3,11 +3,11 @@
 import pytest
 
 from evalsuite.errors import DataError, UsageError
-from training.asked import ask, write_asked
+from training.data.manifest import Manifest, describe, read_manifest, write_manifest
 from training.export import check_export, export
-from training.folder import TrainingFolder
-from training.manifest import Manifest, describe, read_manifest, write_manifest
 from training.recipe import read_recipe
+from training.run_folder import TrainingFolder
+from training.run_spec import ask, write_asked
 
 
 @pytest.fixture

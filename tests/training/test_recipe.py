@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalsuite.errors import UsageError
-from evalsuite.task import load_task
+from evalsuite.tasks.registry import load_task
 from training.recipe import LARGEST, RECIPES, find, read_recipe
 
 SHIPPED = sorted(file.stem for file in RECIPES.glob("*.yaml"))

@@ -11,8 +11,8 @@ import numpy as np
 from scipy.special import betaln
 
 from evalsuite.errors import RunError
-from training import lines
-from training.curriculum.sampler import Floats, Indices
+from training import step_log
+from training.curriculum.prompt_sampler import Floats, Indices
 
 FORGET: Final = 0.5
 """What a mining still counts when the next one is there: the policy has moved on since."""
@@ -92,7 +92,7 @@ class History:
     def __init__(self, file: Path, items: Sequence[str], generations: int) -> None:
         self.file, self.items, self.generations = file, list(items), generations
         self._digest = hashlib.sha256("\n".join(self.items).encode()).hexdigest()
-        self.minings = [self._read(line) for line in lines.read(file)]
+        self.minings = [self._read(line) for line in step_log.read(file)]
         self._weights = [weights(self.minings[: end + 1], generations) for end in range(len(self.minings))]
 
     def add(self, mined: Mined, write: bool = True) -> None:
@@ -112,7 +112,7 @@ class History:
             "woken": self._named(frozenset.union(*before) - frozenset.union(*now)),
         }
         if write:
-            lines.append(self.file, [line])
+            step_log.append(self.file, [line])
 
     @property
     def means(self) -> list[float]:

@@ -11,8 +11,8 @@ from evalsuite.errors import RunError
 from training.curriculum.collapse import WINDOW, collapsed
 from training.curriculum.mining import History, Mined
 from training.curriculum.plateau import Verdict, judge
-from training.folder import StageFolder
 from training.recipe import Mining, Plateau
+from training.run_folder import StageFolder
 
 
 class Phase(TrainerCallback):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from evalsuite.errors import RunError
-from training.asked import Asked
-from training.folder import TrainingFolder
-from training.report.page import page
-from training.report.text import markdown
+from training.report.html_page import page
+from training.report.markdown import markdown
+from training.run_folder import TrainingFolder
+from training.run_spec import Asked
 
 
 def write_report(run: TrainingFolder, asked: Asked) -> tuple[Path, Path]:

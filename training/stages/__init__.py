@@ -8,8 +8,8 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
-from training.folder import StageFolder
 from training.recipe import Recipe, Stage
+from training.run_folder import StageFolder
 from training.stages.job import Job
 
 
@@ -24,7 +24,7 @@ def train(
     if folder.model.is_dir():
         folder.note(state="trained")
         return
-    from training.stages.steady import settle
+    from training.stages.determinism import settle
 
     settle(recipe)
     from training.stages.fit import fit

@@ -7,11 +7,11 @@ from typing import Any
 
 from transformers import PrinterCallback, Trainer, TrainerCallback
 
-from training import checkpoints
-from training.asked import versions
-from training.checkpoints import Checkpoint
-from training.record import Record
+from training.run_spec import versions
+from training.stages import checkpoints
+from training.stages.checkpoints import Checkpoint
 from training.stages.job import Job
+from training.stages.metrics_callback import Record
 from training.weights import part, widen
 
 

@@ -17,14 +17,16 @@ from typing import TYPE_CHECKING, Any
 from accelerate import PartialState
 from trl import GRPOConfig, GRPOTrainer
 
-from training import checkpoints, lines, rows, settings, weights
-from training.curriculum import pool
+from training import step_log, trainer_config, weights
+from training.curriculum import pool_sampling
 from training.curriculum.mining import History
 from training.curriculum.phase import Phase
-from training.curriculum.sampler import Draws
+from training.curriculum.prompt_sampler import Draws
+from training.data import rows
 from training.recipe import Grpo
-from training.rollouts import Rollouts
+from training.stages import checkpoints
 from training.stages.job import Job, devices
+from training.stages.rollout_reward import Rollouts
 
 if TYPE_CHECKING:
     import datasets
@@ -60,7 +62,7 @@ def prepare(job: Job) -> tuple[PolicyTrainer, dict[str, Any]]:
         args=asked,
         train_dataset=given,
         processing_class=tokenizer,
-        peft_config=None if job.recipe.lora is None else settings.lora(job.recipe.lora),
+        peft_config=None if job.recipe.lora is None else trainer_config.lora(job.recipe.lora),
     )
     _curriculum(job, stage, trainer, given)
     return trainer, {"rows": len(given), "control": job.control}
@@ -93,12 +95,12 @@ def _curriculum(job: Job, stage: Grpo, trainer: PolicyTrainer, given: datasets.D
         None if history is None else history.weights_at,
     )
     samples = 0 if stage.mining is None else stage.mining.samples
-    asking = partial(pool.ask, trainer, given, samples, job.recipe.seed)
+    asking = partial(pool_sampling.ask, trainer, given, samples, job.recipe.seed)
     trainer.add_callback(Phase(job.folder, None if job.control else stage.plateau, stage.mining, history, asking))
 
 
 def _settings(job: Job, stage: Grpo, tokenizer: Any) -> GRPOConfig:
-    asked = settings.grpo(job.recipe, stage, job.folder.checkpoints, devices())
+    asked = trainer_config.grpo(job.recipe, stage, job.folder.checkpoints, devices())
     if stage.mining is not None:
         asked.num_generations_eval = stage.mining.samples
     if job.recipe.lora is None and not Path(job.start).is_dir():
@@ -125,4 +127,4 @@ def _go_back(job: Job) -> None:
         if PartialState().is_main_process:
             last = checkpoints.latest(job.folder.checkpoints)
             for journal in (job.folder.completions, job.folder.path / "mining.jsonl"):
-                lines.cut(journal, 0 if last is None else last.step)
+                step_log.cut(journal, 0 if last is None else last.step)

@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.folder import StageFolder
 from training.recipe import Recipe, Stage
+from training.run_folder import StageFolder
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ from typing import Any
 
 from trl import SFTTrainer
 
-from training import rows, settings, weights
+from training import trainer_config, weights
+from training.checks.stage_data import refuse_long_pairs
+from training.data import rows
 from training.recipe import Pretrain
-from training.stages.checks import refuse_long_pairs
 from training.stages.job import Job, devices
-from training.stages.order import Order
+from training.stages.row_order import Order
 
 
 def prepare(job: Job) -> tuple[SFTTrainer, dict[str, Any]]:
@@ -22,7 +23,7 @@ def prepare(job: Job) -> tuple[SFTTrainer, dict[str, Any]]:
     tokenizer = weights.load_tokenizer(job.recipe, job.start, job.data, stage.evaluation.chat_template == "own")
     if not packed:
         refuse_long_pairs(job, stage, tokenizer)
-    asked = settings.pretrain(job.recipe, stage, job.folder.checkpoints, devices(), packed)
+    asked = trainer_config.pretrain(job.recipe, stage, job.folder.checkpoints, devices(), packed)
     trainer = SFTTrainer(
         model=weights.load(job.recipe, job.start, job.data),
         args=asked,

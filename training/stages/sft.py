@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from transformers import EarlyStoppingCallback
 from trl import SFTTrainer
 
-from training import rows, settings, weights
+from training import trainer_config, weights
+from training.checks.stage_data import refuse_wrong_traces
+from training.data import rows
 from training.recipe import Sft
-from training.stages.checks import refuse_wrong_traces
 from training.stages.job import Job
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def prepare(job: Job) -> tuple[SFTTrainer, dict[str, Any]]:
     train, held_out = _split(job, stage)
     tokenizer = weights.load_tokenizer(job.recipe, job.start, job.data)
     refuse_wrong_traces(job, stage, tokenizer)
-    asked = settings.sft(job.recipe, stage, job.folder.checkpoints)
+    asked = trainer_config.sft(job.recipe, stage, job.folder.checkpoints)
     trainer = SFTTrainer(
         model=weights.load(job.recipe, job.start, job.data),
         args=asked,

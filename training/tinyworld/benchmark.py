@@ -11,12 +11,14 @@ from typing import Any, Final
 
 import yaml
 
-from evalsuite.task import BUILT_IN, Item, Task, load_task
+from evalsuite.tasks.item import Item
+from evalsuite.tasks.registry import load_task
+from evalsuite.tasks.schema import BUILT_IN, Task
 from training.tinyworld.graph import World, make_world
 from training.tinyworld.items import make_item
 from training.tinyworld.paths import Path as Walk
 from training.tinyworld.paths import Splits, Tier, split_paths
-from training.tinyworld.reading import READING, reading_items
+from training.tinyworld.reading_benchmark import READING, reading_items
 
 FILE: Final = "items.jsonl"
 TASK: Final = "tinyworld"

@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from evalsuite.prompt import Prompt
-from evalsuite.reward.rows import rows
-from evalsuite.task import load_task
-from training.manifest import freeze
-from training.tinyworld.apart import Apart
+from evalsuite.reward.train_dataset import rows
+from evalsuite.tasks.prompt import Prompt
+from evalsuite.tasks.registry import load_task
+from training.data.manifest import freeze
 from training.tinyworld.benchmark import SEED, TASK, all_items, write_tasks
 from training.tinyworld.corpus import base_documents, world_documents
+from training.tinyworld.decontaminate import Apart
 from training.tinyworld.graph import World, make_world
 from training.tinyworld.items import make_item
 from training.tinyworld.paths import Path as Walk

@@ -6,7 +6,7 @@ import random
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from evalsuite.task import Item
+from evalsuite.tasks.item import Item
 from training.tinyworld.graph import RELATIONS, World
 from training.tinyworld.paths import Path, Splits, walk
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from evalsuite.formats import instruction, write
+from evalsuite.tasks.answer_format import instruction, write
 from training.tinyworld.graph import RELATIONS, World
 from training.tinyworld.items import FEWEST, LABELS
 

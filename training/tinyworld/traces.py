@@ -6,8 +6,8 @@ import random
 from collections.abc import Mapping
 from typing import Final
 
-from evalsuite.formats import write
-from evalsuite.task import Item
+from evalsuite.tasks.answer_format import write
+from evalsuite.tasks.item import Item
 from training.tinyworld.paths import Path, Tier
 
 SHARES: Final[Mapping[Tier, tuple[float, float]]] = {

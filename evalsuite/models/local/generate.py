@@ -9,8 +9,8 @@ from typing import Any
 
 from evalsuite.errors import BackendError, UsageError
 from evalsuite.models.backend import Decoding
-from evalsuite.models.extras import brief, load
-from evalsuite.models.local.draft import Draft
+from evalsuite.models.local.partial_generation import Draft
+from evalsuite.models.optional_packages import brief, load
 
 _CPU_MEMORY = 0.05
 """Share of the free memory for keys and values of continuous batching on a CPU."""

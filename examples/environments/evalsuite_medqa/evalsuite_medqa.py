@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from verifiers.v1.harnesses.null import NullHarness
 
-from evalsuite.bridges.taskset import ItemsTaskset
+from evalsuite.interop.verifiers.taskset import ItemsTaskset
 
 if TYPE_CHECKING:
     import verifiers as vf
@@ -16,7 +16,7 @@ __all__ = ["ItemsTaskset", "NullHarness"]
 
 
 def load_environment(task: str = "medqa", **settings: Any) -> "vf.Environment":
-    """Load the environment; `settings` are those of `evalsuite.bridges.verifiers.load_environment`."""
-    from evalsuite.bridges import verifiers as bridge
+    """Load the environment; `settings` are those of `evalsuite.interop.verifiers.environment.load_environment`."""
+    from evalsuite.interop.verifiers import environment as bridge
 
     return bridge.load_environment(task, **settings)

@@ -12,9 +12,9 @@ import staged
 import yaml
 
 import training
-from training.asked import Asked, write_asked
-from training.folder import TrainingFolder
 from training.recipe import RECIPES, Hardware, read_recipe
+from training.run_folder import TrainingFolder
+from training.run_spec import Asked, write_asked
 
 pytestmark = pytest.mark.integration
 

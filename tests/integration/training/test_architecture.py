@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 from evalsuite.errors import UsageError
-from training.plan import plan
-from training.plan.amount import amount
-from training.plan.architecture import architecture
-from training.plan.compute import compute, forward
-from training.plan.memory import activations
-from training.plan.supply import Supply
+from training.estimate import plan
+from training.estimate.architecture import architecture
+from training.estimate.data_needs import Supply
+from training.estimate.flops import compute, forward
+from training.estimate.memory import activations
+from training.estimate.workload import amount
 from training.recipe import Base, Lora, Recipe, read_recipe
 
 pytestmark = pytest.mark.integration

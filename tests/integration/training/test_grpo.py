@@ -7,9 +7,9 @@ import policies
 import pytest
 
 from evalsuite.errors import DataError, RunError
-from training.curriculum.sampler import Draws
-from training.folder import StageFolder
-from training.rollouts import tossed
+from training.curriculum.prompt_sampler import Draws
+from training.run_folder import StageFolder
+from training.stages.rollout_reward import tossed
 
 pytest.importorskip("trl")
 

@@ -21,7 +21,7 @@ POOL_CALLS = 2
 KILLS = {
     "in the first step, before any checkpoint": ("training.stages.grpo:PolicyTrainer.training_step", 2, False),
     "between the passes of step 5": ("training.stages.grpo:PolicyTrainer.training_step", 10, False),
-    "during the mining at step 4": ("training.curriculum.pool:_right", 3 * POOL_CALLS, False),
+    "during the mining at step 4": ("training.curriculum.pool_sampling:_right", 3 * POOL_CALLS, False),
     "when the mining at step 4 is on disk": ("training.curriculum.mining:History.add", 3, True),
     "while the last checkpoint is written": ("transformers:Trainer._save_rng_state", 2, False),
     "when all is trained and no model is there": ("training.stages.fit:_save", 1, False),

@@ -10,8 +10,8 @@ import policies
 import pytest
 
 from training.curriculum.mining import History
-from training.curriculum.sampler import Draws
-from training.folder import StageFolder
+from training.curriculum.prompt_sampler import Draws
+from training.run_folder import StageFolder
 
 pytest.importorskip("trl")
 

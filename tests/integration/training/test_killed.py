@@ -6,7 +6,7 @@ import signal
 import pytest
 import staged
 
-from training import checkpoints
+from training.stages import checkpoints
 
 pytestmark = pytest.mark.integration
 

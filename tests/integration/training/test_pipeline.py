@@ -14,9 +14,9 @@ from pathlib import Path
 import mini
 import pytest
 
-from training.claim import claimed
-from training.folder import StageFolder
-from training.manifest import sha256_of
+from training.data.manifest import sha256_of
+from training.pipeline.folder_lock import claimed
+from training.run_folder import StageFolder
 
 pytestmark = pytest.mark.integration
 

@@ -10,12 +10,12 @@ import staged
 import tiny
 
 from evalsuite.errors import UsageError
-from training.folder import StageFolder
-from training.preflight import check
-from training.preflight.ending import ending
-from training.preflight.render import Renderer
-from training.preflight.source import Row
-from training.preflight.template import Template
+from training.checks import check
+from training.checks.chat_template import Template
+from training.checks.end_token import ending
+from training.checks.rendering import Renderer
+from training.checks.row_source import Row
+from training.run_folder import StageFolder
 
 pytestmark = pytest.mark.integration
 pytest.importorskip("transformers")
@@ -265,8 +265,8 @@ def test_the_test_items_of_what_judges_the_stage_are_refused(data, tmp_path):
 
 
 def test_text_that_holds_what_a_later_stage_is_judged_by_is_refused(data, tmp_path):
-    from evalsuite.data import load
-    from evalsuite.task import load_task
+    from evalsuite.data.load import load
+    from evalsuite.tasks.registry import load_task
 
     (tmp_path / "base").symlink_to(data / "base")
     question = max(load(load_task("starter_vignette")).items, key=lambda item: len(item.question)).question
@@ -280,8 +280,8 @@ def test_text_that_holds_what_a_later_stage_is_judged_by_is_refused(data, tmp_pa
 
 
 def test_an_adapter_is_sampled_on_its_base(data, tmp_path):
-    from training.preflight.samples import sample
-    from training.preflight.source import read_rows
+    from training.checks.row_source import read_rows
+    from training.checks.start_model_samples import sample
 
     pytest.importorskip("peft")
     made = staged.recipe(grpo())

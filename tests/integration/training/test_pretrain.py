@@ -8,8 +8,8 @@ import pytest
 import staged
 
 from evalsuite.errors import DataError, RunError, UsageError
-from training.folder import StageFolder
-from training.preflight import check
+from training.checks import check
+from training.run_folder import StageFolder
 from training.stages.job import Job
 
 pytestmark = pytest.mark.integration

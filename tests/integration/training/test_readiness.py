@@ -5,7 +5,7 @@ import shutil
 import mini
 import pytest
 
-from training.manifest import freeze
+from training.data.manifest import freeze
 
 pytestmark = pytest.mark.integration
 

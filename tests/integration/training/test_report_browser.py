@@ -14,10 +14,10 @@ from selenium.webdriver.chrome.service import Service  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
 
-from training.asked import Asked, write_asked  # noqa: E402
-from training.folder import TrainingFolder  # noqa: E402
 from training.recipe import read_recipe  # noqa: E402
 from training.report import write_report  # noqa: E402
+from training.run_folder import TrainingFolder  # noqa: E402
+from training.run_spec import Asked, write_asked  # noqa: E402
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")

@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from evalsuite.cli import main
-from evalsuite.formats import write
 from evalsuite.reward import StrictReward, dataset
-from training.rollouts import Rollouts, tossed
+from evalsuite.tasks.answer_format import write
+from training.stages.rollout_reward import Rollouts, tossed
 
 pytest.importorskip("trl")
 

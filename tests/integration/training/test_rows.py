@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evalsuite.errors import DataError
-from training import rows
-from training.manifest import Manifest, describe, write_manifest
+from training.data import rows
+from training.data.manifest import Manifest, describe, write_manifest
 
 pytestmark = pytest.mark.integration
 

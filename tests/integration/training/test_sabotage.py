@@ -5,7 +5,7 @@ import json
 import mini
 import pytest
 
-from training.folder import StageFolder
+from training.run_folder import StageFolder
 
 pytestmark = pytest.mark.integration
 

@@ -4,7 +4,7 @@ import pytest
 import staged
 
 from evalsuite.errors import DataError, UsageError
-from training.folder import StageFolder
+from training.run_folder import StageFolder
 from training.stages.job import Job
 
 pytestmark = pytest.mark.integration

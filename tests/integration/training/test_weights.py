@@ -10,7 +10,7 @@ import staged
 
 from evalsuite.errors import UsageError
 from training import weights
-from training.folder import StageFolder
+from training.run_folder import StageFolder
 from training.stages.job import Job
 
 pytestmark = pytest.mark.integration

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.curriculum.collapse import WINDOW, collapsed
-from training.curriculum.groups import dead
+from training.curriculum.zero_variance import dead
 
 
 def steps(rewards, clipped=0.0):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalsuite.errors import DataError
-from training.curriculum.sampler import Draws, weighted
+from training.curriculum.prompt_sampler import Draws, weighted
 
 SHAPES = st.tuples(st.integers(1, 6), st.integers(2, 4), st.integers(1, 3), st.integers(1, 6), st.integers(0, 2**31))
 

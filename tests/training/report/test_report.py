@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evalsuite.analysis.run_result import read_result
 from evalsuite.gate import Policy
-from evalsuite.result import read_result
-from training.asked import Asked, write_asked
 from training.cli import main
-from training.folder import StageFolder, TrainingFolder
-from training.promote import judge, settle
+from training.promotion.verdict import judge, settle
 from training.recipe import read_recipe
 from training.report import write_report
-from training.report.curves import POINTS, WINDOWS, curves, figure, windows
+from training.report.training_curves import POINTS, WINDOWS, curves, figure, windows
+from training.run_folder import StageFolder, TrainingFolder
+from training.run_spec import Asked, write_asked
 
 TASK = "starter_recall"
 HOSTILE = "</script><script>window.pwned = 1</script><img src=x onerror=alert(1)>"

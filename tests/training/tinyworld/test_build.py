@@ -6,18 +6,19 @@ from statistics import mean
 
 import pytest
 
-from evalsuite.answer import parse
-from evalsuite.data import load
-from evalsuite.prompt import Prompt
+from evalsuite.data.load import load
+from evalsuite.parser import parse
 from evalsuite.reward import StrictReward
-from evalsuite.task import BUILT_IN, load_task
-from training.manifest import sha256_of
+from evalsuite.tasks.prompt import Prompt
+from evalsuite.tasks.registry import load_task
+from evalsuite.tasks.schema import BUILT_IN
+from training.data.manifest import sha256_of
 from training.recipe import read_recipe
 from training.tinyworld.benchmark import FILE, HARD, SEED, TASK, write_tasks
 from training.tinyworld.build import DRAWS, make_data
 from training.tinyworld.graph import make_world
 from training.tinyworld.paths import split_paths
-from training.tinyworld.reading import READING
+from training.tinyworld.reading_benchmark import READING
 
 WORLD = make_world(SEED)
 SPLITS = split_paths(WORLD)

@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from evalsuite.data import load
-from evalsuite.reward.rows import refuse_test_items
-from evalsuite.task import load_task
+from evalsuite.data.load import load
+from evalsuite.reward.train_dataset import refuse_test_items
+from evalsuite.tasks.registry import load_task
 from training.tinyworld.benchmark import HARD, PATHS, SEED, TASK, benchmark, native
 from training.tinyworld.graph import RELATIONS, make_world
 from training.tinyworld.items import FEWEST, LABELS, make_item

@@ -15,7 +15,7 @@ from typing import Any
 
 from evalsuite.errors import BackendError
 from evalsuite.models.backend import Backend, Facts, Request, Response
-from evalsuite.task import Dataset
+from evalsuite.tasks.item import Dataset
 
 
 class CallableBackend(Backend):

@@ -1,0 +1,1 @@
+"""Finished runs, read and compared: pairs, leaderboards, ranks and regrading."""

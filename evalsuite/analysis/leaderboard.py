@@ -1,0 +1,304 @@
+"""Runs as the rows of one table, in the field's column order; nothing shares a column by mistake."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from evalsuite.analysis.pairing import SETTINGS, is_floor, scoring, settings
+from evalsuite.analysis.run_result import Reading, Result, Scores, responses
+from evalsuite.errors import RunError, UsageError
+from evalsuite.stats.averages import macro
+from evalsuite.stats.clusters import Floats, Ints, members
+from evalsuite.stats.intervals import Estimate
+
+ORDER = (
+    "careqa",
+    "jmed",
+    "medbullets_op4",
+    "medmcqa",
+    "medqa",
+    "medxpertqa",
+    "pubmedqa",
+    "mmlu_pro_biology",
+    "mmlu_pro_health",
+)
+"""Columns of the field's tables (Fleming-R1, Tables 1 and 2), in their order; others follow by name."""
+LARGE, MIDDLE, SMALL, UNKNOWN, FLOORS = "> 100B", "10B-100B", "< 10B", "size unknown", "floors"
+SIZES = (LARGE, MIDDLE, SMALL, UNKNOWN)
+"""Groups of rows, as in those tables."""
+_SIZE = re.compile(r"(?<![a-z0-9.])(?:(\d+)x)?(\d+(?:\.\d+)?)b(?![a-z0-9])", re.IGNORECASE)
+_DIGITS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A run with the names it goes by in a report."""
+
+    id: str
+    """Unique among the entries, fit for a file name and a link."""
+    name: str
+    result: Result
+
+    @property
+    def is_floor(self) -> bool:
+        """Whether this run asked no model."""
+        return is_floor(self.result)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Items that a table's column is about: one task, one version of its data, one set of its items."""
+
+    key: str
+    task: str
+    title: str
+    n: int
+    items: int
+    """Items of the whole task; more than `n` where the column's runs cover a part."""
+    chance: float
+    floors: Mapping[str, float]
+    reference: Mapping[str, Any]
+    """Settings that most of the column's runs share: what the others are held against."""
+    member: Ints
+    """Cluster of each item, in the order of item ids."""
+
+    @property
+    def partial(self) -> bool:
+        """Whether these are not all items of the task."""
+        return self.n < self.items
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One run in one column, as fractions."""
+
+    strict: Estimate
+    lenient: Estimate
+    accuracy: Estimate
+    """The one of the two that the board goes by."""
+    invalid: float
+    truncated: float
+    n: int
+    samples: int
+    answers: int
+    """Responses an item as statistics count them; see `Scores`."""
+    differs: tuple[str, ...]
+    """Settings, of `SETTINGS`, in which this run differs from the column's reference."""
+    robustness: Mapping[str, Any] | None = None
+    """What shifted options told, as summary.json has it; of the strict reading."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One run in all columns."""
+
+    entry: Entry
+    size: str
+    cells: Mapping[str, Cell]
+    macro: Estimate | None
+    """Average over the board's macro columns; None where one is missing."""
+
+    @property
+    def name(self) -> str:
+        """What the row is called."""
+        return self.entry.name
+
+    @property
+    def differs(self) -> tuple[str, ...]:
+        """Settings in which it differs from the others anywhere."""
+        return tuple(name for name in SETTINGS if any(name in cell.differs for cell in self.cells.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """The leaderboard: best macro average first inside each size."""
+
+    columns: tuple[Column, ...]
+    macro_columns: tuple[str, ...]
+    """Keys of the columns that the macro average is over."""
+    rows: tuple[Row, ...]
+    allowed: tuple[str, ...] = ()
+    """Settings that the reader chose to let differ between compared runs."""
+    reading: Reading = "strict"
+    """Which reading of the answers the board goes by."""
+    scores: Mapping[tuple[str, str], Scores] = field(default_factory=dict, repr=False)
+    """Grades by (entry id, task), of every task of every run."""
+
+    def column(self, key: str) -> Column:
+        """The column of a key."""
+        return next(column for column in self.columns if column.key == key)
+
+    def item_scores(self, row: Row, key: str) -> Floats:
+        """A row's scores in a column by the board's reading, an entry an item, in the order of item ids."""
+        scores = self.scores[row.entry.id, self.column(key).task]
+        return scores.strict if self.reading == "strict" else scores.lenient
+
+    def comparable(self, row: Row, keys: Iterable[str]) -> bool:
+        """Whether a row may be paired with the others in these columns: it is there, in their settings."""
+        cells = [row.cells.get(key) for key in keys]
+        return all(cell is not None and set(cell.differs) <= set(self.allowed) for cell in cells)
+
+
+def leaderboard(entries: Sequence[Entry], allow: Sequence[str] = (), reading: Reading = "strict") -> Board:
+    """Arrange runs as a table; a setting in `allow` that isn't one of `SETTINGS` is a `UsageError`."""
+    unknown = [name for name in allow if name not in SETTINGS]
+    if unknown:
+        raise UsageError(f"--allow {unknown[0]}: not a setting that may differ; there are {', '.join(SETTINGS)}")
+    if not entries:
+        raise UsageError("no runs: name at least one run folder")
+    keyed = _keyed(entries)
+    columns = _columns(entries, keyed)
+    wanted = _macro_columns(columns, entries, keyed)
+    rows = [_row(entry, columns, keyed, wanted, reading) for entry in entries]
+    scores = {place: scores for place, (_, scores) in keyed.items()}
+    return Board(columns, wanted, tuple(sorted(rows, key=_place)), tuple(allow), reading, scores)
+
+
+def size_of(name: str) -> str:
+    """Group of a model by the parameters that its name states: `Qwen3-8B`, `Mixtral-8x7B`; else `size unknown`."""
+    found = _SIZE.search(name)
+    if not found:
+        return UNKNOWN
+    billions = float(found[2]) * int(found[1] or 1)
+    return LARGE if billions > 100 else MIDDLE if billions >= 10 else SMALL
+
+
+_Keyed = dict[tuple[str, str], tuple[str, Scores]]
+"""(entry id, task) to the key of its column and its grades."""
+
+
+def _keyed(entries: Sequence[Entry]) -> _Keyed:
+    return {
+        (entry.id, task): (_key(entry.result, task, scores), scores)
+        for entry in entries
+        for task, scores in ((task, entry.result.scores(task)) for task in entry.result.tasks)
+    }
+
+
+def _key(result: Result, task: str, scores: Scores) -> str:
+    """What must be the same for two cells to stand in one column."""
+    facts = result.tasks[task]
+    covered = "" if facts["n"] == facts["items"] else "\0".join(map(str, scores.items))
+    had = scoring(result, task)
+    apart = () if had == "generate" else (had,)
+    identity = "\0".join((task, str(facts["version"]), facts["data_digest"], covered, *apart))
+    return f"{task}@{hashlib.sha256(identity.encode('utf-8', 'surrogatepass')).hexdigest()[:_DIGITS]}"
+
+
+def _columns(entries: Sequence[Entry], keyed: _Keyed) -> tuple[Column, ...]:
+    """Columns that a model fills; where there are none but floors, theirs."""
+    models = {entry.id: entry for entry in entries if not entry.is_floor} or {entry.id: entry for entry in entries}
+    groups: dict[str, list[tuple[Entry, str, Scores]]] = {}
+    for (id, task), (key, scores) in keyed.items():
+        if id in models:
+            groups.setdefault(key, []).append((models[id], task, scores))
+    columns = [_column(key, group) for key, group in groups.items()]
+    ordered = sorted(columns, key=lambda c: (_order(c.task), -c.n, c.key))
+    return tuple(_titled(column, ordered) for column in ordered)
+
+
+def _column(key: str, group: Sequence[tuple[Entry, str, Scores]]) -> Column:
+    first, task, scores = group[0]
+    facts = first.result.tasks[task]
+    asked = [settings(entry.result, task) for entry, _, _ in group]
+    common = Counter(repr(each) for each in asked).most_common(1)[0][0]
+    return Column(
+        key=key,
+        task=task,
+        title=task if scoring(first.result, task) == "generate" else f"{task}, {scoring(first.result, task)}",
+        n=facts["n"],
+        items=facts["items"],
+        chance=facts.get("chance", 0.0),
+        floors=dict(facts.get("floor", {})),
+        reference=next(each for each in asked if repr(each) == common),
+        member=members([str(group) for group in scores.groups]),
+    )
+
+
+def _titled(column: Column, columns: Sequence[Column]) -> Column:
+    """Name a column so that it is told apart from others of its task."""
+    title = column.title
+    if column.partial:
+        title += f", {column.n} of {column.items}"
+    if sum((c.title, c.n) == (column.title, column.n) for c in columns) > 1:
+        title += f" ({column.key[-_DIGITS:]})"
+    return replace(column, title=title)
+
+
+def _order(task: str) -> tuple[int, str]:
+    return (ORDER.index(task) if task in ORDER else len(ORDER), task)
+
+
+def _macro_columns(columns: Sequence[Column], entries: Sequence[Entry], keyed: _Keyed) -> tuple[str, ...]:
+    """Columns that the average is over: those that most models fill together; of equals, the larger set."""
+    keys = [column.key for column in columns]
+    held: Counter[tuple[str, ...]] = Counter()
+    for entry in entries:
+        own = {key for (id, _), (key, _) in keyed.items() if id == entry.id}
+        if not entry.is_floor or all(e.is_floor for e in entries):
+            held[tuple(key for key in keys if key in own)] += 1
+
+    def support(wanted: tuple[str, ...]) -> tuple[int, int]:
+        return sum(count for owned, count in held.items() if set(wanted) <= set(owned)), len(wanted)
+
+    several = [wanted for wanted in held if len(wanted) > 1]
+    return max(several or held, key=support)
+
+
+def _row(entry: Entry, columns: Sequence[Column], keyed: _Keyed, wanted: Sequence[str], reading: Reading) -> Row:
+    own = {key: task for (id, task), (key, _) in keyed.items() if id == entry.id}
+    cells = {
+        c.key: _cell(entry, keyed[entry.id, own[c.key]][1], own[c.key], c, reading) for c in columns if c.key in own
+    }
+    estimates = [cells[key].accuracy if key in cells else None for key in wanted]
+    return Row(entry, FLOORS if entry.is_floor else size_of(entry.name), cells, macro(estimates))
+
+
+def _cell(entry: Entry, scores: Scores, task: str, column: Column, reading: Reading) -> Cell:
+    facts, asked = entry.result.tasks[task], settings(entry.result, task)
+    total = responses(facts)
+    held = () if entry.is_floor else SETTINGS  # a floor reads no prompt
+    return Cell(
+        strict=Estimate(**facts["accuracy"]),
+        lenient=Estimate(**facts["accuracy_lenient"]),
+        accuracy=Estimate(**facts["accuracy" if reading == "strict" else "accuracy_lenient"]),
+        invalid=1 - facts["status"].get("ok", 0) / total,
+        truncated=facts["status"].get("truncated", 0) / total,
+        n=facts["n"],
+        samples=facts["samples"],
+        answers=scores.answers,
+        differs=tuple(name for name in held if asked[name] != column.reference[name]),
+        robustness=facts.get("robustness"),
+    )
+
+
+def _place(row: Row) -> tuple[int, float, str]:
+    groups = (*SIZES, FLOORS)
+    return groups.index(row.size), -(row.macro.value if row.macro else -1.0), row.name
+
+
+def entries(results: Sequence[Result], names: Callable[[Result], str]) -> tuple[Entry, ...]:
+    """Give runs unique names and ids; the same folder twice is a `RunError`."""
+    paths = [result.path.resolve() for result in results]
+    twice = next((path for path in paths if paths.count(path) > 1), None)
+    if twice:
+        raise RunError(f"{twice}: named twice; a run can't be compared with itself")
+    plain = [names(result) for result in results]
+    full = [
+        f"{name} ({result.summary['run']})" if plain.count(name) > 1 else name
+        for name, result in zip(plain, results, strict=True)
+    ]
+    found: list[Entry] = []
+    taken: set[str] = set()
+    for name, result in zip(full, results, strict=True):
+        slug = re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-.")[:80] or "run"
+        id = next(i for i in (slug, *(f"{slug}-{k}" for k in range(2, len(results) + 2))) if i not in taken)
+        taken.add(id)
+        shown = name if sum(e.name == name for e in found) == 0 else f"{name} #{id.rpartition('-')[2]}"
+        found.append(Entry(id, shown, result))
+    return tuple(found)

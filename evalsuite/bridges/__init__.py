@@ -1,1 +1,0 @@
-"""Our runs and tasks in the formats of other tools."""

@@ -1,0 +1,1 @@
+"""Runs and tasks in the formats of other harnesses: inspect-ai, lm-evaluation-harness and verifiers."""

@@ -1,0 +1,1 @@
+"""What importing a log shares, whichever harness wrote it."""

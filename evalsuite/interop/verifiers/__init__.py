@@ -1,0 +1,1 @@
+"""verifiers: every task as an environment for reinforcement learning."""

@@ -1,0 +1,220 @@
+"""Where requests go: a server's address, the proxy before it, TLS, and the connections that are kept to it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+from base64 import b64encode
+from collections import deque
+from collections.abc import Mapping
+from typing import Final, cast
+from urllib.parse import SplitResult, quote, unquote, urlsplit
+
+from evalsuite.errors import UsageError
+from evalsuite.models.http.connection import Broken, Connection, Message
+from evalsuite.models.redaction import redacted
+
+CONNECT_SECONDS: Final = 10.0
+_KEEP_ALIVE_SECONDS: Final = 4.0
+"""Below uvicorn's 5: a connection that the server is about to close must not be used again."""
+_NAMES_SECONDS: Final = 60.0
+_LARGEST_REPLY: Final = 2**16
+_SAFE: Final = "/%:@!$&'()*+,;=-._~?"
+
+
+class Unreachable(Exception):
+    """No connection to a server, or to the proxy before it."""
+
+
+class Origin:
+    """A server by its base URL, `http://host:port/v1`; a `UsageError` says what is wrong with one.
+
+    A user and password in the URL become basic authorization; a query goes with every request. `http_proxy`,
+    `https_proxy` and `no_proxy` of the environment count.
+    """
+
+    def __init__(self, url: str, headers: Mapping[str, str]) -> None:
+        parts, host, port = _split(url)
+        self._tls = parts.scheme == "https"
+        self._host = host
+        self._port = port or (443 if self._tls else 80)
+        self._path = quote(parts.path.rstrip("/"), safe=_SAFE)
+        self._query = quote(parts.query, safe=_SAFE)
+        self._proxy = _proxy(parts.scheme, self._host)
+        self._headers = {"Host": self._authority, "User-Agent": "evalsuite", "Accept-Encoding": "identity", **headers}
+        if parts.username is not None:
+            self._headers["Authorization"] = _basic(parts)
+        if self._proxy is not None and self._proxy.username is not None and not self._tls:
+            self._headers["Proxy-Authorization"] = _basic(self._proxy)
+        self._heads: dict[tuple[str, str, bool], bytes] = {}
+        self._idle: deque[Connection] = deque()
+        self._addresses: list[str] = []
+        self._looked_up = float("-inf")
+        self._context: ssl.SSLContext | None = None
+
+    @property
+    def _authority(self) -> str:
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return host if self._port == (443 if self._tls else 80) else f"{host}:{self._port}"
+
+    def _head(self, method: str, path: str, from_root: bool) -> bytes:
+        base = self._path.removesuffix("/v1") if from_root else self._path
+        target = f"{base}/{path}" + (f"?{self._query}" if self._query else "")
+        if self._proxy is not None and not self._tls:
+            target = f"http://{self._authority}{target}"
+        lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in self._headers.items())]
+        return "\r\n".join(lines).encode("latin-1") + b"\r\n"
+
+    async def exchange(self, method: str, path: str, body: bytes = b"", from_root: bool = False) -> Message:
+        """Send a request to an address below the base, or beside it where the base ends in /v1.
+
+        `Unreachable` or `Broken` where no answer comes. A kept connection that the server closed without a word was
+        idle for too long: the request is sent again at once.
+        """
+        key = (method, path, from_root)
+        head = self._heads.get(key) or self._heads.setdefault(key, self._head(*key))
+        request = b"%bContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (head, len(body), body)
+        connection = self._kept() or await self._connect()
+        used = connection.exchanges > 0
+        try:
+            answer = await connection.exchange(request)
+        except Broken:
+            if not (used and connection.silent):
+                raise
+            connection = await self._connect()
+            answer = await connection.exchange(request)
+        if connection.reusable:
+            connection.idle_since = asyncio.get_running_loop().time()
+            self._idle.append(connection)
+        else:
+            connection.abort()
+        return answer
+
+    async def close(self) -> None:
+        """Close the connections that are kept."""
+        while self._idle:
+            self._idle.pop().abort()
+        await asyncio.sleep(0)
+
+    def _kept(self) -> Connection | None:
+        """The connection that was used last, so that the others may grow old."""
+        now = asyncio.get_running_loop().time()
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.reusable and now - connection.idle_since < _KEEP_ALIVE_SECONDS:
+                return connection
+            connection.abort()
+        return None
+
+    async def _connect(self) -> Connection:
+        host, port = self._host, self._port
+        if self._proxy is not None:
+            host, port = self._proxy.hostname or "", self._proxy.port or 80
+        told = "no address"
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                for address in await self._lookup(host, port):
+                    try:
+                        return await self._open(address, port)
+                    except (OSError, Broken) as error:
+                        told = str(error) or type(error).__name__
+        except TimeoutError:
+            told = f"no connection in {CONNECT_SECONDS:g} s"
+        except OSError as error:
+            told = str(error)
+        raise Unreachable(f"cannot connect to {host}:{port}: {told}")
+
+    async def _lookup(self, host: str, port: int) -> list[str]:
+        """Addresses of a name, remembered for a minute: hundreds of connections need not ask hundreds of times."""
+        loop = asyncio.get_running_loop()
+        if loop.time() - self._looked_up > _NAMES_SECONDS:
+            found = await loop.getaddrinfo(host, port, type=1)
+            self._addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
+            self._looked_up = loop.time()
+        return self._addresses
+
+    async def _open(self, address: str, port: int) -> Connection:
+        loop = asyncio.get_running_loop()
+        if not self._tls:
+            return (await loop.create_connection(Connection, address, port))[1]
+        if self._context is None:
+            self._context = ssl.create_default_context()
+        if self._proxy is None:
+            made = loop.create_connection(Connection, address, port, ssl=self._context, server_hostname=self._host)
+            return (await made)[1]
+        transport, tunnel = await loop.create_connection(_Tunnel, address, port)
+        try:
+            await tunnel.dig(f"{self._host}:{self._port}", self._proxy)
+            connection = Connection()
+            secure = await loop.start_tls(transport, connection, self._context, server_hostname=self._host)
+        except BaseException:
+            transport.abort()
+            raise
+        connection.attach(cast(asyncio.Transport, secure))
+        return connection
+
+
+class _Tunnel(asyncio.Protocol):
+    """Asks a proxy for a way through (CONNECT)."""
+
+    def __init__(self) -> None:
+        self._said = b""
+        self._open: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    async def dig(self, target: str, proxy: SplitResult) -> None:
+        permit = f"Proxy-Authorization: {_basic(proxy)}\r\n" if proxy.username is not None else ""
+        self._transport.write(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{permit}\r\n".encode("latin-1"))
+        await self._open
+
+    def data_received(self, data: bytes) -> None:
+        self._said += data
+        if len(self._said) > _LARGEST_REPLY:
+            self._transport.abort()
+        if b"\r\n\r\n" in self._said and not self._open.done():
+            status = self._said.split(b"\r\n", 1)[0].decode("latin-1")
+            if status.split(" ")[1:2] == ["200"]:
+                self._open.set_result(None)
+            else:
+                self._open.set_exception(Broken(f"the proxy says {status}"))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self._open.done():
+            self._open.set_exception(Broken("the proxy closed the connection"))
+
+
+def _proxy(scheme: str, host: str) -> SplitResult | None:
+    """The environment's proxy for a host; None in by far the most cases, found without a heavy import."""
+    if not any(name.lower() == f"{scheme}_proxy" and value for name, value in os.environ.items()):
+        return None
+    from urllib.request import getproxies_environment, proxy_bypass
+
+    proxies = getproxies_environment()
+    url = proxies.get(scheme)
+    if not url or proxy_bypass(host):
+        return None
+    proxy = urlsplit(url if "://" in url else f"http://{url}")
+    if proxy.scheme != "http" or not proxy.hostname:
+        raise UsageError(f"{scheme}_proxy of the environment: only http:// proxies are understood; unset it")
+    return proxy
+
+
+def _split(url: str) -> tuple[SplitResult, str, int | None]:
+    """A URL's parts, its host in ASCII, and its port."""
+    try:
+        parts = urlsplit(url.strip())
+        host = (parts.hostname or "").encode("idna").decode() if parts.hostname else ""
+        port = parts.port
+    except (ValueError, UnicodeError):
+        parts, host, port = SplitResult("", "", "", "", ""), "", None
+    if parts.scheme not in ("http", "https") or not host:
+        raise UsageError(f"--base-url {redacted(url)}: write it as http://host:port/v1")
+    return parts, host, port
+
+
+def _basic(parts: SplitResult) -> str:
+    pair = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+    return "Basic " + b64encode(pair.encode()).decode()

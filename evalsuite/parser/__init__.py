@@ -1,0 +1,81 @@
+"""The answer contract: which option did a response choose?
+
+There is no second parser anywhere: the harness grades with this one, the reward pays with it, the bridges call it.
+It is pure, total and linear: any text gives a verdict, in time proportional to its length.
+"""
+
+from collections.abc import Sequence
+
+from evalsuite.parser.answer_slot import Segment
+from evalsuite.parser.final_segment import cut_at_stop, final_segment, reasoning_open
+from evalsuite.parser.item_labels import labels_of, options_of
+from evalsuite.parser.lenient import read_lenient
+from evalsuite.parser.result import (
+    EMPTY,
+    NO_ANSWER,
+    OK,
+    REFUSED,
+    STATUSES,
+    TRUNCATED,
+    UNCLOSED,
+    Lenient,
+    Reading,
+    Strict,
+    unanswered,
+)
+from evalsuite.parser.strict import FORMATS, read_strict
+
+__all__ = ["FORMATS", "STATUSES", "VERSION", "Lenient", "Reading", "Strict"]
+__all__ += ["cut_at_stop", "final_segment", "parse", "reasoning_open"]
+
+VERSION = "1"
+"""Part of every run's identity: it changes whenever any text may be read differently."""
+
+_UNREAD = frozenset({NO_ANSWER, EMPTY, UNCLOSED})
+
+
+def parse(
+    text: str,
+    labels: Sequence[str],
+    options: Sequence[str] | None = None,
+    format: str = "answer_tag",
+    finish: str = "stop",
+    prompt_opens_reasoning: bool = False,
+) -> Reading:
+    """Read a response strictly and leniently.
+
+    `finish` is "length" where the token limit ended it and "refused" where the backend says so: a refusal is never
+    graded, and at the limit a response without any answer is `truncated`, wherever it broke off.
+    """
+    names = tuple(labels)
+    known = labels_of(names)
+    if format not in FORMATS:
+        raise ValueError(f"unknown answer format {format!r}, expected one of {', '.join(FORMATS)}")
+    if options is not None and len(options) != len(names):
+        raise ValueError(f"{len(options)} options for {len(names)} labels")
+    if finish == "refused":
+        return unanswered(REFUSED)
+    cut = finish == "length"
+    start = final_segment(text, prompt_opens_reasoning)
+    if start is None:
+        return unanswered(TRUNCATED if cut else UNCLOSED)
+    strict = read_strict(text, start, known, format)
+    if strict.status == OK:
+        return Reading(strict, Lenient(strict.label, OK, strict.span, format))
+    segment = text[start:]
+    lowered = segment.replace("İ", "ı").lower()  # the one letter whose lower case is longer: offsets must hold
+    lenient = read_lenient(
+        Segment(segment, lowered, known, None if options is None else options_of(names, tuple(options)), cut)
+    )
+    return Reading(_settle_strict(strict, lenient, cut), _settle(lenient, start, cut))
+
+
+def _settle_strict(strict: Strict, lenient: Lenient, cut: bool) -> Strict:
+    status = EMPTY if lenient.status == EMPTY else strict.status
+    return Strict(None, TRUNCATED if cut and status in _UNREAD else status, None)
+
+
+def _settle(lenient: Lenient, start: int, cut: bool) -> Lenient:
+    if lenient.span is None:
+        return lenient._replace(status=TRUNCATED) if cut and lenient.status in _UNREAD else lenient
+    return lenient._replace(span=(start + lenient.span[0], start + lenient.span[1]))

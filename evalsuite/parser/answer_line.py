@@ -1,0 +1,125 @@
+"""Lines that say nothing but the answer: a label, a label with its own text, or one option's whole text, alone."""
+
+import re
+from collections.abc import Iterator
+
+from evalsuite.parser.answer_slot import Segment, Slot
+from evalsuite.parser.result import OK
+from evalsuite.parser.retraction import disowned
+from evalsuite.parser.statement import Statement
+
+_LONGEST = 600
+_SENTENCE = 300
+_SHORT = 80
+_MOST_LINES = 400
+_INVISIBLE = "\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
+_NOUN = r"(?i:option|choice|answer|ans|letter|opci[oó]n|op[çc][ãa]o|opzione|alternativa|letra|lettre|lettera)(?!\w)"
+_LONE = re.compile(
+    rf"[\s*_`$#>•{_INVISIBLE}-]*+(?:{_NOUN}\s*+[:：.]?\s*+)?(?:\\boxed\{{|\\text\{{|[(\[*_`\"'（【「{_INVISIBLE}])*+"
+    r"(?P<token>[0-9A-Za-zＡ-Ｚａ-ｚ]++)"
+    rf"(?P<closed>[)\]}}*_`\"'）】」$.:：。!{_INVISIBLE}]*+)(?P<rest>.*)\Z",
+    re.S,
+)
+_HEAD = re.compile(r"[\s*_#>•(\[-]*+(?:(?i:option|choice)\s+)?([A-Za-z]++)[.):*\]]")
+_BARE = re.compile(r"[\s*_#>•(\[-]*+([A-Za-z]++)[\s*_)\].:]*+\Z")
+_MARKED = re.compile(r"(?:\*\*+\s*\(?|\(|\[)(?:[Oo]ption\s+)?([A-Za-zＡ-Ｚ]++)(?=\)|\.|:|\*\*|\])")
+_CONCLUDES = re.compile(
+    r"(?:\b(?:is|be|as|so|thus|therefore|hence|es|est|ist|choose|select|option)|[:是为為é]|è)[\s,*:]*$"
+)
+_COLON = re.compile(r"[:：][*_]*\s*\Z")
+_WORD = re.compile(r"\w")
+_GAP = re.compile(r"(?:[\s(*_=→]|[–—-](?=\s))*")
+_WRAPPED = re.compile(r"\W*(?:\([^()]*\)\W*)?")
+
+
+def lone_lines(segment: Segment, stated: int) -> Iterator[Statement]:
+    """What the first and the last line state by themselves; a line of a list of options states nothing.
+
+    `stated` is where the last statement ended: a last line that holds one is read already.
+    """
+    text = segment.text
+    end = len(text.rstrip())
+    start = len(text) - len(text.lstrip())
+    last = max(text.rfind("\n", start, end) + 1, start)
+    yield from _lone_line(segment, last, end)
+    if last > start:
+        yield from _lone_line(segment, start, text.find("\n", start, end))
+    if stated <= last:
+        yield from _conclusion(segment, last, end)
+
+
+def _lone_line(segment: Segment, start: int, end: int) -> Iterator[Statement]:
+    slot = _read_line(segment, start, end)
+    if slot is None or (segment.cut and slot.end >= len(segment.text)):
+        return
+    if not _listed(segment, slot) or _led_up_to(segment, start):
+        yield Statement(slot, "line")
+
+
+def _read_line(segment: Segment, start: int, end: int) -> Slot | None:
+    if end - start > _LONGEST:
+        return None
+    line = segment.text[start:end]
+    if segment.options is not None:
+        label = segment.options.named(line.lstrip("#> \t"))
+        if label is not None:
+            return Slot(label, OK, start, end)
+    match = _LONE.match(line)
+    label = segment.labels.wide(match["token"]) if match else None
+    if match is None or label is None:
+        return None
+    if not _bare(match) and not _with_its_text(segment, label, start + match.start("rest"), end):
+        return None
+    return Slot(label, OK, start + match.start("token"), start + match.end("token"))
+
+
+def _bare(match: re.Match[str]) -> bool:
+    """Whether nothing but decoration follows the label; "A:" opens something, and "B?" asks."""
+    rest = match["rest"]
+    return not _WORD.search(rest) and not match["closed"].endswith((":", "：")) and "?" not in rest and "？" not in rest
+
+
+def _with_its_text(segment: Segment, label: str, at: int, end: int) -> bool:
+    text = segment.text
+    begin = _GAP.match(text, at)
+    start = begin.end() if begin else at
+    if segment.options is None:
+        return text[at - 1] in ".):" and text[start : start + 1].isupper() and end - start < _SHORT
+    named, named_end = segment.options.at(text, segment.lowered, start)
+    return named == label and _WRAPPED.fullmatch(text, named_end, end) is not None
+
+
+def _listed(segment: Segment, slot: Slot) -> bool:
+    """Whether another line opens with another label: then the line is one of a list."""
+    if segment.text.count("\n") > _MOST_LINES:
+        return True
+    head = _BARE if _BARE.match(segment.text[slot.start :].split("\n", 1)[0]) else _HEAD
+    for line in segment.text.splitlines():
+        match = head.match(line)
+        other = segment.labels.wide(match[1]) if match else None
+        if other is None and segment.options is not None:
+            other = segment.options.named(line.lstrip("#>-• \t"))
+        if other is not None and other != slot.label:
+            return True
+    return False
+
+
+def _led_up_to(segment: Segment, start: int) -> bool:
+    """Whether the words before the line end in a colon that announces it: "the next step is most likely:"."""
+    colon = _COLON.search(segment.text, max(0, start - 16), start)
+    return colon is not None and not disowned(segment.lowered, colon.start(), segment.labels)
+
+
+def _conclusion(segment: Segment, start: int, end: int) -> Iterator[Statement]:
+    """`Therefore the best step is **(B) ...**`: one marked label, and the sentence leads up to it."""
+    text = segment.text
+    start = max(start, end - _SENTENCE)
+    if text.find("(", start, end) < 0 and text.find("**", start, end) < 0 and text.find("[", start, end) < 0:
+        return
+    marked = [match for match in _MARKED.finditer(text, start, end) if segment.labels.wide(match[1])]
+    if len(marked) != 1 or (len(marked[0][1]) == 1 and marked[0][1].islower()):
+        return
+    match = marked[0]
+    led = _CONCLUDES.search(segment.lowered, max(start, match.start() - 16), match.start())
+    if led and not disowned(segment.lowered, match.start(), segment.labels):
+        yield Statement(Slot(segment.labels.wide(match[1]), OK, match.start(1), match.end(1)), "conclusion")

@@ -1,0 +1,176 @@
+"""The leaderboard as plain data: what leaderboard.json holds, and what the page and the Markdown are written from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from evalsuite.analysis.leaderboard import FLOORS, SIZES, Board, Cell, Row
+from evalsuite.analysis.pairing import SETTINGS
+from evalsuite.analysis.ranking import MACRO, Contest, contests, leaders, rank, reference
+from evalsuite.report.published_scores import published
+from evalsuite.report.run_names import recorded
+
+Json = dict[str, Any]
+SCHEMA = 1
+
+_FLOOR_NAMES = {
+    "longest": "the longest option",
+    "majority": "the majority label",
+}
+
+
+def board_json(board: Board) -> Json:
+    """Everything that a leaderboard says."""
+    placed, leading, held = rank(board), leaders(board), reference(board)
+    averaged = [MACRO] if len(board.macro_columns) > 1 else []
+    keys = [*averaged, *(column.key for column in board.columns)]
+    return {
+        "schema": SCHEMA,
+        "reading": board.reading,
+        "columns": [_column(board, column.key) for column in board.columns],
+        "macro_columns": list(board.macro_columns),
+        "rows": [_row(board, row, placed.get(row.entry.id), leading) for row in board.rows],
+        "floors": _floors(board),
+        "comparisons": {
+            "reference": held.entry.id if held else None,
+            "columns": {key: [contest_json(c) for c in contests(board, held, key)] for key in keys} if held else {},
+        },
+        "allowed": list(board.allowed),
+        "published": published(board),
+        "notes": notes(board),
+        "run_notes": run_notes(board),
+    }
+
+
+def notes(board: Board) -> list[str]:
+    """What a reader must know to read the table, a sentence each."""
+    found = []
+    if len(board.macro_columns) > 1:
+        titles = ", ".join(board.column(key).title for key in board.macro_columns)
+        found.append(
+            f"The average is over {len(board.macro_columns)} columns ({titles}); a run that lacks one has none."
+        )
+    for column in board.columns:
+        if column.partial:
+            found.append(
+                f"{column.title}: these runs answered {column.n} of its {column.items} items, "
+                "so the column holds nothing about the whole task."
+            )
+    for row in board.rows:
+        missing = sum(row.entry.result.unanswered(task) for task in row.entry.result.tasks)
+        if missing:
+            found.append(f"{row.name}: {missing:,} responses are missing and count as wrong; the run was cut short.")
+    if any(recorded(row.entry.result) for row in board.rows):
+        found.append("Runs marked “recorded” grade responses that were made elsewhere; nothing was asked here.")
+    for name in SETTINGS:
+        rows = [row.name for row in board.rows if name in row.differs and row.size != FLOORS]
+        if rows:
+            found.append(f"{_DIFFERS[name]}: {', '.join(rows)}. {_treated(board, name)}")
+    return found
+
+
+def run_notes(board: Board) -> list[Json]:
+    """What the runs noted about their data and about how they were asked: each note once, with whom it is about."""
+    found: dict[str, Json] = {}
+    for row in board.rows:
+        for task, said in row.entry.result.tasks.items():
+            for note in said.get("notes", ()):
+                about = found.setdefault(note, {"note": note, "tasks": {}, "rows": {}})
+                about["tasks"][task] = about["rows"][row.name] = None
+    return [{name: each if name == "note" else list(each) for name, each in about.items()} for about in found.values()]
+
+
+_DIFFERS = {
+    "prompt_digest": "Asked with another prompt than most of their column",
+    "format": "Asked for another answer format than most of their column",
+    "decoding": "Decoded with other settings than most of their column",
+    "samples": "Another number of samples an item than most of their column",
+    "shift_options": "Asked with the options in other orders than most of their column",
+    "parser": "Graded by another version of the parser than most of their column",
+}
+
+
+def _treated(board: Board, name: str) -> str:
+    if name in board.allowed:
+        return f"Compared all the same, because --allow {name} says so."
+    return f"Not ranked or compared with the others; --allow {name} would."
+
+
+def _column(board: Board, key: str) -> Json:
+    column = board.column(key)
+    return {
+        "key": key,
+        "task": column.task,
+        "title": column.title,
+        "n": column.n,
+        "items": column.items,
+        "partial": column.partial,
+        "chance": column.chance or None,
+        "averaged": key in board.macro_columns,
+    }
+
+
+def _row(board: Board, row: Row, placed: Any, leading: frozenset[tuple[str, str]]) -> Json:
+    id = row.entry.id
+    return {
+        "id": id,
+        "name": row.name,
+        "model": row.entry.result.model,
+        "run": row.entry.result.summary["run"],
+        "size": row.size,
+        "recorded": recorded(row.entry.result),
+        "differs": list(row.differs),
+        "rank": placed._asdict() if placed else None,
+        "macro": {**row.macro._asdict(), "leads": (id, MACRO) in leading} if row.macro else None,
+        "cells": {key: _cell(cell, (id, key) in leading) for key, cell in row.cells.items()},
+    }
+
+
+def _cell(cell: Cell, leads: bool) -> Json:
+    return {
+        **cell.accuracy._asdict(),
+        "strict": cell.strict._asdict(),
+        "lenient": cell.lenient._asdict(),
+        "invalid": cell.invalid,
+        "truncated": cell.truncated,
+        "n": cell.n,
+        "samples": cell.samples,
+        "differs": list(cell.differs),
+        "leads": leads,
+        **({"robustness": cell.robustness} if cell.robustness else {}),
+    }
+
+
+def _floors(board: Board) -> list[Json]:
+    """What needs no medicine: rules, and a uniform guess; a floor that was run stands among the rows instead."""
+    ran = {row.entry.result.model for row in board.rows if row.size == FLOORS}
+    names = dict.fromkeys(name for column in board.columns for name in column.floors if f"floor/{name}" not in ran)
+    rules = [
+        {
+            "name": f"always {_FLOOR_NAMES.get(name, name)}",
+            "cells": {c.key: c.floors[name] for c in board.columns if name in c.floors},
+        }
+        for name in names
+    ]
+    return [*rules, {"name": "chance (a uniform guess)", "cells": {c.key: c.chance or None for c in board.columns}}]
+
+
+def contest_json(found: Contest) -> Json:
+    """One paired comparison."""
+    return {
+        "row": found.row,
+        **found.difference.estimate._asdict(),
+        "only_row": found.difference.only_a,
+        "only_reference": found.difference.only_b,
+        "p": found.p,
+        "family": found.family,
+        "told_apart": found.told_apart,
+        "detectable": found.detectable,
+        "required": found.required,
+    }
+
+
+def sizes(content: Json) -> list[str]:
+    """The groups of rows that a board has, in their order."""
+    held = {row["size"] for row in content["rows"]}
+    return [size for size in (*SIZES, FLOORS) if size in held]

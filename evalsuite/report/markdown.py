@@ -1,0 +1,324 @@
+"""The leaderboard as Markdown and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Any
+
+from evalsuite.report.leaderboard_json import sizes
+from evalsuite.util.markdown import plain, table
+
+Json = dict[str, Any]
+
+_CSV = (
+    "measured_here",
+    "source",
+    "name",
+    "model",
+    "run",
+    "size",
+    "rank",
+    "rank_best",
+    "rank_worst",
+    "task",
+    "n",
+    "items",
+    "samples",
+    "reading",
+    "accuracy",
+    "low",
+    "high",
+    "strict",
+    "lenient",
+    "invalid",
+    "truncated",
+    "chance",
+    "differs",
+    "shifted_items",
+    "worst_shift",
+    "worst_shift_away",
+    "all_right",
+    "same_text",
+    "shift_p",
+)
+
+
+def markdown(board: Json) -> str:
+    """The leaderboard as Markdown: accuracy, how answers were given, robustness to the order of options, paired
+    differences, and what others published."""
+    parts = [
+        "# Leaderboard\n",
+        _legend(board),
+        _accuracies(board),
+        "".join(f"- {plain(note)}\n" for note in board["notes"]),
+        "## How answers were given\n",
+        _answers(board),
+        _robustness(board),
+        _comparisons(board),
+        _run_notes(board),
+        _published(board),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def csv_text(board: Json) -> str:
+    """The leaderboard as CSV: a line a run and column, then a line a published number; fractions, not percent."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, _CSV, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(_measured(board))
+    writer.writerows(_quoted(board))
+    return out.getvalue()
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """A fraction in percent, without the sign."""
+    return "–" if share is None else f"{100 * share:.{digits}f}"
+
+
+def interval(estimate: Json) -> str:
+    """A value in percent with the ends of its interval."""
+    return f"{percent(estimate['value'])} [{percent(estimate['low'])}, {percent(estimate['high'])}]"
+
+
+def points(difference: float) -> str:
+    """A difference of fractions in percentage points."""
+    return f"{100 * difference:+.1f}".replace("-", "−")
+
+
+def rank_text(rank: Json | None) -> str:
+    """A shared rank with the rank interval where it is wider than that."""
+    if rank is None:
+        return "–"
+    ends = f" ({rank['best']}–{rank['worst']})" if rank["best"] != rank["worst"] else ""
+    return f"{rank['rank']}{ends}"
+
+
+SHIFT_LEGEND = (
+    "Each item was asked in each cyclic order of its options, strict reading. Accuracy: over all of them. Worst shift: "
+    "the order furthest below the same items' mean; p: that all orders have the same accuracy (Cochran), and where it "
+    "is large the worst is chance. Right, and the same text, under all orders: what is left without luck of place."
+)
+"""What a table of `shift_cells` says."""
+READINGS = {
+    "strict": "strict reading: whatever holds no valid answer in the format that was asked for is wrong",
+    "lenient": "lenient reading: any clear statement of an answer counts, whatever the format that was asked for",
+}
+
+
+def _legend(board: Json) -> str:
+    averaged = " Ranks go by the average." if len(board["macro_columns"]) > 1 else ""
+    return (
+        f"Accuracy in percent with its 95% interval; {READINGS[board['reading']]}."
+        f"{averaged} Models that the paired test (Holm over all pairs) can't tell from the best of their group share "
+        "its rank; in brackets the rank interval. **Bold**: the best of its size, and all not told from it.\n"
+    )
+
+
+def _accuracies(board: Json) -> str:
+    averaged = len(board["macro_columns"]) > 1
+    columns = board["columns"]
+    head = ["rank", "model", *(["average"] if averaged else []), *(plain(c["title"]) for c in columns)]
+    lines = []
+    for size in sizes(board):
+        lines.append(["", f"*{plain(size)}*", *[""] * (len(head) - 2)])
+        for row in (row for row in board["rows"] if row["size"] == size):
+            macro = [_bold(row["macro"])] if averaged else []
+            cells = [_bold(row["cells"].get(c["key"])) for c in columns]
+            lines.append([rank_text(row["rank"]), _marked(row), *macro, *cells])
+    for floor in board["floors"]:
+        cells = [percent(floor["cells"].get(c["key"])) for c in columns]
+        lines.append(["", f"*{plain(floor['name'])}*", *([""] if averaged else []), *cells])
+    return table(head, lines, left=2)
+
+
+def _marked(row: Json) -> str:
+    marks = [*(["recorded"] if row["recorded"] else []), *(f"other {setting(name)}" for name in row["differs"])]
+    return plain(row["name"]) + (f" ({', '.join(marks)})" if marks else "")
+
+
+def _bold(estimate: Json | None) -> str:
+    if estimate is None:
+        return "–"
+    text = interval(estimate)
+    return f"**{text}**" if estimate["leads"] else text
+
+
+def _answers(board: Json) -> str:
+    head = ["model", "task", "n", "strict", "lenient", "invalid", "truncated"]
+    lines = [
+        [
+            plain(row["name"]),
+            plain(column["title"]),
+            str(cell["n"]) if cell["samples"] == 1 else f"{cell['n']} x {cell['samples']}",
+            interval(cell["strict"]),
+            interval(cell["lenient"]),
+            percent(cell["invalid"]),
+            percent(cell["truncated"]),
+        ]
+        for row in board["rows"]
+        for column in board["columns"]
+        if (cell := row["cells"].get(column["key"]))
+    ]
+    return table(head, lines, left=2)
+
+
+SHIFTED = ("items", "accuracy", "worst shift", "right under all", "same text under all", "p")
+"""Head of a table of `shift_cells`."""
+
+
+def shift_cells(estimate: Json, found: Json) -> list[str]:
+    """What shifted options told of a task: its accuracy over all shifts, and `robustness` of summary.json."""
+    worst = found["shifts"][found["worst"]]
+    return [
+        str(found["n"]),
+        interval(estimate),
+        f"{found['worst']}: {interval(worst['accuracy'])}, {points(worst['away'])} points on its {worst['n']} items",
+        interval(found["all_right"]),
+        interval(found["same_text"]),
+        p_text(found["p"]),
+    ]
+
+
+def _robustness(board: Json) -> str:
+    lines = [
+        [plain(row["name"]), plain(column["title"]), *shift_cells(cell["strict"], cell["robustness"])]
+        for row in board["rows"]
+        for column in board["columns"]
+        if (cell := row["cells"].get(column["key"])) and cell.get("robustness")
+    ]
+    if not lines:
+        return ""
+    held = table(["model", "task", *SHIFTED], lines, left=2)
+    return f"## Robustness to the order of options\n\n{SHIFT_LEGEND}\n\n{held}"
+
+
+def _comparisons(board: Json) -> str:
+    names = {row["id"]: row["name"] for row in board["rows"]}
+    titles = {"macro": "the average", **{c["key"]: c["title"] for c in board["columns"]}}
+    held = board["comparisons"]
+    parts = []
+    for key, contests in held["columns"].items():
+        if not contests:
+            continue
+        lines = [
+            [
+                plain(names[each["row"]]),
+                f"{points(each['value'])} [{points(each['low'])}, {points(each['high'])}]",
+                f"{each['only_row']:g}",
+                f"{each['only_reference']:g}",
+                p_text(each["p"]),
+                verdict(each),
+            ]
+            for each in contests
+        ]
+        head = ["model", "difference in points [95%]", "only it right", "only the other", "p (Holm)", "verdict"]
+        title = f"### {plain(titles[key])}: against {plain(names[held['reference']])}\n"
+        parts.append(f"{title}\n{table(head, lines, left=1)}")
+    return "\n".join(["## Paired differences\n", *parts]) if parts else ""
+
+
+def verdict(contest: Json) -> str:
+    """What a comparison found, in words; what was not found never without what could have been."""
+    if contest["told_apart"]:
+        return "better" if contest["value"] > 0 else "worse"
+    if contest["detectable"] is None:
+        return "not told apart: the two agree on too many items for any difference to be found"
+    needs = f"; {contest['required']:,} items would settle this one" if contest["required"] else ""
+    return f"not told apart: differences from {100 * contest['detectable']:.1f} points would be found{needs}"
+
+
+def setting(name: str) -> str:
+    """A setting's name as readers say it: `prompt_digest` is the prompt."""
+    return name.removesuffix("_digest")
+
+
+def p_text(p: float) -> str:
+    """A p-value as readers expect it."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _run_notes(board: Json) -> str:
+    lines = [
+        f"- {plain(', '.join(each['rows']))}; {plain(', '.join(each['tasks']))}: {plain(each['note'])}\n"
+        for each in board["run_notes"]
+    ]
+    return "## Notes of the runs\n\n" + "".join(lines) if lines else ""
+
+
+def _published(board: Json) -> str:
+    parts: list[str] = []
+    for source in board["published"]:
+        head = ["model", *(plain(source["headings"][task]) for task in source["tasks"])]
+        lines = [
+            [plain(row["name"]), *(_quoted_cell(row["cells"].get(task)) for task in source["tasks"])]
+            for row in source["rows"]
+        ]
+        about = f"### {plain(source['title'])} ({plain(source['date'])})\n"
+        caveats = "".join(f"- {plain(caveat)}\n" for caveat in source["caveats"])
+        parts.append(f"{about}\n{table(head, lines, left=1)}\n{caveats}")
+    intro = (
+        "## Published elsewhere, not measured here\n\nAs printed by their sources, with the error that their number of "
+        "items implies: other prompts, other parsers, sometimes other items. Never paired or ranked with the above.\n"
+    )
+    return "\n".join([intro, *parts]) if parts else ""
+
+
+def _quoted_cell(cell: Json | None) -> str:
+    if cell is None:
+        return "–"
+    ends = f" [{percent(cell['low'])}, {percent(cell['high'])}]" if cell["low"] is not None else ""
+    return f"{cell['printed']}{ends}"
+
+
+def _measured(board: Json) -> Iterator[Json]:
+    for row in board["rows"]:
+        rank = row["rank"] or {}
+        for column in board["columns"]:
+            cell = row["cells"].get(column["key"])
+            if cell:
+                yield {
+                    "measured_here": True,
+                    "source": "recorded" if row["recorded"] else "run",
+                    **{name: row[name] for name in ("name", "model", "run", "size")},
+                    **{"rank": rank.get("rank"), "rank_best": rank.get("best"), "rank_worst": rank.get("worst")},
+                    **{name: column[name] for name in ("task", "n", "items", "chance")},
+                    **{name: cell[name] for name in ("samples", "low", "high", "invalid", "truncated")},
+                    "reading": board["reading"],
+                    "accuracy": cell["value"],
+                    "strict": cell["strict"]["value"],
+                    "lenient": cell["lenient"]["value"],
+                    "differs": " ".join(cell["differs"]),
+                    **_shift_columns(cell.get("robustness")),
+                }
+
+
+def _shift_columns(found: Json | None) -> Json:
+    if not found:
+        return {}
+    return {
+        "shifted_items": found["n"],
+        "worst_shift": found["worst"],
+        "worst_shift_away": found["shifts"][found["worst"]]["away"],
+        "all_right": found["all_right"]["value"],
+        "same_text": found["same_text"]["value"],
+        "shift_p": found["p"],
+    }
+
+
+def _quoted(board: Json) -> Iterator[Json]:
+    for source in board["published"]:
+        for row in source["rows"]:
+            for task, cell in row["cells"].items():
+                yield {
+                    "measured_here": False,
+                    "source": f"{source['document']}: {cell['locator']}",
+                    "name": row["name"],
+                    "task": task,
+                    "n": cell["n"],
+                    "accuracy": cell["value"],
+                    "low": cell["low"],
+                    "high": cell["high"],
+                }

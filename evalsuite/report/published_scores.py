@@ -1,0 +1,69 @@
+"""Published numbers about the tasks of a board: a table of its own, by source, never a row among what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from evalsuite.analysis.leaderboard import Board
+from evalsuite.published import Figure, documents
+from evalsuite.published.reported_value import UNSTATED
+
+Json = dict[str, Any]
+
+
+def published(board: Board) -> list[Json]:
+    """Sources with a number about a task of the board, with their rows; a source without any is left out."""
+    tasks = list(dict.fromkeys(column.task for column in board.columns))
+    found = []
+    for document in documents():
+        figures = [f for f in document.figures() if f.metric == "accuracy" and f.task in tasks]
+        if figures:
+            found.append(_source(figures, tasks))
+    return found
+
+
+def _source(figures: list[Figure], tasks: list[str]) -> Json:
+    first = figures[0]
+    return {
+        "document": first.document,
+        "title": first.source.title,
+        "authors": first.source.authors,
+        "date": first.source.date,
+        "url": first.source.url,
+        "note": first.source.note,
+        "seen": first.seen,
+        "lineage": first.lineage,
+        "measured_here": False,
+        "tasks": [task for task in tasks if any(f.task == task for f in figures)],
+        "headings": {f.task: f.heading for f in reversed(figures)},
+        "caveats": list(dict.fromkeys(f"{f.heading}: {f.caveat}" for f in figures if f.caveat)),
+        "rows": [_row(name, [f for f in figures if f.name == name]) for name in dict.fromkeys(f.name for f in figures)],
+    }
+
+
+def _row(name: str, figures: Iterable[Figure]) -> Json:
+    """One model; where a source prints a number twice, the one with more digits."""
+    cells: dict[str, Figure] = {}
+    for figure in figures:
+        if figure.task not in cells or len(figure.printed) > len(cells[figure.task].printed):
+            cells[figure.task] = figure
+    return {"name": name, "cells": {task: _cell(figure) for task, figure in cells.items()}}
+
+
+def _cell(figure: Figure) -> Json:
+    estimate = figure.estimate
+    said = {name: value for name, value in figure.protocol.model_dump().items() if value != UNSTATED}
+    return {
+        "printed": figure.printed,
+        "value": figure.value,
+        "low": estimate.low if estimate else None,
+        "high": estimate.high if estimate else None,
+        "n": figure.n,
+        "n_stated": figure.n_stated,
+        "locator": figure.locator,
+        "split": figure.split,
+        "protocol": said,
+        "caveat": figure.caveat,
+        "measured_here": False,
+    }

@@ -1,0 +1,297 @@
+"""From a run's journal to grades.parquet and summary.json: what reports, comparisons and gates read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice, product
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow.json import ParseOptions, read_json
+
+from evalsuite import parser
+from evalsuite.errors import RunError
+from evalsuite.grading.grade import Grade
+from evalsuite.grading.loglikelihood import Weights
+from evalsuite.grading.robustness import Orders
+from evalsuite.run_folder import SCHEMA, Record, RunFolder, disk_error
+from evalsuite.stats.averages import macro
+from evalsuite.stats.clusters import Floats
+from evalsuite.stats.intervals import Estimate, mean
+from evalsuite.tasks.item import Item
+
+UNANSWERED = "unanswered"
+"""Status of a sample that has no response; it counts as wrong, like every status but `ok`."""
+EXAMPLES = 3
+"""Invalid responses of each task that are kept to be shown."""
+_BATCH = 1024
+
+Json = dict[str, Any]
+
+GRADES = pa.schema(
+    [
+        ("task", pa.string()),
+        ("item", pa.string()),
+        ("shift", pa.int32()),
+        ("sample", pa.int32()),
+        ("group", pa.string()),
+        ("gold", pa.string()),
+        ("label", pa.string()),
+        ("status", pa.string()),
+        ("correct", pa.bool_()),
+        ("span_start", pa.int64()),
+        ("span_end", pa.int64()),
+        ("label_lenient", pa.string()),
+        ("status_lenient", pa.string()),
+        ("correct_lenient", pa.bool_()),
+        ("span_start_lenient", pa.int64()),
+        ("span_end_lenient", pa.int64()),
+        ("form", pa.string()),
+        ("finish", pa.string()),
+        ("input_tokens", pa.int64()),
+        ("output_tokens", pa.int64()),
+        ("latency", pa.float64()),
+        ("meta", pa.string()),
+    ]
+)
+"""A row a response, null where nothing came back; `meta` is a JSON object of the item's subgroups."""
+
+
+@dataclass(slots=True)
+class Example:
+    """An invalid response, kept to be shown."""
+
+    task: str
+    grade: Grade
+    record: Record
+
+
+@dataclass(slots=True)
+class Summary:
+    """What summary.json holds, and what only the terminal shows."""
+
+    content: Json
+    examples: list[Example] = field(default_factory=list)
+
+
+class Graded(Protocol):
+    """A task of a run, as a summary needs it: `plan.Bench`, or what was graded elsewhere."""
+
+    @property
+    def name(self) -> str:
+        """The task's name."""
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """The items of this run."""
+
+    @property
+    def total(self) -> int:
+        """Items of the whole task."""
+
+    @property
+    def identity(self) -> Json:
+        """What must be the same for two runs to have answered the same questions."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know."""
+
+    @property
+    def parser(self) -> str:
+        """Who reads the answers."""
+
+    @property
+    def floors(self) -> dict[str, float]:
+        """Accuracy of rules that know no medicine."""
+
+    @property
+    def chance(self) -> float:
+        """Expected accuracy of a uniform guess."""
+
+    def shifts(self, item: Item) -> range:
+        """By how many places the options of an item were moved, each of which was asked."""
+
+    def grade(self, item: Item, record: Record) -> Grade:
+        """The verdict on a response."""
+
+
+def summarise(folder: RunFolder, benches: Iterable[Graded]) -> Summary:
+    """Grade every response of the journal, replace grades.parquet and summary.json, and return the latter."""
+    identity = folder.facts["identity"]
+    tallies = [_Tally(bench, identity["samples"]) for bench in benches]
+    examples: list[Example] = []
+    draft, grades = folder.path / ".grades.parquet.part", folder.path / "grades.parquet"
+    try:
+        _write(draft, tallies, folder, examples)
+        draft.replace(grades)
+    except OSError as error:
+        raise disk_error(grades, error) from None
+    average = macro([tally.accuracy(tally.strict) for tally in tallies])
+    content = {
+        "schema": SCHEMA,
+        "model": identity["model"],
+        "run": folder.path.resolve().name,
+        "parser": parser_of([tally.bench for tally in tallies]),
+        "decoding": identity["decoding"],
+        "tasks": {tally.bench.name: tally.summary() for tally in tallies},
+        "macro": average._asdict(),
+    }
+    folder.write_json("summary.json", content)
+    return Summary(content, examples)
+
+
+def read_grades(path: Path) -> pa.Table:
+    """Read a grades.parquet; one from before options could be shifted is given the column, 0 in every row."""
+    table = pq.read_table(path)
+    if "shift" in table.column_names:
+        return table
+    return table.append_column(GRADES.field("shift"), pa.array(np.zeros(table.num_rows, np.int32)))
+
+
+def parser_of(benches: Iterable[Graded]) -> str:
+    """Who read the answers of a run: ours wherever it read any; a task that was graded elsewhere says so itself."""
+    found = {bench.parser for bench in benches}
+    return parser.VERSION if parser.VERSION in found else ", ".join(sorted(found))
+
+
+def _write(path: Path, tallies: Iterable[_Tally], folder: RunFolder, examples: list[Example]) -> None:
+    with pq.ParquetWriter(path, GRADES, compression="zstd") as table:
+        for tally in tallies:
+            for batch in _batches(tally.rows(folder, examples)):
+                table.write_table(_table(batch))
+
+
+class _Tally:
+    """Counts over one task."""
+
+    def __init__(self, bench: Graded, samples: int) -> None:
+        self.bench, self.samples = bench, samples
+        self.items: dict[str, Item] = {item.id: item for item in bench.items}
+        self.place = {name: place for place, name in enumerate(self.items)}
+        self.strict = np.zeros(len(self.items))
+        self.lenient = np.zeros(len(self.items))
+        self.status: Counter[str] = Counter()
+        self.status_lenient: Counter[str] = Counter()
+        self.tokens: Counter[str] = Counter()
+        shifts = [len(bench.shifts(item)) for item in self.items.values()]
+        self.asked = np.array(shifts) * samples
+        self.orders = Orders(bench.items, shifts, samples) if bench.identity.get("shift_options") else None
+        scoring = bench.identity.get("scoring", "generate")
+        self.weights = None if scoring == "generate" else Weights(bench.items, scoring)
+
+    def rows(self, folder: RunFolder, examples: list[Example]) -> Iterator[Json]:
+        """Grade the journal's records, then fill in what has no response."""
+        seen: set[tuple[str, int, int]] = set()
+        kept = len(examples)
+        for record in folder.records(self.bench.name):
+            item = self.items.get(record.item)
+            place = (record.item, record.shift, record.sample)
+            if item is None or place in seen or not self._asked_for(item, record):
+                raise RunError(f"{folder.journal(self.bench.name)}: {record.item} is unknown or answered twice")
+            seen.add(place)
+            found = self.bench.grade(item, record)
+            self._count(found, record)
+            if self.weights is not None:
+                self.weights.add(item, record)
+            if self.orders is not None:
+                self.orders.add(item, found)
+            if found.strict.status != "ok" and len(examples) < kept + EXAMPLES:
+                examples.append(Example(self.bench.name, found, record))
+            yield _row(self.bench.name, item, found, record)
+        for item in self.items.values():
+            for shift, sample in product(self.bench.shifts(item), range(self.samples)):
+                if (item.id, shift, sample) not in seen:
+                    self.status[UNANSWERED] += 1
+                    self.status_lenient[UNANSWERED] += 1
+                    yield _empty_row(self.bench.name, item, shift, sample)
+
+    def _asked_for(self, item: Item, record: Record) -> bool:
+        return record.shift in self.bench.shifts(item) and record.sample in range(self.samples)
+
+    def _count(self, found: Grade, record: Record) -> None:
+        place = self.place[found.item]
+        self.strict[place] += found.strict.correct
+        self.lenient[place] += found.lenient.correct
+        self.status[found.strict.status] += 1
+        self.status_lenient[found.lenient.status] += 1
+        self.tokens["input"] += record.input_tokens or 0
+        self.tokens["output"] += record.output_tokens or 0
+
+    def accuracy(self, right: Floats) -> Estimate:
+        """The accuracy of one reading, given how often each item was right."""
+        groups = [item.group for item in self.items.values()]
+        return mean(right / self.asked, groups, int(self.asked.sum()) // len(self.asked))
+
+    def summary(self) -> Json:
+        """The task's entry in summary.json."""
+        return {
+            **self.bench.identity,
+            "items": self.bench.total,
+            "samples": self.samples,
+            "accuracy": self.accuracy(self.strict)._asdict(),
+            "accuracy_lenient": self.accuracy(self.lenient)._asdict(),
+            **(self.weights.summary() if self.weights is not None else {}),
+            **({"robustness": self.orders.summary()} if self.orders is not None else {}),
+            "status": dict(self.status.most_common()),
+            "status_lenient": dict(self.status_lenient.most_common()),
+            "floor": self.bench.floors,
+            "chance": self.bench.chance,
+            "tokens": dict(self.tokens),
+            "notes": list(self.bench.notes),
+        }
+
+
+def _row(task: str, item: Item, found: Grade, record: Record) -> Json:
+    strict, lenient = found.strict, found.lenient
+    return {
+        **_empty_row(task, item, found.shift, found.sample),
+        "label": strict.label,
+        "status": strict.status,
+        "correct": strict.correct,
+        "span_start": strict.span and strict.span[0],
+        "span_end": strict.span and strict.span[1],
+        "label_lenient": lenient.label,
+        "status_lenient": lenient.status,
+        "correct_lenient": lenient.correct,
+        "span_start_lenient": lenient.span and lenient.span[0],
+        "span_end_lenient": lenient.span and lenient.span[1],
+        "form": found.form,
+        "finish": record.finish,
+        "input_tokens": record.input_tokens,
+        "output_tokens": record.output_tokens,
+        "latency": record.latency,
+    }
+
+
+def _empty_row(task: str, item: Item, shift: int, sample: int) -> Json:
+    return {
+        "task": task,
+        "item": item.id,
+        "shift": shift,
+        "sample": sample,
+        "group": item.group or item.id,
+        "gold": item.gold,
+        "status": UNANSWERED,
+        "correct": False,
+        "status_lenient": UNANSWERED,
+        "correct_lenient": False,
+        "meta": orjson.dumps(dict(item.meta)).decode(),
+    }
+
+
+def _table(rows: Iterable[Json]) -> pa.Table:
+    """Rows as an Arrow table, by way of JSON lines: from Python objects pyarrow would import pandas first."""
+    lines = b"\n".join(map(orjson.dumps, rows))
+    return read_json(pa.BufferReader(lines), parse_options=ParseOptions(explicit_schema=GRADES))
+
+
+def _batches(rows: Iterator[Json]) -> Iterator[list[Json]]:
+    while batch := list(islice(rows, _BATCH)):
+        yield batch

@@ -1,0 +1,1 @@
+"""What a benchmark is: its card, its items, its prompt and its answer format."""

@@ -1,0 +1,75 @@
+"""Item -> chat messages: a task's Jinja template, the sentence that asks for the answer format, a system prompt."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Literal, NamedTuple, TypedDict
+
+import jinja2
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from evalsuite.errors import TaskError
+from evalsuite.tasks.answer_format import instruction
+from evalsuite.tasks.item import Item
+from evalsuite.tasks.schema import Task
+
+
+class Message(TypedDict):
+    """One chat turn, in the shape every chat API takes."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Shown(NamedTuple):
+    """What a template may see of an item: everything but the gold label."""
+
+    question: str
+    context: tuple[tuple[str, str], ...]
+    options: tuple[tuple[str, str], ...]
+    """(label, text) pairs."""
+    meta: Mapping[str, str]
+
+
+class Prompt:
+    """A task's prompt in one answer format; `digest` identifies everything that shapes its messages but the item."""
+
+    def __init__(self, task: Task, format: str, system: str | None = None) -> None:
+        self.task = task
+        self.format = format
+        self.system = system
+        environment = ImmutableSandboxedEnvironment(
+            undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=False
+        )
+        try:
+            source = task.prompt.read_text("utf-8")
+            self._template = environment.from_string(source)
+        except (OSError, UnicodeDecodeError) as error:
+            raise TaskError(f"{task.prompt}: can't be read: {error}") from error
+        except jinja2.TemplateError as error:
+            raise TaskError(f"{task.name}: its prompt template doesn't compile: {error}") from error
+        sample = instruction(format, ("A", "B"), task.language)
+        # An empty system prompt is one, too: many chat templates put their own where there is none.
+        given = "" if system is None else system or "\0"
+        identity = "\0".join((source, sample, given))
+        self.digest = hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def messages(self, item: Item) -> tuple[Message, ...]:
+        """Render an item; the gold label isn't among what the template can reach, and no option may be left out."""
+        user = Message(role="user", content=self._render(item))
+        if self.system is None:
+            return (user,)
+        return (Message(role="system", content=self.system), user)
+
+    def _render(self, item: Item) -> str:
+        shown = Shown(item.question, item.context, tuple(zip(item.labels, item.options, strict=True)), item.meta)
+        asked = instruction(self.format, item.labels, self.task.language)
+        try:
+            text = self._template.render(item=shown, answer_instruction=asked).strip()
+        except (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise TaskError(f"{self.task.name}: its prompt template fails on item {item.id}: {error}") from error
+        missing = next((label for label, option in shown.options if option not in text), None)
+        if missing is not None:
+            raise TaskError(f"{self.task.name}: the text of option {missing} is not in the prompt of item {item.id}")
+        return text

@@ -1,0 +1,1 @@
+"""Small helpers without knowledge of evaluation: files, text, YAML, JSON lines, validation."""

@@ -1,0 +1,207 @@
+"""Rows -> items: keys are told, never guessed; what can't be asked is refused with its id."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from evalsuite.data.rows import LETTERS, NATIVE, convert, shuffled, text
+from evalsuite.errors import DataError
+from evalsuite.tasks.item import Item
+from evalsuite.tasks.schema import Layout
+
+COLUMNS = {"kind": "columns", "columns": ["a", "b", "c", "d"]}
+
+
+def layout(**facts: Any) -> Layout:
+    plain = {"id": "id", "question": "q", "options": COLUMNS, "gold": {"kind": "index", "at": "cop"}, **facts}
+    return Layout.model_validate_json(json.dumps(plain))
+
+
+def row(name: int, cop: Any, **more: Any) -> dict[str, Any]:
+    return {"id": str(name), "q": f"question {name}", "a": "w", "b": "x", "c": "y", "d": "z", "cop": cop, **more}
+
+
+def native(**more: Any) -> dict[str, Any]:
+    return {"id": "1", "question": "q", "options": {"A": "x", "B": "y"}, "answer": "B", **more}
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=30), st.booleans())
+def test_an_index_counts_from_where_the_whole_file_says_or_is_refused(golds, from_one):
+    table = [row(i, float(gold + from_one)) for i, gold in enumerate(golds)]
+    decided = 3 in golds if from_one else 0 in golds
+    if decided:
+        read = convert(table, layout(), "f").items
+        assert [item.gold for item in read] == ["ABCD"[gold] for gold in golds]
+    else:
+        with pytest.raises(DataError, match="may count from 0 or from 1"):
+            convert(table, layout(), "f")
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ([row(1, 0), row(2, 4)], "both 0 and the number of options occur"),
+        ([row(1, 5)], "item 1: cop is 5 with 4 options"),
+        ([row(1, -1)], "item 1: cop is -1 with 4 options"),
+        ([row(1, None)], "item 1: no gold label at 'cop': found None"),
+        ([row(1, 1.5)], "item 1: cop is 1.5, not a whole number"),
+        ([row(1, 4), row(1, 4)], "id 1 stands twice"),
+        ([row(1, 4, q=" ")], "item 1: the question is empty"),
+        ([row(1, 4, b=None)], "item 1: option B is empty"),
+        ([row(1, 4, id="")], "row 0: no id at 'id'"),
+        ([row(1, 4, id="a\nb")], "an id is one short line"),
+        ({"a": 1}, "expected a row an item"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_with_its_place(table, said):
+    with pytest.raises(DataError) as raised:
+        convert(table, layout(), "somewhere")
+    assert said in str(raised.value)
+    assert str(raised.value).startswith("somewhere:")
+
+
+def test_empty_rows_are_left_out_and_counted():
+    nan = float("nan")
+    empty = {"id": nan, "q": nan, "a": nan, "b": None, "c": "", "d": " ", "cop": nan}
+    reading = convert([row(1, 4), empty, row(2, 1)], layout(), "f")
+    assert [item.id for item in reading.items] == ["1", "2"]
+    assert reading.empty == ("row 1",)
+
+
+def test_outer_white_space_is_stripped_and_reported():
+    reading = convert([row(1, 4, b=" x "), row(2, 1)], layout(), "f")
+    assert reading.items[0].options == ("w", "x", "y", "z")
+    assert reading.trimmed == ("1",)
+
+
+def test_options_are_taken_by_label_not_by_place():
+    item = convert([native(options={"B": "y", "A": "x"})], NATIVE, "f").items[0]
+    assert (item.labels, item.options, item.gold) == (("A", "B"), ("x", "y"), "B")
+
+
+def test_options_at_the_end_that_hold_nothing_do_not_exist():
+    item = convert([native(options={"A": "x", "B": "y", "C": None, "D": ""})], NATIVE, "f").items[0]
+    assert item.labels == ("A", "B")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [({}, "no options"), ({"A": "x"}, "1 options"), (None, "no options"), ("x", "no options")],
+)
+def test_an_item_with_fewer_than_two_options_is_refused(options, said):
+    with pytest.raises(DataError, match=said):
+        convert([native(options=options)], NATIVE, "f")
+
+
+@pytest.mark.parametrize("labels", [("A", ""), ("A", "a"), ("yes", "YES"), ("A", "B\x1b[2J"), ("A", "B\u200b")])
+def test_labels_that_no_answer_could_be_told_by_are_refused(labels):
+    with pytest.raises(DataError, match=r"item 1: .*label"):
+        convert([native(options=dict(zip(labels, "xy", strict=True)), answer="A")], NATIVE, "f")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"question": "half \ud83d a face"},
+        {"options": {"A": "x", "B": "\udc00"}},
+        {"context": {"headings": ["\ud800"], "texts": ["t"]}},
+        {"meta": {"subject": "\ud800"}},
+        {"group": "\ud800"},
+    ],
+)
+def test_half_a_character_is_refused_where_it_stands(more):
+    with pytest.raises(DataError, match="item 1: a lone surrogate") as raised:
+        convert([native(**more)], NATIVE, "f")
+    str(raised.value).encode()
+
+
+@pytest.mark.parametrize("name", ["1\x9b31m", "1\u202e", "1\u20282", "\ud800"])
+def test_an_id_that_a_terminal_would_obey_is_refused(name):
+    with pytest.raises(DataError, match="one short line"):
+        convert([native(id=name)], NATIVE, "f")
+
+
+@pytest.mark.parametrize("gold", ["C", "", None, "x", "AB", float("nan")])
+def test_a_gold_that_is_no_label_is_refused(gold):
+    with pytest.raises(DataError, match="item 1: no gold label at 'answer'"):
+        convert([native(answer=gold)], NATIVE, "f")
+
+
+@pytest.mark.parametrize("gold", [["B"], "['B']", '["B"]'])
+def test_a_list_of_one_label_is_a_gold(gold):
+    listed = NATIVE.model_copy(update={"gold": layout(gold={"kind": "list", "at": "answer"}).gold})
+    assert convert([native(answer=gold)], listed, "f").items[0].gold == "B"
+
+
+@pytest.mark.parametrize("gold", [[], ["A", "B"], "['A', 'B']", "__import__('os')", "B", "[" * 9999, 3])
+def test_any_other_list_is_refused_and_never_run(gold):
+    listed = NATIVE.model_copy(update={"gold": layout(gold={"kind": "list", "at": "answer"}).gold})
+    with pytest.raises(DataError, match="item 1: the key"):
+        convert([native(answer=gold)], listed, "f")
+
+
+def test_a_gold_given_as_text_must_name_one_option():
+    by_text = NATIVE.model_copy(update={"gold": layout(gold={"kind": "text", "at": "answer"}).gold})
+    assert convert([native(answer="y")], by_text, "f").items[0].gold == "B"
+    with pytest.raises(DataError, match="no gold label"):
+        convert([native(answer="x", options={"A": "x", "B": "x"})], by_text, "f")
+
+
+def test_native_rows_carry_context_group_and_subgroups():
+    more = {"context": {"headings": ["H"], "texts": [" t "]}, "group": "g", "meta": {"subject": "s", "none": None}}
+    item = convert([native(**more, unknown=[1])], NATIVE, "f").items[0]
+    assert (item.context, item.group, item.meta) == ((("H", "t"),), "g", {"subject": "s"})
+    with pytest.raises(DataError, match="do not fit together"):
+        convert([native(context={"headings": [], "texts": ["t"]})], NATIVE, "f")
+
+
+def test_where_takes_only_its_rows():
+    table = [row(1, 4, category="biology"), row(2, 0, category="law")]
+    assert [i.id for i in convert(table, layout(where={"category": "biology"}), "f").items] == ["1"]
+
+
+def test_choices_are_cut_at_the_last_mark():
+    stem = "Why?\nAnswer Choices: really\nAnswer Choices: (A) w (B) x"
+    cut = layout(cut="\nAnswer Choices:")
+    first, second = convert([row(1, 4, q=stem), row(2, 1, q="no choices")], cut, "f").items
+    assert (first.question, second.question) == ("Why?\nAnswer Choices: really", "no choices")
+
+
+def test_groups_are_the_items_that_share_a_question():
+    table = [row(10, 4, q="Same  question"), row(9, 1, q="same question", a="other"), row(3, 1)]
+    by_question = convert(table, layout(group="question"), "f").items
+    assert [item.group for item in by_question] == ["9", "9", ""]
+    assert [item.group for item in convert(table, layout(group="item"), "f").items] == ["", "", ""]
+
+
+texts = st.text(min_size=1, max_size=8)
+
+
+@given(st.lists(texts, min_size=2, max_size=21, unique=True), st.integers(0, 20), st.text(max_size=5), texts)
+def test_a_shuffle_keeps_labels_options_and_the_gold_text(options, gold, seed, name):
+    assume(gold < len(options))
+    labels = tuple(LETTERS[: len(options)])
+    item = Item(name, "q", tuple(options), labels, labels[gold])
+    other = shuffled(item, seed)
+    assert other == shuffled(item, seed)
+    assert other.labels == labels
+    assert sorted(other.options) == sorted(options)
+    assert other.options[labels.index(other.gold)] == options[gold]
+
+
+def test_a_shuffle_is_the_same_forever():
+    item = Item("22190764226224", "q", ("v", "w", "x", "y", "z"), tuple("ABCDE"), "A")
+    ranks = [hashlib.sha256(f"s\n22190764226224\n{label}".encode()).digest() for label in "ABCDE"]
+    assert shuffled(item, "s").options == tuple(option for _, option in sorted(zip(ranks, "vwxyz", strict=True)))
+
+
+@given(st.one_of(st.none(), st.integers(), st.floats(), st.text(), st.booleans()))
+def test_text_of_a_cell_is_stripped_and_nothing_is_empty(value):
+    assert text(value) == text(value).strip()
+    assert text(2024.0) == "2024" and text(float("nan")) == text(None) == ""

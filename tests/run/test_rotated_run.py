@@ -1,0 +1,312 @@
+"""Runs with --shift-options: asked in each order, graded in the item's own labels, read by all that reads runs."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from statistics import fmean
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from evalsuite.analysis.pairing import pair
+from evalsuite.analysis.regrade import regrade
+from evalsuite.analysis.run_result import read_result
+from evalsuite.cli import main
+from evalsuite.data.load import load
+from evalsuite.errors import EvalsuiteError, RunError
+from evalsuite.report import write_report
+from evalsuite.tasks.answer_format import write
+from evalsuite.tasks.registry import load_task
+from evalsuite.tasks.rotation import shifted, shifts_of
+
+ROOT = Path(__file__).parents[2]
+DATA = ROOT.parent / "shared" / "data"
+STARTER = {"starter_vignette": (20, 4), "starter_recall": (20, 5), "starter_evidence": (18, 3)}
+"""Items and options of each."""
+TASKS = ",".join(STARTER)
+
+
+def asked(out, *more, model="floor/first", tasks=TASKS):
+    assert main(["run", "--model", model, "--tasks", tasks, "--out", str(out), *more]) == 0
+    return Path(out)
+
+
+def rows(run):
+    order = [(name, "ascending") for name in ("task", "item", "shift", "sample")]
+    return pq.read_table(run / "grades.parquet").sort_by(order)
+
+
+def told(run):
+    return json.loads((run / "summary.json").read_text())["tasks"]
+
+
+def answering(run, place, say):
+    """A copy of a run in which the model had said `say(item, shown)` to each."""
+    out = Path(shutil.copytree(run, place))
+    for task in told(out):
+        dataset, file = load(load_task(task)), out / "responses" / f"{task}.jsonl"
+        items = {item.id: item for item in dataset.items}
+        lines = []
+        for line in file.read_text().splitlines():
+            record = json.loads(line)
+            item = items[record["item"]]
+            text = say(item, shifted(item, record["shift"]))
+            lines.append(json.dumps({**record, "text": write(dataset.task.format, text)}) + "\n")
+        file.write_text("".join(lines))
+    regrade(out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    """Whoever takes the first option, under all shifts."""
+    return asked(tmp_path_factory.mktemp("shifted") / "first", "--shift-options")
+
+
+@pytest.fixture(scope="module")
+def knower(first, tmp_path_factory):
+    return answering(first, tmp_path_factory.mktemp("shifted") / "knower", lambda item, shown: shown.gold)
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    return asked(tmp_path_factory.mktemp("plain") / "first")
+
+
+def test_each_item_is_asked_once_in_each_order(first):
+    found = Counter((row["task"], row["item"], row["shift"], row["sample"]) for row in rows(first).to_pylist())
+    wanted = {
+        (name, item.id, s, 0) for name in STARTER for item in load(load_task(name)).items for s in shifts_of(item)
+    }
+    assert set(found) == wanted and set(found.values()) == {1}
+
+
+def test_the_first_place_is_right_by_chance_and_never_in_all_orders(first):
+    for name, (items, options) in STARTER.items():
+        task = told(first)[name]
+        assert task["n"] == items and sum(task["status"].values()) == items * options
+        assert task["accuracy"]["value"] == pytest.approx(1 / options) == task["chance"]
+        found = task["robustness"]
+        assert found["all_right"]["value"] == found["same_text"]["value"] == 0
+        assert fmean(shift["accuracy"]["value"] for shift in found["shifts"]) == pytest.approx(1 / options)
+        assert {shift["n"] for shift in found["shifts"]} == {items}
+
+
+def test_who_knows_the_text_is_right_everywhere(knower):
+    for task in told(knower).values():
+        found = task["robustness"]
+        assert (
+            task["accuracy"]["value"] == found["all_right"]["value"] == found["same_text"]["value"] == found["p"] == 1
+        )
+        assert [shift["accuracy"]["value"] for shift in found["shifts"]] == [1] * len(found["shifts"])
+
+
+def test_unshifted_the_first_order_is_what_a_run_without_shifts_asks(first, plain):
+    unmoved = [row for row in rows(first).to_pylist() if row["shift"] == 0]
+    assert [{**row, "latency": 0} for row in unmoved] == [{**row, "latency": 0} for row in rows(plain).to_pylist()]
+    record, own = (json.loads((run / "responses" / "starter_recall.jsonl").open().readline()) for run in (first, plain))
+    assert {**record, "request": ""} == {**own, "request": ""}
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="the mirror ../shared/data is not here")
+def test_of_items_with_3_to_10_options_the_first_place_has_the_mean_of_1_in_options(tmp_path):
+    run = asked(tmp_path / "run", "--shift-options", "--data-dir", str(DATA), tasks="mmlu_pro_biology")
+    task = told(run)["mmlu_pro_biology"]
+    counts = load_task("mmlu_pro_biology").option_counts
+    assert task["accuracy"]["value"] == pytest.approx(sum(n / options for options, n in counts.items()) / 717)
+    assert sum(task["status"].values()) == sum(n * options for options, n in counts.items())
+    shifts = task["robustness"]["shifts"]
+    assert [shift["n"] for shift in shifts] == [sum(n for o, n in counts.items() if o > s) for s in range(10)]
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="the mirror ../shared/data is not here")
+def test_items_whose_options_mean_each_other_by_place_are_asked_in_order_only(tmp_path):
+    run = asked(tmp_path / "run", "--shift-options", "--limit", "300", "--data-dir", str(DATA), tasks="medmcqa")
+    items = load(load_task("medmcqa"), DATA).items[:300]
+    kept = [item for item in items if len(shifts_of(item)) == 1]
+    task = told(run)["medmcqa"]
+    assert 0 < len(kept) == task["robustness"]["in_place"] and task["robustness"]["n"] == 300 - len(kept)
+    right = (300 - len(kept)) / 4 + sum(item.gold == "A" for item in kept)
+    assert task["accuracy"]["value"] == pytest.approx(right / 300)
+    assert f"{len(kept)} items keep theirs" in " ".join(task["notes"])
+
+
+def test_samples_and_shifts_go_together(tmp_path):
+    random = ["--shift-options", "--samples", "2", "--temperature", "1", "--limit", "5"]
+    run = asked(tmp_path / "run", *random, model="floor/random", tasks="starter_recall")
+    table = rows(run).to_pylist()
+    assert [(r["shift"], r["sample"]) for r in table] == [(s, k) for _ in range(5) for s in range(5) for k in range(2)]
+    accuracy = told(run)["starter_recall"]["accuracy"]["value"]
+    assert accuracy == pytest.approx(sum(row["correct"] for row in table) / 50)
+    assert read_result(run).scores("starter_recall").strict.mean() == pytest.approx(accuracy)
+
+
+def test_replayed_it_gives_the_same_grades_and_without_shifts_those_of_the_first_order(knower, plain, tmp_path):
+    again = asked(tmp_path / "again", "--shift-options", model=f"replay/{knower}")
+    assert rows(again).drop(["latency"]).equals(rows(knower).drop(["latency"]))
+    assert told(again)["starter_recall"]["robustness"] == told(knower)["starter_recall"]["robustness"]
+    unmoved = asked(tmp_path / "unmoved", model=f"replay/{knower}")
+    assert {row["shift"] for row in rows(unmoved).to_pylist()} == {0}
+    assert told(unmoved)["starter_recall"]["accuracy"]["value"] == 1
+
+
+def test_what_was_not_asked_in_other_orders_cannot_be_replayed_in_them(plain, tmp_path, capsys):
+    line = ["run", "--model", f"replay/{plain}", "--tasks", TASKS, "--shift-options", "--out", str(tmp_path / "run")]
+    assert main(line) == 2
+    assert "no recorded answer with its options moved by 1: leave out --shift-options" in capsys.readouterr().err
+
+
+def test_regraded_nothing_changes(first, tmp_path):
+    run = Path(shutil.copytree(first, tmp_path / "run"))
+    assert regrade(run).changes == ()
+    assert rows(run).equals(rows(first)) and told(run) == told(first)
+
+
+@pytest.mark.parametrize("edit", [{"shift": 4}, {"shift": -1}, {"shift": "1"}, {"sample": 1}])
+def test_a_journal_with_an_order_that_does_not_exist_is_refused(first, tmp_path, edit):
+    run = Path(shutil.copytree(first, tmp_path / "run"))
+    file = run / "responses" / "starter_vignette.jsonl"
+    line, *rest = file.read_text().splitlines(keepends=True)
+    file.write_text(json.dumps({**json.loads(line), **edit}) + "\n" + "".join(rest))
+    with pytest.raises(EvalsuiteError, match="starter_vignette"):
+        regrade(run)
+    assert main(["run", "--resume", str(run)]) == 2
+
+
+def test_shifted_and_unshifted_are_held_against_each_other_only_where_that_is_allowed(first, plain, tmp_path, capsys):
+    a, b = read_result(first), read_result(plain)
+    with pytest.raises(RunError, match=r"each order of the options and one order.* --allow shift_options"):
+        pair(a, b, allow=())
+    assert [each.name for each in pair(a, b, allow=["shift_options"]).allowed] == ["shift_options"] * 3
+    policy = tmp_path / "gate.yaml"
+    policy.write_text("tasks: all\n")
+    line = ["gate", "--candidate", str(first), "--baseline", str(plain), "--policy", str(policy)]
+    assert main(line) == 2
+    assert "shift_options" in capsys.readouterr().err
+    (tmp_path / "there").mkdir()
+    same = shutil.copytree(plain, tmp_path / "there" / "run")
+    assert main(["run", "--model", "floor/first", "--tasks", TASKS, "--shift-options", "--out", str(same)]) == 2
+
+
+def test_two_shifted_runs_are_compared_and_gated_by_item(first, knower, tmp_path, capsys):
+    assert main(["compare", str(knower), str(first), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["tasks"]
+    for name, (items, options) in STARTER.items():
+        assert found[name]["n"] == items
+        assert found[name]["difference"]["value"] == pytest.approx(1 - 1 / options)
+        assert found[name]["only_a"] == pytest.approx(items * (1 - 1 / options))
+        assert found[name]["samples_to_settle"] is None
+    policy = tmp_path / "gate.yaml"
+    policy.write_text("tasks: all\n")
+    gated = ["gate", "--policy", str(policy), "--json"]
+    assert main([*gated, "--candidate", str(knower), "--baseline", str(first)]) == 0
+    decision = json.loads(capsys.readouterr().out)
+    assert any("each cyclic order" in note for note in decision["notes"])
+    assert main([*gated, "--candidate", str(first), "--baseline", str(knower)]) == 1
+
+
+def test_the_report_shows_what_other_orders_did(first, knower, plain, tmp_path):
+    write_report([first, knower, plain], tmp_path / "report")
+    text = (tmp_path / "report" / "leaderboard.md").read_text()
+    assert "## Robustness to the order of options" in text and text.count("points on its 20 items") == 4
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert "Robustness to the order of options" in page and "right under all" in page
+    head, *lines = (tmp_path / "report" / "leaderboard.csv").read_text().splitlines()
+    known = [dict(zip(head.split(","), line.split(","), strict=True)) for line in lines if "starter_recall" in line]
+    assert sorted(row["all_right"] for row in known) == ["", "0.0", "1.0"]
+
+
+def test_the_terminal_says_it_in_a_line(tmp_path, capsys):
+    asked(tmp_path / "run", "--shift-options", tasks="starter_recall")
+    said = " ".join(capsys.readouterr().out.split())
+    assert "starter_recall, options shifted: right under all shifts 0.0 [" in said and "worst shift" in said
+
+
+def test_a_run_from_before_there_were_shifts_is_read_and_regraded(plain, tmp_path):
+    old = Path(shutil.copytree(plain, tmp_path / "old"))
+    table = pq.read_table(old / "grades.parquet").drop(["shift"])
+    pq.write_table(table, old / "grades.parquet")
+    for file in (old / "responses").iterdir():
+        lines = [json.loads(line) for line in file.read_text().splitlines()]
+        file.write_text("".join(json.dumps({k: v for k, v in line.items() if k != "shift"}) + "\n" for line in lines))
+    facts = json.loads((old / "run.json").read_text())
+    del facts["plan"]["shift_options"]
+    (old / "run.json").write_text(json.dumps(facts))
+    assert pair(read_result(old), read_result(plain), allow=()).identical
+    assert regrade(old).changes == ()
+    assert main(["run", "--resume", str(old)]) == 0
+
+
+def test_summary_and_grades_that_disagree_are_refused(first, tmp_path):
+    run = Path(shutil.copytree(first, tmp_path / "run"))
+    table = rows(run)
+    keep = [row["shift"] != 1 or row["task"] != "starter_recall" for row in table.to_pylist()]
+    gap = table.filter(pa.array(keep))
+    pq.write_table(gap, run / "grades.parquet")
+    with pytest.raises(RunError, match="rows"):
+        read_result(run).scores("starter_recall")
+    summary = json.loads((run / "summary.json").read_text())
+    summary["tasks"]["starter_recall"]["status"] = {"ok": 80}
+    (run / "summary.json").write_text(json.dumps(summary))
+    with pytest.raises(RunError, match="twice, or one with too few"):
+        read_result(run).scores("starter_recall")
+
+
+@pytest.mark.parametrize(("scoring", "task"), [("cloze", "starter_recall"), ("loglikelihood", "starter_evidence")])
+def test_where_no_options_are_shown_there_is_nothing_to_shift(scoring, task, tmp_path, capsys):
+    """hf/ needs torch only to answer; what can't be asked is refused by the plan."""
+    from evalsuite.grading.loglikelihood import ScoredPrompt
+    from evalsuite.models.backend import Asked
+    from evalsuite.run.prepared import Bench
+
+    data = load(load_task(task))
+    with pytest.raises(
+        EvalsuiteError, match=f"--shift-options: --scoring {scoring} shows no order of options in {task}"
+    ):
+        Bench(
+            data, ScoredPrompt(data.task, scoring), Asked(data.items, "answer_tag"), None, scoring, shift_options=True
+        )
+
+
+def test_killed_and_resumed_nothing_is_lost_or_asked_twice(tmp_path):
+    command = [sys.executable, str(ROOT / "benchmarks" / "zero_server.py"), "--latency", "0.02"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        url = server.stdout.readline().strip()
+        line = [sys.executable, "-m", "evalsuite", "run", "--model", "openai/bench", "--base-url", url]
+        line += ["--tasks", TASKS, "--shift-options", "--samples", "2", "--temperature", "0.5", "--concurrency", "8"]
+        killed, whole = tmp_path / "killed", tmp_path / "whole"
+        process = subprocess.Popen([*line, "--out", str(killed)], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        while process.poll() is None and len(_journal(killed)) < 100:
+            time.sleep(0.01)
+        process.kill()
+        process.wait()
+        kept = len(_journal(killed))
+        again = subprocess.run([*line[:3], "run", "--resume", str(killed)], capture_output=True, text=True)
+        assert again.returncode == 0, again.stderr
+        subprocess.run([*line, "--out", str(whole)], check=True, capture_output=True)
+    finally:
+        server.kill()
+        server.wait()
+    wanted = 2 * sum(items * options for items, options in STARTER.values())
+    found = Counter(_journal(killed))
+    assert 0 < kept < wanted == len(found) and set(found.values()) == {1}
+    assert f"{kept} of {wanted} responses are on disk" in again.stderr
+    assert rows(killed).drop(["latency"]).equals(rows(whole).drop(["latency"]))
+    assert told(killed) == told(whole)
+
+
+def _journal(folder):
+    """Every (task, item, shift, sample) that is on disk, whole lines only."""
+    return [
+        (path.stem, record["item"], record["shift"], record["sample"])
+        for path in folder.glob("responses/*.jsonl")
+        for line in path.read_bytes().splitlines(keepends=True)
+        if line.endswith(b"\n")
+        for record in (json.loads(line),)
+    ]

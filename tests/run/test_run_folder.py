@@ -1,0 +1,119 @@
+"""The run folder keeps every whole line, whatever happens to the last one, and has one writer."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evalsuite.errors import RunError
+from evalsuite.models.backend import Request, Response
+from evalsuite.run_folder import Record, RunFolder
+from evalsuite.tasks.item import Item
+
+ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=60)
+
+
+def response(name: str, text: str, reasoning: str = "") -> Response:
+    item = Item(name, "Q?", ("x", "y"), ("A", "B"), "A")
+    return Response(Request("t", item, 0, (), 7), text, reasoning, "length", True, 11, 22, 0.5)
+
+
+def write(path: Path, texts: list[str]) -> None:
+    with RunFolder(path).writing() as writer:
+        for number, text in enumerate(texts):
+            writer.append(response(str(number), text, text[::-1]), "digest")
+
+
+@settings(max_examples=60, deadline=None)
+@given(texts=st.lists(ANY_TEXT, max_size=5))
+def test_whatever_text_a_model_writes_comes_back_unchanged(tmp_path_factory, texts):
+    path = tmp_path_factory.mktemp("run")
+    write(path, texts)
+    found = list(RunFolder(path).records("t"))
+    assert [record.text for record in found] == texts
+    assert [record.reasoning for record in found] == [text[::-1] for text in texts]
+    assert all((r.finish, r.opens_reasoning) == ("length", True) for r in found)
+    assert all((r.input_tokens, r.output_tokens, r.latency) == (11, 22, 0.5) for r in found)
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_a_journal_torn_at_any_byte_keeps_its_whole_lines_and_can_be_continued(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("run")
+    write(path, ["first", "second\nline", "third"])
+    file = RunFolder(path).journal("t")
+    whole = file.read_bytes()
+    cut = data.draw(st.integers(0, len(whole)))
+    file.write_bytes(whole[:cut])
+    kept = whole[:cut].count(b"\n")
+    assert [record.item for record in RunFolder(path).records("t")] == [str(n) for n in range(kept)]
+    with RunFolder(path).writing() as writer:
+        writer.append(response("new", "after the crash"), "digest")
+    assert [record.item for record in RunFolder(path).records("t")] == [*map(str, range(kept)), "new"]
+
+
+def test_a_torn_line_longer_than_one_block_is_cut_too(tmp_path):
+    write(tmp_path, ["kept", "x" * 300_000])
+    file = RunFolder(tmp_path).journal("t")
+    file.write_bytes(file.read_bytes()[:-1])
+    write(tmp_path, ["again"])
+    assert [record.text for record in RunFolder(tmp_path).records("t")] == ["kept", "again"]
+
+
+def test_a_damaged_line_that_is_not_the_last_is_named(tmp_path):
+    write(tmp_path, ["one", "two", "three"])
+    file = RunFolder(tmp_path).journal("t")
+    lines = file.read_bytes().splitlines(keepends=True)
+    lines[1] = b'{"item": "1"\n'
+    file.write_bytes(b"".join(lines))
+    with pytest.raises(RunError, match="line 2"):
+        list(RunFolder(tmp_path).records("t"))
+
+
+def test_a_second_process_cannot_write_the_same_run(tmp_path):
+    script = (
+        "import sys; from pathlib import Path; from evalsuite.run_folder import RunFolder\n"
+        "with RunFolder(Path(sys.argv[1])).writing(): pass"
+    )
+    with RunFolder(tmp_path).writing():
+        other = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True)
+    assert "another process writes this run" in other.stderr
+    again = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+
+
+def test_the_lock_of_a_killed_writer_does_not_stay(tmp_path):
+    script = (
+        "import os, sys; from pathlib import Path; from evalsuite.run_folder import RunFolder\n"
+        "with RunFolder(Path(sys.argv[1])).writing(): os.kill(os.getpid(), 9)"
+    )
+    killed = subprocess.run([sys.executable, "-c", script, str(tmp_path)])
+    assert killed.returncode == -9
+    with RunFolder(tmp_path).writing() as writer:
+        assert isinstance(writer.append(response("0", "x"), "d"), Record)
+
+
+def test_a_disk_that_takes_no_more_is_one_clear_error_and_the_rest_is_kept(tmp_path):
+    script = (
+        "import resource, sys; from pathlib import Path\n"
+        "sys.path.insert(0, sys.argv[2])\n"
+        "from test_run_folder import response, RunFolder\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        "with RunFolder(Path(sys.argv[1])).writing() as writer:\n"
+        "    for n in range(100): writer.append(response(str(n), 'y' * 200), 'd')"
+    )
+    run = [sys.executable, "-c", script, str(tmp_path), str(Path(__file__).parent)]
+    ended = subprocess.run(run, capture_output=True, text=True, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+    assert "RunError" in ended.stderr and "--resume" in ended.stderr
+    kept = [record.item for record in RunFolder(tmp_path).records("t")]
+    assert kept and kept == [str(n) for n in range(len(kept))]
+
+
+def test_a_run_json_of_another_schema_is_refused(tmp_path):
+    RunFolder(tmp_path).write_json("run.json", {"schema": 99})
+    with pytest.raises(RunError, match="schema"):
+        _ = RunFolder(tmp_path).facts

@@ -1,0 +1,1 @@
+"""Training data: manifests, rows and their checks."""

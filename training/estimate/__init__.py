@@ -1,0 +1,8 @@
+"""What a recipe takes, reckoned before any GPU hour: parameters, tokens, memory, FLOPs, GPU-hours, data.
+
+python -m training plan reasonmed-8b
+"""
+
+from training.estimate.plan import Plan, StagePlan, plan
+
+__all__ = ["Plan", "StagePlan", "plan"]

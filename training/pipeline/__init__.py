@@ -1,0 +1,1 @@
+"""Stage after stage: train, evaluate, gate, promote; resumable after any interruption."""

@@ -1,8 +1,0 @@
-"""What a recipe takes, reckoned before any GPU hour: parameters, tokens, memory, FLOPs, GPU-hours, data.
-
-python -m training plan reasonmed-8b
-"""
-
-from training.plan.estimate import Plan, StagePlan, plan
-
-__all__ = ["Plan", "StagePlan", "plan"]

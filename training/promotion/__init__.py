@@ -1,0 +1,1 @@
+"""Whether a stage's model replaces the last promoted one: evaluation, gate verdict and diagnosis."""
