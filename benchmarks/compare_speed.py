@@ -1,7 +1,7 @@
 """How long does it take to hold two runs against each other?
 
-    evalsuite run --model floor/random --suite all --data-dir DATA --out A
-    evalsuite run --model floor/longest --suite all --data-dir DATA --out B
+    evalsuite run --model trivial/random --suite all --data-dir DATA --out A
+    evalsuite run --model trivial/longest --suite all --data-dir DATA --out B
     python benchmarks/compare_speed.py A B
 
 The promise: two runs over all items, with 10,000 resamples, in less than 0.5 s after import. Measured apart: reading
@@ -22,7 +22,7 @@ import numpy as np
 from evalsuite.analysis.compare import compare
 from evalsuite.analysis.pairing import Pairing, pair
 from evalsuite.analysis.run_result import read_result
-from evalsuite.gate import Policy, gate
+from evalsuite.gate import GatePolicy, gate
 from evalsuite.stats.bootstrap import RESAMPLES, bca, percentile
 from evalsuite.stats.clusters import cells
 from evalsuite.stats.intervals import Estimate
@@ -65,7 +65,7 @@ def main() -> int:
     }
     beside = {
         f"{RESAMPLES:,} resamples, BCa": seconds(lambda: resampled(pairing, bca)),
-        "gate, reading included": seconds(lambda: gate(read_result(a), read_result(b), Policy())),
+        "gate, reading included": seconds(lambda: gate(read_result(a), read_result(b), GatePolicy())),
         "the first time: read, pair and compare, with SciPy's imports": first,
     }
     for name, took in {**parts, "together": sum(parts.values()), **beside}.items():

@@ -103,11 +103,11 @@ class Bench:
     def _write_inputs(self) -> int:
         """Write the peers' tasks; return the number of items."""
         from evalsuite.data.load import load
-        from evalsuite.tasks.prompt import Prompt
+        from evalsuite.tasks.prompt import TaskPrompt
         from evalsuite.tasks.registry import load_task
 
         task = load_task("medqa")
-        dataset, prompt = load(task, self.data_dir), Prompt(task, task.format)
+        dataset, prompt = load(task, self.data_dir), TaskPrompt(task, task.format)
         rows = [{"prompt": prompt.messages(item)[-1]["content"], "gold": item.gold} for item in dataset.items]
         file = self.folder / "items.jsonl"
         file.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -119,11 +119,13 @@ class Bench:
     def _native(self, case: Case, url: str, out: Path) -> list[str]:
         options = f"--concurrency {case.connections} --limit {case.items} --samples {case.samples}"
         where = ["--base-url", url, "--data-dir", str(self.data_dir), "--out", str(out)]
-        run = [sys.executable, "-m", "evalsuite", "run", "--model", "openai/bench", "--tasks", "medqa"]
+        run = [sys.executable, "-m", "evalsuite", "run", "--model", "openai/prepared", "--tasks", "medqa"]
         return [*run, *options.split(), *where]
 
     def _lm_eval(self, case: Case, url: str, out: Path) -> list[str]:
-        model = f"model=bench,base_url={url}/chat/completions,num_concurrent={case.connections},tokenizer_backend=None"
+        model = (
+            f"model=prepared,base_url={url}/chat/completions,num_concurrent={case.connections},tokenizer_backend=None"
+        )
         run = [self.peer_python, "-m", "lm_eval", "run", "--model", "local-chat-completions", "--model_args", model]
         options = f"--tasks medqa_bench --limit {case.items} --apply_chat_template --log_samples"
         return [*run, *options.split(), "--include_path", str(self.folder / "tasks"), "--output_path", str(out)]
@@ -131,7 +133,7 @@ class Bench:
     def _inspect(self, case: Case, url: str, out: Path) -> list[str]:
         run = [self.peer_python, "-m", "inspect_ai", "eval", "medqa_bench.py"]
         many = f"--max-connections {case.connections} --max-samples {case.connections} --limit {case.items}"
-        how = "--model openai-api/bench/bench --temperature 0 --max-tokens 4096 --display none --log-dir"
+        how = "--model openai-api/prepared/prepared --temperature 0 --max-tokens 4096 --display none --log-dir"
         return [*run, "--model-base-url", url, *many.split(), *how.split(), str(out)]
 
     def measure(self, case: Case) -> Cost:
@@ -254,16 +256,16 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="one repetition")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(args.data_dir).resolve(), args.python, Path(folder))
-        todo = cases(args.only.split(","), bench.items)
+        prepared = Bench(Path(args.data_dir).resolve(), args.python, Path(folder))
+        todo = cases(args.only.split(","), prepared.items)
         costs: dict[Case, list[Cost]] = {case: [] for case in todo}
         for harness in dict.fromkeys(case.harness for case in todo):
-            bench.measure(Case(harness, 0.0, 1, 1))  # disk caches and byte code are nobody's overhead
+            prepared.measure(Case(harness, 0.0, 1, 1))  # disk caches and byte code are nobody's overhead
         for repetition in range(1 if args.quick else args.repeats):
             for case in todo:
-                costs[case].append(bench.measure(case))
+                costs[case].append(prepared.measure(case))
                 print(f"{repetition + 1}: {case.harness}, {case.latency:g} s, {case.connections}", file=sys.stderr)
-        table = Table({case: middle(found) for case, found in costs.items()}, bench.items)
+        table = Table({case: middle(found) for case, found in costs.items()}, prepared.items)
     table.show()
     table.judge()
     return 1 if table.broken else 0

@@ -25,8 +25,8 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import numpy as np
 
 from evalsuite.data.load import load
-from evalsuite.grading.loglikelihood import FORMS, ScoredPrompt
-from evalsuite.models.backend import Request, Scoring, Settings
+from evalsuite.grading.loglikelihood import FORMS, LoglikelihoodPrompt
+from evalsuite.models.backend import BackendSettings, Request, Scoring
 from evalsuite.models.hf import HF
 from evalsuite.tasks.continuation import DELIMITER, continuations
 from evalsuite.tasks.item import Dataset
@@ -112,13 +112,13 @@ class Clock:
 
 def measure(name: str, folder: Path, dataset: Dataset, count: int, scoring: Scoring) -> None:
     """Measure one model in one form and print the line."""
-    prompt, items = ScoredPrompt(dataset.task, scoring), dataset.items[:count]
+    prompt, items = LoglikelihoodPrompt(dataset.task, scoring), dataset.items[:count]
     requests = [Request("medqa", item, 0, prompt.messages(item), 0, prompt.continuations(item)) for item in items]
     pairs = [continuations(item, FORMS[scoring]) for item in items]
     shown = [(context, [f"{DELIMITER}{choice}" for choice in choices]) for context, choices in pairs]
     lm, clocks = fastest(folder, shown), (Clock(), Clock())
     with asyncio.Runner() as runner:
-        backend = HF(Settings(str(folder), args={"device": "cpu"}, scoring=scoring))
+        backend = HF(BackendSettings(str(folder), args={"device": "cpu"}, scoring=scoring))
         runner.run(backend.open([]))
         ours, theirs = {}, []
         for start in range(0, len(items), SLICE):

@@ -27,7 +27,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evalsuite.analysis.run_result import Scores, read_result
+from evalsuite.analysis.run_result import ItemScores, read_result
 from evalsuite.stats.averages import macro
 from evalsuite.stats.intervals import Estimate, mean
 
@@ -55,7 +55,7 @@ def made_up(place: Path, options: argparse.Namespace) -> list[Path]:
     """Write the made-up runs, unless an earlier call kept them."""
     floor = place / "floor"
     if not (floor / "summary.json").exists():
-        asked = ["run", "--model", "floor/majority", "--suite", "all", "--data-dir", options.data_dir, "--out", floor]
+        asked = ["run", "--model", "trivial/majority", "--suite", "all", "--data-dir", options.data_dir, "--out", floor]
         subprocess.run([sys.executable, "-m", "evalsuite", *map(str, asked)], check=True, stdout=subprocess.DEVNULL)
     base, pool = read_result(floor), texts(options.recorded)
     scores = {task: base.scores(task) for task in base.tasks}
@@ -75,7 +75,7 @@ def texts(folder: Path) -> list[str]:
     return found
 
 
-def write_run(run: Path, number: int, floor: Path, base: Any, scores: dict[str, Scores], pool: list[str]) -> None:
+def write_run(run: Path, number: int, floor: Path, base: Any, scores: dict[str, ItemScores], pool: list[str]) -> None:
     """One model: right with its own probability, a few responses without an answer."""
     rng = np.random.default_rng(number)
     (run / "responses").mkdir(parents=True)
@@ -120,7 +120,7 @@ def write_run(run: Path, number: int, floor: Path, base: Any, scores: dict[str, 
     summary["macro"] = macro([Estimate(*each) for each in estimates])._asdict()
     pq.write_table(pa.concat_tables(tables), run / "grades.parquet", compression="zstd")
     facts = orjson.loads((floor / "run.json").read_bytes())
-    facts["identity"]["model"] = facts["plan"]["model"] = name
+    facts["identity"]["model"] = facts["spec"]["model"] = name
     (run / "run.json").write_bytes(orjson.dumps(facts))
     (run / "summary.json").write_bytes(orjson.dumps(summary))
 

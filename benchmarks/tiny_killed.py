@@ -19,7 +19,7 @@ from pathlib import Path
 from evalsuite.util.markdown import table
 from training.data.manifest import sha256_of
 from training.run_folder import StageFolder, TrainingFolder
-from training.run_spec import read_asked, write_asked
+from training.run_spec import read_spec, write_spec
 from training.stages.checkpoints import latest
 
 WEIGHTS = "model.safetensors"
@@ -49,8 +49,8 @@ def kill(run: TrainingFolder, folder: StageFolder, step: int) -> None:
 
 def main() -> int:
     whole, run = (TrainingFolder(Path(place).resolve()) for place in sys.argv[1:3])
-    asked = read_asked(whole)
-    write_asked(run, asked)
+    asked = read_spec(whole)
+    write_spec(run, asked)
     killed = []
     for undisturbed, folder in zip(asked.stages(whole), asked.stages(run), strict=True):
         kill(run, folder, random.randint(1, undisturbed.read("stage.json")["steps"] - 1))

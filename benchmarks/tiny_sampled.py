@@ -14,7 +14,7 @@ from pathlib import Path
 
 from evalsuite.analysis.compare import compare
 from evalsuite.analysis.pairing import pair
-from evalsuite.analysis.run_result import Result, read_result
+from evalsuite.analysis.run_result import RunResult, read_result
 from evalsuite.stats.multiple_testing import holm
 from evalsuite.util.markdown import table
 
@@ -22,7 +22,7 @@ START, PAID = "stages/3-sft", "stages/4-grpo-1"
 HEAD = ("world", "paid by", "task", "items", "before", "after", "difference [95%]", "p (Holm)")
 
 
-def sampled(out: Path, world: str, run: str, stage: str) -> Result:
+def sampled(out: Path, world: str, run: str, stage: str) -> RunResult:
     """A stage's model, asked in the folder of all runs, so that it is named by its place there."""
     place = out / "sampled" / f"{run}-{Path(stage).name}"
     command = [sys.executable, "-m", "evalsuite", "run", "--model", f"hf/{run}/{stage}/model", "--out", str(place)]

@@ -17,7 +17,7 @@ import yaml
 from training.recipe import find
 from training.report import stage_table
 from training.run_folder import TrainingFolder
-from training.run_spec import read_asked
+from training.run_spec import read_spec
 
 
 def write_recipe(file: Path, seed: int) -> Path:
@@ -41,11 +41,11 @@ def main() -> None:
     for seed in seeds:
         recipe = write_recipe(out / f"tiny-{seed}.yaml", seed)
         run = runs[f"world {seed}"] = trained(recipe, out / f"{seed}")
-        if any(folder.state == "promoted" for folder in read_asked(run).stages(run)):
+        if any(folder.state == "promoted" for folder in read_spec(run).stages(run)):
             coin = ("--random-reward", "--from", str(out / f"{seed}"))
             runs[f"world {seed}, coin"] = trained(recipe, out / f"{seed}-coin", *coin)
     for name, run in runs.items():
-        print(f"\n{name}\n\n{stage_table.markdown(stage_table.rows(run, read_asked(run)))}")
+        print(f"\n{name}\n\n{stage_table.markdown(stage_table.rows(run, read_spec(run)))}")
 
 
 if __name__ == "__main__":

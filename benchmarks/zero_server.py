@@ -23,11 +23,11 @@ COMPLETION = {
     "id": "chatcmpl-0",
     "object": "chat.completion",
     "created": 0,
-    "model": "bench",
+    "model": "prepared",
     "choices": [{"index": 0, "message": {"role": "assistant", "content": THOUGHT}, "finish_reason": "stop"}],
     "usage": {"prompt_tokens": 200, "completion_tokens": 48, "total_tokens": 248},
 }
-MODELS = {"object": "list", "data": [{"id": "bench", "object": "model", "created": 0, "owned_by": "bench"}]}
+MODELS = {"object": "list", "data": [{"id": "prepared", "object": "model", "created": 0, "owned_by": "prepared"}]}
 
 
 def _reply(content: object, status: str = "200 OK") -> bytes:

@@ -20,14 +20,16 @@ from typing import Any, Self
 
 import orjson
 
+from evalsuite import schema_v1
 from evalsuite.errors import RunError
 from evalsuite.models.backend import Finish, Response
 
-SCHEMA = 1
+SCHEMA = 2
+"""Version of the keys in run.json and summary.json; folders of version 1 are read through `schema_v1`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class ResponseRecord:
     """A response as the journal keeps it."""
 
     item: str
@@ -43,7 +45,7 @@ class Record:
     """Digest of the messages, decoding and seed that were sent."""
     logprobs: Sequence[float | None] | None = None
     """Of the options as they were shown, where they were weighed and nothing was written; see `Response`."""
-    shift: int = 0
+    rotation: int = 0
     """By how many places the options stood moved; see `order`."""
 
 
@@ -63,8 +65,10 @@ class RunFolder:
             raise RunError(f"{self.path}: no run is here (it has no run.json)") from None
         except (OSError, orjson.JSONDecodeError) as error:
             raise RunError(f"{file}: can't be read: {error}") from None
+        if isinstance(facts, dict) and facts.get("schema") == 1:
+            facts = schema_v1.upgrade_run(facts)
         if not isinstance(facts, dict) or facts.get("schema") != SCHEMA or not {"identity", "ended"} <= facts.keys():
-            raise RunError(f"{file}: not a run of schema {SCHEMA}, which is what this version reads")
+            raise RunError(f"{file}: not a run of schema {SCHEMA} or 1, which this version reads")
         return facts
 
     def unfinished(self, identity: Any) -> bool:
@@ -79,7 +83,7 @@ class RunFolder:
         """Where the responses of a task are."""
         return self.path / "responses" / f"{task}.jsonl"
 
-    def records(self, task: str) -> Iterator[Record]:
+    def records(self, task: str) -> Iterator[ResponseRecord]:
         """Read a task's responses as they arrived; a torn last line is passed over, any other is a `RunError`."""
         path = self.journal(task)
         if not path.exists():
@@ -99,12 +103,12 @@ class RunFolder:
         except OSError as error:
             raise disk_error(file, error) from None
 
-    def writing(self) -> Writer:
+    def writing(self) -> RunWriter:
         """Claim the folder for this process."""
-        return Writer(self)
+        return RunWriter(self)
 
 
-class Writer:
+class RunWriter:
     """The one writer of a run folder; a second one, in this process or another, is a `RunError`."""
 
     def __init__(self, folder: RunFolder) -> None:
@@ -132,9 +136,9 @@ class Writer:
         self._files.clear()
         self._lock.release()
 
-    def append(self, response: Response, request: str) -> Record:
+    def append(self, response: Response, request: str) -> ResponseRecord:
         """Put a response on disk."""
-        record = Record(
+        record = ResponseRecord(
             item=response.request.item.id,
             sample=response.request.sample,
             text=response.text,
@@ -146,7 +150,7 @@ class Writer:
             latency=response.latency,
             request=request,
             logprobs=response.logprobs,
-            shift=response.request.shift,
+            rotation=response.request.rotation,
         )
         self._write(f"responses/{response.request.task}.jsonl", _line(record))
         return record
@@ -154,7 +158,7 @@ class Writer:
     def fail(self, response: Response) -> None:
         """Note a request that failed for good."""
         request = response.request
-        place = {"task": request.task, "item": request.item.id, "shift": request.shift, "sample": request.sample}
+        place = {"task": request.task, "item": request.item.id, "rotation": request.rotation, "sample": request.sample}
         self._write("errors.jsonl", _line({**place, "error": response.error}))
 
     def _write(self, name: str, line: bytes) -> None:
@@ -190,11 +194,15 @@ def _open_whole(path: Path) -> int:
     return file
 
 
-def _line(content: Record | dict[str, Any]) -> bytes:
+def _line(content: ResponseRecord | dict[str, Any]) -> bytes:
     try:
         return orjson.dumps(content, option=orjson.OPT_APPEND_NEWLINE)
     except TypeError:  # a lone surrogate: only ASCII escapes can carry it
-        plain = {name: getattr(content, name) for name in Record.__slots__} if isinstance(content, Record) else content
+        plain = (
+            {name: getattr(content, name) for name in ResponseRecord.__slots__}
+            if isinstance(content, ResponseRecord)
+            else content
+        )
         return json.dumps(plain).encode() + b"\n"
 
 
@@ -208,17 +216,19 @@ _KINDS = {
     "input_tokens": int | None,
     "output_tokens": int | None,
     "latency": float | int | None,
-    "shift": int,
+    "rotation": int,
 }
 
 
-def _record(line: bytes, path: Path, number: int) -> Record:
+def _record(line: bytes, path: Path, number: int) -> ResponseRecord:
     try:
         try:
             fields = orjson.loads(line)
         except orjson.JSONDecodeError:
             fields = json.loads(line)
-        record = Record(**fields)
+        if "shift" in fields:
+            fields = schema_v1.upgrade_record(fields)
+        record = ResponseRecord(**fields)
         if any(not isinstance(getattr(record, name), kind) for name, kind in _KINDS.items()):
             raise ValueError("a field of another kind")
         return record

@@ -14,14 +14,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from evalsuite.analysis.run_result import Result, read_result
+from evalsuite.analysis.run_result import RunResult, read_result
 from evalsuite.report.markdown import percent
 from evalsuite.util.markdown import plain, table
 
 CAUSES = {
     "left out": "another number of options when recorded: another question, left out here",
     "key revised": "the benchmark's key was revised since: the same label, another verdict",
-    "we read none": "upstream reads a label where our strict reading finds no answer in the format that was asked for",
+    "we read none": "upstream reads a label where our strict parse finds no answer in the format that was asked for",
     "we read another": "both read a label, not the same one",
     "only we read": "upstream reads none; we do",
 }
@@ -53,7 +53,7 @@ def main(recorded: Path, runs: Path) -> None:
     print(table([*head, *causes], rows, left=2))
     print("".join(f"- **{cause}**: {said}.\n" for cause, said in CAUSES.items()))
     print(
-        f"Of {responses:,} responses our strict reading and upstream's find different labels in {len(unlike)}"
+        f"Of {responses:,} responses our strict parse and upstream's find different labels in {len(unlike)}"
         f"{': ' + plain(', '.join(unlike)) if unlike else ''}.\n"
     )
     print("A cell says upstream's correct answers lost − won by us for that cause.\n\n## Items\n")
@@ -73,7 +73,9 @@ def read_recording(path: Path) -> dict[str, dict[str, dict[str, Any]]]:
     return found
 
 
-def compared(result: Result, task: str, answers: dict[str, dict[str, Any]]) -> tuple[list[str], dict[str, list[str]]]:
+def compared(
+    result: RunResult, task: str, answers: dict[str, dict[str, Any]]
+) -> tuple[list[str], dict[str, list[str]]]:
     """A line of the table, and the items whose verdicts differ by cause."""
     ours = {row["item"]: row for row in result.scores(task).table.to_pylist()}
     lost: Counter[str] = Counter()
@@ -101,7 +103,7 @@ def compared(result: Result, task: str, answers: dict[str, dict[str, Any]]) -> t
     ], items
 
 
-def other_labels(result: Result, task: str, answers: dict[str, dict[str, Any]]) -> list[str]:
+def other_labels(result: RunResult, task: str, answers: dict[str, dict[str, Any]]) -> list[str]:
     """Items from whose response both read a label, and not the same one, whatever the key says."""
     rows = result.scores(task).table.select(["item", "label"]).to_pylist()
     return [

@@ -63,7 +63,7 @@ class Answers:
         columns = {
             "task": [task] * count,
             "item": np.repeat(self.ids, self.samples),
-            "shift": [0] * count,
+            "rotation": [0] * count,
             "sample": np.tile(np.arange(self.samples), self.items),
             "group": np.repeat(self.groups, self.samples),
             "gold": [self.gold] * count,
@@ -96,7 +96,7 @@ class Answers:
             "accuracy_lenient": lenient._asdict(),
             "status": dict(Counter(self.status.ravel().tolist())),
             "status_lenient": {"ok": self.correct.size},
-            "floor": {"majority": 0.3, "longest": 0.25},
+            "trivial_baselines": {"majority": 0.3, "longest": 0.25},
             "chance": 0.25,
             "tokens": {"input": 0, "output": 0},
             "notes": [],
@@ -120,7 +120,7 @@ def _made(path: Path, model: str, tasks: dict[str, object], **settings: object) 
     pq.write_table(pa.concat_tables(each.rows(task) for task, each in given.items()), path / "grades.parquet")
     said = {task: each.facts_of(settings) for task, each in given.items()}
     average = macro([each.estimates[0] for each in given.values()])
-    summary = {"schema": 1, "model": model, "run": path.name, "parser": settings.get("parser", "1")}
+    summary = {"schema": 2, "model": model, "run": path.name, "parser": settings.get("parser", "1")}
     summary |= {"decoding": settings.get("decoding", DECODING), "tasks": said, "macro": average._asdict()}
     (path / "summary.json").write_bytes(orjson.dumps(summary))
     return path

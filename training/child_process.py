@@ -31,7 +31,7 @@ _ERRORS: Final = (
 """An error in a process's output: in our own words, or as a traceback's last line; a launcher's own tells nothing."""
 
 
-class Ending(NamedTuple):
+class ChildExit(NamedTuple):
     """How a process ended."""
 
     code: int
@@ -63,7 +63,7 @@ def environment(recipe: Recipe, tasks: Path | None = None, alone: bool = True) -
     return found
 
 
-def call(module: Sequence[str], env: Mapping[str, str], log: Path, cwd: Path | None = None) -> Ending:
+def call(module: Sequence[str], env: Mapping[str, str], log: Path, cwd: Path | None = None) -> ChildExit:
     """Run `python -m MODULE ARGUMENT...` in an environment, its output added to a file, and say how it ended."""
     command = [sys.executable, "-m", *module]
     try:
@@ -78,7 +78,7 @@ def call(module: Sequence[str], env: Mapping[str, str], log: Path, cwd: Path | N
     except BaseException:
         _end(child)
         raise
-    return Ending(code, "" if code == 0 else f"{_why(code, log, before)} (all that it said: {log})")
+    return ChildExit(code, "" if code == 0 else f"{_why(code, log, before)} (all that it said: {log})")
 
 
 def launched(module: Sequence[str], hardware: Hardware) -> list[str]:

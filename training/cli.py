@@ -20,7 +20,7 @@ from evalsuite.util.text import visible
 if TYPE_CHECKING:
     from training.recipe import Stage
     from training.run_folder import StageFolder, TrainingFolder
-    from training.run_spec import Asked
+    from training.run_spec import TrainingSpec
 
 REFUSED: Final = 1
 FOLDER: Final = click.Path(file_okay=False, path_type=Path)
@@ -48,11 +48,11 @@ def run(recipe: str, data: Path | None, out: Path | None, source: Path | None, r
     """
     from training.recipe import read_recipe
     from training.run_folder import TrainingFolder
-    from training.run_spec import ask
+    from training.run_spec import make_spec
 
-    asked = ask(read_recipe(recipe), data, random_reward)
-    folder = TrainingFolder((out or _new_home(asked.recipe.name)).resolve())
-    return _go(folder, asked, None if source is None else TrainingFolder(source.resolve()))
+    spec = make_spec(read_recipe(recipe), data, random_reward)
+    folder = TrainingFolder((out or _new_home(spec.recipe.name)).resolve())
+    return _go(folder, spec, None if source is None else TrainingFolder(source.resolve()))
 
 
 @cli.command()
@@ -60,10 +60,10 @@ def run(recipe: str, data: Path | None, out: Path | None, source: Path | None, r
 def resume(run: Path) -> int:
     """Go on with the run in the folder RUN, from the last checkpoint; what is finished is never done again."""
     from training.run_folder import TrainingFolder
-    from training.run_spec import read_asked
+    from training.run_spec import read_spec
 
     folder = TrainingFolder(run.resolve())
-    return _go(folder, read_asked(folder))
+    return _go(folder, read_spec(folder))
 
 
 @cli.command()
@@ -72,7 +72,7 @@ def resume(run: Path) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def plan(recipe: str, data: Path | None, as_json: bool) -> None:
     """Say what RECIPE takes, before any GPU hour: parameters, tokens, steps, memory, FLOPs, GPU-hours, data."""
-    from training.estimate import plan as reckon
+    from training.estimate import estimate as reckon
     from training.estimate.plan_table import print_plan
     from training.recipe import read_recipe
 
@@ -89,10 +89,10 @@ def report(run: Path) -> None:
     """Write report.html and report.md into the folder RUN, as far as it has come; a run does so after each stage."""
     from training.report import write_report
     from training.run_folder import TrainingFolder
-    from training.run_spec import read_asked
+    from training.run_spec import read_spec
 
     folder = TrainingFolder(run.resolve())
-    for file in write_report(folder, read_asked(folder)):
+    for file in write_report(folder, read_spec(folder)):
         click.echo(file)
 
 
@@ -138,15 +138,15 @@ def freeze(data: Path, about: str, licence: str) -> None:
 def world(run: Path) -> None:
     """Make the data of a run's recipe; it appears as a whole."""
     from training.run_folder import TrainingFolder
-    from training.run_spec import read_asked
+    from training.run_spec import read_spec
     from training.tinyworld.build import build
     from training.weights import part
 
     folder = TrainingFolder(run)
-    asked = read_asked(folder)
-    assert asked.recipe.world is not None, "a recipe without a world has no data to make"
+    spec = read_spec(folder)
+    assert spec.recipe.world is not None, "a recipe without a world has no data to make"
     draft = part(folder.data)
-    build(draft, asked.recipe.world.seed)
+    build(draft, spec.recipe.world.seed)
     draft.rename(folder.data)
 
 
@@ -157,12 +157,12 @@ def preflight(run: Path, name: str) -> None:
     """Look whether a stage may begin."""
     from training.checks import check
     from training.pipeline.folder_lock import claimed
-    from training.promotion.last_promoted import last_good
+    from training.promotion.last_promoted import last_promoted
     from training.run_spec import data_of
 
-    home, asked, stage, folder = _stage(run, name)
+    home, spec, stage, folder = _stage(run, name)
     with claimed(folder.path):
-        check(asked.recipe, stage, folder, last_good(home, asked, folder).start, data_of(home, asked))
+        check(spec.recipe, stage, folder, last_promoted(home, spec, folder).start, data_of(home, spec))
 
 
 @cli.command(hidden=True)
@@ -171,25 +171,25 @@ def preflight(run: Path, name: str) -> None:
 def stage(run: Path, name: str) -> None:
     """Train one stage, or go on with it from its last checkpoint."""
     from training.pipeline.folder_lock import working
-    from training.promotion.last_promoted import last_good
+    from training.promotion.last_promoted import last_promoted
     from training.run_spec import data_of
     from training.stages import train
 
-    home, asked, stage, folder = _stage(run, name)
+    home, spec, stage, folder = _stage(run, name)
     with working(folder):
-        start = last_good(home, asked, folder).start
-        train(asked.recipe, stage, folder, start, data_of(home, asked), asked.control)
+        start = last_promoted(home, spec, folder).start
+        train(spec.recipe, stage, folder, start, data_of(home, spec), spec.control)
 
 
-def _go(folder: TrainingFolder, asked: Asked, source: TrainingFolder | None = None) -> int:
+def _go(folder: TrainingFolder, spec: TrainingSpec, source: TrainingFolder | None = None) -> int:
     from training.checks.readiness import refuse_unready
     from training.pipeline.folder_lock import claimed
     from training.pipeline.run import begin, go, refuse_foreign
 
     refuse_foreign(folder)
-    refuse_unready(asked, folder)
+    refuse_unready(spec, folder)
     with _stoppable(), claimed(folder.path):
-        begin(asked, folder, source)
+        begin(spec, folder, source)
         try:
             ended = go(folder, _tell)
         except KeyboardInterrupt:
@@ -213,15 +213,15 @@ def _stoppable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _stage(run: Path, name: str) -> tuple[TrainingFolder, Asked, Stage, StageFolder]:
+def _stage(run: Path, name: str) -> tuple[TrainingFolder, TrainingSpec, Stage, StageFolder]:
     """A stage of a run, by its name."""
     from training.run_folder import TrainingFolder
-    from training.run_spec import read_asked
+    from training.run_spec import read_spec
 
     home = TrainingFolder(run.resolve())
-    asked = read_asked(home)
-    stage = asked.recipe.stage(name)
-    return home, asked, stage, home.stage(asked.recipe.stages.index(stage) + 1, name)
+    spec = read_spec(home)
+    stage = spec.recipe.stage(name)
+    return home, spec, stage, home.stage(spec.recipe.stages.index(stage) + 1, name)
 
 
 def _new_home(recipe: str) -> Path:

@@ -15,9 +15,9 @@ from training.promotion.last_promoted import made_by
 from training.promotion.verdict import FILE, verdict_of
 from training.report.model_card import card
 from training.run_folder import Folder, StageFolder, TrainingFolder
-from training.run_spec import Asked, data_of, read_asked, versions
-from training.stages.determinism import settle
-from training.weights import base_model, beneath, is_adapter, merge, part
+from training.run_spec import TrainingSpec, data_of, read_spec, versions
+from training.stages.determinism import make_deterministic
+from training.weights import base_model, base_weights_of, is_adapter, merge, part
 
 ADAPTERS: Final = "adapters"
 MODEL: Final = "model"
@@ -30,16 +30,16 @@ def export(run: TrainingFolder, out: Path) -> Manifest:
 
     A run without a promoted stage is a `UsageError`, and so is a control: nobody should take it for a model.
     """
-    asked = read_asked(run)
-    promoted = [folder for folder in asked.stages(run) if folder.state == "promoted"]
-    if asked.control:
+    spec = read_spec(run)
+    promoted = [folder for folder in spec.stages(run) if folder.state == "promoted"]
+    if spec.control:
         raise UsageError(f"{run.path}: a control, its rewards were a coin; there is no model to export")
     if not promoted:
         raise UsageError(f"{run.path}: no stage is promoted yet; there is nothing to export")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out}: there is something already; choose another --out")
     try:
-        return _write(run, asked, promoted, out)
+        return _write(run, spec, promoted, out)
     except OSError as error:
         raise RunError(f"{out}: can't be written: {error.strerror or error}") from None
 
@@ -53,15 +53,15 @@ def check_export(manifest: Path, data: Path | None) -> Manifest:
     return found
 
 
-def _write(run: TrainingFolder, asked: Asked, promoted: Sequence[StageFolder], out: Path) -> Manifest:
-    data, draft = data_of(run, asked), part(out.absolute())
+def _write(run: TrainingFolder, spec: TrainingSpec, promoted: Sequence[StageFolder], out: Path) -> Manifest:
+    data, draft = data_of(run, spec), part(out.absolute())
     for folder in promoted:
         if is_adapter(folder.model):
-            _copy_adapter(asked, folder, data, draft / ADAPTERS / folder.path.name)
-    settle(asked.recipe)
-    last = made_by(run, asked, promoted[-1])
-    merge(asked.recipe, last.start, data, draft / MODEL, asked.recipe.base.dtype)
-    shown = _public(asked)
+            _copy_adapter(spec, folder, data, draft / ADAPTERS / folder.path.name)
+    make_deterministic(spec.recipe)
+    last = made_by(run, spec, promoted[-1])
+    merge(spec.recipe, last.start, data, draft / MODEL, spec.recipe.base.dtype)
+    shown = _public(spec)
     manifest = _manifest(run, shown, promoted)
     Folder(draft).write("recipe.json", shown.recipe.to_json())
     (draft / "README.md").write_text(card(run, shown, manifest), "utf-8")
@@ -72,23 +72,23 @@ def _write(run: TrainingFolder, asked: Asked, promoted: Sequence[StageFolder], o
     return manifest
 
 
-def _manifest(run: TrainingFolder, asked: Asked, promoted: Sequence[StageFolder]) -> Manifest:
+def _manifest(run: TrainingFolder, spec: TrainingSpec, promoted: Sequence[StageFolder]) -> Manifest:
     """The manifest, before any file of the export is in it."""
-    stages = {stage.name: folder for stage, folder in zip(asked.recipe.stages, asked.stages(run), strict=True)}
+    stages = {stage.name: folder for stage, folder in zip(spec.recipe.stages, spec.stages(run), strict=True)}
     kept = {folder.path for folder in promoted}
     sources = {
         stage.data.folder: Manifest.model_validate(stages[stage.name].read("manifest.json"))
-        for stage in asked.recipe.stages
+        for stage in spec.recipe.stages
         if stages[stage.name].path in kept
     }
     return Manifest.model_construct(
-        name=asked.recipe.name,
-        about=asked.recipe.about,
+        name=spec.recipe.name,
+        about=spec.recipe.about,
         licence="; ".join(dict.fromkeys(source.licence for source in sources.values())),
         files=[],
         made_by={
-            "recipe": asked.recipe.to_json(),
-            "base": {"model": asked.recipe.base.model, "revision": _revision(run, promoted[0])},
+            "recipe": spec.recipe.to_json(),
+            "base": {"model": spec.recipe.base.model, "revision": _revision(run, promoted[0])},
             "stages": {folder.path.name: verdict_of(folder)._asdict() for folder in promoted},
             "trained_with": {folder.path.name: folder.read("stage.json").get("versions", {}) for folder in promoted},
             "exported_with": versions(),
@@ -104,23 +104,23 @@ def _revision(run: TrainingFolder, first: StageFolder) -> str | None:
     return revision
 
 
-def _public(asked: Asked) -> Asked:
+def _public(spec: TrainingSpec) -> TrainingSpec:
     """The same with a base model's folder named without its place on this machine."""
-    base = asked.recipe.base
+    base = spec.recipe.base
     if not Path(base.model).is_absolute():
-        return asked
+        return spec
     named = base.model_copy(update={"model": f"./{Path(base.model).name}"})
-    return replace(asked, recipe=asked.recipe.model_copy(update={"base": named}))
+    return replace(spec, recipe=spec.recipe.model_copy(update={"base": named}))
 
 
-def _copy_adapter(asked: Asked, folder: StageFolder, data: Path, out: Path) -> None:
+def _copy_adapter(spec: TrainingSpec, folder: StageFolder, data: Path, out: Path) -> None:
     """Copy an adapter; what it stands on is named as anybody can find it, and not by a place on this machine."""
     out.mkdir(parents=True)
     for file in folder.model.iterdir():
         if file.suffix in _TAKEN:
             shutil.copyfile(file, out / file.name)
-    own = beneath(asked.recipe, folder.model, data) == base_model(asked.recipe.base, data)
-    named = _public(asked).recipe.base.model
+    own = base_weights_of(spec.recipe, folder.model, data) == base_model(spec.recipe.base, data)
+    named = _public(spec).recipe.base.model
     base = named if own else f"{named} merged with the adapter before"
     config = Folder(out)
     config.write("adapter_config.json", {**config.read("adapter_config.json"), "base_model_name_or_path": base})

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from evalsuite.errors import UsageError
-from evalsuite.gate import Policy
+from evalsuite.gate import GatePolicy
 from evalsuite.models.backend import Scoring
 from evalsuite.util.yaml_file import read_page
 
@@ -27,13 +27,13 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
 
 
-class Part(BaseModel):
+class RecipeSection(BaseModel):
     """Frozen, typed strictly, unknown keys refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class Base(Part):
+class Base(RecipeSection):
     """The model that training starts from: change `model` and the recipe is another model's."""
 
     model: str
@@ -46,7 +46,7 @@ class Base(Part):
     """Token that ends a turn, where the base model's tokenizer says another."""
 
 
-class Lora(Part):
+class Lora(RecipeSection):
     """Adapters on the named projections (Hu et al. 2022); W + alpha / r * B A."""
 
     r: Count = 64
@@ -55,7 +55,7 @@ class Lora(Part):
     targets: Annotated[list[str], Field(min_length=1)] = list(PROJECTIONS)
 
 
-class Hardware(Part):
+class Hardware(RecipeSection):
     """What the plan reckons with."""
 
     gpu: Literal["H100", "H200", "A100"] = "H100"
@@ -71,14 +71,14 @@ class Hardware(Part):
         return 1 if self.launch == "one" else self.gpus
 
 
-class World(Part):
+class WorldSettings(RecipeSection):
     """A synthetic world whose text, traces and questions are made before the first stage."""
 
     generator: Literal["tinyworld"]
     seed: Seed
 
 
-class Optimiser(Part):
+class Optimiser(RecipeSection):
     """AdamW."""
 
     learning_rate: Positive
@@ -97,7 +97,7 @@ class Optimiser(Part):
         return self
 
 
-class Batch(Part):
+class Batch(RecipeSection):
     """What goes into one optimizer step: sequences x accumulation on each device."""
 
     sequences: Count
@@ -106,7 +106,7 @@ class Batch(Part):
     """Most tokens a sequence."""
 
 
-class Need(Part):
+class Need(RecipeSection):
     """A source that the stage's data is made from."""
 
     name: str
@@ -114,7 +114,7 @@ class Need(Part):
     items: Count | None = None
 
 
-class Data(Part):
+class Data(RecipeSection):
     """A folder with a manifest, and what it takes to fill it."""
 
     folder: str
@@ -122,7 +122,7 @@ class Data(Part):
     needs: list[Need] = Field(default_factory=list)
 
 
-class Expectation(Part):
+class Expectation(RecipeSection):
     """What the plan reckons with where only the finished data can tell: the mean numbers of tokens of a row."""
 
     rows: Count | None = None
@@ -133,7 +133,7 @@ class Expectation(Part):
     """Tokens of a trace with its answer, or of a response that is sampled."""
 
 
-class Evaluation(Part):
+class Evaluation(RecipeSection):
     """How a model is asked before its gate: the options of `evalsuite run`."""
 
     tasks: Annotated[list[str], Field(min_length=1)]
@@ -149,14 +149,14 @@ class Evaluation(Part):
     """What the backend is told by `--model-arg`, such as vllm's `tensor_parallel_size`."""
 
 
-class _Stage(Part):
+class _Stage(RecipeSection):
     """What every stage says."""
 
     name: Name
     data: Data
     optimiser: Optimiser
     evaluation: Evaluation
-    gate: Policy
+    gate: GatePolicy
     checkpoint_every: Count = 100
     """Optimizer steps between checkpoints."""
     claimed_gpu_hours: Positive | None = None
@@ -208,7 +208,7 @@ class Sft(_Conversing):
         return self
 
 
-class Plateau(Part):
+class Plateau(RecipeSection):
     """When a phase has given what it can: see `training.curriculum.plateau`."""
 
     window: Count
@@ -219,7 +219,7 @@ class Plateau(Part):
     """Windows in a row without it."""
 
 
-class Mining(Part):
+class Mining(RecipeSection):
     """Weights on what keeps failing: see `training.curriculum.mining`."""
 
     every: Count
@@ -228,7 +228,7 @@ class Mining(Part):
     """Responses an item in each."""
 
 
-class Rollout(Part):
+class Rollout(RecipeSection):
     """How completions are sampled."""
 
     engine: Literal["transformers", "vllm_colocate", "vllm_server"] = "transformers"
@@ -240,7 +240,7 @@ class Rollout(Part):
 
 
 class Grpo(_Conversing):
-    """Group relative policy optimisation (Shao et al. 2024) paid by the benchmark's strict reading alone."""
+    """Group relative policy optimisation (Shao et al. 2024) paid by the benchmark's strict parse alone."""
 
     kind: Literal["grpo"]
     prompts: Count
@@ -266,7 +266,7 @@ class Grpo(_Conversing):
 Stage = Annotated[Pretrain | Sft | Grpo, Field(discriminator="kind")]
 
 
-class Recipe(Part):
+class Recipe(RecipeSection):
     """A base model and the stages that it goes through."""
 
     name: Name
@@ -278,7 +278,7 @@ class Recipe(Part):
     lora: Lora | None
     """None: all weights are trained."""
     hardware: Hardware = Hardware()
-    world: World | None = None
+    world: WorldSettings | None = None
     threads: Count | None = None
     """CPU threads of torch; a number makes a run on a CPU repeatable bit for bit."""
     stages: Annotated[list[Stage], Field(min_length=1)]

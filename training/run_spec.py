@@ -32,7 +32,7 @@ PACKAGES: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TrainingSpec:
     """A recipe, the data it is given, and whether the reward is a coin."""
 
     recipe: Recipe
@@ -49,7 +49,7 @@ class Asked:
         return [run.stage(number, stage.name) for number, stage in enumerate(self.recipe.stages, 1)]
 
 
-def ask(recipe: Recipe, data: Path | None, control: bool) -> Asked:
+def make_spec(recipe: Recipe, data: Path | None, control: bool) -> TrainingSpec:
     """Settle what a run is asked for; a recipe that has no world needs data, and one that has takes none."""
     if recipe.world is None and data is None:
         raise UsageError(
@@ -63,7 +63,7 @@ def ask(recipe: Recipe, data: Path | None, control: bool) -> Asked:
         raise UsageError(f"recipe {recipe.name}: no stage is paid (grpo): a random reward changes nothing")
     if recipe.world is not None and data is not None:
         raise UsageError(f"recipe {recipe.name} makes its own data: leave out --data, or take `world` out of a copy")
-    return Asked(_placed(recipe), Path("data") if data is None else data.resolve(), control)
+    return TrainingSpec(_placed(recipe), Path("data") if data is None else data.resolve(), control)
 
 
 def _placed(recipe: Recipe) -> Recipe:
@@ -74,30 +74,30 @@ def _placed(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"base": base.model_copy(update={"model": str(Path(base.model).resolve())})})
 
 
-class Taken(NamedTuple):
+class ReusedStages(NamedTuple):
     """What a run was begun from: another run, and its stages' folders below it."""
 
     run: Path
     stages: list[str]
 
 
-def taken_from(run: TrainingFolder) -> Taken | None:
+def reused_from(run: TrainingFolder) -> ReusedStages | None:
     """What a run was begun from, if it was; a run.json that was edited there is a `RunError`."""
     said = run.read(FILE).get("from")
     try:
-        return None if said is None else Taken(Path(said["run"]), list(said["stages"]))
+        return None if said is None else ReusedStages(Path(said["run"]), list(said["stages"]))
     except (KeyError, TypeError) as error:
         raise RunError(f"{run.path / FILE}: from: lacks {error}; was it edited?") from None
 
 
-def write_asked(run: TrainingFolder, asked: Asked, taken: Taken | None = None) -> None:
+def write_spec(run: TrainingFolder, spec: TrainingSpec, taken: ReusedStages | None = None) -> None:
     """Write run.json: what was asked, resolved, and what it is begun from; packages, seeds and host."""
-    world = asked.recipe.world
+    world = spec.recipe.world
     facts = {
-        **asked.to_json(),
+        **spec.to_json(),
         "from": None if taken is None else {"run": str(taken.run), "stages": taken.stages},
-        "stages": [str(folder.path.relative_to(run.path)) for folder in asked.stages(run)],
-        "seeds": {"recipe": asked.recipe.seed, **({} if world is None else {"world": world.seed})},
+        "stages": [str(folder.path.relative_to(run.path)) for folder in spec.stages(run)],
+        "seeds": {"recipe": spec.recipe.seed, **({} if world is None else {"world": world.seed})},
         "versions": versions(),
         "host": {"cores": os.cpu_count(), "machine": platform.machine(), "system": platform.system()},
         "begun": now(),
@@ -105,7 +105,7 @@ def write_asked(run: TrainingFolder, asked: Asked, taken: Taken | None = None) -
     run.write(FILE, {"schema": SCHEMA, **facts})
 
 
-def read_asked(run: TrainingFolder) -> Asked:
+def read_spec(run: TrainingFolder) -> TrainingSpec:
     """Read run.json; a folder without one, or with one that was edited, is a `RunError`."""
     facts = run.read(FILE)
     if not facts:
@@ -113,7 +113,7 @@ def read_asked(run: TrainingFolder) -> Asked:
     try:
         if facts["schema"] != SCHEMA:
             raise RunError(f"{run.path / FILE}: not of schema {SCHEMA}, which is what this version reads")
-        return Asked(Recipe.model_validate(facts["recipe"]), Path(facts["data"]), bool(facts["control"]))
+        return TrainingSpec(Recipe.model_validate(facts["recipe"]), Path(facts["data"]), bool(facts["control"]))
     except (KeyError, TypeError) as error:
         raise RunError(f"{run.path / FILE}: lacks {error}; was it edited?") from None
     except ValidationError as error:
@@ -121,9 +121,9 @@ def read_asked(run: TrainingFolder) -> Asked:
         raise RunError(f"{run.path / FILE}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
-def data_of(run: TrainingFolder, asked: Asked) -> Path:
+def data_of(run: TrainingFolder, spec: TrainingSpec) -> Path:
     """The folder that a run's data folders are in."""
-    return run.path / asked.data
+    return run.path / spec.data
 
 
 def versions() -> dict[str, str]:

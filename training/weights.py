@@ -33,7 +33,7 @@ def is_adapter(start: str | Path) -> bool:
     return (Path(start) / "adapter_config.json").is_file()
 
 
-def beneath(recipe: Recipe, adapter: str | Path, data: Path) -> str:
+def base_weights_of(recipe: Recipe, adapter: str | Path, data: Path) -> str:
     """The whole weights that an adapter was trained on: the base model, or what a stage before merged its start into.
 
     The adapter says where that was; in a run that was moved it is looked for at the same place of the run.
@@ -72,7 +72,7 @@ def ends(recipe: Recipe, start: str | Path, data: Path) -> frozenset[int]:
     """Tokens that end what a start writes by its generation config, or else by its config; not its tokenizer's own."""
     from transformers import AutoConfig, GenerationConfig
 
-    where = beneath(recipe, start, data) if is_adapter(start) else str(start)
+    where = base_weights_of(recipe, start, data) if is_adapter(start) else str(start)
     revision = _revision(recipe.base, where, base_model(recipe.base, data))
     try:
         found = GenerationConfig.from_pretrained(where, revision=revision).eos_token_id
@@ -131,7 +131,9 @@ def merge(recipe: Recipe, start: str | Path, data: Path, out: Path, dtype: Dtype
     if out.is_dir():
         return out
     if is_adapter(start):
-        model = _peft(_weights(recipe.base, beneath(recipe, start, data), data, "float32"), start).merge_and_unload()
+        model = _peft(
+            _weights(recipe.base, base_weights_of(recipe, start, data), data, "float32"), start
+        ).merge_and_unload()
     else:
         model = _weights(recipe.base, start, data, "float32")
     import torch
@@ -198,7 +200,7 @@ def _continue(recipe: Recipe, start: str | Path, data: Path) -> Any:
                 f"{start}: its adapter has {key} {_said(getattr(found, key))}, recipe {recipe.name} says "
                 f"{_said(getattr(asked, key))}: the same adapter goes on through the stages"
             )
-    return _peft(load_whole(recipe, beneath(recipe, start, data), data), start, is_trainable=True)
+    return _peft(load_whole(recipe, base_weights_of(recipe, start, data), data), start, is_trainable=True)
 
 
 def _adapter_config(start: str | Path) -> Any:

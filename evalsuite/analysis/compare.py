@@ -9,22 +9,22 @@ from typing import Any
 
 import numpy as np
 
-from evalsuite.analysis.pairing import Pair, Pairing, marks
-from evalsuite.analysis.run_result import Reading
+from evalsuite.analysis.pairing import PairedTask, Pairing, marks
+from evalsuite.analysis.run_result import ParseMode
 from evalsuite.stats.averages import macro, micro
 from evalsuite.stats.clusters import Floats, summed
 from evalsuite.stats.intervals import Estimate
 from evalsuite.stats.multiple_testing import holm
-from evalsuite.stats.noninferiority import samples_to_settle
-from evalsuite.stats.paired_difference import Difference, difference, effective_pairs
-from evalsuite.stats.permutation import sign_flip
+from evalsuite.stats.noninferiority import samples_needed
+from evalsuite.stats.paired_difference import PairedDifference, difference, effective_pairs
+from evalsuite.stats.permutation import sign_flip_test
 from evalsuite.stats.power import PLANNED_DISCORDANCE, POWER, SIZE, detectable, quantile, required_items
 
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Contrast:
+class TaskContrast:
     """A against B on one task; everything is a fraction."""
 
     task: str
@@ -33,7 +33,7 @@ class Contrast:
     a: float
     b: float
     """Accuracies of A and of B."""
-    difference: Difference
+    difference: PairedDifference
     """A - B, with its paired 95% interval, the discordant counts and the exact p of this task alone."""
     p: float
     """Holm's, within the comparison's family."""
@@ -51,7 +51,7 @@ class Contrast:
     """Whether every sample has the same label and status in both runs."""
 
     @property
-    def told_apart(self) -> bool:
+    def significant(self) -> bool:
         """Whether the test tells the two apart."""
         return self.p < SIZE
 
@@ -60,7 +60,7 @@ class Contrast:
         """What the task says, in words."""
         if self.identical:
             return "every answer is the same in both runs."
-        if self.told_apart:
+        if self.significant:
             return _better(self.difference.estimate)
         return f"not told apart. {_seen(self.detectable, self.planned)}{self._settled()}"
 
@@ -72,7 +72,7 @@ class Contrast:
 
 
 @dataclass(frozen=True, slots=True)
-class Average:
+class AverageContrast:
     """A against B on the mean of several tasks; `a` and `b` are the mean accuracies."""
 
     a: float
@@ -81,7 +81,7 @@ class Average:
 
 
 @dataclass(frozen=True, slots=True)
-class Macro(Average):
+class MacroContrast(AverageContrast):
     """The average in which each task weighs the same, with its own test: one question, so not in the tasks' family."""
 
     p: float
@@ -101,13 +101,13 @@ class Comparison:
     """Everything that two runs say of each other. Differences are A - B."""
 
     pairing: Pairing
-    reading: Reading
-    tasks: tuple[Contrast, ...]
+    parse_mode: ParseMode
+    tasks: tuple[TaskContrast, ...]
     family: str
     """What Holm's adjustment is over, in words."""
-    macro: Macro | None
+    macro: MacroContrast | None
     """None where there is one task."""
-    micro: Average | None
+    micro: AverageContrast | None
     """The average in which each item weighs the same."""
 
     @property
@@ -134,7 +134,7 @@ class Comparison:
             "schema": 1,
             "a": _about(self.pairing, "a"),
             "b": _about(self.pairing, "b"),
-            "reading": self.reading,
+            "parse_mode": self.parse_mode,
             "identical": self.identical,
             "verdict": self.verdict,
             "allowed": [disparity._asdict() for disparity in self.pairing.allowed],
@@ -145,32 +145,34 @@ class Comparison:
         }
 
 
-def compare(pairing: Pairing, reading: Reading = "strict") -> Comparison:
+def compare(pairing: Pairing, parse_mode: ParseMode = "strict") -> Comparison:
     """Compare two paired runs task by task and on average."""
     pairs = pairing.pairs
-    found = [difference(*each.scores(reading), each.member, each.answers) for each in pairs]
+    found = [difference(*each.scores(parse_mode), each.member, each.answers) for each in pairs]
     family = holm([each.p for each in found], f"{len(pairs)} tasks")
     tasks = tuple(
-        _contrast_of(each, reading, seen, float(p), SIZE / len(pairs))
+        _contrast_of(each, parse_mode, seen, float(p), SIZE / len(pairs))
         for each, seen, p in zip(pairs, found, family.p, strict=True)
     )
     several = len(pairs) > 1
     return Comparison(
         pairing=pairing,
-        reading=reading,
+        parse_mode=parse_mode,
         tasks=tasks,
         family=family.name if several else "1 task",
-        macro=_macro(pairs, reading, tasks) if several else None,
+        macro=_macro(pairs, parse_mode, tasks) if several else None,
         micro=_micro(tasks) if several else None,
     )
 
 
-def _contrast_of(pair: Pair, reading: Reading, seen: Difference, p: float, size: float) -> Contrast:
+def _contrast_of(
+    pair: PairedTask, parse_mode: ParseMode, seen: PairedDifference, p: float, size: float
+) -> TaskContrast:
     """`size`: the level at which the smallest p of the family is tested, so that what is told holds for any of them."""
-    a, b = pair.scores(reading)
+    a, b = pair.scores(parse_mode)
     alone = effective_pairs(a, b, pair.member, pair.answers)
-    items, more = _settling(pair, reading, seen, alone, size)
-    return Contrast(
+    items, more = _settling(pair, parse_mode, seen, alone, size)
+    return TaskContrast(
         task=pair.task,
         n=len(a),
         samples=pair.samples,
@@ -182,13 +184,13 @@ def _contrast_of(pair: Pair, reading: Reading, seen: Difference, p: float, size:
         planned=detectable(alone, PLANNED_DISCORDANCE, size=size),
         items=items,
         more_samples=more,
-        invalid=(pair.a.invalid(reading), pair.b.invalid(reading)),
+        invalid=(pair.a.invalid(parse_mode), pair.b.invalid(parse_mode)),
         identical=pair.identical,
     )
 
 
 def _settling(
-    pair: Pair, reading: Reading, seen: Difference, alone: float, size: float
+    pair: PairedTask, parse_mode: ParseMode, seen: PairedDifference, alone: float, size: float
 ) -> tuple[int | None, int | None]:
     """Items, or samples of each of these items, that would settle a difference as large as the one seen."""
     if abs(seen.value) < 1e-12:
@@ -198,18 +200,18 @@ def _settling(
     items = max(math.ceil(required * len(pair.items) / alone), len(pair.items) + 1)
     wanted = (seen.value / (quantile(1 - size / 2) + quantile(POWER))) ** 2
     single = seen.discordance - seen.value**2
-    return items, samples_to_settle(*pair.scores(reading), wanted, alone, single, pair.answers if pair.more else 1)
+    return items, samples_needed(*pair.scores(parse_mode), wanted, alone, single, pair.answers if pair.more else 1)
 
 
-def _macro(pairs: Sequence[Pair], reading: Reading, tasks: Sequence[Contrast]) -> Macro:
+def _macro(pairs: Sequence[PairedTask], parse_mode: ParseMode, tasks: Sequence[TaskContrast]) -> MacroContrast:
     share = 1 / len(tasks)
-    alone = [effective_pairs(*pair.scores(reading), pair.member, pair.answers) for pair in pairs]
+    alone = [effective_pairs(*pair.scores(parse_mode), pair.member, pair.answers) for pair in pairs]
     discordant = [task.difference.discordance for task in tasks]
-    return Macro(
+    return MacroContrast(
         a=math.fsum(task.a for task in tasks) * share,
         b=math.fsum(task.b for task in tasks) * share,
         difference=macro([task.difference.estimate for task in tasks]),
-        p=sign_flip(np.concatenate([_weighed(pair, reading) for pair in pairs])),
+        p=sign_flip_test(np.concatenate([_weighed(pair, parse_mode) for pair in pairs])),
         detectable=_visible(
             math.hypot(*(detectable(n, psi) for n, psi in zip(alone, discordant, strict=True))) * share,
             math.fsum(discordant) * share,
@@ -218,15 +220,15 @@ def _macro(pairs: Sequence[Pair], reading: Reading, tasks: Sequence[Contrast]) -
     )
 
 
-def _weighed(pair: Pair, reading: Reading) -> Floats:
+def _weighed(pair: PairedTask, parse_mode: ParseMode) -> Floats:
     """Differences summed over clusters, an item weighing 1 / items of its task."""
-    a, b = pair.scores(reading)
+    a, b = pair.scores(parse_mode)
     return summed(a - b, pair.member) / len(a)
 
 
-def _micro(tasks: Sequence[Contrast]) -> Average:
+def _micro(tasks: Sequence[TaskContrast]) -> AverageContrast:
     items = [task.n for task in tasks]
-    return Average(
+    return AverageContrast(
         a=math.fsum(task.a * task.n for task in tasks) / sum(items),
         b=math.fsum(task.b * task.n for task in tasks) / sum(items),
         difference=micro([task.difference.estimate for task in tasks], items),
@@ -268,16 +270,16 @@ def _about(pairing: Pairing, which: str) -> Json:
     return {"model": result.model, "run": result.summary["run"], "path": str(result.path)}
 
 
-def _average(average: Average) -> Json:
+def _average(average: AverageContrast) -> Json:
     return {"a": average.a, "b": average.b, "difference": average.difference._asdict()}
 
 
-def _macro_json(average: Macro) -> Json:
+def _macro_json(average: MacroContrast) -> Json:
     told = {"p": average.p, "detectable": average.detectable, "verdict": average.verdict}
     return {**_average(average), **told}
 
 
-def _contrast(task: Contrast) -> Json:
+def _contrast(task: TaskContrast) -> Json:
     seen = task.difference
     return {
         "n": task.n,
@@ -291,8 +293,8 @@ def _contrast(task: Contrast) -> Json:
         "p_holm": task.p,
         "invalid": {"a": task.invalid[0], "b": task.invalid[1]},
         "detectable": task.detectable,
-        "items_to_settle": task.items,
-        "samples_to_settle": task.more_samples,
+        "items_needed": task.items,
+        "samples_needed": task.more_samples,
         "identical": task.identical,
         "verdict": task.verdict,
     }

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from evalsuite.analysis.pairing import SETTINGS, is_floor, scoring, settings
-from evalsuite.analysis.run_result import Reading, Result, Scores, responses
+from evalsuite.analysis.pairing import SETTINGS, is_trivial, scoring, settings
+from evalsuite.analysis.run_result import ItemScores, ParseMode, RunResult, responses
 from evalsuite.errors import RunError, UsageError
 from evalsuite.stats.averages import macro
 from evalsuite.stats.clusters import Floats, Ints, members
@@ -28,7 +28,7 @@ ORDER = (
     "mmlu_pro_health",
 )
 """Columns of the field's tables (Fleming-R1, Tables 1 and 2), in their order; others follow by name."""
-LARGE, MIDDLE, SMALL, UNKNOWN, FLOORS = "> 100B", "10B-100B", "< 10B", "size unknown", "floors"
+LARGE, MIDDLE, SMALL, UNKNOWN, TRIVIAL = "> 100B", "10B-100B", "< 10B", "size unknown", "trivial_baselines"
 SIZES = (LARGE, MIDDLE, SMALL, UNKNOWN)
 """Groups of rows, as in those tables."""
 _SIZE = re.compile(r"(?<![a-z0-9.])(?:(\d+)x)?(\d+(?:\.\d+)?)b(?![a-z0-9])", re.IGNORECASE)
@@ -36,22 +36,22 @@ _DIGITS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class NamedRun:
     """A run with the names it goes by in a report."""
 
     id: str
     """Unique among the entries, fit for a file name and a link."""
     name: str
-    result: Result
+    result: RunResult
 
     @property
-    def is_floor(self) -> bool:
+    def is_trivial(self) -> bool:
         """Whether this run asked no model."""
-        return is_floor(self.result)
+        return is_trivial(self.result)
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class LeaderboardColumn:
     """Items that a table's column is about: one task, one version of its data, one set of its items."""
 
     key: str
@@ -61,7 +61,7 @@ class Column:
     items: int
     """Items of the whole task; more than `n` where the column's runs cover a part."""
     chance: float
-    floors: Mapping[str, float]
+    trivial_baselines: Mapping[str, float]
     reference: Mapping[str, Any]
     """Settings that most of the column's runs share: what the others are held against."""
     member: Ints
@@ -74,7 +74,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class LeaderboardCell:
     """One run in one column, as fractions."""
 
     strict: Estimate
@@ -86,20 +86,20 @@ class Cell:
     n: int
     samples: int
     answers: int
-    """Responses an item as statistics count them; see `Scores`."""
+    """Responses an item as statistics count them; see `ItemScores`."""
     differs: tuple[str, ...]
     """Settings, of `SETTINGS`, in which this run differs from the column's reference."""
     robustness: Mapping[str, Any] | None = None
-    """What shifted options told, as summary.json has it; of the strict reading."""
+    """What rotated options told, as summary.json has it; of the strict parse."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class LeaderboardRow:
     """One run in all columns."""
 
-    entry: Entry
+    entry: NamedRun
     size: str
-    cells: Mapping[str, Cell]
+    cells: Mapping[str, LeaderboardCell]
     macro: Estimate | None
     """Average over the board's macro columns; None where one is missing."""
 
@@ -115,36 +115,38 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
+class Leaderboard:
     """The leaderboard: best macro average first inside each size."""
 
-    columns: tuple[Column, ...]
+    columns: tuple[LeaderboardColumn, ...]
     macro_columns: tuple[str, ...]
     """Keys of the columns that the macro average is over."""
-    rows: tuple[Row, ...]
+    rows: tuple[LeaderboardRow, ...]
     allowed: tuple[str, ...] = ()
     """Settings that the reader chose to let differ between compared runs."""
-    reading: Reading = "strict"
+    parse_mode: ParseMode = "strict"
     """Which reading of the answers the board goes by."""
-    scores: Mapping[tuple[str, str], Scores] = field(default_factory=dict, repr=False)
+    scores: Mapping[tuple[str, str], ItemScores] = field(default_factory=dict, repr=False)
     """Grades by (entry id, task), of every task of every run."""
 
-    def column(self, key: str) -> Column:
+    def column(self, key: str) -> LeaderboardColumn:
         """The column of a key."""
         return next(column for column in self.columns if column.key == key)
 
-    def item_scores(self, row: Row, key: str) -> Floats:
+    def item_scores(self, row: LeaderboardRow, key: str) -> Floats:
         """A row's scores in a column by the board's reading, an entry an item, in the order of item ids."""
         scores = self.scores[row.entry.id, self.column(key).task]
-        return scores.strict if self.reading == "strict" else scores.lenient
+        return scores.strict if self.parse_mode == "strict" else scores.lenient
 
-    def comparable(self, row: Row, keys: Iterable[str]) -> bool:
+    def comparable(self, row: LeaderboardRow, keys: Iterable[str]) -> bool:
         """Whether a row may be paired with the others in these columns: it is there, in their settings."""
         cells = [row.cells.get(key) for key in keys]
         return all(cell is not None and set(cell.differs) <= set(self.allowed) for cell in cells)
 
 
-def leaderboard(entries: Sequence[Entry], allow: Sequence[str] = (), reading: Reading = "strict") -> Board:
+def leaderboard(
+    entries: Sequence[NamedRun], allow: Sequence[str] = (), parse_mode: ParseMode = "strict"
+) -> Leaderboard:
     """Arrange runs as a table; a setting in `allow` that isn't one of `SETTINGS` is a `UsageError`."""
     unknown = [name for name in allow if name not in SETTINGS]
     if unknown:
@@ -154,9 +156,9 @@ def leaderboard(entries: Sequence[Entry], allow: Sequence[str] = (), reading: Re
     keyed = _keyed(entries)
     columns = _columns(entries, keyed)
     wanted = _macro_columns(columns, entries, keyed)
-    rows = [_row(entry, columns, keyed, wanted, reading) for entry in entries]
+    rows = [_row(entry, columns, keyed, wanted, parse_mode) for entry in entries]
     scores = {place: scores for place, (_, scores) in keyed.items()}
-    return Board(columns, wanted, tuple(sorted(rows, key=_place)), tuple(allow), reading, scores)
+    return Leaderboard(columns, wanted, tuple(sorted(rows, key=_place)), tuple(allow), parse_mode, scores)
 
 
 def size_of(name: str) -> str:
@@ -168,11 +170,11 @@ def size_of(name: str) -> str:
     return LARGE if billions > 100 else MIDDLE if billions >= 10 else SMALL
 
 
-_Keyed = dict[tuple[str, str], tuple[str, Scores]]
+_Keyed = dict[tuple[str, str], tuple[str, ItemScores]]
 """(entry id, task) to the key of its column and its grades."""
 
 
-def _keyed(entries: Sequence[Entry]) -> _Keyed:
+def _keyed(entries: Sequence[NamedRun]) -> _Keyed:
     return {
         (entry.id, task): (_key(entry.result, task, scores), scores)
         for entry in entries
@@ -180,7 +182,7 @@ def _keyed(entries: Sequence[Entry]) -> _Keyed:
     }
 
 
-def _key(result: Result, task: str, scores: Scores) -> str:
+def _key(result: RunResult, task: str, scores: ItemScores) -> str:
     """What must be the same for two cells to stand in one column."""
     facts = result.tasks[task]
     covered = "" if facts["n"] == facts["items"] else "\0".join(map(str, scores.items))
@@ -190,10 +192,10 @@ def _key(result: Result, task: str, scores: Scores) -> str:
     return f"{task}@{hashlib.sha256(identity.encode('utf-8', 'surrogatepass')).hexdigest()[:_DIGITS]}"
 
 
-def _columns(entries: Sequence[Entry], keyed: _Keyed) -> tuple[Column, ...]:
+def _columns(entries: Sequence[NamedRun], keyed: _Keyed) -> tuple[LeaderboardColumn, ...]:
     """Columns that a model fills; where there are none but floors, theirs."""
-    models = {entry.id: entry for entry in entries if not entry.is_floor} or {entry.id: entry for entry in entries}
-    groups: dict[str, list[tuple[Entry, str, Scores]]] = {}
+    models = {entry.id: entry for entry in entries if not entry.is_trivial} or {entry.id: entry for entry in entries}
+    groups: dict[str, list[tuple[NamedRun, str, ItemScores]]] = {}
     for (id, task), (key, scores) in keyed.items():
         if id in models:
             groups.setdefault(key, []).append((models[id], task, scores))
@@ -202,25 +204,25 @@ def _columns(entries: Sequence[Entry], keyed: _Keyed) -> tuple[Column, ...]:
     return tuple(_titled(column, ordered) for column in ordered)
 
 
-def _column(key: str, group: Sequence[tuple[Entry, str, Scores]]) -> Column:
+def _column(key: str, group: Sequence[tuple[NamedRun, str, ItemScores]]) -> LeaderboardColumn:
     first, task, scores = group[0]
     facts = first.result.tasks[task]
     asked = [settings(entry.result, task) for entry, _, _ in group]
     common = Counter(repr(each) for each in asked).most_common(1)[0][0]
-    return Column(
+    return LeaderboardColumn(
         key=key,
         task=task,
         title=task if scoring(first.result, task) == "generate" else f"{task}, {scoring(first.result, task)}",
         n=facts["n"],
         items=facts["items"],
         chance=facts.get("chance", 0.0),
-        floors=dict(facts.get("floor", {})),
+        trivial_baselines=dict(facts.get("trivial_baselines", {})),
         reference=next(each for each in asked if repr(each) == common),
         member=members([str(group) for group in scores.groups]),
     )
 
 
-def _titled(column: Column, columns: Sequence[Column]) -> Column:
+def _titled(column: LeaderboardColumn, columns: Sequence[LeaderboardColumn]) -> LeaderboardColumn:
     """Name a column so that it is told apart from others of its task."""
     title = column.title
     if column.partial:
@@ -234,13 +236,13 @@ def _order(task: str) -> tuple[int, str]:
     return (ORDER.index(task) if task in ORDER else len(ORDER), task)
 
 
-def _macro_columns(columns: Sequence[Column], entries: Sequence[Entry], keyed: _Keyed) -> tuple[str, ...]:
+def _macro_columns(columns: Sequence[LeaderboardColumn], entries: Sequence[NamedRun], keyed: _Keyed) -> tuple[str, ...]:
     """Columns that the average is over: those that most models fill together; of equals, the larger set."""
     keys = [column.key for column in columns]
     held: Counter[tuple[str, ...]] = Counter()
     for entry in entries:
         own = {key for (id, _), (key, _) in keyed.items() if id == entry.id}
-        if not entry.is_floor or all(e.is_floor for e in entries):
+        if not entry.is_trivial or all(e.is_trivial for e in entries):
             held[tuple(key for key in keys if key in own)] += 1
 
     def support(wanted: tuple[str, ...]) -> tuple[int, int]:
@@ -250,23 +252,27 @@ def _macro_columns(columns: Sequence[Column], entries: Sequence[Entry], keyed: _
     return max(several or held, key=support)
 
 
-def _row(entry: Entry, columns: Sequence[Column], keyed: _Keyed, wanted: Sequence[str], reading: Reading) -> Row:
+def _row(
+    entry: NamedRun, columns: Sequence[LeaderboardColumn], keyed: _Keyed, wanted: Sequence[str], parse_mode: ParseMode
+) -> LeaderboardRow:
     own = {key: task for (id, task), (key, _) in keyed.items() if id == entry.id}
     cells = {
-        c.key: _cell(entry, keyed[entry.id, own[c.key]][1], own[c.key], c, reading) for c in columns if c.key in own
+        c.key: _cell(entry, keyed[entry.id, own[c.key]][1], own[c.key], c, parse_mode) for c in columns if c.key in own
     }
     estimates = [cells[key].accuracy if key in cells else None for key in wanted]
-    return Row(entry, FLOORS if entry.is_floor else size_of(entry.name), cells, macro(estimates))
+    return LeaderboardRow(entry, TRIVIAL if entry.is_trivial else size_of(entry.name), cells, macro(estimates))
 
 
-def _cell(entry: Entry, scores: Scores, task: str, column: Column, reading: Reading) -> Cell:
+def _cell(
+    entry: NamedRun, scores: ItemScores, task: str, column: LeaderboardColumn, parse_mode: ParseMode
+) -> LeaderboardCell:
     facts, asked = entry.result.tasks[task], settings(entry.result, task)
     total = responses(facts)
-    held = () if entry.is_floor else SETTINGS  # a floor reads no prompt
-    return Cell(
+    held = () if entry.is_trivial else SETTINGS  # a floor reads no prompt
+    return LeaderboardCell(
         strict=Estimate(**facts["accuracy"]),
         lenient=Estimate(**facts["accuracy_lenient"]),
-        accuracy=Estimate(**facts["accuracy" if reading == "strict" else "accuracy_lenient"]),
+        accuracy=Estimate(**facts["accuracy" if parse_mode == "strict" else "accuracy_lenient"]),
         invalid=1 - facts["status"].get("ok", 0) / total,
         truncated=facts["status"].get("truncated", 0) / total,
         n=facts["n"],
@@ -277,12 +283,12 @@ def _cell(entry: Entry, scores: Scores, task: str, column: Column, reading: Read
     )
 
 
-def _place(row: Row) -> tuple[int, float, str]:
-    groups = (*SIZES, FLOORS)
+def _place(row: LeaderboardRow) -> tuple[int, float, str]:
+    groups = (*SIZES, TRIVIAL)
     return groups.index(row.size), -(row.macro.value if row.macro else -1.0), row.name
 
 
-def entries(results: Sequence[Result], names: Callable[[Result], str]) -> tuple[Entry, ...]:
+def entries(results: Sequence[RunResult], names: Callable[[RunResult], str]) -> tuple[NamedRun, ...]:
     """Give runs unique names and ids; the same folder twice is a `RunError`."""
     paths = [result.path.resolve() for result in results]
     twice = next((path for path in paths if paths.count(path) > 1), None)
@@ -293,12 +299,12 @@ def entries(results: Sequence[Result], names: Callable[[Result], str]) -> tuple[
         f"{name} ({result.summary['run']})" if plain.count(name) > 1 else name
         for name, result in zip(plain, results, strict=True)
     ]
-    found: list[Entry] = []
+    found: list[NamedRun] = []
     taken: set[str] = set()
     for name, result in zip(full, results, strict=True):
         slug = re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-.")[:80] or "run"
         id = next(i for i in (slug, *(f"{slug}-{k}" for k in range(2, len(results) + 2))) if i not in taken)
         taken.add(id)
         shown = name if sum(e.name == name for e in found) == 0 else f"{name} #{id.rpartition('-')[2]}"
-        found.append(Entry(id, shown, result))
+        found.append(NamedRun(id, shown, result))
     return tuple(found)

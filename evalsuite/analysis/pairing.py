@@ -1,7 +1,7 @@
 """Whether two runs may be held against each other item by item: what differs between them, by name, and who allowed it.
 
 A difference of two runs is one between two models only if everything else is the same. Whatever is not is a
-`Disparity`, by the name that summary.json has for it; runs that have one are refused unless it is allowed by that name,
+`Mismatch`, by the name that summary.json has for it; runs that have one are refused unless it is allowed by that name,
 and then it stays with the numbers as a mark.
 """
 
@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from evalsuite.analysis.run_result import Reading, Result, Scores
+from evalsuite.analysis.run_result import ItemScores, ParseMode, RunResult
 from evalsuite.errors import RunError, UsageError
 from evalsuite.stats.clusters import Floats, Ints, members
 
-SETTINGS = ("prompt_digest", "format", "decoding", "samples", "shift_options", "parser")
+SETTINGS = ("prompt_digest", "format", "decoding", "samples", "rotate_options", "parser")
 """What may differ between runs that answered the same items, by the name that allows it."""
 MATERIAL = ("tasks", "version", "data_digest", "items")
 """What makes the items themselves the same."""
@@ -29,7 +29,7 @@ _SHOWN = 12
 """Characters of a value in an error line; digests are told apart by fewer."""
 
 
-class Disparity(NamedTuple):
+class Mismatch(NamedTuple):
     """Something that is not the same in both runs."""
 
     name: str
@@ -45,15 +45,15 @@ class Disparity(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class PairedTask:
     """One task in two runs: the same items in the same order; every array has one entry an item."""
 
     task: str
     items: NDArray[np.object_]
     member: Ints
     """Cluster of each item."""
-    a: Scores
-    b: Scores
+    a: ItemScores
+    b: ItemScores
     at: tuple[Ints, Ints]
     """Places of the items among A's and among B's."""
 
@@ -72,15 +72,24 @@ class Pair:
         """Whether more responses of the same kind could be had: of the orders of its options an item has no more."""
         return all(each.table.num_rows == each.samples * len(each.items) for each in (self.a, self.b))
 
-    def scores(self, reading: Reading) -> tuple[Floats, Floats]:
+    def scores(self, parse_mode: ParseMode) -> tuple[Floats, Floats]:
         """Item scores of A and of B."""
-        a, b = (self.a.strict, self.b.strict) if reading == "strict" else (self.a.lenient, self.b.lenient)
+        a, b = (self.a.strict, self.b.strict) if parse_mode == "strict" else (self.a.lenient, self.b.lenient)
         return a[self.at[0]], b[self.at[1]]
 
     @property
     def identical(self) -> bool:
         """Whether every sample has the same label, status and verdict in both runs."""
-        columns = ("item", "shift", "label", "status", "correct", "label_lenient", "status_lenient", "correct_lenient")
+        columns = (
+            "item",
+            "rotation",
+            "label",
+            "status",
+            "correct",
+            "label_lenient",
+            "status_lenient",
+            "correct_lenient",
+        )
         return bool(self.a.table.select(columns).equals(self.b.table.select(columns)))
 
 
@@ -88,10 +97,10 @@ class Pair:
 class Pairing:
     """Two runs that may be compared, task by task."""
 
-    a: Result
-    b: Result
-    pairs: tuple[Pair, ...]
-    allowed: tuple[Disparity, ...]
+    a: RunResult
+    b: RunResult
+    pairs: tuple[PairedTask, ...]
+    allowed: tuple[Mismatch, ...]
     """What differs all the same: every output that is made from this carries it."""
 
     @property
@@ -100,7 +109,7 @@ class Pairing:
         return all(pair.identical for pair in self.pairs)
 
 
-def pair(a: Result, b: Result, tasks: Sequence[str] = (), allow: Sequence[str] | None = None) -> Pairing:
+def pair(a: RunResult, b: RunResult, tasks: Sequence[str] = (), allow: Sequence[str] | None = None) -> Pairing:
     """Pair two runs on these tasks, or on all where none are named.
 
     Everything that differs and isn't allowed is named in one `RunError`. `allow`: names of `NAMES` (a `UsageError`
@@ -122,31 +131,31 @@ def pair(a: Result, b: Result, tasks: Sequence[str] = (), allow: Sequence[str] |
     return Pairing(a, b, tuple(pairs), tuple(found))
 
 
-def settings(result: Result, task: str) -> dict[str, Any]:
+def settings(result: RunResult, task: str) -> dict[str, Any]:
     """How a task was asked and read, by the names of `SETTINGS`."""
-    facts = {**result.summary, "shift_options": False, **result.tasks[task]}
+    facts = {**result.summary, "rotate_options": False, **result.tasks[task]}
     return {name: facts[name] for name in SETTINGS}
 
 
-def scoring(result: Result, task: str) -> str:
+def scoring(result: RunResult, task: str) -> str:
     """How a task's answers were had: `generate`, or by log-likelihood."""
     return str(result.tasks[task].get(SCORING, "generate"))
 
 
-def is_floor(result: Result) -> bool:
+def is_trivial(result: RunResult) -> bool:
     """Whether a run asked no model; it has no settings that could differ."""
-    return result.model.startswith("floor/")
+    return result.model.startswith("trivial/")
 
 
-def marks(disparities: Iterable[Disparity]) -> list[str]:
+def marks(disparities: Iterable[Mismatch]) -> list[str]:
     """What differs, a line a name, the tasks put together."""
-    by_name: dict[str, list[Disparity]] = {}
+    by_name: dict[str, list[Mismatch]] = {}
     for disparity in disparities:
         by_name.setdefault(disparity.name, []).append(disparity)
     return [_mark(name, group) for name, group in by_name.items()]
 
 
-def _pair(task: str, a: Scores, b: Scores) -> Pair:
+def _pair(task: str, a: ItemScores, b: ItemScores) -> PairedTask:
     """Pair on the items that both have, in the order of their ids."""
     if np.array_equal(a.items, b.items):
         every = np.arange(len(a.items))
@@ -155,51 +164,51 @@ def _pair(task: str, a: Scores, b: Scores) -> Pair:
         _, *places = np.intersect1d(a.items.astype(str), b.items.astype(str), return_indices=True)
         at = (np.asarray(places[0]), np.asarray(places[1]))
     groups = [str(group) for group in a.groups[at[0]]]
-    return Pair(task, a.items[at[0]], members(groups), a, b, at)
+    return PairedTask(task, a.items[at[0]], members(groups), a, b, at)
 
 
-def _of_runs(a: Result, b: Result, tasks: Sequence[str]) -> Iterator[Disparity]:
+def _of_runs(a: RunResult, b: RunResult, tasks: Sequence[str]) -> Iterator[Mismatch]:
     """What differs between runs, whatever the task."""
     wanted = tasks or [*a.tasks, *b.tasks]
     for run in (a, b):
         absent = [task for task in wanted if task not in run.tasks]
         if absent:
-            yield Disparity("tasks", "", f"{run.path} has no {', '.join(absent)}")
-    if is_floor(a) or is_floor(b):
+            yield Mismatch("tasks", "", f"{run.path} has no {', '.join(absent)}")
+    if is_trivial(a) or is_trivial(b):
         return
     ours, theirs = a.summary["decoding"], b.summary["decoding"]
     for key in {**ours, **theirs}:
         if ours.get(key) != theirs.get(key):
-            yield Disparity(f"decoding.{key}", "", f"{_short(ours.get(key))} and {_short(theirs.get(key))}")
+            yield Mismatch(f"decoding.{key}", "", f"{_short(ours.get(key))} and {_short(theirs.get(key))}")
     if a.summary["parser"] != b.summary["parser"]:
         both = f"{_short(a.summary['parser'])} and {_short(b.summary['parser'])}"
-        yield Disparity("parser", "", f"{both} (evalsuite regrade reads the older with the newer)")
+        yield Mismatch("parser", "", f"{both} (evalsuite regrade reads the older with the newer)")
 
 
-def _of_tasks(a: Result, b: Result, pair: Pair) -> Iterator[Disparity]:
+def _of_tasks(a: RunResult, b: RunResult, pair: PairedTask) -> Iterator[Mismatch]:
     """What differs in one task."""
     ours, theirs = a.tasks[pair.task], b.tasks[pair.task]
-    floors = is_floor(a) or is_floor(b)
-    if not floors and scoring(a, pair.task) != scoring(b, pair.task):
+    trivial = is_trivial(a) or is_trivial(b)
+    if not trivial and scoring(a, pair.task) != scoring(b, pair.task):
         told = f"{scoring(a, pair.task)} and {scoring(b, pair.task)}, which measure different things"
-        yield Disparity(SCORING, pair.task, told)
-    asked = () if floors else ("prompt_digest", "format")
+        yield Mismatch(SCORING, pair.task, told)
+    asked = () if trivial else ("prompt_digest", "format")
     for name in ("version", "data_digest", *asked, "samples"):
         if ours[name] != theirs[name]:
-            yield Disparity(name, pair.task, f"{_short(ours[name])} and {_short(theirs[name])}")
-    if a.is_shifted(pair.task) != b.is_shifted(pair.task):
-        orders = ["each order of the options" if run.is_shifted(pair.task) else "one order" for run in (a, b)]
-        yield Disparity("shift_options", pair.task, " and ".join(orders))
+            yield Mismatch(name, pair.task, f"{_short(ours[name])} and {_short(theirs[name])}")
+    if a.is_rotated(pair.task) != b.is_rotated(pair.task):
+        orders = ["each order of the options" if run.is_rotated(pair.task) else "one order" for run in (a, b)]
+        yield Mismatch("rotate_options", pair.task, " and ".join(orders))
     if ours["data_digest"] == theirs["data_digest"]:
         for column in ("gold", "group"):
             count = _unlike(pair, column)
             if count:
-                yield Disparity("data_digest", pair.task, f"the same, but {count} items have another {column}")
+                yield Mismatch("data_digest", pair.task, f"the same, but {count} items have another {column}")
     if not len(pair.items) == ours["n"] == theirs["n"]:
-        yield Disparity("items", pair.task, f"{ours['n']} and {theirs['n']}, {len(pair.items)} in both")
+        yield Mismatch("items", pair.task, f"{ours['n']} and {theirs['n']}, {len(pair.items)} in both")
 
 
-def _unlike(pair: Pair, column: str) -> int:
+def _unlike(pair: PairedTask, column: str) -> int:
     a, b = (scores.of_items(column)[at] for scores, at in zip((pair.a, pair.b), pair.at, strict=True))
     return int((a != b).sum())
 
@@ -209,17 +218,17 @@ def _short(value: Any) -> str:
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
-def _mark(name: str, group: Sequence[Disparity]) -> str:
+def _mark(name: str, group: Sequence[Mismatch]) -> str:
     shown = [f"{each.task} {each.text}" if each.task else each.text for each in group[:2]]
     more = f"; and {len(group) - 2} more tasks" if len(group) > 2 else ""
     return f"{name} ({'; '.join(shown)}{more})"
 
 
-def _listed(disparities: Sequence[Disparity]) -> str:
+def _listed(disparities: Sequence[Mismatch]) -> str:
     return ", ".join(marks(disparities)) + (" differs" if len(marks(disparities)) == 1 else " differ")
 
 
-def _offer(refused: Sequence[Disparity], found: Sequence[Disparity], allow: Sequence[str] | None) -> str:
+def _offer(refused: Sequence[Mismatch], found: Sequence[Mismatch], allow: Sequence[str] | None) -> str:
     if allow is None or any(each.name == SCORING for each in refused):
         return ""
     return f". To compare them all the same: --allow {','.join(dict.fromkeys([*allow, *(d.name for d in refused)]))}"

@@ -9,12 +9,12 @@ from itertools import combinations
 
 import numpy as np
 
-from evalsuite.analysis.leaderboard import FLOORS, SIZES, Board, Column, Row
+from evalsuite.analysis.leaderboard import SIZES, TRIVIAL, Leaderboard, LeaderboardColumn, LeaderboardRow
 from evalsuite.stats.averages import combine
 from evalsuite.stats.clusters import Floats
 from evalsuite.stats.multiple_testing import holm
-from evalsuite.stats.paired_difference import Difference, difference, effective_pairs
-from evalsuite.stats.permutation import saddlepoint, sign_flip
+from evalsuite.stats.paired_difference import PairedDifference, difference, effective_pairs
+from evalsuite.stats.permutation import saddlepoint, sign_flip_test
 from evalsuite.stats.power import SIZE, detectable, required_items
 from evalsuite.stats.rank_intervals import LEVEL, Rank, ranks
 
@@ -23,12 +23,12 @@ MACRO = "macro"
 
 
 @dataclass(frozen=True, slots=True)
-class Contest:
+class ReferenceContrast:
     """One row against the reference row, in one column or in the macro average."""
 
     row: str
     key: str
-    difference: Difference
+    difference: PairedDifference
     """Row minus reference."""
     p: float
     """Holm's, within `family`."""
@@ -39,14 +39,14 @@ class Contest:
     """Items that would settle a difference as large as the one seen; None where no number would, or for the macro."""
 
     @property
-    def told_apart(self) -> bool:
+    def significant(self) -> bool:
         """Whether the test tells the two apart."""
         return self.p < LEVEL
 
 
-def rank(board: Board) -> dict[str, Rank]:
+def rank(board: Leaderboard) -> dict[str, Rank]:
     """Rank the models that can be paired on all macro columns, by row id, with rank intervals (Holm over all pairs)."""
-    rows = [row for row in board.rows if row.size != FLOORS and board.comparable(row, board.macro_columns)]
+    rows = [row for row in board.rows if row.size != TRIVIAL and board.comparable(row, board.macro_columns)]
     table = np.ones((len(rows), len(rows)))
     for one, other in combinations(range(len(rows)), 2):
         table[one, other] = table[other, one] = _macro_p(board, rows[one], rows[other])
@@ -54,20 +54,22 @@ def rank(board: Board) -> dict[str, Rank]:
     return dict(zip((row.entry.id for row in rows), ranks(values, table), strict=True)) if len(rows) > 1 else {}
 
 
-def reference(board: Board) -> Row | None:
+def reference(board: Leaderboard) -> LeaderboardRow | None:
     """The row that others are held against: the best comparable model, or where there is none the first such floor."""
     rows = [row for row in board.rows if board.comparable(row, board.macro_columns)]
-    models = [row for row in rows if row.size != FLOORS] or rows
+    models = [row for row in rows if row.size != TRIVIAL] or rows
     return max(models, key=lambda row: row.macro.value if row.macro else -1.0, default=None)
 
 
-def contests(board: Board, against: Row, key: str, among: Sequence[Row] | None = None) -> list[Contest]:
+def reference_contrasts(
+    board: Leaderboard, against: LeaderboardRow, key: str, among: Sequence[LeaderboardRow] | None = None
+) -> list[ReferenceContrast]:
     """Hold comparable rows against one, in a column or (`MACRO`) in the average; Holm over all of them.
 
     `among`: which rows; all models where it is not given.
     """
     keys = board.macro_columns if key == MACRO else (key,)
-    models = among if among is not None else [row for row in board.rows if row.size != FLOORS]
+    models = among if among is not None else [row for row in board.rows if row.size != TRIVIAL]
     rows = [row for row in models if row is not against and board.comparable(row, keys)]
     if not board.comparable(against, keys) or not rows:
         return []
@@ -78,7 +80,7 @@ def contests(board: Board, against: Row, key: str, among: Sequence[Row] | None =
     family = holm([each.p for each in single], f"{len(rows)} comparisons with {against.name} in {where}")
     size = SIZE / len(rows)  # the level of the family's smallest p, so that what is told holds for any of them
     return [
-        Contest(
+        ReferenceContrast(
             row=row.entry.id,
             key=key,
             difference=whole,
@@ -92,7 +94,12 @@ def contests(board: Board, against: Row, key: str, among: Sequence[Row] | None =
 
 
 def _detectable(
-    board: Board, a: Row, b: Row, keys: Sequence[str], parts: Sequence[Difference], size: float
+    board: Leaderboard,
+    a: LeaderboardRow,
+    b: LeaderboardRow,
+    keys: Sequence[str],
+    parts: Sequence[PairedDifference],
+    size: float,
 ) -> float | None:
     """No difference exceeds the discordance: where the smallest that would be found does, none would."""
     found = []
@@ -104,12 +111,12 @@ def _detectable(
     return smallest if smallest <= sum(part.discordance for part in parts) / len(parts) else None
 
 
-def leaders(board: Board) -> frozenset[tuple[str, str]]:
+def leaders(board: Leaderboard) -> frozenset[tuple[str, str]]:
     """(row id, key) of the best of each size in each column and in the average, and of all not told from it."""
     return frozenset(place for key in (MACRO, *(c.key for c in board.columns)) for place in _leaders(board, key))
 
 
-def _leaders(board: Board, key: str) -> Iterable[tuple[str, str]]:
+def _leaders(board: Leaderboard, key: str) -> Iterable[tuple[str, str]]:
     keys = board.macro_columns if key == MACRO else (key,)
     for size in SIZES:
         rows = [row for row in board.rows if row.size == size and board.comparable(row, keys)]
@@ -122,14 +129,16 @@ def _leaders(board: Board, key: str) -> Iterable[tuple[str, str]]:
         yield from ((row.entry.id, key) for row, adjusted in zip(others, p, strict=True) if adjusted >= LEVEL)
 
 
-def _value(row: Row, key: str) -> float:
+def _value(row: LeaderboardRow, key: str) -> float:
     if key == MACRO:
         return row.macro.value if row.macro else -1.0
     return row.cells[key].accuracy.value
 
 
-def _differences(board: Board, a: Row, b: Row, keys: Sequence[str]) -> list[Difference]:
-    columns: Mapping[str, Column] = {column.key: column for column in board.columns}
+def _differences(
+    board: Leaderboard, a: LeaderboardRow, b: LeaderboardRow, keys: Sequence[str]
+) -> list[PairedDifference]:
+    columns: Mapping[str, LeaderboardColumn] = {column.key: column for column in board.columns}
     return [
         difference(
             board.item_scores(a, key),
@@ -141,10 +150,12 @@ def _differences(board: Board, a: Row, b: Row, keys: Sequence[str]) -> list[Diff
     ]
 
 
-def _macro(board: Board, a: Row, b: Row, parts: Sequence[Difference]) -> Difference:
+def _macro(
+    board: Leaderboard, a: LeaderboardRow, b: LeaderboardRow, parts: Sequence[PairedDifference]
+) -> PairedDifference:
     """The difference of two macro averages; its counts are sums over the columns."""
     estimate = combine([part.estimate for part in parts], [1 / len(parts)] * len(parts))
-    return Difference(
+    return PairedDifference(
         *estimate,
         only_a=sum(part.only_a for part in parts),
         only_b=sum(part.only_b for part in parts),
@@ -153,11 +164,11 @@ def _macro(board: Board, a: Row, b: Row, parts: Sequence[Difference]) -> Differe
     )
 
 
-def _macro_p(board: Board, a: Row, b: Row) -> float:
+def _macro_p(board: Leaderboard, a: LeaderboardRow, b: LeaderboardRow) -> float:
     return _p(board, a, b, board.macro_columns)
 
 
-def _p(board: Board, a: Row, b: Row, keys: Sequence[str]) -> float:
+def _p(board: Leaderboard, a: LeaderboardRow, b: LeaderboardRow, keys: Sequence[str]) -> float:
     """Two-sided p of the sign-flip test on the mean over columns: an item weighs 1 / items of its column."""
     columns = {column.key: column for column in board.columns}
     sums: list[Floats] = [
@@ -167,7 +178,7 @@ def _p(board: Board, a: Row, b: Row, keys: Sequence[str]) -> float:
         for key in keys
     ]
     if len(keys) == 1:
-        return sign_flip(sums[0])
+        return sign_flip_test(sums[0])
     weighed = np.concatenate([part / columns[key].n for part, key in zip(sums, keys, strict=True)])
     scale = float(np.abs(weighed).max())
     if scale <= 1e-12:

@@ -22,25 +22,25 @@ import pyarrow as pa
 from evalsuite import parser
 from evalsuite.analysis.run_result import read_result
 from evalsuite.errors import RunError
-from evalsuite.run.reload import asked_benches
+from evalsuite.run.reload import reload_tasks
 from evalsuite.run.summary import GRADES, read_grades, summarise
 from evalsuite.run_folder import RunFolder, disk_error
 
 EXAMPLES = 3
 """Responses named for each kind of change."""
 READINGS = ("strict", "lenient")
-_KEY = ("task", "item", "shift", "sample")
+_KEY = ("task", "item", "rotation", "sample")
 
 Json = dict[str, Any]
 
 
-class Verdict(NamedTuple):
+class ParseVerdict(NamedTuple):
     """What one reading made of a response."""
 
     status: str
     label: str | None
     form: str | None
-    """Of the lenient reading: the form that was read."""
+    """Of the lenient parse: the form that was read."""
     correct: bool
 
     @property
@@ -50,11 +50,11 @@ class Verdict(NamedTuple):
 
 
 @dataclass(slots=True)
-class Change:
+class GradeChange:
     """All responses whose verdict changed in one way."""
 
     task: str
-    reading: str
+    parse_mode: str
     was: str
     now: str
     other_label: bool
@@ -65,7 +65,7 @@ class Change:
     lost: int = 0
     """How many became wrong."""
     examples: list[str] = field(default_factory=list)
-    """Item ids, with `~shift` behind those whose options were moved and `#sample` behind all but the first sample's."""
+    """Item ids, with `~rotation` behind those whose options were moved and `#sample` behind all but the first sample's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Regraded:
     was: str
     """The parser before."""
     now: str
-    changes: tuple[Change, ...]
+    changes: tuple[GradeChange, ...]
     before: Mapping[str, Any]
     """summary.json under the parser before."""
     after: Mapping[str, Any]
@@ -103,14 +103,14 @@ def regrade(path: Path, data_dir: Path | None = None) -> Regraded:
     A run without grades, or one that another tool graded, is a `RunError`.
     """
     folder = RunFolder(path)
-    benches = asked_benches(folder, data_dir)
+    prepared_tasks = reload_tasks(folder, data_dir)
     with folder.writing():
         was = _last_parser(folder)
         renewed = was != parser.VERSION
         old = _grades(_made_by(path, "grades.parquet", was) if renewed else path / "grades.parquet")
         before = read_result(_made_by(path, "summary.json", was) if renewed else path).summary
         made = _keep(path, was)
-        after = summarise(folder, benches).content
+        after = summarise(folder, prepared_tasks).content
         changes = tuple(_changes(old, _grades(path / "grades.parquet"), path))
         regraded = Regraded(path, was, parser.VERSION, changes, before, after)
         if renewed or changes:
@@ -162,13 +162,13 @@ def _note(folder: RunFolder, regraded: Regraded) -> None:
         "was": regraded.was,
         "now": regraded.now,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "changed": {reading: _count(regraded.changes, reading) for reading in READINGS},
+        "changed": {parse_mode: _count(regraded.changes, parse_mode) for parse_mode in READINGS},
     }
     folder.write_json("run.json", {**facts, "parser": regraded.now, "regraded": [*facts.get("regraded", []), entry]})
 
 
-def _count(changes: Iterable[Change], reading: str) -> int:
-    return sum(change.count for change in changes if change.reading == reading)
+def _count(changes: Iterable[GradeChange], parse_mode: str) -> int:
+    return sum(change.count for change in changes if change.parse_mode == parse_mode)
 
 
 def _grades(path: Path) -> pa.Table:
@@ -179,39 +179,39 @@ def _grades(path: Path) -> pa.Table:
         raise RunError(f"{path}: can't be read: {' '.join(str(error).split())}") from None
 
 
-def _changes(old: pa.Table, new: pa.Table, path: Path) -> Iterator[Change]:
+def _changes(old: pa.Table, new: pa.Table, path: Path) -> Iterator[GradeChange]:
     """Sort the responses whose verdict differs by task, reading and rule, the most frequent first."""
     keys = list(zip(*(new[name].to_pylist() for name in _KEY), strict=True))
     if keys != list(zip(*(old[name].to_pylist() for name in _KEY), strict=True)):
         raise RunError(f"{path}: its grades were about other items than its journal: run it again with --resume")
-    found: dict[tuple[str, str, str, str, bool], Change] = {}
-    for reading in READINGS:
-        for key, was, now in zip(keys, _verdicts(old, reading), _verdicts(new, reading), strict=True):
+    found: dict[tuple[str, str, str, str, bool], GradeChange] = {}
+    for parse_mode in READINGS:
+        for key, was, now in zip(keys, _verdicts(old, parse_mode), _verdicts(new, parse_mode), strict=True):
             if was != now:
-                _count_in(found, key, reading, was, now)
-    yield from sorted(found.values(), key=lambda c: (c.task, -READINGS.index(c.reading), -c.count, c.was, c.now))
+                _count_in(found, key, parse_mode, was, now)
+    yield from sorted(found.values(), key=lambda c: (c.task, -READINGS.index(c.parse_mode), -c.count, c.was, c.now))
 
 
 def _count_in(
-    found: dict[tuple[str, str, str, str, bool], Change],
+    found: dict[tuple[str, str, str, str, bool], GradeChange],
     key: tuple[str, str, int, int],
-    reading: str,
-    was: Verdict,
-    now: Verdict,
+    parse_mode: str,
+    was: ParseVerdict,
+    now: ParseVerdict,
 ) -> None:
-    task, item, shift, sample = key
-    kind = (task, reading, was.rule, now.rule, None not in (was.label, now.label) and was.label != now.label)
-    change = found.setdefault(kind, Change(*kind))
+    task, item, rotation, sample = key
+    kind = (task, parse_mode, was.rule, now.rule, None not in (was.label, now.label) and was.label != now.label)
+    change = found.setdefault(kind, GradeChange(*kind))
     change.count += 1
     change.gained += now.correct and not was.correct
     change.lost += was.correct and not now.correct
     if len(change.examples) < EXAMPLES:
-        change.examples.append(f"{item}{f'~{shift}' if shift else ''}{f'#{sample}' if sample else ''}")
+        change.examples.append(f"{item}{f'~{rotation}' if rotation else ''}{f'#{sample}' if sample else ''}")
 
 
-def _verdicts(table: pa.Table, reading: str) -> Iterator[Verdict]:
-    end = "" if reading == "strict" else "_lenient"
-    form = [None] * table.num_rows if reading == "strict" else table["form"].to_pylist()
+def _verdicts(table: pa.Table, parse_mode: str) -> Iterator[ParseVerdict]:
+    end = "" if parse_mode == "strict" else "_lenient"
+    form = [None] * table.num_rows if parse_mode == "strict" else table["form"].to_pylist()
     columns = (table[f"{name}{end}"].to_pylist() for name in ("status", "label", "correct"))
     for status, label, correct, shape in zip(*columns, form, strict=True):
-        yield Verdict(status, label, shape, correct)
+        yield ParseVerdict(status, label, shape, correct)

@@ -25,14 +25,26 @@ from evalsuite.errors import RunError
 from evalsuite.models.backend import Scoring
 from evalsuite.run.summary import GRADES, UNANSWERED, read_grades
 from evalsuite.run_folder import SCHEMA
+from evalsuite.schema_v1 import upgrade_summary
 from evalsuite.stats.clusters import Floats, Ints
 
 LARGEST = 16 << 20
 """Bytes of the largest summary.json that is read."""
-_NEEDED = ("task", "item", "shift", "sample", "group", "gold", "status", "correct", "status_lenient", "correct_lenient")
+_NEEDED = (
+    "task",
+    "item",
+    "rotation",
+    "sample",
+    "group",
+    "gold",
+    "status",
+    "correct",
+    "status_lenient",
+    "correct_lenient",
+)
 _READINGS = (("correct", "status", "accuracy"), ("correct_lenient", "status_lenient", "accuracy_lenient"))
 
-Reading = Literal["strict", "lenient"]
+ParseMode = Literal["strict", "lenient"]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
 
@@ -47,16 +59,16 @@ class _Interval(_Fact):
     high: Share
 
 
-class _Shift(_Fact):
+class _Rotation(_Fact):
     n: Count
     accuracy: _Interval
-    away: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
+    deviation: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
 
 
 class _Robustness(_Fact):
     n: Count
-    in_place: Count
-    shifts: Annotated[list[_Shift], Field(min_length=2)]
+    not_rotated: Count
+    rotations: Annotated[list[_Rotation], Field(min_length=2)]
     worst: Count
     same_text: _Interval
     all_right: _Interval
@@ -65,8 +77,8 @@ class _Robustness(_Fact):
     @field_validator("worst")
     @classmethod
     def _is_a_shift(cls, worst: int, info: ValidationInfo) -> int:
-        if worst >= len(info.data.get("shifts", ())):
-            raise ValueError("there is no such shift")
+        if worst >= len(info.data.get("rotations", ())):
+            raise ValueError("there is no such rotation")
         return worst
 
 
@@ -85,7 +97,7 @@ class _Task(_Fact):
     accuracy_lenient: _Interval
     status: dict[str, Count]
     status_lenient: dict[str, Count]
-    shift_options: bool = False
+    rotate_options: bool = False
     robustness: _Robustness | None = None
 
     @field_validator("items")
@@ -99,7 +111,7 @@ class _Task(_Fact):
 class _Summary(_Fact):
     """What a summary.json of this schema holds at least."""
 
-    schema_: Annotated[Literal[1], Field(alias="schema")]
+    schema_: Annotated[Literal[2], Field(alias="schema")]
     model: str
     run: str
     parser: str
@@ -108,10 +120,10 @@ class _Summary(_Fact):
 
 
 @dataclass(frozen=True, slots=True)
-class Scores:
+class ItemScores:
     """The grades of one task, in the order of item ids; every array has one entry an item.
 
-    With shifted options items differ in the number of their responses.
+    With rotated options items differ in the number of their responses.
     """
 
     items: NDArray[np.object_]
@@ -125,7 +137,7 @@ class Scores:
     starts: Ints
     """The item's first row in `table`."""
     table: pa.Table
-    """All rows of the task, sorted by item, shift and sample."""
+    """All rows of the task, sorted by item, rotation and sample."""
 
     @property
     def counts(self) -> Ints:
@@ -142,18 +154,18 @@ class Scores:
         values: NDArray[Any] = self.table[column].to_numpy(zero_copy_only=False)
         return values[self.starts]
 
-    def share(self, status: str, reading: Reading = "strict") -> float:
+    def share(self, status: str, parse_mode: ParseMode = "strict") -> float:
         """Share of responses that have this status."""
-        column = self.table["status" if reading == "strict" else "status_lenient"]
+        column = self.table["status" if parse_mode == "strict" else "status_lenient"]
         return int(pc.sum(pc.equal(column, status)).as_py()) / int(self.table.num_rows)
 
-    def invalid(self, reading: Reading = "strict") -> float:
+    def invalid(self, parse_mode: ParseMode = "strict") -> float:
         """Share of responses without a valid answer."""
-        return 1 - self.share("ok", reading)
+        return 1 - self.share("ok", parse_mode)
 
 
 @dataclass(frozen=True)
-class Result:
+class RunResult:
     """One run's numbers."""
 
     path: Path
@@ -170,9 +182,9 @@ class Result:
         tasks: Mapping[str, Mapping[str, Any]] = self.summary["tasks"]
         return tasks
 
-    def is_shifted(self, task: str) -> bool:
+    def is_rotated(self, task: str) -> bool:
         """Whether each item of a task was asked in each cyclic order of its options."""
-        return bool(self.tasks[task].get("shift_options", False))
+        return bool(self.tasks[task].get("rotate_options", False))
 
     def unanswered(self, task: str) -> int:
         """Responses of a task that are missing: more than 0 where a run was cut short."""
@@ -197,19 +209,19 @@ class Result:
                 raise RunError(f"{path}: column {name} has {table[name].null_count} empty cells")
         return table
 
-    def scores(self, task: str) -> Scores:
+    def scores(self, task: str) -> ItemScores:
         """The grades of a task; grades that don't add up to the summary's figures are a `RunError`."""
         if task not in self.tasks:
             raise RunError(f"{self.path}: has no task {task}; it has {', '.join(self.tasks)}")
         facts, samples = self.tasks[task], int(self.tasks[task]["samples"])
         table = self._grades.filter(pc.equal(self._grades["task"], task))
-        table = table.sort_by([(name, "ascending") for name in ("item", "shift", "sample")])
+        table = table.sort_by([(name, "ascending") for name in ("item", "rotation", "sample")])
         if table.num_rows != responses(facts):
             raise RunError(f"{self.path}: grades.parquet has {table.num_rows} rows of {task}, not summary.json's count")
         items, starts = np.unique(table["item"].to_numpy(zero_copy_only=False), return_index=True)
-        if len(items) != facts["n"] or not _numbered(table, starts, samples, self.is_shifted(task)):
+        if len(items) != facts["n"] or not _numbered(table, starts, samples, self.is_rotated(task)):
             raise RunError(f"{self.path}: grades.parquet has an item of {task} twice, or one with too few samples")
-        scores = Scores(
+        scores = ItemScores(
             items=items,
             groups=table["group"].to_numpy(zero_copy_only=False)[starts],
             strict=_per_item(table["correct"], starts),
@@ -221,7 +233,7 @@ class Result:
         self._agree(task, scores)
         return scores
 
-    def _agree(self, task: str, scores: Scores) -> None:
+    def _agree(self, task: str, scores: ItemScores) -> None:
         """Refuse grades that summary.json tells otherwise."""
         facts = self.tasks[task]
         for correct, status, accuracy in _READINGS:
@@ -236,7 +248,7 @@ class Result:
                 raise RunError(f"{self.path}: grades.parquet calls an answer to {task} right that has no valid label")
 
 
-def read_result(path: Path) -> Result:
+def read_result(path: Path) -> RunResult:
     """Read a run folder, or the summary.json in it; anything that isn't a summary of this schema is a `RunError`."""
     file = path / "summary.json" if path.is_dir() else path
     try:
@@ -247,28 +259,30 @@ def read_result(path: Path) -> Result:
         raise RunError(f"{file}: no summary is here; did the run finish?") from None
     except (OSError, orjson.JSONDecodeError) as error:
         raise RunError(f"{file}: can't be read: {error}") from None
+    if isinstance(summary, dict) and summary.get("schema") == 1:
+        summary = upgrade_summary(summary)
     if not isinstance(summary, dict) or summary.get("schema") != SCHEMA or not summary.get("tasks"):
-        raise RunError(f"{file}: not a summary of schema {SCHEMA}")
+        raise RunError(f"{file}: not a summary of schema {SCHEMA} or 1, which this version reads")
     try:
         _Summary.model_validate(summary)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise RunError(f"{file}: {where}: {first['msg']}") from None
-    return Result(file.parent, summary)
+    return RunResult(file.parent, summary)
 
 
 def responses(facts: Mapping[str, Any]) -> int:
-    """Responses that a task's entry in summary.json counts; with shifted options items differ in their number."""
-    return sum(facts["status"].values()) if facts.get("shift_options") else int(facts["n"] * facts["samples"])
+    """Responses that a task's entry in summary.json counts; with rotated options items differ in their number."""
+    return sum(facts["status"].values()) if facts.get("rotate_options") else int(facts["n"] * facts["samples"])
 
 
 def _numbered(table: pa.Table, starts: Ints, samples: int, moved: bool) -> bool:
-    """Whether each item has all samples of shift 0, or of the shifts from 0 on, and nothing twice."""
+    """Whether each item has all samples of rotation 0, or of the rotations from 0 on, and nothing twice."""
     counts = np.diff(starts, append=table.num_rows)
-    shift, sample = np.divmod(np.arange(table.num_rows) - np.repeat(starts, counts), samples)
+    rotation, sample = np.divmod(np.arange(table.num_rows) - np.repeat(starts, counts), samples)
     whole = (counts % samples == 0) if moved else (counts == samples)
-    held = np.array_equal(table["shift"].to_numpy(), shift) and np.array_equal(table["sample"].to_numpy(), sample)
+    held = np.array_equal(table["rotation"].to_numpy(), rotation) and np.array_equal(table["sample"].to_numpy(), sample)
     return bool(whole.all()) and held
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from evalsuite.errors import UsageError
-from evalsuite.published import Document, Figure, documents, figures
+from evalsuite.published import PublishedDocument, ReportedValue, documents, figures
 from evalsuite.tasks.registry import load_task
 
 
@@ -61,13 +61,13 @@ def check(files: tuple[Path, ...], as_json: bool) -> None:
     click.echo(f"{count} published numbers in {len(read)} documents: {len(findings) or 'no'} findings")
 
 
-def _facts(figure: Figure) -> dict[str, Any]:
+def _facts(figure: ReportedValue) -> dict[str, Any]:
     estimate = figure.estimate
     interval = {"low": estimate.low, "high": estimate.high} if estimate else None
     return {**figure.model_dump(mode="json"), "value": figure.value, "n": figure.n, "interval": interval}
 
 
-def _print_figures(chosen: tuple[Figure, ...]) -> None:
+def _print_figures(chosen: tuple[ReportedValue, ...]) -> None:
     rows = [(f.lineage, f.task or f.benchmark, f.name, f.printed, _interval(f), _source(f)) for f in chosen]
     heads = ("lineage", "task", "model", "%", "[95%] of n", "source")
     widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads) - 1)]
@@ -82,19 +82,19 @@ def _print_figures(chosen: tuple[Figure, ...]) -> None:
     )
 
 
-def _interval(figure: Figure) -> str:
+def _interval(figure: ReportedValue) -> str:
     estimate = figure.estimate
     if estimate is None:
         return figure.metric if figure.metric != "accuracy" else "n unknown"
     return f"[{100 * estimate.low:.1f}, {100 * estimate.high:.1f}] of {figure.n:,}"
 
 
-def _source(figure: Figure) -> str:
+def _source(figure: ReportedValue) -> str:
     quoted = " (quoted)" if figure.seen == "quoted" else ""
     return f"{figure.document}{quoted}: {figure.locator}"
 
 
-def _print_claims(read: tuple[Document, ...]) -> None:
+def _print_claims(read: tuple[PublishedDocument, ...]) -> None:
     click.echo("\nNamed without a number:")
     for document in read:
         for claim in document.claims:

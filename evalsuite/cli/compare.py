@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from evalsuite.analysis.compare import Average, Comparison, Contrast, Macro
+from evalsuite.analysis.compare import AverageContrast, Comparison, MacroContrast, TaskContrast
 from evalsuite.analysis.compare import compare as compare_runs
 from evalsuite.analysis.pairing import pair
 from evalsuite.analysis.run_result import read_result
@@ -34,7 +34,7 @@ _COLUMNS = ("task", "n", "A", "B", "A − B [95%]", "only A", "only B", "p (Holm
     metavar="NAME,...",
     help="Compare although these differ (prompt_digest, decoding, decoding.seed, items, ...); the output says so.",
 )
-@click.option("--lenient", is_flag=True, help="Compare the lenient reading of the answers instead of the strict one.")
+@click.option("--lenient", is_flag=True, help="Compare the lenient parse of the answers instead of the strict one.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def compare(a: Path, b: Path, allow: tuple[str, ...], lenient: bool, as_json: bool) -> None:
     """Compare two runs on the same items: A and B are run folders, or the summary.json in one.
@@ -68,8 +68,8 @@ def print_comparison(found: Comparison) -> None:
 
 
 def _legend(found: Comparison) -> str:
-    reading = "strict reading" if found.reading == "strict" else "lenient reading"
-    told = f"percent, {reading}; only A: items that A alone has right; p: exact paired test"
+    parse_mode = "strict parse" if found.parse_mode == "strict" else "lenient parse"
+    told = f"percent, {parse_mode}; only A: items that A alone has right; p: exact paired test"
     if len(found.tasks) > 1:
         told += f",\nHolm over the family of {found.family} (the macro average has its own)"
     return told + ";\ndetect.: smallest true difference, in points, that would be found with 80% power"
@@ -81,7 +81,7 @@ def _notes(found: Comparison) -> Iterator[str]:
     for task in found.tasks:
         if abs(task.invalid[0] - task.invalid[1]) > _LOUD:
             a, b = (_percent(share) for share in task.invalid)
-            other = "" if found.reading == "lenient" else "; --lenient compares what they meant"
+            other = "" if found.parse_mode == "lenient" else "; --lenient compares what they meant"
             yield f"{visible(task.task)}: {a}% of A's answers are invalid and {b}% of B's, and count as wrong{other}"
 
 
@@ -99,7 +99,7 @@ def _table(found: Comparison) -> Table:
     return table
 
 
-def _task_row(task: Contrast) -> tuple[str, ...]:
+def _task_row(task: TaskContrast) -> tuple[str, ...]:
     count = str(task.n) if task.samples == 1 else f"{task.n} x {task.samples}"
     seen = task.difference
     return (
@@ -115,8 +115,8 @@ def _task_row(task: Contrast) -> tuple[str, ...]:
     )
 
 
-def _average_row(name: str, average: Average) -> tuple[str, ...]:
-    tested = (_p(average.p), _detectable(average.detectable)) if isinstance(average, Macro) else ("", "")
+def _average_row(name: str, average: AverageContrast) -> tuple[str, ...]:
+    tested = (_p(average.p), _detectable(average.detectable)) if isinstance(average, MacroContrast) else ("", "")
     return name, "", _percent(average.a), _percent(average.b), _difference(average.difference), "", "", *tested
 
 

@@ -13,7 +13,16 @@ from rich.text import Text
 
 from evalsuite.analysis.run_result import read_result
 from evalsuite.errors import EvalsuiteError, RunError
-from evalsuite.gate import Check, Decision, Policy, junit, junit_error, markdown, markdown_error, read_policy
+from evalsuite.gate import (
+    GateDecision,
+    GatePolicy,
+    RuleCheck,
+    junit,
+    junit_error,
+    markdown,
+    markdown_error,
+    read_policy,
+)
 from evalsuite.gate import gate as judge
 from evalsuite.gate.policy import MACRO
 from evalsuite.util.text import visible
@@ -49,7 +58,7 @@ def gate(
     # A gate that is killed half-way must not leave an old verdict behind.
     _write_both(junit_file, markdown_file, junit_error(_UNFINISHED), markdown_error(_UNFINISHED))
     try:
-        policy = read_policy(policy_file) if policy_file else Policy()
+        policy = read_policy(policy_file) if policy_file else GatePolicy()
         decision = judge(read_result(candidate), read_result(baseline), policy)
     except EvalsuiteError as error:
         _write_both(junit_file, markdown_file, junit_error(str(error)), markdown_error(str(error)))
@@ -64,7 +73,7 @@ def gate(
     return decision.exit_code
 
 
-def print_decision(decision: Decision) -> None:
+def print_decision(decision: GateDecision) -> None:
     """Print the rules, what is not as it should be in words, and the outcome last."""
     console = Console(highlight=False, soft_wrap=True)
     console.width = max(console.width, _WIDTH)
@@ -84,7 +93,7 @@ def print_decision(decision: Decision) -> None:
     console.print(headline.append(f": {decision.headline}", style="bold"))
 
 
-def _table(decision: Decision) -> Table:
+def _table(decision: GateDecision) -> Table:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1), collapse_padding=True, pad_edge=False)
     for column in _COLUMNS:
         left = column in ("task", "outcome")
@@ -95,7 +104,7 @@ def _table(decision: Decision) -> Table:
     return table
 
 
-def _row(check: Check, decision: Decision) -> list[str | Text]:
+def _row(check: RuleCheck, decision: GateDecision) -> list[str | Text]:
     assert check.verdict is not None, "a row is about a difference"
     seen = check.verdict
     standing = next((each for each in decision.standings if each.task == check.task), None)
@@ -108,7 +117,7 @@ def _row(check: Check, decision: Decision) -> list[str | Text]:
     return [_name(check), *numbers, difference, f"> {-100 * seen.margin:+.1f}", outcome]
 
 
-def _name(check: Check) -> str:
+def _name(check: RuleCheck) -> str:
     return "macro average" if check.task == MACRO else visible(check.task)
 
 

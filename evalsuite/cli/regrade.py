@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from evalsuite.analysis.regrade import READINGS, Change, Regraded
+from evalsuite.analysis.regrade import READINGS, GradeChange, Regraded
 from evalsuite.analysis.regrade import regrade as regrade_run
 
 _WIDTH = 110
@@ -40,7 +40,7 @@ def _print(found: Regraded) -> None:
     console.print(Text(f"{found.after['model']}: parser {found.was} -> {found.now}", style="bold"))
     console.print(_accuracies(found), soft_wrap=False, crop=False)
     for reading in READINGS:
-        changes = [change for change in found.changes if change.reading == reading]
+        changes = [change for change in found.changes if change.parse_mode == reading]
         if changes:
             console.print(Text(f"{reading} verdicts that changed", style="bold"))
             console.print(_changes(changes), soft_wrap=False, crop=False)
@@ -60,7 +60,7 @@ def _accuracies(found: Regraded) -> Table:
     return table
 
 
-def _changes(changes: list[Change]) -> Table:
+def _changes(changes: list[GradeChange]) -> Table:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     for column in ("task", "was", "now", "count", "right", "wrong", "for example"):
         table.add_column(column, justify="right" if column in ("count", "right", "wrong") else "left")

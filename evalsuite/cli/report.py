@@ -15,9 +15,9 @@ import click
     "--allow",
     multiple=True,
     metavar="NAME,...",
-    help="Compare runs that differ in these: prompt_digest, format, decoding, samples, shift_options, parser.",
+    help="Compare runs that differ in these: prompt_digest, format, decoding, samples, rotate_options, parser.",
 )
-@click.option("--lenient", is_flag=True, help="Go by the lenient reading of the answers instead of the strict one.")
+@click.option("--lenient", is_flag=True, help="Go by the lenient parse of the answers instead of the strict one.")
 @click.option(
     "--data-dir",
     type=click.Path(path_type=Path),

@@ -17,10 +17,10 @@ import click
 
 from evalsuite.errors import UsageError
 from evalsuite.models import TINY
-from evalsuite.models.backend import Decoding, Scoring, Settings
-from evalsuite.run.loop import Identity, Outcome, new_folder, same_folder
+from evalsuite.models.backend import BackendSettings, Decoding, Scoring
+from evalsuite.run.loop import Identity, RunOutcome, new_folder, same_folder
 from evalsuite.run.loop import run as run_plan
-from evalsuite.run.spec import Plan
+from evalsuite.run.spec import RunSpec
 from evalsuite.run_folder import RunFolder
 from evalsuite.tasks.registry import resolve
 
@@ -37,14 +37,14 @@ _HEAD_START = 0.05
 @click.command()
 @click.option(
     "--model",
-    help="backend/model: openai/NAME, vllm/REPO, hf/REPO, inspect/PROVIDER/NAME, floor/majority, replay/PATH; or tiny, "
+    help="backend/model: openai/NAME, vllm/REPO, hf/REPO, inspect/PROVIDER/NAME, trivial/majority, replay/PATH; or tiny, "
     "the small one of this package [default: tiny, and then the suite tinyworld].",
 )
 @click.option("--tasks", help="Task names, with commas.")
 @click.option("--suite", help="A named list of tasks: fleming, reasonmed, all, tinyworld, starter (the default).")
 @click.option("--limit", type=AT_LEAST_ONE, help="Only the first N items of each task.")
 @click.option("--samples", type=AT_LEAST_ONE, default=1, show_default=True, help="Responses an item.")
-@click.option("--shift-options", is_flag=True, help="Ask each item in each cyclic order of its options.")
+@click.option("--rotate-options", is_flag=True, help="Ask each item in each cyclic order of its options.")
 @click.option("--temperature", type=click.FloatRange(0, 100), default=0.0, show_default=True)
 @click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), default=1.0, show_default=True)
 @click.option(
@@ -101,7 +101,7 @@ def run(ctx: click.Context, /, resume: str | None, alarm: float, as_json: bool, 
     from evalsuite.run.summary import summarise
 
     folder = outcome.folder
-    summary = summarise(folder, outcome.benches)
+    summary = summarise(folder, outcome.prepared_tasks)
     if as_json:
         click.echo(json.dumps(summary.content, indent=2))
     else:
@@ -114,7 +114,7 @@ def run(ctx: click.Context, /, resume: str | None, alarm: float, as_json: bool, 
     return 0
 
 
-def _go(plan: Plan, choose: Callable[[Identity], RunFolder]) -> Outcome:
+def _go(plan: RunSpec, choose: Callable[[Identity], RunFolder]) -> RunOutcome:
     from evalsuite.run.progress import watch
 
     chosen: list[RunFolder] = []
@@ -158,11 +158,11 @@ def _warm_up() -> None:
     timer.start()
 
 
-def _fresh(options: dict[str, Any]) -> tuple[Plan, Callable[[Identity], RunFolder]]:
+def _fresh(options: dict[str, Any]) -> tuple[RunSpec, Callable[[Identity], RunFolder]]:
     model, suite = options["model"] or TINY, options["suite"]
     if options["tasks"] is None and suite is None:
         suite = DEFAULT_SUITE if options["model"] else TINY_SUITE
-    plan = Plan(
+    plan = RunSpec(
         model=model,
         tasks=tuple(task.name for task in resolve(options["tasks"], suite)),
         settings=_settings(model, options),
@@ -171,14 +171,16 @@ def _fresh(options: dict[str, Any]) -> tuple[Plan, Callable[[Identity], RunFolde
         format=options["answer_format"],
         system=_text(options["system"]),
         data_dir=options["data_dir"] and str(Path(options["data_dir"]).resolve()),
-        shift_options=options["shift_options"],
+        rotate_options=options["rotate_options"],
     )
     if options["out"]:
         return plan, partial(same_folder, Path(options["out"]))
     return plan, partial(new_folder, Path("runs"), plan.model)
 
 
-def _resumed(ctx: click.Context, path: Path, options: dict[str, Any]) -> tuple[Plan, Callable[[Identity], RunFolder]]:
+def _resumed(
+    ctx: click.Context, path: Path, options: dict[str, Any]
+) -> tuple[RunSpec, Callable[[Identity], RunFolder]]:
     """Take the plan from the folder; only what can't change a response may be given anew."""
     from dataclasses import replace
 
@@ -190,7 +192,7 @@ def _resumed(ctx: click.Context, path: Path, options: dict[str, Any]) -> tuple[P
     facts = RunFolder(path).facts
     if "imported" in facts:
         raise UsageError(f"--resume {path}: this run was imported, and nobody can be asked; import it again")
-    plan = Plan.from_json(facts["plan"])
+    plan = RunSpec.from_json(facts["spec"])
     settings = plan.settings
     if "base_url" in given:
         settings = replace(settings, base_urls=options["base_url"])
@@ -200,9 +202,9 @@ def _resumed(ctx: click.Context, path: Path, options: dict[str, Any]) -> tuple[P
     return replace(plan, settings=settings, data_dir=data_dir), partial(same_folder, path)
 
 
-def _settings(model: str, options: dict[str, Any]) -> Settings:
+def _settings(model: str, options: dict[str, Any]) -> BackendSettings:
     _, _, name = model.partition("/")
-    return Settings(
+    return BackendSettings(
         model=name,
         decoding=Decoding(
             temperature=options["temperature"],

@@ -11,14 +11,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from evalsuite.run.summary import Example, Summary
+from evalsuite.run.summary import InvalidExample, Summary
 from evalsuite.util.text import visible
 
 _AROUND = 60
 _EXAMPLES = 3
 _WIDTH = 110
 """Least width in characters: a table whose numbers are cut off is worse than one that wraps."""
-_COLUMNS = ("task", "n", "accuracy % [95%]", "lenient", "invalid", "trunc.", "floor", "chance")
+_COLUMNS = ("task", "n", "accuracy % [95%]", "lenient", "invalid", "trunc.", "trivial", "chance")
 
 
 def print_run(summary: Summary, folder: Path, alarm: float) -> None:
@@ -37,14 +37,14 @@ def print_run(summary: Summary, folder: Path, alarm: float) -> None:
         table.add_row("macro average", "", _interval(summary.content["macro"]))
     console.print(table, soft_wrap=False, crop=False)
     console.print(
-        "floor: the better of the majority label and the longest option; chance: a uniform guess\n", style="dim"
+        "trivial: the better of the majority label and the longest option; chance: a uniform guess\n", style="dim"
     )
     for name, task in tasks.items():
         if "calibration" in task:
             console.print(Text(f"{name}, {task['scoring']}: {_weighed(task)}"))
     for name, task in tasks.items():
         if task.get("robustness"):
-            console.print(Text(f"{name}, options shifted: {_moved(task['robustness'])}"))
+            console.print(Text(f"{name}, options rotated: {_moved(task['robustness'])}"))
     for note, names in _notes(tasks).items():
         console.print(Text(visible(f"{', '.join(names)}: {note}"), style="yellow"))
     _print_alarm(console, summary, alarm)
@@ -70,7 +70,7 @@ def _row(name: str, task: dict[str, Any]) -> list[str]:
         _percent(task["accuracy_lenient"]["value"]),
         _percent(_share(task, invalid=True)),
         _percent(_share(task, "truncated")),
-        _percent(max(task["floor"].values())),
+        _percent(max(task["trivial_baselines"].values())),
         _percent(task["chance"]),
     ]
 
@@ -91,12 +91,12 @@ def _weighed(task: dict[str, Any]) -> str:
 
 def _moved(found: dict[str, Any]) -> str:
     """What another order of the options did."""
-    worst = found["shifts"][found["worst"]]
-    away = f"{100 * worst['away']:+.1f} points on its {worst['n']} items"
+    worst = found["rotations"][found["worst"]]
+    away = f"{100 * worst['deviation']:+.1f} points on its {worst['n']} items"
     return (
-        f"right under all shifts {_interval(found['all_right']).strip()}, "
+        f"right under all rotations {_interval(found['all_right']).strip()}, "
         f"same text {_interval(found['same_text']).strip()}; "
-        f"worst shift {found['worst']}: {away} (p {found['p']:.2g}, of {found['n']} items)"
+        f"worst rotation {found['worst']}: {away} (p {found['p']:.2g}, of {found['n']} items)"
     )
 
 
@@ -132,7 +132,7 @@ def _print_alarm(console: Console, summary: Summary, alarm: float) -> None:
         _print_example(console, example)
 
 
-def _print_example(console: Console, example: Example) -> None:
+def _print_example(console: Console, example: InvalidExample) -> None:
     strict, lenient = example.grade.strict, example.grade.lenient
     console.print(
         Text(

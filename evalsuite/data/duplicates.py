@@ -23,7 +23,7 @@ STOCK = 10
 _WORD = re.compile(r"[\u3400-\u9fff]|[^\W_\u3400-\u9fff]+")
 
 
-class Pair(NamedTuple):
+class DuplicatePair(NamedTuple):
     """Two near-duplicate items: places in the two lists, and how alike they are."""
 
     a: int
@@ -46,7 +46,7 @@ def grams(text: str) -> frozenset[int]:
     return frozenset(hash(tuple(found[i : i + GRAM])) for i in range(len(found) - GRAM + 1))
 
 
-def near_duplicates(stems: Sequence[frozenset[int]]) -> Iterator[Pair]:
+def near_duplicates(stems: Sequence[frozenset[int]]) -> Iterator[DuplicatePair]:
     """Yield every pair of near duplicates among stems (of all files together), in order."""
     holders: dict[int, list[int]] = defaultdict(list)
     for place, stem in enumerate(stems):
@@ -60,7 +60,7 @@ def near_duplicates(stems: Sequence[frozenset[int]]) -> Iterator[Pair]:
     for a, b in sorted(proposed):
         shared = _share(stems[a], stems[b])
         if shared >= SHARED and _share(stems[a] & rare, stems[b] & rare) >= SHARED_RARE:
-            yield Pair(a, b, shared, len(stems[a] & stems[b]) / len(stems[a] | stems[b]))
+            yield DuplicatePair(a, b, shared, len(stems[a] & stems[b]) / len(stems[a] | stems[b]))
 
 
 def _share(a: frozenset[int], b: frozenset[int]) -> float:

@@ -9,12 +9,12 @@ from typing import Literal
 
 from evalsuite.data import canonical, lock
 from evalsuite.data.error_location import damaged_item
-from evalsuite.data.locate import Found, _absent, data_folder, find, locate, sources
+from evalsuite.data.locate import LocatedFile, _absent, data_folder, find, locate, sources
 from evalsuite.data.read import content, document
-from evalsuite.data.rows import NATIVE, Reading, convert, grouped, order
+from evalsuite.data.rows import NATIVE, ConvertedRows, convert, grouped, order
 from evalsuite.errors import DataError
 from evalsuite.tasks.item import Dataset, Item
-from evalsuite.tasks.schema import Layout, Source, Task
+from evalsuite.tasks.schema import DataFile, RowLayout, Task
 
 
 def load(task: Task, data_dir: Path | None = None, check: bool = True) -> Dataset:
@@ -68,7 +68,7 @@ def _load_beside(task: Task, split: Literal["train", "dev"], root: Path) -> tupl
     return tuple(items.values())
 
 
-def read(task: Task, found: Found) -> Reading:
+def read(task: Task, found: LocatedFile) -> ConvertedRows:
     """Read one source, unchecked."""
     layout = NATIVE if found.source.layout == "native" else task.layouts[found.source.layout]
     where = f"{task.name}: {found.paths[0]}"
@@ -84,7 +84,7 @@ def read(task: Task, found: Found) -> Reading:
     return replace(reading, notes=_notes(task, found, reading))
 
 
-def _reading(task: Task, found: Found, layout: Layout, whole: object, where: str) -> Reading:
+def _reading(task: Task, found: LocatedFile, layout: RowLayout, whole: object, where: str) -> ConvertedRows:
     if layout.ids_from:
         return _by_ids(whole, layout, found, where)
     if layout.id == "$lock":
@@ -94,7 +94,7 @@ def _reading(task: Task, found: Found, layout: Layout, whole: object, where: str
     return convert(whole, layout, where, _locked(task, found.source) if found.source.keep == "lock" else None)
 
 
-def _notes(task: Task, found: Found, reading: Reading) -> tuple[str, ...]:
+def _notes(task: Task, found: LocatedFile, reading: ConvertedRows) -> tuple[str, ...]:
     notes, name = [], found.paths[0].name
     if found.source.note:
         notes.append(found.source.note)
@@ -104,7 +104,7 @@ def _notes(task: Task, found: Found, reading: Reading) -> tuple[str, ...]:
     return tuple(f"{task.name}: {note}" for note in notes)
 
 
-def checked(task: Task, found: Found, reading: Reading) -> tuple[str, str, tuple[str, ...]]:
+def checked(task: Task, found: LocatedFile, reading: ConvertedRows) -> tuple[str, str, tuple[str, ...]]:
     """Return (digest, variant, notes) of what was read; a `DataError` names the items that the lock knows otherwise."""
     own = found.source in sources(task)
     expected = found.source.digest or (task.digest if own else "")
@@ -124,7 +124,7 @@ def checked(task: Task, found: Found, reading: Reading) -> tuple[str, str, tuple
     raise DataError(_changed(task, found, reading, digest, expected))
 
 
-def _dataset(task: Task, found: Found, reading: Reading, check: bool) -> Dataset:
+def _dataset(task: Task, found: LocatedFile, reading: ConvertedRows, check: bool) -> Dataset:
     if check:
         digest, variant, notes = checked(task, found, reading)
     else:
@@ -135,7 +135,7 @@ def _dataset(task: Task, found: Found, reading: Reading, check: bool) -> Dataset
     return Dataset(task, tuple(items), digest, variant, found.root, reading.notes + notes)
 
 
-def _changed(task: Task, found: Found, reading: Reading, digest: str, expected: str) -> str:
+def _changed(task: Task, found: LocatedFile, reading: ConvertedRows, digest: str, expected: str) -> str:
     path = found.paths[0]
     locked = _locked(task, found.source)
     if not locked:
@@ -147,13 +147,13 @@ def _changed(task: Task, found: Found, reading: Reading, digest: str, expected: 
     return f"{task.name}: {path}: not the locked items: {'; '.join(parts) or 'digest differs'}; fetch the file again"
 
 
-def _locked(task: Task, source: Source) -> dict[str, str]:
+def _locked(task: Task, source: DataFile) -> dict[str, str]:
     """The locked items of a source; for one without a section of its own, those of the task's first."""
     locks = lock.read_lock(task.folder)
     return locks.get(lock.section(source)) or locks.get(lock.section(task.sources[0]), {})
 
 
-def _by_ids(whole: object, layout: Layout, found: Found, where: str) -> Reading:
+def _by_ids(whole: object, layout: RowLayout, found: LocatedFile, where: str) -> ConvertedRows:
     """Keep the ids of another file (or all others); its labels must be the items' own."""
     path = next((p for p in (found.root / layout.ids_from, found.root / f"{layout.ids_from}.gz") if p.is_file()), None)
     if path is None:

@@ -6,17 +6,17 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from evalsuite.tasks.schema import Source, Task
+from evalsuite.tasks.schema import DataFile, Task
 
 FOLDER = "EVALSUITE_DATA"
 """Environment variable: the data folder, a mirror in upstream's formats."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class LocatedFile:
     """A known source and where its files lie."""
 
-    source: Source
+    source: DataFile
     root: Path
     paths: tuple[Path, ...]
 
@@ -35,12 +35,12 @@ def data_folder(data_dir: Path | None = None) -> Path:
     return Path(named).expanduser() if named else pull_folder()
 
 
-def sources(task: Task) -> tuple[Source, ...]:
+def sources(task: Task) -> tuple[DataFile, ...]:
     """A task's known files in the order they are looked for, the hub's among them."""
     return (*task.sources, *_hub_sources(task))
 
 
-def locate(task: Task, root: Path) -> Found | None:
+def locate(task: Task, root: Path) -> LocatedFile | None:
     """Find the first known file of a task below `root`, or beside its card; refused ones come last."""
     known = sorted(sources(task), key=lambda source: bool(source.refuse))
     for folder in (root, task.folder):
@@ -58,17 +58,17 @@ def _absent(task: Task, root: Path) -> str:
     return f"{task.name}: no data in {root}{offer}; name a mirror with --data-dir or {FOLDER}{pull}"
 
 
-def _hub_sources(task: Task) -> tuple[Source, ...]:
+def _hub_sources(task: Task) -> tuple[DataFile, ...]:
     if task.hub is None or not task.hub.layout:
         return ()
     hub, names = task.hub, ",".join(task.hub.files)
     folders = (f"hub/{hub.repo}", hub.repo)
     return tuple(
-        Source(path=f"{folder}/{{{names}}}", layout=hub.layout, items=task.items, keep=hub.keep) for folder in folders
+        DataFile(path=f"{folder}/{{{names}}}", layout=hub.layout, items=task.items, keep=hub.keep) for folder in folders
     )
 
 
-def find(source: Source, root: Path) -> Found | None:
+def find(source: DataFile, root: Path) -> LocatedFile | None:
     """Find a source's files below a folder: a path, the same with `.gz`, or `folder/{pattern,pattern}`."""
     folder, braces, names = source.path.partition("{")
     patterns = [folder + name for name in names.removesuffix("}").split(",")] if braces else [source.path]
@@ -78,4 +78,4 @@ def find(source: Source, root: Path) -> Found | None:
             paths += sorted(path for path in root.glob(pattern) if path.is_file())
         else:
             paths += [path for path in (root / pattern, root / f"{pattern}.gz") if path.is_file()][:1]
-    return Found(source, root, tuple(paths)) if paths else None
+    return LocatedFile(source, root, tuple(paths)) if paths else None

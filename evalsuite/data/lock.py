@@ -11,12 +11,12 @@ from pathlib import Path
 from evalsuite.data.canonical import SHORT, digest, line, short
 from evalsuite.errors import DataError
 from evalsuite.tasks.item import Item
-from evalsuite.tasks.schema import Source
+from evalsuite.tasks.schema import DataFile
 
 LOCK = "items.lock"
 
 
-def section(source: Source) -> str:
+def section(source: DataFile) -> str:
     """Return the name of a source's section in the lock file."""
     return f"{source.path}:{source.layout}"
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from evalsuite.data.load import checked, read
 from evalsuite.data.locate import data_folder, find, sources
 from evalsuite.errors import DataError, UsageError
-from evalsuite.tasks.schema import Hub, Task
+from evalsuite.tasks.schema import HubDataset, Task
 
 MANIFEST = "pulled.json"
 UNVERIFIED = "unverified"
@@ -53,7 +53,7 @@ def pull(tasks: Sequence[Task], data_dir: Path | None = None, revision: str | No
     return [_pull(task, task.hub, root, revision) for task in tasks if task.hub is not None]
 
 
-def _pull(task: Task, hub: Hub, root: Path, revision: str | None) -> Pulled:
+def _pull(task: Task, hub: HubDataset, root: Path, revision: str | None) -> Pulled:
     pinned = revision is not None or hub.revision != UNVERIFIED
     wanted = revision or (hub.revision if pinned else hub.ref)
     folder = root / "hub" / hub.repo
@@ -71,7 +71,7 @@ def _pull(task: Task, hub: Hub, root: Path, revision: str | None) -> Pulled:
     return Pulled(task.name, hub.repo, commit, pinned, tuple(names), items, tuple(notes))
 
 
-def _listed(task: Task, hub: Hub, wanted: str) -> tuple[str, list[str]]:
+def _listed(task: Task, hub: HubDataset, wanted: str) -> tuple[str, list[str]]:
     """The commit that `wanted` is, and the files there that the card names."""
     commit, there = _asked(task, hub, partial(_info, hub.repo, wanted))
     names = [name for name in there if any(fnmatchcase(name, pattern) for pattern in hub.files)]
@@ -97,7 +97,7 @@ def _fetch(repo: str, name: str, commit: str, folder: Path) -> None:
     hf_hub_download(repo, name, repo_type="dataset", revision=commit, local_dir=folder)
 
 
-def _asked(task: Task, hub: Hub, ask: Callable[[], T]) -> T:
+def _asked(task: Task, hub: HubDataset, ask: Callable[[], T]) -> T:
     """Ask the hub; whatever goes wrong becomes one line."""
     from huggingface_hub import errors
 

@@ -14,22 +14,22 @@ from typing import Any
 from evalsuite.data.read import Row, by_column, by_key
 from evalsuite.errors import DataError
 from evalsuite.tasks.item import Item
-from evalsuite.tasks.schema import ContextAt, GoldAt, Layout, OptionsAt
+from evalsuite.tasks.schema import ContextField, GoldField, OptionsField, RowLayout
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-NATIVE = Layout(
+NATIVE = RowLayout(
     id="id",
     question="question",
-    options=OptionsAt(kind="map", at="options"),
-    gold=GoldAt(kind="label", at="answer"),
-    context=ContextAt(headings="context.headings", texts="context.texts"),
+    options=OptionsField(kind="map", at="options"),
+    gold=GoldField(kind="label", at="answer"),
+    context=ContextField(headings="context.headings", texts="context.texts"),
     meta={"*": "meta"},
 )
 """Our own rows: {id, question, options: {label: text}, answer, context?: {headings, texts}, group?, meta?: {..}}."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ConvertedRows:
     """What a file gave."""
 
     items: tuple[Item, ...]
@@ -43,7 +43,7 @@ class Reading:
     """Of the (first) file's content, after decompression."""
 
 
-def convert(found: Any, layout: Layout, where: str, only: Iterable[str] | None = None) -> Reading:
+def convert(found: Any, layout: RowLayout, where: str, only: Iterable[str] | None = None) -> ConvertedRows:
     """Turn a parsed file into items; `where` opens every error, `only` keeps the items with these ids."""
     table = _table(found, layout, where)
     kept, empty = [], []
@@ -63,7 +63,7 @@ def convert(found: Any, layout: Layout, where: str, only: Iterable[str] | None =
     base = _base(kept, layout, where) if layout.gold.kind == "index" else 0
     read = [_item(name, row, layout, base, where) for name, row in kept]
     items = grouped(_unique((item for item, _ in read), where), layout.group)
-    return Reading(tuple(items), tuple(empty), tuple(item.id for item, trimmed in read if trimmed))
+    return ConvertedRows(tuple(items), tuple(empty), tuple(item.id for item, trimmed in read if trimmed))
 
 
 def pick(row: Any, path: str) -> Any:
@@ -88,7 +88,7 @@ def _holds(value: Any) -> bool:
     return bool(value) if isinstance(value, (list, dict)) else text(value) != ""
 
 
-def _table(found: Any, layout: Layout, where: str) -> Sequence[Row]:
+def _table(found: Any, layout: RowLayout, where: str) -> Sequence[Row]:
     if layout.read == "rows":
         if isinstance(found, list) and all(isinstance(row, dict) for row in found):
             return found
@@ -113,7 +113,7 @@ def _id(row: Row, at: str, number: int, where: str) -> str:
     return name
 
 
-def _base(kept: list[tuple[str, Row]], layout: Layout, where: str) -> int:
+def _base(kept: list[tuple[str, Row]], layout: RowLayout, where: str) -> int:
     """Tell whether a column of numbers counts from 0 or from 1, from the whole file; refuse to guess."""
     zero = one = False
     for name, row in kept:
@@ -138,7 +138,7 @@ def _number(value: Any, at: str, where: str) -> int:
     return int(number)
 
 
-def _options(row: Row, at: OptionsAt, name: str, where: str) -> list[tuple[str, Any]]:
+def _options(row: Row, at: OptionsField, name: str, where: str) -> list[tuple[str, Any]]:
     """Return (label, raw text) pairs in label order; options at the end that hold nothing are left out."""
     if at.kind == "fixed":
         return [(label, label) for label in at.labels]
@@ -154,7 +154,7 @@ def _options(row: Row, at: OptionsAt, name: str, where: str) -> list[tuple[str, 
     return pairs
 
 
-def _cell(row: Row, at: OptionsAt, name: str, where: str) -> Any:
+def _cell(row: Row, at: OptionsField, name: str, where: str) -> Any:
     if not at.cell:
         return pick(row, at.at)
     try:
@@ -163,7 +163,7 @@ def _cell(row: Row, at: OptionsAt, name: str, where: str) -> Any:
         raise DataError(f"{where}: item {name}: {at.cell} does not hold JSON") from None
 
 
-def _listed(found: Any, at: OptionsAt) -> list[tuple[str, Any]]:
+def _listed(found: Any, at: OptionsField) -> list[tuple[str, Any]]:
     if at.kind == "map" and isinstance(found, dict):
         labelled = [(str(label).strip(), value) for label, value in found.items()]
         letters = all(len(label) == 1 and label in LETTERS for label, _ in labelled)
@@ -175,7 +175,7 @@ def _listed(found: Any, at: OptionsAt) -> list[tuple[str, Any]]:
     return []
 
 
-def _gold(row: Row, at: GoldAt, options: list[tuple[str, str]], base: int, where: str) -> str:
+def _gold(row: Row, at: GoldField, options: list[tuple[str, str]], base: int, where: str) -> str:
     value = pick(row, at.at)
     labels = [label for label, _ in options]
     if at.kind == "index":
@@ -204,7 +204,7 @@ def _one(value: Any, where: str) -> str:
     return text(value[0])
 
 
-def _item(name: str, row: Row, layout: Layout, base: int, where: str) -> tuple[Item, bool]:
+def _item(name: str, row: Row, layout: RowLayout, base: int, where: str) -> tuple[Item, bool]:
     raw = _options(row, layout.options, name, where)
     where = f"{where}: item {name}"
     options = [(label, text(value)) for label, value in raw]
@@ -256,7 +256,7 @@ def _cut(question: str, mark: str) -> str:
     return head.rstrip() if found else question
 
 
-def _context(row: Row, at: ContextAt | None, where: str) -> tuple[tuple[str, str], ...]:
+def _context(row: Row, at: ContextField | None, where: str) -> tuple[tuple[str, str], ...]:
     if at is None:
         return ()
     if at.fields:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from evalsuite.data import canonical
 from evalsuite.data.load import checked, read
-from evalsuite.data.locate import Found, data_folder, find, sources
+from evalsuite.data.locate import LocatedFile, data_folder, find, sources
 from evalsuite.data.lock import section as section_name
 from evalsuite.data.lock import write_lock
 from evalsuite.errors import DataError
@@ -18,7 +18,7 @@ from evalsuite.tasks.schema import Task
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class DataFinding:
     """Something that `verify` has to say about one file."""
 
     task: str
@@ -28,13 +28,13 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class Verification:
     """What `verify` read and found; `sound` says whether no finding is an error."""
 
     files: tuple[str, ...]
     """Files that were read, once for each task that uses them."""
     items: int
-    findings: tuple[Finding, ...]
+    findings: tuple[DataFinding, ...]
 
     @property
     def sound(self) -> bool:
@@ -42,7 +42,7 @@ class Verified:
         return not any(finding.severity == "error" for finding in self.findings)
 
 
-def verify(tasks: Sequence[Task], data_dir: Path | None = None) -> Verified:
+def verify(tasks: Sequence[Task], data_dir: Path | None = None) -> Verification:
     """Recompute every digest of every file of these tasks, train and dev included.
 
     An error names the file and the items that differ. Changed bytes are an error even where they leave every item as it
@@ -53,18 +53,18 @@ def verify(tasks: Sequence[Task], data_dir: Path | None = None) -> Verified:
         raise DataError(f"{root}: no such data folder")
     files: list[str] = []
     items = 0
-    findings: list[Finding] = []
+    findings: list[DataFinding] = []
     for task in tasks:
         known = [found for found in _present(task, root) if not found.source.refuse]
         own = sources(task)
         if not any(found.source in own for found in known):
-            findings.append(Finding(task.name, str(root), "error", "none of its files is here"))
+            findings.append(DataFinding(task.name, str(root), "error", "none of its files is here"))
         for found in known:
             files.append(str(found.paths[0]))
             count, said = _file(task, found)
             items += count
             findings += said
-    return Verified(tuple(files), items, tuple(findings))
+    return Verification(tuple(files), items, tuple(findings))
 
 
 def lock(task: Task, data_dir: Path | None = None) -> dict[str, str]:
@@ -85,29 +85,30 @@ def lock(task: Task, data_dir: Path | None = None) -> dict[str, str]:
     return {section: canonical.digest(items) for section, items in sections.items()}
 
 
-def _present(task: Task, root: Path) -> Iterator[Found]:
+def _present(task: Task, root: Path) -> Iterator[LocatedFile]:
     for source in (*sources(task), *task.dev, *task.train):
         found = find(source, root) or (find(source, task.folder) if source in task.sources else None)
         if found is not None:
             yield found
 
 
-def _file(task: Task, found: Found) -> tuple[int, list[Finding]]:
+def _file(task: Task, found: LocatedFile) -> tuple[int, list[DataFinding]]:
     name = str(found.paths[0])
     try:
         reading = read(task, found)
         _, _, notes = checked(task, found, reading)
     except DataError as error:
-        return 0, [Finding(task.name, name, "error", _bare(str(error), task, name))]
+        return 0, [DataFinding(task.name, name, "error", _bare(str(error), task, name))]
     said = [
-        Finding(task.name, name, "note", _bare(note, task, name)) for note in (*reading.notes, *notes, *_stored(found))
+        DataFinding(task.name, name, "note", _bare(note, task, name))
+        for note in (*reading.notes, *notes, *_stored(found))
     ]
     if found.source.sha256 not in ("", reading.sha256):
         what = f"changed bytes, though every item is the same: sha256 {reading.sha256}, known {found.source.sha256}"
-        said.append(Finding(task.name, name, "error", what))
+        said.append(DataFinding(task.name, name, "error", what))
     if len(reading.items) != found.source.items:
         what = f"{len(reading.items)} items, the card says {found.source.items}"
-        said.append(Finding(task.name, name, "error", what))
+        said.append(DataFinding(task.name, name, "error", what))
     return len(reading.items), said
 
 
@@ -116,7 +117,7 @@ def _bare(message: str, task: Task, name: str) -> str:
     return message.removeprefix(f"{task.name}: ").removeprefix(f"{name}: ")
 
 
-def _stored(found: Found) -> Iterator[str]:
+def _stored(found: LocatedFile) -> Iterator[str]:
     """Say where a file is compressed otherwise than in the known mirror."""
     path, known = found.paths[0], found.source.stored_sha256
     if known and path.suffix == ".gz" and hashlib.sha256(path.read_bytes()).hexdigest() != known:

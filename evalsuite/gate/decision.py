@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from evalsuite.analysis.pairing import Pair, Pairing, is_floor, pair
-from evalsuite.analysis.run_result import Reading, Result
+from evalsuite.analysis.pairing import PairedTask, Pairing, is_trivial, pair
+from evalsuite.analysis.run_result import ParseMode, RunResult
 from evalsuite.errors import RunError
-from evalsuite.gate.policy import Policy
-from evalsuite.gate.rules import Check, difference_checks, limit_checks
+from evalsuite.gate.policy import GatePolicy
+from evalsuite.gate.rules import RuleCheck, difference_checks, limit_checks
 from evalsuite.stats.noninferiority import Outcome
 
 Json = dict[str, Any]
@@ -23,7 +23,7 @@ EXIT: dict[Outcome, int] = {"pass": 0, "fail": 1, "undecided": 3}
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class TaskStanding:
     """A task in both runs, as fractions."""
 
     task: str
@@ -36,14 +36,14 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class GateDecision:
     """What the gate says, and all that it rests on."""
 
-    candidate: Result
-    baseline: Result
-    policy: Policy
-    standings: tuple[Standing, ...]
-    checks: tuple[Check, ...]
+    candidate: RunResult
+    baseline: RunResult
+    policy: GatePolicy
+    standings: tuple[TaskStanding, ...]
+    checks: tuple[RuleCheck, ...]
     notes: tuple[str, ...]
 
     @property
@@ -86,7 +86,7 @@ class Decision:
         }
 
 
-def gate(candidate: Result, baseline: Result, policy: Policy) -> Decision:
+def gate(candidate: RunResult, baseline: RunResult, policy: GatePolicy) -> GateDecision:
     """Judge a candidate by a policy; input that can't be trusted to the last number is an error, never a verdict."""
     tasks = () if policy.tasks == "all" else tuple(policy.tasks)
     for result, role in ((candidate, "candidate"), (baseline, "baseline")):
@@ -101,9 +101,9 @@ def gate(candidate: Result, baseline: Result, policy: Policy) -> Decision:
     return decide(pairing, policy)
 
 
-def decide(pairing: Pairing, policy: Policy) -> Decision:
+def decide(pairing: Pairing, policy: GatePolicy) -> GateDecision:
     """Judge two runs that are paired: the candidate first, then the baseline."""
-    return Decision(
+    return GateDecision(
         candidate=pairing.a,
         baseline=pairing.b,
         policy=policy,
@@ -113,9 +113,9 @@ def decide(pairing: Pairing, policy: Policy) -> Decision:
     )
 
 
-def _standing(each: Pair, pairing: Pairing, reading: Reading) -> Standing:
-    candidate, baseline = each.scores(reading)
-    return Standing(
+def _standing(each: PairedTask, pairing: Pairing, parse_mode: ParseMode) -> TaskStanding:
+    candidate, baseline = each.scores(parse_mode)
+    return TaskStanding(
         task=each.task,
         n=len(each.items),
         items=int(pairing.a.tasks[each.task]["items"]),
@@ -129,15 +129,15 @@ def _notes(pairing: Pairing) -> Iterator[str]:
     if pairing.identical:
         yield "Candidate and baseline gave the same answers; are they meant to be the same run?"
     for result, role in ((pairing.a, "candidate"), (pairing.b, "baseline")):
-        if is_floor(result):
+        if is_trivial(result):
             yield f"The {role} is a floor: no model was asked."
     for each in pairing.pairs:
         facts = pairing.a.tasks[each.task]
         if facts["n"] < facts["items"]:
             yield f"{each.task}: both runs answered {facts['n']} of its {facts['items']} items."
-        if pairing.a.is_shifted(each.task):
+        if pairing.a.is_rotated(each.task):
             yield f"{each.task}: each item was asked in each cyclic order of its options."
 
 
-def _about(result: Result) -> Json:
+def _about(result: RunResult) -> Json:
     return {"model": result.model, "run": result.summary["run"], "path": str(result.path)}

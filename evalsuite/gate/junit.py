@@ -9,15 +9,15 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree as Xml
 
-from evalsuite.gate.decision import Decision
-from evalsuite.gate.rules import Check
+from evalsuite.gate.decision import GateDecision
+from evalsuite.gate.rules import RuleCheck
 
 _SUITE = "evalsuite gate"
 _REFUSED = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that no XML 1.0 document may hold, escaped or not."""
 
 
-def junit(decision: Decision) -> bytes:
+def junit(decision: GateDecision) -> bytes:
     """The decision as JUnit XML."""
     suite = Xml.Element("testsuite", name=_SUITE)
     properties = Xml.SubElement(suite, "properties")
@@ -41,7 +41,7 @@ def junit_error(message: str) -> bytes:
     return _document(suite)
 
 
-def _case(suite: Xml.Element, check: Check, let_pass: bool) -> None:
+def _case(suite: Xml.Element, check: RuleCheck, let_pass: bool) -> None:
     name = f"{check.task}: {check.rule}"
     case = Xml.SubElement(suite, "testcase", classname=_clean(f"gate.{check.task}"), name=_clean(name), time="0")
     said = _clean(check.said)

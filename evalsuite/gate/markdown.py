@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evalsuite.gate.decision import Decision
+from evalsuite.gate.decision import GateDecision
 from evalsuite.gate.policy import MACRO
-from evalsuite.gate.rules import Check
+from evalsuite.gate.rules import RuleCheck
 from evalsuite.stats.noninferiority import Outcome
 from evalsuite.util.markdown import code, plain, table
 
 _SIGN: dict[Outcome, str] = {"pass": "✅ pass", "fail": "❌ fail", "undecided": "⚠️ undecided"}
 
 
-def markdown(decision: Decision) -> str:
+def markdown(decision: GateDecision) -> str:
     """The decision as Markdown."""
     open_rules = [check for check in decision.checks if check.outcome != "pass"]
     parts = [
@@ -36,13 +36,13 @@ def markdown_error(message: str) -> str:
     return f"## Gate: ❌ unusable input\n\n{code(message)}\n"
 
 
-def _differences(decision: Decision) -> str:
+def _differences(decision: GateDecision) -> str:
     rows = [_row(check, decision) for check in decision.checks if check.verdict is not None]
     head = ("task", "items", "baseline", "candidate", "difference [bounds]", "must be", "outcome")
     return table(head, rows, left=1)
 
 
-def _row(check: Check, decision: Decision) -> Sequence[str]:
+def _row(check: RuleCheck, decision: GateDecision) -> Sequence[str]:
     assert check.verdict is not None, "a row is about a difference"
     seen = check.verdict
     standing = next((each for each in decision.standings if each.task == check.task), None)
@@ -55,7 +55,7 @@ def _row(check: Check, decision: Decision) -> Sequence[str]:
     return _task(check), *numbers, difference, rule.replace(">", "\\>"), _SIGN[check.outcome]
 
 
-def _limits(checks: Sequence[Check]) -> str:
+def _limits(checks: Sequence[RuleCheck]) -> str:
     rows = [
         (_task(check), check.rule, f"{100 * check.share:.1f}", f"{100 * check.limit:.1f}", _SIGN[check.outcome])
         for check in checks
@@ -64,5 +64,5 @@ def _limits(checks: Sequence[Check]) -> str:
     return table(("task", "limit on", "share", "at most", "outcome"), rows, left=2) if rows else ""
 
 
-def _task(check: Check) -> str:
+def _task(check: RuleCheck) -> str:
     return "macro average" if check.task == MACRO else code(check.task)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from evalsuite.analysis.run_result import Reading
+from evalsuite.analysis.run_result import ParseMode
 from evalsuite.errors import UsageError
 from evalsuite.stats.noninferiority import default_margin
 from evalsuite.stats.power import PLANNED_DISCORDANCE, POWER
@@ -39,7 +39,7 @@ class Limits(_Part):
     truncated: Limit | Literal["none"] = "none"
 
 
-class Policy(_Part):
+class GatePolicy(_Part):
     """What a candidate has to hold to replace a baseline. Fractions, not percent."""
 
     tasks: Annotated[list[str], Field(min_length=1)] | Literal["all"] = "all"
@@ -55,7 +55,7 @@ class Policy(_Part):
     """Whether a loss on one of many tasks has to stand out among all of them to fail the gate."""
     undecided: Literal["undecided", "fail", "pass"] = "undecided"
     """How the gate ends where the data can't tell: exit 3, 1 or 0."""
-    require: Reading = "strict"
+    require: ParseMode = "strict"
     """The reading of the answers that is judged."""
     discordance: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = PLANNED_DISCORDANCE
     """Share of items on which candidate and baseline are expected to disagree: what `auto` plans with."""
@@ -98,13 +98,13 @@ def power(rules: int) -> float:
     return float(POWER ** (1 / rules))
 
 
-def read_policy(path: Path) -> Policy:
+def read_policy(path: Path) -> GatePolicy:
     """Read a policy file; anything in it that isn't understood to the last key is a `UsageError`."""
     facts = read_page(path, LARGEST, UsageError)
     if not isinstance(facts, dict) or not facts:
         raise UsageError(f"{path}: not a policy: write one rule a line, as in examples/gate.yaml")
     try:
-        return Policy.model_validate(facts)
+        return GatePolicy.model_validate(facts)
     except ValidationError as error:
         raise UsageError(f"{path}: {_said(error)}") from None
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from evalsuite.analysis.compare import rough
-from evalsuite.analysis.pairing import Pair
-from evalsuite.analysis.run_result import Reading
-from evalsuite.gate.policy import MACRO, Policy
+from evalsuite.analysis.pairing import PairedTask
+from evalsuite.analysis.run_result import ParseMode
+from evalsuite.gate.policy import MACRO, GatePolicy
 from evalsuite.stats.averages import macro
 from evalsuite.stats.intervals import Estimate
-from evalsuite.stats.noninferiority import Outcome, Verdict, judge, judge_macro
+from evalsuite.stats.noninferiority import NoninferiorityVerdict, Outcome, judge, judge_macro
 from evalsuite.stats.paired_difference import difference
 from evalsuite.stats.power import POWER, SIZE, quantile
 
@@ -21,7 +21,7 @@ Rule = Literal["no loss", "gain", "invalid", "truncated"]
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class RuleCheck:
     """One rule of the policy, held against one task or the macro average."""
 
     rule: Rule
@@ -29,7 +29,7 @@ class Check:
     outcome: Outcome
     said: str
     """The outcome in words."""
-    verdict: Verdict | None = None
+    verdict: NoninferiorityVerdict | None = None
     """Candidate - baseline with its one-sided 95% bounds, where the rule is about that; a gain is a margin below 0."""
     share: float | None = None
     """The candidate's share, where the rule is a limit."""
@@ -53,30 +53,30 @@ class _Trial:
 
     rule: Rule
     task: str
-    verdict: Verdict
+    verdict: NoninferiorityVerdict
     identical: bool
     high: Callable[[float], float]
     """The upper one-sided bound at a size of the test."""
 
-    def check(self) -> Check:
+    def check(self) -> RuleCheck:
         said = "every answer is the same in both runs." if self.identical else _said(self.rule, self.task, self.verdict)
-        return Check(self.rule, self.task, self.verdict.outcome, said, self.verdict)
+        return RuleCheck(self.rule, self.task, self.verdict.outcome, said, self.verdict)
 
 
-def difference_checks(pairs: Sequence[Pair], policy: Policy) -> list[Check]:
+def difference_checks(pairs: Sequence[PairedTask], policy: GatePolicy) -> list[RuleCheck]:
     """No loss on any task, none on average, and the required gains."""
-    reading, averaged = policy.require, len(pairs) > 1 and policy.macro_margin != "none"
+    parse_mode, averaged = policy.require, len(pairs) > 1 and policy.macro_margin != "none"
     rules = len(pairs) + averaged
     trials = []
     for each in pairs:
-        trials.append(_of_task("no loss", each, reading, policy.margin_of(each.task, len(each.items), rules)))
+        trials.append(_of_task("no loss", each, parse_mode, policy.margin_of(each.task, len(each.items), rules)))
         if each.task in policy.gains:
-            trials.append(_of_task("gain", each, reading, -policy.gains[each.task]))
+            trials.append(_of_task("gain", each, parse_mode, -policy.gains[each.task]))
     if averaged:
         margin = policy.macro_margin_of([len(each.items) for each in pairs], rules)
-        trials.append(_of_macro("no loss", pairs, reading, margin))
+        trials.append(_of_macro("no loss", pairs, parse_mode, margin))
     if MACRO in policy.gains:
-        trials.append(_of_macro("gain", pairs, reading, -policy.gains[MACRO]))
+        trials.append(_of_macro("gain", pairs, parse_mode, -policy.gains[MACRO]))
     chance = _by_chance(trials) if policy.multiplicity == "holm" else frozenset()
     return [
         _softened(trial.check(), len(trials)) if place in chance else trial.check()
@@ -84,7 +84,7 @@ def difference_checks(pairs: Sequence[Pair], policy: Policy) -> list[Check]:
     ]
 
 
-def limit_checks(pairs: Sequence[Pair], policy: Policy) -> list[Check]:
+def limit_checks(pairs: Sequence[PairedTask], policy: GatePolicy) -> list[RuleCheck]:
     """The candidate's invalid and truncated responses, where the policy limits them."""
     found = []
     for each in pairs:
@@ -96,8 +96,8 @@ def limit_checks(pairs: Sequence[Pair], policy: Policy) -> list[Check]:
     return found
 
 
-def _of_task(rule: Rule, each: Pair, reading: Reading, margin: float) -> _Trial:
-    candidate, baseline = each.scores(reading)
+def _of_task(rule: Rule, each: PairedTask, parse_mode: ParseMode, margin: float) -> _Trial:
+    candidate, baseline = each.scores(parse_mode)
     judged = judge(candidate, baseline, each.member, margin, each.answers)
     verdict = _told(judged if each.more else judged._replace(samples=None), len(each.items))
 
@@ -107,9 +107,11 @@ def _of_task(rule: Rule, each: Pair, reading: Reading, margin: float) -> _Trial:
     return _trial(rule, each.task, verdict, each.identical, high)
 
 
-def _of_macro(rule: Rule, pairs: Sequence[Pair], reading: Reading, margin: float) -> _Trial:
+def _of_macro(rule: Rule, pairs: Sequence[PairedTask], parse_mode: ParseMode, margin: float) -> _Trial:
     def bounds(size: float) -> list[Estimate]:
-        return [difference(*each.scores(reading), each.member, each.answers, 1 - 2 * size).estimate for each in pairs]
+        return [
+            difference(*each.scores(parse_mode), each.member, each.answers, 1 - 2 * size).estimate for each in pairs
+        ]
 
     seen = judge_macro(bounds(SIZE), margin)
     assert seen is not None, "every task is there"
@@ -118,7 +120,9 @@ def _of_macro(rule: Rule, pairs: Sequence[Pair], reading: Reading, margin: float
     return _trial(rule, MACRO, verdict, identical, lambda size: macro(bounds(size)).high)
 
 
-def _trial(rule: Rule, task: str, verdict: Verdict, identical: bool, high: Callable[[float], float]) -> _Trial:
+def _trial(
+    rule: Rule, task: str, verdict: NoninferiorityVerdict, identical: bool, high: Callable[[float], float]
+) -> _Trial:
     """The same answers are no loss, however small the margin is."""
     same = identical and rule == "no loss"
     held = verdict._replace(outcome="pass", items=None, samples=None) if same else verdict
@@ -137,7 +141,7 @@ def _by_chance(trials: Sequence[_Trial]) -> frozenset[int]:
         real |= more
 
 
-def _told(verdict: Verdict, items: int) -> Verdict:
+def _told(verdict: NoninferiorityVerdict, items: int) -> NoninferiorityVerdict:
     """Say how many items would decide with 80% power where that isn't known from single answers, as of an average.
 
     From the width of the bounds; of several tasks the items stay spread as they are. None: no number would.
@@ -150,18 +154,18 @@ def _told(verdict: Verdict, items: int) -> Verdict:
     return verdict._replace(items=max(math.ceil(items * times), items + 1))
 
 
-def _softened(check: Check, tests: int) -> Check:
+def _softened(check: RuleCheck, tests: int) -> RuleCheck:
     said = f"{check.said} Alone that would fail; among {tests} differences (Holm) it may be chance."
     return replace(check, outcome="undecided", said=said)
 
 
-def _limit(rule: Rule, task: str, share: float, limit: float) -> Check:
+def _limit(rule: Rule, task: str, share: float, limit: float) -> RuleCheck:
     held = share <= limit
     said = f"{share:.1%} of the responses are {rule}, {'within' if held else 'above'} the limit of {limit:.1%}."
-    return Check(rule, task, "pass" if held else "fail", said, share=share, limit=limit)
+    return RuleCheck(rule, task, "pass" if held else "fail", said, share=share, limit=limit)
 
 
-def _said(rule: Rule, task: str, verdict: Verdict) -> str:
+def _said(rule: Rule, task: str, verdict: NoninferiorityVerdict) -> str:
     seen = f"{100 * verdict.value:+.1f} points (between {100 * verdict.low:+.1f} and {100 * verdict.high:+.1f})"
     if rule == "gain":
         wanted = f"a gain of more than {-100 * verdict.margin:.1f} points" if verdict.margin else "a gain"
@@ -176,7 +180,7 @@ def _said(rule: Rule, task: str, verdict: Verdict) -> str:
     return f"{told[verdict.outcome]}: {seen}.{_deciding(task, verdict) if verdict.outcome == 'undecided' else ''}"
 
 
-def _deciding(task: str, verdict: Verdict) -> str:
+def _deciding(task: str, verdict: NoninferiorityVerdict) -> str:
     """What would decide with 80% power if everything stayed as seen."""
     if verdict.items is not None:
         spread = " over all tasks, spread as now," if task == MACRO else ""

@@ -14,15 +14,15 @@ from typing import Any, Final
 import numpy as np
 
 from evalsuite.errors import RunError
-from evalsuite.grading.grade import Grade, Reading
+from evalsuite.grading.grade import Grade, GradedParse
 from evalsuite.models.backend import Scoring
-from evalsuite.run_folder import Record
+from evalsuite.run_folder import ResponseRecord
 from evalsuite.stats.calibration import calibration, probabilities
 from evalsuite.stats.intervals import mean
 from evalsuite.tasks.continuation import Form, continuations
 from evalsuite.tasks.item import Item
 from evalsuite.tasks.prompt import Message
-from evalsuite.tasks.rotation import own_label
+from evalsuite.tasks.rotation import original_label
 from evalsuite.tasks.schema import Task
 
 CHOOSER: Final = "argmax"
@@ -36,7 +36,7 @@ _PROBE = Item("", "Q", ("x", "y"), ("A", "B"), "A", context=(("H", "T"),))
 Json = dict[str, Any]
 
 
-class ScoredPrompt:
+class LoglikelihoodPrompt:
     """A task's context and continuations; `digest` identifies everything that shapes them but the item."""
 
     def __init__(self, task: Task, scoring: Scoring, system: str | None = None) -> None:
@@ -55,30 +55,30 @@ class ScoredPrompt:
         return continuations(item, self.form, self.task.language).choices
 
 
-def choose(item: Item, record: Record) -> Grade:
+def grade_by_loglikelihood(item: Item, record: ResponseRecord) -> Grade:
     """Grade by the likeliest option, of equals the first (as lm-eval's `acc`); both readings are the same."""
     logs = _logs(item, record)
     if np.isneginf(logs).all():
-        reading = Reading(None, UNRANKED, False, None)
+        reading = GradedParse(None, UNRANKED, False, None)
     else:
-        label = own_label(item, int(logs.argmax()), record.shift)
-        reading = Reading(label, "ok", label == item.gold, None)
-    return Grade(item.id, record.sample, item.gold, reading, reading, None, record.shift)
+        label = original_label(item, int(logs.argmax()), record.rotation)
+        reading = GradedParse(label, "ok", label == item.gold, None)
+    return Grade(item.id, record.sample, item.gold, reading, reading, None, record.rotation)
 
 
-class Weights:
+class LoglikelihoodTally:
     """The log-likelihoods of a task's items, for what is told of them besides the accuracy.
 
-    With shifted options an item has several answers; they are kept in the order of its own labels.
+    With rotated options an item has several answers; they are kept in the order of its own labels.
     """
 
     def __init__(self, items: Sequence[Item], scoring: Scoring) -> None:
         self._items, self._scoring = items, scoring
         self._logs: dict[tuple[str, int], np.ndarray[tuple[int], np.dtype[np.float64]]] = {}
 
-    def add(self, item: Item, record: Record) -> None:
+    def add(self, item: Item, record: ResponseRecord) -> None:
         """Take a response."""
-        self._logs[item.id, record.shift] = np.roll(_logs(item, record), record.shift)
+        self._logs[item.id, record.rotation] = np.roll(_logs(item, record), record.rotation)
 
     def summary(self) -> Json:
         """Calibration of the answers' label probabilities (softmax over the options); in cloze also accuracy by
@@ -98,7 +98,9 @@ class Weights:
         return mean(right, [item.group for item in self._items])._asdict()
 
     def _calibration(self) -> Json | None:
-        held = [(item, self._logs.get((item.id, shift))) for item in self._items for shift in range(len(item.labels))]
+        held = [
+            (item, self._logs.get((item.id, rotation))) for item in self._items for rotation in range(len(item.labels))
+        ]
         known = [(item, own) for item, own in held if own is not None and np.isfinite(own).any()]
         if not known:
             return None
@@ -117,7 +119,7 @@ class Weights:
         }
 
 
-def _logs(item: Item, record: Record) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _logs(item: Item, record: ResponseRecord) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """The options' sums, -inf where a server told none; a journal line that holds anything else is a `RunError`."""
     given = record.logprobs
     if not isinstance(given, list | tuple) or len(given) != len(item.labels):

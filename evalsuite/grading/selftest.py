@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from evalsuite.errors import TaskError
 from evalsuite.grading.grade import grade
-from evalsuite.models.backend import Asked
+from evalsuite.models.backend import PromptSetup
 from evalsuite.parser import parse
-from evalsuite.run_folder import Record
+from evalsuite.run_folder import ResponseRecord
 from evalsuite.tasks.answer_format import write
 from evalsuite.tasks.item import Dataset, Item
-from evalsuite.tasks.prompt import Prompt
+from evalsuite.tasks.prompt import TaskPrompt
 
 
 def check(dataset: Dataset) -> Iterator[str]:
@@ -21,23 +21,23 @@ def check(dataset: Dataset) -> Iterator[str]:
     For each item: a response with the gold label grades 1 and each other label 0, in both readings; every option's text
     is in the prompt; the prompt is the same whichever option is gold; and the prompt itself holds no answer.
     """
-    prompt = Prompt(dataset.task, dataset.task.format)
-    asked = Asked(dataset.items, dataset.task.format)
+    prompt = TaskPrompt(dataset.task, dataset.task.format)
+    setup = PromptSetup(dataset.items, dataset.task.format)
     for item in dataset.items:
-        for problem in (*_graded(item, asked), *_prompted(item, prompt)):
+        for problem in (*_graded(item, setup), *_prompted(item, prompt)):
             yield f"{dataset.task.name} {item.id}: {problem}"
 
 
-def _graded(item: Item, asked: Asked) -> Iterator[str]:
+def _graded(item: Item, setup: PromptSetup) -> Iterator[str]:
     for label in item.labels:
-        text = write(asked.format, label)
-        found = grade(item, Record(item.id, 0, text, "", "stop", False, None, None, None, ""), asked)
+        text = write(setup.format, label)
+        found = grade(item, ResponseRecord(item.id, 0, text, "", "stop", False, None, None, None, ""), setup)
         if found.strict.correct != (label == item.gold) or found.lenient.correct != (label == item.gold):
             verdicts = f"{found.strict.correct} (strict) and {found.lenient.correct} (lenient)"
             yield f"{text!r} grades {verdicts}, and gold is {item.gold}"
 
 
-def _prompted(item: Item, prompt: Prompt) -> Iterator[str]:
+def _prompted(item: Item, prompt: TaskPrompt) -> Iterator[str]:
     try:
         text = prompt.messages(item)[-1]["content"]
     except TaskError as error:

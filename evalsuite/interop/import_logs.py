@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evalsuite.errors import RunError, UsageError
-from evalsuite.interop.importing.log import Log
+from evalsuite.interop.importing.log import HarnessLog
 from evalsuite.interop.importing.match import find
 from evalsuite.interop.importing.own_task import format_of
-from evalsuite.interop.importing.run_folder import Import, write_run
+from evalsuite.interop.importing.run_folder import ImportedTask, write_run
 from evalsuite.interop.inspect_ai import import_log as inspect_log
 from evalsuite.interop.lm_eval import import_log as lm_eval_log
 from evalsuite.run.summary import Summary
@@ -37,7 +37,7 @@ def import_logs(
     return write_run(out, [_sorted_in(log, task, format, data_dir) for log in logs], data_dir)
 
 
-def _read(source: Path, metrics: Sequence[str]) -> list[Log]:
+def _read(source: Path, metrics: Sequence[str]) -> list[HarnessLog]:
     if not source.exists():
         raise RunError(f"{source}: no such file or folder")
     inspect, lm = inspect_log.is_source(source), lm_eval_log.is_source(source)
@@ -48,7 +48,7 @@ def _read(source: Path, metrics: Sequence[str]) -> list[Log]:
     return inspect_log.read(source, metrics) if inspect else lm_eval_log.read(source, metrics)
 
 
-def _check_together(logs: Sequence[Log]) -> None:
+def _check_together(logs: Sequence[HarnessLog]) -> None:
     """A run is one model's, with one number of samples, and each task once."""
     for what, found in (
         ("models", {log.model for log in logs}),
@@ -62,13 +62,13 @@ def _check_together(logs: Sequence[Log]) -> None:
         raise RunError(f"the logs hold task {twice} twice: import them one by one")
 
 
-def _sorted_in(log: Log, task: str | None, format: str | None, data_dir: Path | None) -> Import:
+def _sorted_in(log: HarnessLog, task: str | None, format: str | None, data_dir: Path | None) -> ImportedTask:
     if task is not None and not log.generated:
         raise UsageError(f"--task {task}: {log.files[0]} holds no generated answers, so our parser has nothing to read")
     named = task or _exported(log)
     match = find(log, named, data_dir) if log.generated else None
-    return Import(log, match, format_of(log, format) if match else None)
+    return ImportedTask(log, match, format_of(log, format) if match else None)
 
 
-def _exported(log: Log) -> str | None:
+def _exported(log: HarnessLog) -> str | None:
     return str(log.asked["task"]) if log.asked and "task" in log.asked else None

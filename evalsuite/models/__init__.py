@@ -6,10 +6,10 @@ from importlib import import_module
 from importlib.metadata import entry_points
 
 from evalsuite.errors import UsageError
-from evalsuite.models.backend import Backend, Settings
+from evalsuite.models.backend import Backend, BackendSettings
 
 _BUILT_IN = {
-    "floor": "evalsuite.models.trivial:Floor",
+    "trivial": "evalsuite.models.trivial:TrivialBaseline",
     "hf": "evalsuite.models.hf:HF",
     "inspect": "evalsuite.models.inspect:Inspect",
     "openai": "evalsuite.models.openai:OpenAI",
@@ -41,12 +41,12 @@ def split_name(model: str) -> tuple[str, str]:
     prefix, slash, name = model.partition("/")
     if model != TINY and not (prefix and slash and name):
         raise UsageError(
-            f"--model {model!r}: write it as backend/model, for example openai/NAME or floor/majority; or {TINY}"
+            f"--model {model!r}: write it as backend/model, for example openai/NAME or trivial/majority; or {TINY}"
         )
     return prefix, name
 
 
-def make_backend(model: str, settings: Settings) -> Backend:
+def make_backend(model: str, settings: BackendSettings) -> Backend:
     """Make the backend of `backend/model`."""
     backend = backend_class(split_name(model)[0])
     if settings.scoring not in backend.scorings:

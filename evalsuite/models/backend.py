@@ -16,7 +16,7 @@ Finish = Literal["stop", "length", "refused"]
 Thinking = Literal["auto", "on", "off"]
 Scoring = Literal["generate", "loglikelihood", "cloze"]
 """How an answer is had: written by the model, or the likeliest of the labels, or of the options' texts."""
-Facts = dict[str, "str | int | float | bool | list[str] | None"]
+BackendInfo = dict[str, "str | int | float | bool | list[str] | None"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Decoding:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class BackendSettings:
     """Everything a backend is made from: the name behind the slash and what the user set."""
 
     model: str
@@ -65,13 +65,13 @@ class Request:
 
     task: str
     item: Item
-    """As it is shown: with its options moved where `shift` says so."""
+    """As it is shown: with its options moved where `rotation` says so."""
     sample: int
     messages: tuple[Message, ...]
     seed: int
     continuations: tuple[str, ...] = ()
     """What is weighed instead of generating: a text an option, in their order, without a delimiter."""
-    shift: int = 0
+    rotation: int = 0
     """By how many places the options stand moved; see `order`."""
 
 
@@ -96,7 +96,7 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PromptSetup:
     """How a task's items were put to the model, where that isn't the task's own way (recordings made elsewhere)."""
 
     items: tuple[Item, ...]
@@ -153,19 +153,19 @@ class Backend(ABC):
     operational: ClassVar[frozenset[str]] = frozenset()
     """Names of model args that can't change a response (timeouts, keys): a resumed run may set them anew."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: BackendSettings) -> None:
         self.settings = settings
 
-    async def open(self, datasets: Sequence[Dataset]) -> Facts:
+    async def open(self, datasets: Sequence[Dataset]) -> BackendInfo:
         """Make ready; raise `BackendError` where no request could ever succeed.
 
         Returns facts for run.json, no secrets; what is found out while answering may still be added to them.
         """
         return {}
 
-    def asked(self, dataset: Dataset, format: str) -> Asked:
+    def prompt_setup(self, dataset: Dataset, format: str) -> PromptSetup:
         """Which items can be answered and how they were asked; the default: all of them, in the task's format."""
-        return Asked(items=dataset.items, format=format)
+        return PromptSetup(items=dataset.items, format=format)
 
     @abstractmethod
     def answer(self, requests: Iterator[Request]) -> AsyncGenerator[Response, None]:

@@ -9,13 +9,13 @@ from itertools import islice
 from typing import Any, ClassVar
 
 from evalsuite.errors import BackendError, UsageError
-from evalsuite.models.backend import Backend, Facts, Request, Response, Scoring, Settings
-from evalsuite.models.local.batching import Batches
-from evalsuite.models.local.chat_template import Chat
-from evalsuite.models.local.continuation_tree import Choice, choice
-from evalsuite.models.local.generate import Continuous, Plain, end_token
-from evalsuite.models.local.loglikelihood import Likelihoods
-from evalsuite.models.local.partial_generation import Draft, check_budget
+from evalsuite.models.backend import Backend, BackendInfo, BackendSettings, Request, Response, Scoring
+from evalsuite.models.local.batching import BatchQueue
+from evalsuite.models.local.chat_template import ChatTemplate
+from evalsuite.models.local.continuation_tree import ContinuationRequest, choice
+from evalsuite.models.local.generate import BatchGenerator, ContinuousGenerator, end_token
+from evalsuite.models.local.loglikelihood import LoglikelihoodScorer
+from evalsuite.models.local.partial_generation import PartialGeneration, check_budget
 from evalsuite.models.local.weights_digest import revision
 from evalsuite.models.optional_packages import brief, flag, load, positive
 from evalsuite.tasks.item import Dataset
@@ -40,7 +40,7 @@ class HF(Backend):
     operational = frozenset({"batch", "continuous", "device"})
     scorings: ClassVar[frozenset[Scoring]] = frozenset({"generate", "loglikelihood", "cloze"})
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: BackendSettings) -> None:
         super().__init__(settings)
         args = settings.checked_args(_ARGS, "hf")
         check_budget(settings.decoding)
@@ -53,14 +53,14 @@ class HF(Backend):
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hf")
         self._model: Any = None
         self._tokenizer: Any = None
-        self._chat: Chat | None = None
-        self._likelihoods: Likelihoods | None = None
+        self._chat: ChatTemplate | None = None
+        self._likelihoods: LoglikelihoodScorer | None = None
 
-    async def open(self, datasets: Sequence[Dataset]) -> Facts:
+    async def open(self, datasets: Sequence[Dataset]) -> BackendInfo:
         """Load tokenizer, model and adapter; say what they turned out to be."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._load)
 
-    def _load(self) -> Facts:
+    def _load(self) -> BackendInfo:
         torch, transformers = load("torch", "hf"), load("transformers", "hf")
         load("accelerate", "hf")  # transformers places a model on a device through it
         transformers.utils.logging.set_verbosity_error()
@@ -78,7 +78,7 @@ class HF(Backend):
         self._batch = self._batch or _fitting_batch(torch, self._model, self.settings)
         if self.settings.scoring != "generate":
             self._continuous = False
-            self._likelihoods = Likelihoods(self._model)
+            self._likelihoods = LoglikelihoodScorer(self._model)
         return self._facts(torch, transformers)
 
     def _load_model(self, torch: Any, transformers: Any) -> None:
@@ -88,7 +88,9 @@ class HF(Backend):
         if "eos" in settings.args:
             end_token(self._tokenizer, settings.args["eos"], f"hf/{settings.model}")
             self._tokenizer.eos_token = settings.args["eos"]
-        self._chat = Chat(self._tokenizer, settings.chat_template, settings.decoding.thinking, f"hf/{settings.model}")
+        self._chat = ChatTemplate(
+            self._tokenizer, settings.chat_template, settings.decoding.thinking, f"hf/{settings.model}"
+        )
         self._model = transformers.AutoModelForCausalLM.from_pretrained(
             settings.model, dtype=self._dtype, device_map=_device(torch, settings.args.get("device", "auto")), **where
         )
@@ -99,7 +101,7 @@ class HF(Backend):
             self._model = load("peft", "hf").PeftModel.from_pretrained(self._model, settings.adapter)
         self._model.eval()
 
-    def _facts(self, torch: Any, transformers: Any) -> Facts:
+    def _facts(self, torch: Any, transformers: Any) -> BackendInfo:
         assert self._chat is not None
         return {
             **self._chat.facts(),
@@ -137,19 +139,19 @@ class HF(Backend):
         finally:
             await answers.aclose()
 
-    def _drafts(self, requests: Iterator[Request], failed: list[Response]) -> Iterator[Draft]:
+    def _drafts(self, requests: Iterator[Request], failed: list[Response]) -> Iterator[PartialGeneration]:
         assert self._chat is not None
         for request in requests:
-            draft = Draft(request, self._chat, self.settings.decoding, self._context)
+            draft = PartialGeneration(request, self._chat, self.settings.decoding, self._context)
             if draft.too_long is None:
                 yield draft
             else:
                 failed.append(draft.failed(draft.too_long))
 
-    async def _answer_batches(self, drafts: Iterator[Draft]) -> AsyncGenerator[Response, None]:
+    async def _answer_batches(self, drafts: Iterator[PartialGeneration]) -> AsyncGenerator[Response, None]:
         assert self._batch is not None
-        batches = Batches(drafts, self._batch)
-        plain = Plain(self._model, self._tokenizer, self.settings.decoding)
+        batches = BatchQueue(drafts, self._batch)
+        plain = BatchGenerator(self._model, self._tokenizer, self.settings.decoding)
         loop = asyncio.get_running_loop()
         ready: list[Response] = []
         try:
@@ -163,7 +165,7 @@ class HF(Backend):
         finally:
             plain.stop()
 
-    def _write(self, plain: Plain, batch: list[Draft], batches: Batches) -> list[Response]:
+    def _write(self, plain: BatchGenerator, batch: list[PartialGeneration], batches: BatchQueue) -> list[Response]:
         """Generate a batch; put back what isn't finished. Out of memory: the next ones are half as large."""
         torch = load("torch", "hf")
         for draft in batch:
@@ -180,8 +182,8 @@ class HF(Backend):
         batches.put_back(draft for draft, done in zip(batch, finished, strict=True) if not done)
         return [draft.response() for draft, done in zip(batch, finished, strict=True) if done]
 
-    async def _answer_continuously(self, drafts: Iterator[Draft]) -> AsyncGenerator[Response, None]:
-        continuous = Continuous(self._model, self._tokenizer, self.settings.concurrency)
+    async def _answer_continuously(self, drafts: Iterator[PartialGeneration]) -> AsyncGenerator[Response, None]:
+        continuous = ContinuousGenerator(self._model, self._tokenizer, self.settings.concurrency)
         try:
             continuous.fill(drafts)
             while continuous.running:
@@ -191,7 +193,9 @@ class HF(Backend):
         finally:
             await asyncio.get_running_loop().run_in_executor(self._thread, continuous.close)
 
-    async def _weigh(self, requests: Iterator[Request], likelihoods: Likelihoods) -> AsyncGenerator[Response, None]:
+    async def _weigh(
+        self, requests: Iterator[Request], likelihoods: LoglikelihoodScorer
+    ) -> AsyncGenerator[Response, None]:
         assert self._chat is not None and self._batch is not None
         while window := [choice(request, self._chat) for request in islice(requests, _WINDOW)]:
             sound = []
@@ -213,7 +217,7 @@ class HF(Backend):
         self._model = self._tokenizer = self._chat = self._likelihoods = None
 
 
-def _weighed(likelihoods: Likelihoods, batch: Sequence[Choice]) -> list[Response]:
+def _weighed(likelihoods: LoglikelihoodScorer, batch: Sequence[ContinuationRequest]) -> list[Response]:
     """Weigh a batch; where memory runs out, its halves."""
     torch = load("torch", "hf")
     try:
@@ -256,7 +260,7 @@ def _one_device(model: Any) -> bool:
     return len(set(getattr(model, "hf_device_map", {}).values())) <= 1
 
 
-def _fitting_batch(torch: Any, model: Any, settings: Settings) -> int:
+def _fitting_batch(torch: Any, model: Any, settings: BackendSettings) -> int:
     """How many sequences of full length have room for their keys and values in half of the free GPU memory."""
     if model.device.type != "cuda":
         return _CPU_BATCH

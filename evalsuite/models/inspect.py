@@ -10,7 +10,7 @@ import yaml
 from rich.text import Text
 
 from evalsuite.errors import BackendError, UsageError
-from evalsuite.models.backend import Backend, Facts, Finish, Request, Response, Settings
+from evalsuite.models.backend import Backend, BackendInfo, BackendSettings, Finish, Request, Response
 from evalsuite.models.optional_packages import brief, load
 from evalsuite.models.redaction import redacted
 from evalsuite.models.request_pool import pooled
@@ -42,16 +42,16 @@ class Inspect(Backend):
 
     operational = frozenset({"attempt_timeout", "max_retries", "timeout"})
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: BackendSettings) -> None:
         super().__init__(settings)
         _refuse_what_no_provider_takes(settings)
         self._args = {key: yaml.safe_load(value) for key, value in settings.args.items()}
-        self._facts: Facts = {}
+        self._facts: BackendInfo = {}
         self._failures = 0
         self._model: Any = None
         self._library: Any = None
 
-    async def open(self, datasets: Sequence[Dataset]) -> Facts:
+    async def open(self, datasets: Sequence[Dataset]) -> BackendInfo:
         """Make the provider's client; `BackendError` where the provider is unknown or its key is missing."""
         self._library = load("inspect_ai.model", "inspect")
         own = {key: value for key, value in self._args.items() if key in self._library.GenerateConfig.model_fields}
@@ -126,7 +126,7 @@ class Inspect(Backend):
             await model.api.aclose()
 
 
-def _refuse_what_no_provider_takes(settings: Settings) -> None:
+def _refuse_what_no_provider_takes(settings: BackendSettings) -> None:
     name = f"inspect/{settings.model}"
     for option, value in (
         ("--revision", settings.revision),

@@ -10,13 +10,20 @@ from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 from evalsuite.errors import BackendError, UsageError
-from evalsuite.models.backend import Backend, Facts, Request, Response, Scoring, Settings
-from evalsuite.models.http.chat_completion import TOKEN_FIELDS, Body, Completion, filtered, parse_extra, read_completion
+from evalsuite.models.backend import Backend, BackendInfo, BackendSettings, Request, Response, Scoring
+from evalsuite.models.http.chat_completion import (
+    TOKEN_FIELDS,
+    ChatCompletion,
+    RequestBody,
+    filtered,
+    parse_extra,
+    read_completion,
+)
 from evalsuite.models.http.concurrency import Replica
-from evalsuite.models.http.loglikelihood import Echo, Letters, Told, Way
+from evalsuite.models.http.loglikelihood import FirstTokenLogprobs, LogprobProtocol, PromptLogprobs, TokenLogprobs
 from evalsuite.models.http.origin import Origin
-from evalsuite.models.http.reply import Refusal, Reply, Trouble, said
-from evalsuite.models.http.server_probe import Probe, Served
+from evalsuite.models.http.reply import PermanentRefusal, RetryableError, ServerReply, error_message
+from evalsuite.models.http.server_probe import ServedModel, ServerProbe
 from evalsuite.models.http.transport import Transport, allow_files
 from evalsuite.models.redaction import Secrets, find_key, redacted, secrets_of
 from evalsuite.models.request_pool import pooled
@@ -49,7 +56,7 @@ class OpenAI(Backend):
     operational: ClassVar[frozenset[str]] = frozenset({"api_key_env", "patience", "timeout"})
     scorings: ClassVar[frozenset[Scoring]] = frozenset({"generate", "loglikelihood", "cloze"})
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: BackendSettings) -> None:
         super().__init__(settings)
         args = settings.checked_args(_ARGS, "openai")
         if not settings.base_urls:
@@ -62,10 +69,10 @@ class OpenAI(Backend):
             raise UsageError("--model-arg opens_reasoning: auto, true or false")
         if args.get("max_tokens_field", TOKEN_FIELDS[0]) not in TOKEN_FIELDS:
             raise UsageError(f"--model-arg max_tokens_field: one of {', '.join(TOKEN_FIELDS)}")
-        self._facts: Facts = {}
+        self._facts: BackendInfo = {}
         self._opens_reasoning = args.get("opens_reasoning") == "true"
         self._failures = 0
-        self._body = Body(
+        self._body = RequestBody(
             settings.adapter or settings.model,
             settings.decoding,
             args.get("max_tokens_field", TOKEN_FIELDS[0]),
@@ -74,7 +81,7 @@ class OpenAI(Backend):
         )
         self._way = _way(settings, self._body)
         self._secrets, self._transport = self._connect(find_key(args.get("api_key_env")))
-        self._probe = Probe(self._transport, self._body, self._secrets)
+        self._probe = ServerProbe(self._transport, self._body, self._secrets)
 
     def _connect(self, key: str | None) -> tuple[Secrets, Transport[Any]]:
         urls = self.settings.base_urls
@@ -96,7 +103,7 @@ class OpenAI(Backend):
         )
         return secrets, transport
 
-    async def open(self, datasets: Sequence[Dataset]) -> Facts:
+    async def open(self, datasets: Sequence[Dataset]) -> BackendInfo:
         """Greet every server; `BackendError` where none lives, the key is wrong or the model isn't served.
 
         The facts gain `max_tokens_field`, `seed_sent` and `lowest_concurrency` as the run finds them out.
@@ -116,9 +123,11 @@ class OpenAI(Backend):
         model = self.settings.adapter or self.settings.model
         greeted = await asyncio.gather(*(self._probe.greet(replica, model) for replica in replicas))
         pairs = list(zip(replicas, greeted, strict=True))
-        living = [(replica, served) for replica, served in pairs if isinstance(served, Served)]
+        living = [(replica, served) for replica, served in pairs if isinstance(served, ServedModel)]
         if not living:
-            told = "; ".join(f"{replica.name}: {said.told}" for replica, said in pairs if isinstance(said, Trouble))
+            told = "; ".join(
+                f"{replica.name}: {failure.told}" for replica, failure in pairs if isinstance(failure, RetryableError)
+            )
             raise BackendError(f"no server answers: {told}; start it, or correct --base-url")
         replica, served = living[0]
         tokens = self.settings.decoding.max_tokens
@@ -136,7 +145,7 @@ class OpenAI(Backend):
     async def _find_out(self, replica: Replica) -> None:
         """Ask the server about what it might not do as it is told, and how its template starts a response."""
         settings = self.settings
-        if isinstance(self._way, Echo):
+        if isinstance(self._way, PromptLogprobs):
             await self._check(replica, self._way)
             return
         if settings.decoding.thinking_budget is not None:
@@ -155,26 +164,28 @@ class OpenAI(Backend):
         if self._way is not None:
             await self._check(replica, self._way)
 
-    async def _check(self, replica: Replica, way: Way) -> None:
+    async def _check(self, replica: Replica, way: LogprobProtocol) -> None:
         """Make sure that a server tells what scoring needs."""
-        if isinstance(way, Letters) and self._facts["template_opens_reasoning"]:
+        if isinstance(way, FirstTokenLogprobs) and self._facts["template_opens_reasoning"]:
             raise UsageError(
                 f"{replica.name}: its chat template opens a reasoning block, so that no answer can follow at once: "
                 "switch it off with --thinking off, or use --chat-template none"
             )
-        if isinstance(way, Letters):
+        if isinstance(way, FirstTokenLogprobs):
             await self._probe.small(replica)  # learns under which name the server takes the tokens field
         item = Item("", "", ("A", "B"), ("A", "B"), "A")
         request = Request("", item, 0, ({"role": "user", "content": "Which letter? Answer:"},), 0, ("A", "B"))
         reply = await self._transport.exchange(replica, "POST", way.path, way.body(request))
-        if isinstance(reply, Reply) and reply.status == 200:
+        if isinstance(reply, ServerReply) and reply.status == 200:
             try:
                 way.read(reply)
                 return
             except ValueError as error:
                 told = str(error)
         else:
-            told = reply.told if isinstance(reply, Trouble) else f"HTTP {reply.status}: {said(reply.body)}"
+            told = (
+                reply.told if isinstance(reply, RetryableError) else f"HTTP {reply.status}: {error_message(reply.body)}"
+            )
         raise BackendError(f"{replica.name}: {way.lacking}: {self._secrets.line(told)}")
 
     def _note(self) -> None:
@@ -194,7 +205,7 @@ class OpenAI(Backend):
 
     async def _ask(self, request: Request) -> Response:
         outcome = await self._negotiate(request)
-        if isinstance(outcome, Completion):
+        if isinstance(outcome, ChatCompletion):
             self._failures = 0
             return self._response(request, outcome)
         if outcome.status == 400 and filtered(outcome.body):
@@ -204,24 +215,24 @@ class OpenAI(Backend):
     async def _weigh(self, request: Request) -> Response:
         assert self._way is not None
         outcome = await self._transport.post(self._way.path, self._way.body(request))
-        if isinstance(outcome, Told):
+        if isinstance(outcome, TokenLogprobs):
             self._failures = 0
             return self._way.response(request, outcome)
-        assert isinstance(outcome, Refusal)
+        assert isinstance(outcome, PermanentRefusal)
         return self._refused(request, outcome)
 
-    def _refused(self, request: Request, refusal: Refusal) -> Response:
+    def _refused(self, request: Request, refusal: PermanentRefusal) -> Response:
         self._failures += not _too_long(refusal)
         if self._failures >= _FAILURES:
             raise BackendError(f"{_FAILURES} requests in a row failed for good; the last: {refusal.told}")
         return Response(request, error=refusal.told)
 
-    async def _negotiate(self, request: Request) -> Completion | Refusal:
+    async def _negotiate(self, request: Request) -> ChatCompletion | PermanentRefusal:
         """Post a request, again where the refusal names a field that needn't be sent."""
         while True:
             body = self._body.of(request)
             outcome = await self._transport.post("chat/completions", body)
-            if isinstance(outcome, Completion) or outcome.status not in (400, 422):
+            if isinstance(outcome, ChatCompletion) or outcome.status not in (400, 422):
                 break
             self._body.learn(outcome.body)
             if self._body.of(request) == body:
@@ -229,7 +240,7 @@ class OpenAI(Backend):
         self._note()
         return outcome
 
-    def _response(self, request: Request, completion: Completion) -> Response:
+    def _response(self, request: Request, completion: ChatCompletion) -> Response:
         return Response(
             request,
             text=self._secrets.text(completion.text),
@@ -246,7 +257,7 @@ class OpenAI(Backend):
         await self._transport.close()
 
 
-def _way(settings: Settings, body: Body) -> Way | None:
+def _way(settings: BackendSettings, body: RequestBody) -> LogprobProtocol | None:
     """How log-probabilities are asked for: through the chat template, or without one (`--chat-template none`)."""
     plain = settings.chat_template == ""
     if settings.scoring == "generate":
@@ -256,13 +267,13 @@ def _way(settings: Settings, body: Body) -> Way | None:
     if plain and settings.decoding.thinking != "auto":
         raise UsageError("--thinking: it switches a chat template, and --chat-template none uses none; drop one")
     if plain:
-        return Echo(settings.adapter or settings.model)
+        return PromptLogprobs(settings.adapter or settings.model)
     if settings.scoring == "cloze":
         raise UsageError(
             "--scoring cloze: a server can't be given the beginning of a chat's response; use --chat-template none, "
             "or vllm/ or hf/"
         )
-    return Letters(body)
+    return FirstTokenLogprobs(body)
 
 
 def _seconds(args: Mapping[str, str], name: str, default: float) -> float:
@@ -275,6 +286,6 @@ def _seconds(args: Mapping[str, str], name: str, default: float) -> float:
     return seconds
 
 
-def _too_long(refusal: Refusal) -> bool:
+def _too_long(refusal: PermanentRefusal) -> bool:
     """Whether a refusal is about this item's length: any number of those in a row says nothing about the others."""
     return refusal.status == 413 or bool(_LENGTH.search(refusal.told))

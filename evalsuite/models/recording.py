@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, Final
 
 import orjson
 
+from evalsuite import schema_v1
 from evalsuite.errors import BackendError
 
 LONGEST_ROW: Final = 64 << 20
@@ -27,7 +28,7 @@ RUN_SETTING: Final = "run"
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class RecordingFile:
     """One file of recorded responses."""
 
     path: Path
@@ -55,10 +56,10 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class RecordedRow:
     """One recorded response, its texts still among `fields`."""
 
-    source: Source
+    source: RecordingFile
     line: int
     benchmark: str
     item: str
@@ -88,7 +89,7 @@ def answered_by(run: Mapping[str, Any]) -> str:
     return " + ".join(map(str, made)) if made else name
 
 
-def find(path: Path) -> list[Source]:
+def find(path: Path) -> list[RecordingFile]:
     """Return the files at `path`: a file, a folder of files, or a run folder of ours."""
     if path.is_dir():
         home = path / "responses" if (path / "run.json").is_file() else path
@@ -99,10 +100,10 @@ def find(path: Path) -> list[Source]:
         files = [path]
     else:
         raise BackendError(f"replay/{path}: no such file or folder")
-    return [Source(file, _run_facts(file)) for file in files]
+    return [RecordingFile(file, _run_facts(file)) for file in files]
 
 
-def rows(source: Source) -> Iterator[Row]:
+def rows(source: RecordingFile) -> Iterator[RecordedRow]:
     """Read a file as a stream; a line that is no recorded response is a `BackendError`."""
     try:
         with source.path.open("rb") as stored:
@@ -115,7 +116,7 @@ def rows(source: Source) -> Iterator[Row]:
         raise BackendError(f"replay/{source.path}: can't be read: {error}") from None
 
 
-def _rows(source: Source, lines: BinaryIO | gzip.GzipFile) -> Iterator[Row]:
+def _rows(source: RecordingFile, lines: BinaryIO | gzip.GzipFile) -> Iterator[RecordedRow]:
     number = 0
     while line := lines.readline(LONGEST_ROW):
         number += 1
@@ -127,18 +128,19 @@ def _rows(source: Source, lines: BinaryIO | gzip.GzipFile) -> Iterator[Row]:
             yield _row(source, number, line)
 
 
-def _row(source: Source, number: int, line: bytes) -> Row:
+def _row(source: RecordingFile, number: int, line: bytes) -> RecordedRow:
     fields = _json(source, number, line)
     named: tuple[object, ...] = tuple(map(fields.get, ("benchmark", "item_id", "model", "setting")))
     if source.run:
+        fields = schema_v1.upgrade_record(fields)
         named = (source.task, fields.get("item"), source.model, RUN_SETTING)
     benchmark, item, model, setting = (str(value) if isinstance(value, str | int) else "" for value in named)
     if not (benchmark and item and model and setting):
         raise source.error(number, f"has no {'item' if source.run else 'benchmark, item_id, model or setting'}")
-    return Row(source, number, benchmark, item, model, setting, fields)
+    return RecordedRow(source, number, benchmark, item, model, setting, fields)
 
 
-def _json(source: Source, number: int, line: bytes) -> dict[str, Any]:
+def _json(source: RecordingFile, number: int, line: bytes) -> dict[str, Any]:
     try:
         fields = orjson.loads(line)
     except orjson.JSONDecodeError:
@@ -161,4 +163,4 @@ def _run_facts(file: Path) -> Mapping[str, Any]:
             raise ValueError("no model")
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise BackendError(f"{facts}: not the run.json of a run, so {file.name} beside it can't be replayed") from None
-    return run
+    return schema_v1.upgrade_run(run) if run.get("schema") == 1 else run

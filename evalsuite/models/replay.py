@@ -15,24 +15,24 @@ from pathlib import Path
 from typing import Final, NamedTuple, cast
 
 from evalsuite.errors import BackendError
-from evalsuite.models.backend import Asked, Backend, Facts, Finish, Request, Response, Settings
-from evalsuite.models.recording import RUN_SETTING, Row, Source, find, rows
+from evalsuite.models.backend import Backend, BackendInfo, BackendSettings, Finish, PromptSetup, Request, Response
+from evalsuite.models.recording import RUN_SETTING, RecordedRow, RecordingFile, find, rows
 from evalsuite.tasks.item import Dataset, Item
-from evalsuite.tasks.schema import Recording
+from evalsuite.tasks.schema import RecordingFormat
 
 _BATCH: Final = 64
 _NAMED: Final = 5
 """How many of a long list a sentence names."""
 
 
-class Made(NamedTuple):
+class RecordedSetting(NamedTuple):
     """Who made responses, and how."""
 
     model: str
     setting: str
 
 
-class Reply(NamedTuple):
+class RecordedReply(NamedTuple):
     """What of a recorded response is graded or reported."""
 
     text: str
@@ -47,16 +47,16 @@ class Reply(NamedTuple):
 class Recorded:
     """What one model, in one setting, answered to one task."""
 
-    made: Made
-    how: Recording | None
+    made: RecordedSetting
+    how: RecordingFormat | None
     """How it had been asked; None: the card doesn't know this setting."""
     prompt_digest: str
     """Of the prompt that was sent then, as far as it is known: by the setting's name, or what our run noted."""
     items: dict[str, Item]
-    replies: dict[str, dict[tuple[int, int], Reply]] = field(default_factory=lambda: defaultdict(dict))
-    """Item id to (shift of the options, sample) to reply."""
-    places: dict[str, Source] = field(default_factory=dict)
-    sources: dict[Path, Source] = field(default_factory=dict)
+    replies: dict[str, dict[tuple[int, int], RecordedReply]] = field(default_factory=lambda: defaultdict(dict))
+    """Item id to (rotation of the options, sample) to reply."""
+    places: dict[str, RecordingFile] = field(default_factory=dict)
+    sources: dict[Path, RecordingFile] = field(default_factory=dict)
     revised: dict[str, str] = field(default_factory=dict)
     """Items whose recorded key isn't this data's, with the recorded one."""
     replaced: set[str] = field(default_factory=set)
@@ -68,13 +68,13 @@ class Recorded:
     @property
     def samples(self) -> int:
         """How many samples every covered item has in its own order of options."""
-        return min(sum(shift == 0 for shift, _ in replies) for replies in self.replies.values())
+        return min(sum(rotation == 0 for rotation, _ in replies) for replies in self.replies.values())
 
     def __str__(self) -> str:
         files = ", ".join(path.name for path in self.sources)
         return f"model={self.made.model} setting={self.made.setting} ({files})"
 
-    def add(self, row: Row) -> None:
+    def add(self, row: RecordedRow) -> None:
         """Take a row in; an item that stands in two files is refused, for one of them may be a copy."""
         self.sources[row.source.path] = row.source
         item = self.items.get(row.item)
@@ -90,15 +90,15 @@ class Recorded:
         self._keep(row)
         self._compare(row, item)
 
-    def _keep(self, row: Row) -> None:
+    def _keep(self, row: RecordedRow) -> None:
         replies = self.replies[row.item]
         sample = row.count("sample") if row.source.run else len(replies)
-        shift = row.count("shift") or 0 if row.source.run else 0
-        if sample is None or (shift, sample) in replies:
+        rotation = row.count("rotation") or 0 if row.source.run else 0
+        if sample is None or (rotation, sample) in replies:
             raise row.source.error(row.line, f"has no sample number, or item {row.item} has it twice")
-        replies[shift, sample] = _reply(row, self.how)
+        replies[rotation, sample] = _reply(row, self.how)
 
-    def _compare(self, row: Row, item: Item) -> None:
+    def _compare(self, row: RecordedRow, item: Item) -> None:
         gold, subset = row.fields.get("gold"), row.fields.get("subset")
         labels = self.how.labels if self.how and self.how.labels else item.labels
         if isinstance(gold, str) and gold != labels[item.labels.index(item.gold)]:
@@ -112,15 +112,15 @@ class Replay(Backend):
 
     decodes = False
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: BackendSettings) -> None:
         super().__init__(settings)
         settings.checked_args(("model", "setting"), "replay")
         self._recorded: dict[str, Recorded] = {}
         self._hashes: dict[Path, str] = {}
 
-    async def open(self, datasets: Sequence[Dataset]) -> Facts:
+    async def open(self, datasets: Sequence[Dataset]) -> BackendInfo:
         """Read the responses to these tasks; a task with none, or with several to choose from, is a `BackendError`."""
-        found: dict[tuple[str, Made], Recorded] = {}
+        found: dict[tuple[str, RecordedSetting], Recorded] = {}
         benchmarks: set[str] = set()
         for source in find(Path(self.settings.model).expanduser()):
             for row in rows(source):
@@ -139,10 +139,10 @@ class Replay(Backend):
             "responses": sum(len(replies) for one in chosen for replies in one.replies.values()),
         }
 
-    def asked(self, dataset: Dataset, format: str) -> Asked:
+    def prompt_setup(self, dataset: Dataset, format: str) -> PromptSetup:
         """The covered items, and how those who recorded them had asked."""
         one = self._recorded[dataset.task.name]
-        return Asked(
+        return PromptSetup(
             items=tuple(item for item in dataset.items if item.id in one.replies),
             format=one.how.format if one.how else format,
             labels=one.how.labels if one.how else None,
@@ -157,25 +157,27 @@ class Replay(Backend):
             if count % _BATCH == 0:
                 await asyncio.sleep(0)
             one = self._recorded[request.task]
-            reply = one.replies[request.item.id].get((request.shift, request.sample))
+            reply = one.replies[request.item.id].get((request.rotation, request.sample))
             if reply is None:
                 raise self._lacks(request, one)
             yield Response(request, **reply._asdict())
 
     def _lacks(self, request: Request, one: Recorded) -> BackendError:
         where = f"replay/{self.settings.model}: item {request.item.id} of {request.task} has no recorded"
-        if request.shift and request.sample < one.samples:
-            return BackendError(f"{where} answer with its options moved by {request.shift}: leave out --shift-options")
+        if request.rotation and request.sample < one.samples:
+            return BackendError(
+                f"{where} answer with its options moved by {request.rotation}: leave out --rotate-options"
+            )
         return BackendError(
             f"{where} sample {request.sample}; every item has {one.samples}: ask for --samples {one.samples}"
         )
 
-    def _wanted(self, row: Row) -> bool:
+    def _wanted(self, row: RecordedRow) -> bool:
         args = self.settings.args
         return row.model == args.get("model", row.model) and row.setting == args.get("setting", row.setting)
 
     def _choose(
-        self, dataset: Dataset, found: dict[tuple[str, Made], Recorded], benchmarks: Collection[str]
+        self, dataset: Dataset, found: dict[tuple[str, RecordedSetting], Recorded], benchmarks: Collection[str]
     ) -> Recorded:
         where, name = f"replay/{self.settings.model}", dataset.task.name
         choices = [one for (task, _), one in found.items() if task == name]
@@ -212,8 +214,8 @@ class Replay(Backend):
             yield one.how.note
 
 
-def _sort_in(row: Row, datasets: Sequence[Dataset], found: dict[tuple[str, Made], Recorded]) -> None:
-    made = Made(row.model, row.setting)
+def _sort_in(row: RecordedRow, datasets: Sequence[Dataset], found: dict[tuple[str, RecordedSetting], Recorded]) -> None:
+    made = RecordedSetting(row.model, row.setting)
     for dataset in datasets:
         task = dataset.task
         if row.benchmark != task.name and row.benchmark not in task.aliases:
@@ -224,7 +226,7 @@ def _sort_in(row: Row, datasets: Sequence[Dataset], found: dict[tuple[str, Made]
         found[task.name, made].add(row)
 
 
-def _how(row: Row, dataset: Dataset) -> tuple[Recording | None, str]:
+def _how(row: RecordedRow, dataset: Dataset) -> tuple[RecordingFormat | None, str]:
     """How responses were asked for, with a digest: the card says it of others', a run of ours says it itself."""
     name = dataset.task.name
     if not row.source.run:
@@ -232,16 +234,16 @@ def _how(row: Row, dataset: Dataset) -> tuple[Recording | None, str]:
         return dataset.task.recording(row.setting), digest
     try:
         digest = row.source.run["identity"]["tasks"][name]["data_digest"]
-        fields = row.source.run["asked"][name]
+        fields = row.source.run["prompt_setups"][name]
     except (KeyError, TypeError):
         raise BackendError(f"replay/{row.source.path}: its run.json doesn't say how {name} was asked") from None
     if digest != dataset.digest:
         raise BackendError(
             f"replay/{row.source.path}: {name} was asked on other data than this; replay it on that data"
         )
-    asked = Asked.from_json(fields, dataset)
+    asked = PromptSetup.from_json(fields, dataset)
     note = "; ".join(asked.notes)
-    how = Recording(
+    how = RecordingFormat(
         setting=RUN_SETTING,
         format=asked.format,
         labels=asked.labels,
@@ -252,11 +254,11 @@ def _how(row: Row, dataset: Dataset) -> tuple[Recording | None, str]:
     return how, str(asked.prompt_digest)
 
 
-def _reply(row: Row, how: Recording | None) -> Reply:
+def _reply(row: RecordedRow, how: RecordingFormat | None) -> RecordedReply:
     finish = row.fields.get("finish") or "stop"
     if finish not in ("stop", "length", "refused"):
         raise row.source.error(row.line, f"has finish {finish!r}: not stop, length or refused")
-    return Reply(
+    return RecordedReply(
         text=row.text(how.response_field if how else "text"),
         reasoning=row.text(how.reasoning_field) if how and how.reasoning_field else "",
         finish=cast(Finish, finish),

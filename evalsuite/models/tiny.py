@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from evalsuite.errors import BackendError, UsageError
-from evalsuite.models.backend import Facts, Settings
+from evalsuite.models.backend import BackendInfo, BackendSettings
 from evalsuite.models.hf import HF
 from evalsuite.models.optional_packages import load
 from evalsuite.tasks.item import Dataset
@@ -28,13 +28,13 @@ class Tiny(HF):
     It knows the world of `tinyworld` and nothing else. `--model-arg`: those of `hf/`.
     """
 
-    def __init__(self, settings: Settings, folder: Path = FOLDER) -> None:
+    def __init__(self, settings: BackendSettings, folder: Path = FOLDER) -> None:
         if settings.model:
             raise UsageError(f"--model tiny/{settings.model}: there is one, named tiny")
         super().__init__(replace(settings, model=str(folder), args={**_ARGS, **settings.args}))
         self._folder = folder
 
-    async def open(self, datasets: Sequence[Dataset]) -> Facts:
+    async def open(self, datasets: Sequence[Dataset]) -> BackendInfo:
         """Check the files, then load them."""
         _check(self._folder)
         try:
@@ -47,7 +47,7 @@ class Tiny(HF):
                 ) from error
             raise
 
-    def _load(self) -> Facts:
+    def _load(self) -> BackendInfo:
         # Threads only wait for each other over so small a model: with two, on busy cores, seven times the CPU time.
         load("torch", "hf").set_num_threads(1)
         return super()._load()

@@ -1,7 +1,7 @@
 """Models that know no medicine: what a benchmark gives away for nothing, to be read beside every score.
 
-`floor/random` draws a label, seeded by request; `floor/first` takes the first option; `floor/majority` the task's most
-frequent gold label (the best constant answer); `floor/longest` the longest option; `floor/nearest` what the train split
+`trivial/random` draws a label, seeded by request; `trivial/first` takes the first option; `trivial/majority` the task's most
+frequent gold label (the best constant answer); `trivial/longest` the longest option; `trivial/nearest` what the train split
 says of the most similar question.
 """
 
@@ -16,7 +16,7 @@ from random import Random
 from typing import Final
 
 from evalsuite.errors import BackendError, UsageError
-from evalsuite.models.backend import Asked, Backend, Facts, Request, Response, Settings
+from evalsuite.models.backend import Backend, BackendInfo, BackendSettings, PromptSetup, Request, Response
 from evalsuite.tasks.answer_format import write
 from evalsuite.tasks.item import Dataset, Item
 
@@ -28,27 +28,27 @@ _WORD: Final = re.compile(r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+")
 """A word, or one Chinese character."""
 
 
-class Floor(Backend):
+class TrivialBaseline(Backend):
     """Answers by a rule, in the answer format that was asked for."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: BackendSettings) -> None:
         super().__init__(settings)
         if settings.model not in RULES:
-            raise UsageError(f"floor/{settings.model}: no such floor; known: {', '.join(RULES)}")
-        settings.checked_args((), "floor")
+            raise UsageError(f"trivial/{settings.model}: no such baseline; known: {', '.join(RULES)}")
+        settings.checked_args((), "trivial")
         self._formats: dict[str, str] = {}
         self._choosers: dict[str, Chooser] = {}
 
-    async def open(self, datasets: Sequence[Dataset]) -> Facts:
-        """Look at each task's items once; `floor/nearest` raises where a task has no train items."""
+    async def open(self, datasets: Sequence[Dataset]) -> BackendInfo:
+        """Look at each task's items once; `trivial/nearest` raises where a task has no train items."""
         rule = RULES[self.settings.model]
         self._choosers = {dataset.task.name: rule(dataset) for dataset in datasets}
         return {"rule": (rule.__doc__ or "").partition("\n")[0]}
 
-    def asked(self, dataset: Dataset, format: str) -> Asked:
+    def prompt_setup(self, dataset: Dataset, format: str) -> PromptSetup:
         """All items, in `format`, which `answer` then writes."""
         self._formats[dataset.task.name] = format
-        return super().asked(dataset, format)
+        return super().prompt_setup(dataset, format)
 
     async def answer(self, requests: Iterator[Request]) -> AsyncGenerator[Response, None]:
         """Yield a response for each request, in order."""
@@ -93,7 +93,9 @@ def nearest(dataset: Dataset) -> Chooser:
     from evalsuite.data.load import load_train
 
     if not dataset.task.train:
-        raise BackendError(f"floor/nearest: the card of {dataset.task.name} names no train items: leave this task out")
+        raise BackendError(
+            f"trivial/nearest: the card of {dataset.task.name} names no train items: leave this task out"
+        )
     train = load_train(dataset)
     index = BM25()
     index.index([_words(item.question) for item in train], show_progress=False)
@@ -117,7 +119,7 @@ RULES: Final[dict[str, Callable[[Dataset], Chooser]]] = {
     "first": first,
     "nearest": nearest,
 }
-"""The floors by name."""
+"""The baselines by name."""
 
 
 def _best(item: Item, score: Callable[[str], float]) -> str:

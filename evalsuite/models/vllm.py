@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from evalsuite.errors import BackendError, UsageError
-from evalsuite.models.backend import Backend, Facts, Request, Response, Scoring, Settings
-from evalsuite.models.local.chat_template import Chat
-from evalsuite.models.local.continuation_tree import Choice, Tree, choice
+from evalsuite.models.backend import Backend, BackendInfo, BackendSettings, Request, Response, Scoring
+from evalsuite.models.local.chat_template import ChatTemplate
+from evalsuite.models.local.continuation_tree import ContinuationRequest, TokenTree, choice
 from evalsuite.models.local.generate import end_token
-from evalsuite.models.local.partial_generation import Draft, check_budget
+from evalsuite.models.local.partial_generation import PartialGeneration, check_budget
 from evalsuite.models.local.weights_digest import revision
 from evalsuite.models.optional_packages import brief, flag, fraction, load, positive
 from evalsuite.models.request_pool import pooled
@@ -54,18 +54,18 @@ class VLLM(Backend):
     operational = frozenset({"enforce_eager", "gpu_memory_utilization", "tensor_parallel_size"})
     scorings: ClassVar[frozenset[Scoring]] = frozenset({"generate", "loglikelihood", "cloze"})
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: BackendSettings) -> None:
         super().__init__(settings)
         check_budget(settings.decoding)
         args = settings.checked_args(sorted((*_READ, "eos")), "vllm")
         self._args = {key: _READ[key](value, key) for key, value in args.items() if key in _READ}
         self._ends: list[int] = []
         self._engine: Any = None
-        self._chat: Chat | None = None
+        self._chat: ChatTemplate | None = None
         self._lora: Any = None
         self._asked = 0
 
-    async def open(self, datasets: Sequence[Dataset]) -> Facts:
+    async def open(self, datasets: Sequence[Dataset]) -> BackendInfo:
         """Start the engine and load the adapter."""
         # Read when vllm is first imported: its own talk would drown the progress bar.
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
@@ -104,12 +104,12 @@ class VLLM(Backend):
         # Not returned: vllm keeps this thread's frames alive in a traceback, and they must not hold the engine.
         self._engine = load("vllm.v1.engine.async_llm", "vllm").AsyncLLM.from_engine_args(args)
 
-    def _make_chat(self) -> Chat:
+    def _make_chat(self) -> ChatTemplate:
         settings = self.settings
         tokenizer = self._engine.get_tokenizer()
         if "eos" in settings.args:
             self._ends = [end_token(tokenizer, settings.args["eos"], f"vllm/{settings.model}")]
-        return Chat(tokenizer, settings.chat_template, settings.decoding.thinking, f"vllm/{settings.model}")
+        return ChatTemplate(tokenizer, settings.chat_template, settings.decoding.thinking, f"vllm/{settings.model}")
 
     async def _add_adapter(self) -> None:
         try:
@@ -120,7 +120,7 @@ class VLLM(Backend):
                 f"vllm/{self.settings.model}: adapter {adapter} can't be used: {brief(error)}"
             ) from error
 
-    def _facts(self) -> Facts:
+    def _facts(self) -> BackendInfo:
         assert self._chat is not None
         config = self._engine.model_config
         return {
@@ -150,7 +150,7 @@ class VLLM(Backend):
 
     async def _ask(self, request: Request) -> Response:
         assert self._chat is not None
-        draft = Draft(request, self._chat, self.settings.decoding, self._context)
+        draft = PartialGeneration(request, self._chat, self.settings.decoding, self._context)
         if draft.too_long is not None:
             return draft.failed(draft.too_long)
         draft.start()
@@ -175,7 +175,7 @@ class VLLM(Backend):
         trouble = each.trouble(self._context - 1)  # the engine writes a token after all that it reads
         if trouble is not None:
             return Response(request, error=trouble)
-        tree = Tree(each.continuations)
+        tree = TokenTree(each.continuations)
         (first, tokens), *others = tree.asked().items()
         try:
             logs = {first: await self._follow(each, tree, first, tokens)}  # it fills the cache
@@ -186,7 +186,9 @@ class VLLM(Backend):
             return Response(request, error=brief(error.__cause__ or error))
         return each.response(tree.sums(logs | dict(zip((row for row, _ in others), found, strict=True))))
 
-    async def _follow(self, each: Choice, tree: Tree, row: int, tokens: list[int]) -> dict[int, float]:
+    async def _follow(
+        self, each: ContinuationRequest, tree: TokenTree, row: int, tokens: list[int]
+    ) -> dict[int, float]:
         """Log-probabilities of tokens behind a node."""
         sampling = self._vllm.SamplingParams(
             temperature=0,
@@ -199,7 +201,7 @@ class VLLM(Backend):
         written = await self._run(each.context + tree.path(row), sampling)
         return {token: written.logprobs[0][token].logprob for token in tokens}
 
-    async def _write(self, draft: Draft) -> Any:
+    async def _write(self, draft: PartialGeneration) -> Any:
         decoding = self.settings.decoding
         sampling = self._vllm.SamplingParams(
             temperature=decoding.temperature,

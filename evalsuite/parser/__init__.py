@@ -6,7 +6,7 @@ It is pure, total and linear: any text gives a verdict, in time proportional to 
 
 from collections.abc import Sequence
 
-from evalsuite.parser.answer_slot import Segment
+from evalsuite.parser.answer_slot import FinalSegment
 from evalsuite.parser.final_segment import cut_at_stop, final_segment, reasoning_open
 from evalsuite.parser.item_labels import labels_of, options_of
 from evalsuite.parser.lenient import read_lenient
@@ -18,14 +18,14 @@ from evalsuite.parser.result import (
     STATUSES,
     TRUNCATED,
     UNCLOSED,
-    Lenient,
-    Reading,
-    Strict,
+    LenientParse,
+    ParseResult,
+    StrictParse,
     unanswered,
 )
 from evalsuite.parser.strict import FORMATS, read_strict
 
-__all__ = ["FORMATS", "STATUSES", "VERSION", "Lenient", "Reading", "Strict"]
+__all__ = ["FORMATS", "STATUSES", "VERSION", "LenientParse", "ParseResult", "StrictParse"]
 __all__ += ["cut_at_stop", "final_segment", "parse", "reasoning_open"]
 
 VERSION = "1"
@@ -41,7 +41,7 @@ def parse(
     format: str = "answer_tag",
     finish: str = "stop",
     prompt_opens_reasoning: bool = False,
-) -> Reading:
+) -> ParseResult:
     """Read a response strictly and leniently.
 
     `finish` is "length" where the token limit ended it and "refused" where the backend says so: a refusal is never
@@ -61,21 +61,21 @@ def parse(
         return unanswered(TRUNCATED if cut else UNCLOSED)
     strict = read_strict(text, start, known, format)
     if strict.status == OK:
-        return Reading(strict, Lenient(strict.label, OK, strict.span, format))
+        return ParseResult(strict, LenientParse(strict.label, OK, strict.span, format))
     segment = text[start:]
     lowered = segment.replace("İ", "ı").lower()  # the one letter whose lower case is longer: offsets must hold
     lenient = read_lenient(
-        Segment(segment, lowered, known, None if options is None else options_of(names, tuple(options)), cut)
+        FinalSegment(segment, lowered, known, None if options is None else options_of(names, tuple(options)), cut)
     )
-    return Reading(_settle_strict(strict, lenient, cut), _settle(lenient, start, cut))
+    return ParseResult(_settle_strict(strict, lenient, cut), _settle(lenient, start, cut))
 
 
-def _settle_strict(strict: Strict, lenient: Lenient, cut: bool) -> Strict:
+def _settle_strict(strict: StrictParse, lenient: LenientParse, cut: bool) -> StrictParse:
     status = EMPTY if lenient.status == EMPTY else strict.status
-    return Strict(None, TRUNCATED if cut and status in _UNREAD else status, None)
+    return StrictParse(None, TRUNCATED if cut and status in _UNREAD else status, None)
 
 
-def _settle(lenient: Lenient, start: int, cut: bool) -> Lenient:
+def _settle(lenient: LenientParse, start: int, cut: bool) -> LenientParse:
     if lenient.span is None:
         return lenient._replace(status=TRUNCATED) if cut and lenient.status in _UNREAD else lenient
     return lenient._replace(span=(start + lenient.span[0], start + lenient.span[1]))

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator
 
-from evalsuite.parser.answer_slot import Segment, Slot
+from evalsuite.parser.answer_slot import AnswerSlot, FinalSegment
 from evalsuite.parser.result import OK
 from evalsuite.parser.retraction import disowned
-from evalsuite.parser.statement import Statement
+from evalsuite.parser.statement import AnswerStatement
 
 _LONGEST = 600
 _SENTENCE = 300
@@ -32,7 +32,7 @@ _GAP = re.compile(r"(?:[\s(*_=→]|[–—-](?=\s))*")
 _WRAPPED = re.compile(r"\W*(?:\([^()]*\)\W*)?")
 
 
-def lone_lines(segment: Segment, stated: int) -> Iterator[Statement]:
+def lone_lines(segment: FinalSegment, stated: int) -> Iterator[AnswerStatement]:
     """What the first and the last line state by themselves; a line of a list of options states nothing.
 
     `stated` is where the last statement ended: a last line that holds one is read already.
@@ -48,29 +48,29 @@ def lone_lines(segment: Segment, stated: int) -> Iterator[Statement]:
         yield from _conclusion(segment, last, end)
 
 
-def _lone_line(segment: Segment, start: int, end: int) -> Iterator[Statement]:
+def _lone_line(segment: FinalSegment, start: int, end: int) -> Iterator[AnswerStatement]:
     slot = _read_line(segment, start, end)
     if slot is None or (segment.cut and slot.end >= len(segment.text)):
         return
     if not _listed(segment, slot) or _led_up_to(segment, start):
-        yield Statement(slot, "line")
+        yield AnswerStatement(slot, "line")
 
 
-def _read_line(segment: Segment, start: int, end: int) -> Slot | None:
+def _read_line(segment: FinalSegment, start: int, end: int) -> AnswerSlot | None:
     if end - start > _LONGEST:
         return None
     line = segment.text[start:end]
     if segment.options is not None:
         label = segment.options.named(line.lstrip("#> \t"))
         if label is not None:
-            return Slot(label, OK, start, end)
+            return AnswerSlot(label, OK, start, end)
     match = _LONE.match(line)
     label = segment.labels.wide(match["token"]) if match else None
     if match is None or label is None:
         return None
     if not _bare(match) and not _with_its_text(segment, label, start + match.start("rest"), end):
         return None
-    return Slot(label, OK, start + match.start("token"), start + match.end("token"))
+    return AnswerSlot(label, OK, start + match.start("token"), start + match.end("token"))
 
 
 def _bare(match: re.Match[str]) -> bool:
@@ -79,7 +79,7 @@ def _bare(match: re.Match[str]) -> bool:
     return not _WORD.search(rest) and not match["closed"].endswith((":", "：")) and "?" not in rest and "？" not in rest
 
 
-def _with_its_text(segment: Segment, label: str, at: int, end: int) -> bool:
+def _with_its_text(segment: FinalSegment, label: str, at: int, end: int) -> bool:
     text = segment.text
     begin = _GAP.match(text, at)
     start = begin.end() if begin else at
@@ -89,7 +89,7 @@ def _with_its_text(segment: Segment, label: str, at: int, end: int) -> bool:
     return named == label and _WRAPPED.fullmatch(text, named_end, end) is not None
 
 
-def _listed(segment: Segment, slot: Slot) -> bool:
+def _listed(segment: FinalSegment, slot: AnswerSlot) -> bool:
     """Whether another line opens with another label: then the line is one of a list."""
     if segment.text.count("\n") > _MOST_LINES:
         return True
@@ -104,13 +104,13 @@ def _listed(segment: Segment, slot: Slot) -> bool:
     return False
 
 
-def _led_up_to(segment: Segment, start: int) -> bool:
+def _led_up_to(segment: FinalSegment, start: int) -> bool:
     """Whether the words before the line end in a colon that announces it: "the next step is most likely:"."""
     colon = _COLON.search(segment.text, max(0, start - 16), start)
     return colon is not None and not disowned(segment.lowered, colon.start(), segment.labels)
 
 
-def _conclusion(segment: Segment, start: int, end: int) -> Iterator[Statement]:
+def _conclusion(segment: FinalSegment, start: int, end: int) -> Iterator[AnswerStatement]:
     """`Therefore the best step is **(B) ...**`: one marked label, and the sentence leads up to it."""
     text = segment.text
     start = max(start, end - _SENTENCE)
@@ -122,4 +122,4 @@ def _conclusion(segment: Segment, start: int, end: int) -> Iterator[Statement]:
     match = marked[0]
     led = _CONCLUDES.search(segment.lowered, max(start, match.start() - 16), match.start())
     if led and not disowned(segment.lowered, match.start(), segment.labels):
-        yield Statement(Slot(segment.labels.wide(match[1]), OK, match.start(1), match.end(1)), "conclusion")
+        yield AnswerStatement(AnswerSlot(segment.labels.wide(match[1]), OK, match.start(1), match.end(1)), "conclusion")

@@ -73,7 +73,7 @@ _SPECIES = re.compile(r"\.[ \t]+[a-z]")
 _LISTED = re.compile(r"[^\n]*+\s*+[-*(]*+([A-Za-z]+)[.):*]")
 
 
-class Segment(NamedTuple):
+class FinalSegment(NamedTuple):
     """A final segment with what is needed to read it; `cut` says that the token limit ended it."""
 
     text: str
@@ -83,7 +83,7 @@ class Segment(NamedTuple):
     cut: bool
 
 
-class Slot(NamedTuple):
+class AnswerSlot(NamedTuple):
     """What stands in a slot: a label, or the status that says why there is none, and where."""
 
     label: str | None
@@ -92,7 +92,7 @@ class Slot(NamedTuple):
     end: int
 
 
-def read_slot(segment: Segment, at: int) -> Slot | None:
+def read_slot(segment: FinalSegment, at: int) -> AnswerSlot | None:
     """What the slot that begins at `at` states, or None where it states nothing."""
     opened = _end(_OPEN, segment.text, at)
     slot = _read_option(segment, opened) or _read_none(segment, opened)
@@ -102,11 +102,11 @@ def read_slot(segment: Segment, at: int) -> Slot | None:
     return slot
 
 
-def _read_none(segment: Segment, start: int) -> Slot | None:
+def _read_none(segment: FinalSegment, start: int) -> AnswerSlot | None:
     if segment.options is not None and segment.options.has_none:
         return None
     match = _NONE_OF_THEM.match(segment.text, start)
-    return Slot(None, NO_ANSWER, start, match.end()) if match else None
+    return AnswerSlot(None, NO_ANSWER, start, match.end()) if match else None
 
 
 def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
@@ -114,7 +114,7 @@ def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
     return match.end() if match else at
 
 
-def _read_label(segment: Segment, at: int, token: re.Match[str]) -> Slot | None:
+def _read_label(segment: FinalSegment, at: int, token: re.Match[str]) -> AnswerSlot | None:
     text, labels = segment.text, segment.labels
     start, end = token.span()
     label = labels.wide(token.group())
@@ -124,30 +124,30 @@ def _read_label(segment: Segment, at: int, token: re.Match[str]) -> Slot | None:
     lead = text[at:start].rstrip()
     marked = closed > end or lead[-1:] in _MARKS or bool(_NAMED.search(lead))
     if hedged(segment, closed) or (label is not None and _another_label(segment, label, closed)):
-        return Slot(None, SEVERAL, start, end)
+        return AnswerSlot(None, SEVERAL, start, end)
     if _DENIED.match(text, closed):
-        return Slot(None, NO_ANSWER, start, end)
+        return AnswerSlot(None, NO_ANSWER, start, end)
     if _OPEN_ENDED.match(text, closed):
         return None
     if label is None:
         settled = _SETTLED.match(text, closed) and not _SPECIES.match(text, closed)
-        return Slot(None, NOT_A_LABEL, start, end) if settled else None
+        return AnswerSlot(None, NOT_A_LABEL, start, end) if settled else None
     text_end = _own_text(segment, label, closed)
     if text_end < 0 or _hedged_later(segment, closed if closed > end else closed + len(". ")):
-        return Slot(None, SEVERAL, start, end)
+        return AnswerSlot(None, SEVERAL, start, end)
     if text_end > 0:
         closed = _end(_CLOSE, text, text_end)
         denied = text.startswith(")", text_end) and _DENIED.match(text, closed)
         if denied or hedged(segment, closed):
-            return Slot(None, SEVERAL, start, end)
+            return AnswerSlot(None, SEVERAL, start, end)
     elif not _delimited(segment, token, closed, marked):
         return None
     if "\n" in lead and _in_list(segment, label, closed):
         return None
-    return Slot(label, OK, start, end)
+    return AnswerSlot(label, OK, start, end)
 
 
-def hedged(segment: Segment, at: int) -> bool:
+def hedged(segment: FinalSegment, at: int) -> bool:
     """Whether what stands at `at` joins one more label to the one before it."""
     if _OR.match(segment.text, at):
         return True
@@ -167,7 +167,7 @@ def _joining(match: re.Match[str]) -> str:
     return match.string[match.start() : match.start("other")].strip()
 
 
-def _hedged_later(segment: Segment, at: int) -> bool:
+def _hedged_later(segment: FinalSegment, at: int) -> bool:
     """Whether the same sentence goes on to offer another label: "B. Metoprolol or C. Digoxin"."""
     text = segment.text
     sentence_end = _SENTENCE_END.search(text, at, at + _SENTENCE)
@@ -177,7 +177,7 @@ def _hedged_later(segment: Segment, at: int) -> bool:
     return match is not None and segment.labels.wide(match[1]) is not None
 
 
-def _own_text(segment: Segment, label: str, at: int) -> int:
+def _own_text(segment: FinalSegment, label: str, at: int) -> int:
     """The end of the label's own option text behind it; 0 without one, -1 where another option's text stands there."""
     if segment.options is None:
         return 0
@@ -190,7 +190,7 @@ def _own_text(segment: Segment, label: str, at: int) -> int:
     return -1 if named is not None and _LINE_END.match(segment.text, end) else 0
 
 
-def _delimited(segment: Segment, match: re.Match[str], closed: int, marked: bool) -> bool:
+def _delimited(segment: FinalSegment, match: re.Match[str], closed: int, marked: bool) -> bool:
     token = match.group()
     settled = _SETTLED.match(segment.text, closed)
     if settled is None:
@@ -202,13 +202,13 @@ def _delimited(segment: Segment, match: re.Match[str], closed: int, marked: bool
     return marked or len(token) > 1 or token.isupper() or settled["word"] is None
 
 
-def _in_list(segment: Segment, label: str, at: int) -> bool:
+def _in_list(segment: FinalSegment, label: str, at: int) -> bool:
     match = _LISTED.match(segment.text, at)
     other = segment.labels.wide(match[1]) if match else None
     return other is not None and other != label
 
 
-def _read_option(segment: Segment, start: int) -> Slot | None:
+def _read_option(segment: FinalSegment, start: int) -> AnswerSlot | None:
     if segment.options is None:
         return None
     label, end = segment.options.at(segment.text, segment.lowered, start)
@@ -216,26 +216,26 @@ def _read_option(segment: Segment, start: int) -> Slot | None:
         return None
     closed = _end(_CLOSE, segment.text, end)
     if _another_option(segment, closed) or _another_label(segment, label, closed):
-        return Slot(None, SEVERAL, start, end)
+        return AnswerSlot(None, SEVERAL, start, end)
     if _DENIED.match(segment.text, closed) or _OPEN_ENDED.match(segment.text, closed):
         return None
     settled = _SETTLED.match(segment.text, closed)
     if settled is None or (settled["end"] is not None and segment.cut):
         return None
-    return Slot(label, OK, start, end)
+    return AnswerSlot(label, OK, start, end)
 
 
 _JOINED = re.compile(rf"\s*+{_JOIN}(?:\s*+{_JOIN})?\s*+", re.I)
 
 
-def _another_option(segment: Segment, at: int) -> bool:
+def _another_option(segment: FinalSegment, at: int) -> bool:
     joined = _JOINED.match(segment.text, at)
     if joined is None or segment.options is None:
         return False
     return segment.options.at(segment.text, segment.lowered, joined.end())[1] > joined.end()
 
 
-def _another_label(segment: Segment, label: str, at: int) -> bool:
+def _another_label(segment: FinalSegment, label: str, at: int) -> bool:
     """Whether the text of one option is followed by the label of another: "metoprolol (A)"."""
     bracketed = _BRACKETED.match(segment.text, at)
     other = segment.labels.wide(bracketed[1]) if bracketed else None

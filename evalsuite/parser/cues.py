@@ -7,7 +7,7 @@ _LONGEST_LOOP = 16
 _CONTEXT = 128
 
 
-class Crowded(Exception):
+class TooManyCues(Exception):
     """More cues than any statement needs, and no mere repetition: nothing is read from such a text."""
 
 
@@ -71,7 +71,7 @@ def places(text: str, word: str, start: int = 0) -> list[int]:
         if len(found) == _MOST:
             if _repeats(text, found):
                 break
-            raise Crowded
+            raise TooManyCues
         at = text.find(word, at + len(word))
     return found
 

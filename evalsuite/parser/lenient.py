@@ -1,8 +1,8 @@
-"""The lenient reading: strict, or else one unambiguous statement of one label, by the forms that are listed here.
+"""The lenient parse: strict, or else one unambiguous statement of one label, by the forms that are listed here.
 
 | form | what it looks like |
 | --- | --- |
-| the format's name | the strict reading is ok; nothing else is looked at |
+| the format's name | the strict parse is ok; nothing else is looked at |
 | `tag` | an answer tag that strict refuses: bold or text inside, in capitals, unclosed, twice, in a fence |
 | `boxed` | a LaTeX box |
 | `statement` | the answer is X, Answer: X, the correct option is X, `"answer": "X"`, the next step is: X; and so in |
@@ -22,10 +22,10 @@ and a quotation state nothing.
 import re
 
 from evalsuite.parser.answer_line import lone_lines
-from evalsuite.parser.answer_slot import Segment
-from evalsuite.parser.cues import Crowded
-from evalsuite.parser.result import EMPTY, NO_ANSWER, NOT_A_LABEL, OK, SEVERAL, Lenient
-from evalsuite.parser.statement import Statement, statements, verdicts
+from evalsuite.parser.answer_slot import FinalSegment
+from evalsuite.parser.cues import TooManyCues
+from evalsuite.parser.result import EMPTY, NO_ANSWER, NOT_A_LABEL, OK, SEVERAL, LenientParse
+from evalsuite.parser.statement import AnswerStatement, statements, verdicts
 
 _SECOND_THOUGHTS = (
     "wait", "actually", "correction", "scratch that", "second thought", "reflection", "reconsider", "mistake", "i mean",
@@ -35,13 +35,13 @@ _SENTENCE_START = re.compile(r"(?:\A|[.!?\n;:—…(*-]|\bbut|\bno|\bon|\boh|\bt
 _SOON = 4000
 
 
-def read_lenient(segment: Segment) -> Lenient:
-    """The lenient reading of a final segment whose strict reading isn't ok."""
+def read_lenient(segment: FinalSegment) -> LenientParse:
+    """The lenient parse of a final segment whose strict parse isn't ok."""
     if not segment.text or segment.text.isspace():
         return _none(EMPTY)
     try:
         found = _found(segment)
-    except Crowded:
+    except TooManyCues:
         return _none(NO_ANSWER)
     status = _common(found)
     if status != OK:
@@ -49,20 +49,20 @@ def read_lenient(segment: Segment) -> Lenient:
     if _taken_back(segment.lowered, max(statement.slot.end for statement in found)):
         return _none(NO_ANSWER)
     slot, form = found[0]
-    return Lenient(slot.label, OK, (slot.start, slot.end), form)
+    return LenientParse(slot.label, OK, (slot.start, slot.end), form)
 
 
-def _found(segment: Segment) -> list[Statement]:
+def _found(segment: FinalSegment) -> list[AnswerStatement]:
     found = list(statements(segment))
     found.extend(lone_lines(segment, stated=max((statement.slot.end for statement in found), default=0)))
     return found or verdicts(segment)
 
 
-def _none(status: str) -> Lenient:
-    return Lenient(None, status, None, None)
+def _none(status: str) -> LenientParse:
+    return LenientParse(None, status, None, None)
 
 
-def _common(found: list[Statement]) -> str:
+def _common(found: list[AnswerStatement]) -> str:
     """The status of all statements together: ok where every one of them names the same label."""
     statuses = {statement.slot.status for statement in found}
     if not found or NO_ANSWER in statuses:

@@ -16,7 +16,7 @@ STATUSES = (OK, NO_ANSWER, SEVERAL, NOT_A_LABEL, UNCLOSED, TRUNCATED, EMPTY, REF
 Span = tuple[int, int]
 
 
-class Strict(NamedTuple):
+class StrictParse(NamedTuple):
     """The reading that demands the answer format to the letter."""
 
     label: str | None
@@ -24,7 +24,7 @@ class Strict(NamedTuple):
     span: Span | None
 
 
-class Lenient(NamedTuple):
+class LenientParse(NamedTuple):
     """The reading that accepts any unambiguous statement; `form` names the one that was read."""
 
     label: str | None
@@ -33,13 +33,13 @@ class Lenient(NamedTuple):
     form: str | None
 
 
-class Reading(NamedTuple):
+class ParseResult(NamedTuple):
     """Both readings of one response; they are always stored together."""
 
-    strict: Strict
-    lenient: Lenient
+    strict: StrictParse
+    lenient: LenientParse
 
 
-def unanswered(status: str) -> Reading:
+def unanswered(status: str) -> ParseResult:
     """Both readings without a label, for a response that has nothing to read."""
-    return Reading(Strict(None, status, None), Lenient(None, status, None, None))
+    return ParseResult(StrictParse(None, status, None), LenientParse(None, status, None, None))

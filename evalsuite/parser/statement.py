@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from evalsuite.parser.answer_slot import Segment, Slot, read_slot
+from evalsuite.parser.answer_slot import AnswerSlot, FinalSegment, read_slot
 from evalsuite.parser.cues import LINK, OTHER_SCRIPTS, QUALIFIED, WORDS, places
 from evalsuite.parser.result import OK, SEVERAL
 from evalsuite.parser.retraction import disowned, disowned_unspaced
@@ -41,14 +41,14 @@ _SUBJECT = re.compile(
 _JOINED = re.compile(r"(?:\b(?:or|and|nor|not|neither|either)|[/,&])\s*(?:option\s*)?$")
 
 
-class Statement(NamedTuple):
+class AnswerStatement(NamedTuple):
     """A slot with the form in which it was stated."""
 
-    slot: Slot
+    slot: AnswerSlot
     form: str
 
 
-def statements(segment: Segment) -> Iterator[Statement]:
+def statements(segment: FinalSegment) -> Iterator[AnswerStatement]:
     """Every statement in the segment; `Crowded` is raised where there are too many cues to read each."""
     lowered = segment.lowered
     for at in places(lowered, "answer"):
@@ -70,9 +70,9 @@ def statements(segment: Segment) -> Iterator[Statement]:
     yield from _beyond_english(segment)
 
 
-def verdicts(segment: Segment) -> list[Statement]:
+def verdicts(segment: FinalSegment) -> list[AnswerStatement]:
     """`Option B is correct`, all of them, if the last sentence is one; else they are remarks in a discussion."""
-    found: list[Statement] = []
+    found: list[AnswerStatement] = []
     ends = 0
     for at in places(segment.lowered, _IS_CORRECT):
         left = max(0, at - 32)
@@ -83,7 +83,7 @@ def verdicts(segment: Segment) -> list[Statement]:
     return found if _LAST_SENTENCE.match(segment.lowered, ends) else []
 
 
-def _beyond_english(segment: Segment) -> Iterator[Statement]:
+def _beyond_english(segment: FinalSegment) -> Iterator[AnswerStatement]:
     lowered = segment.lowered
     # What begins in English is read for another language only at its end, where a closing statement stands.
     start = max(0, len(lowered) - _CLOSING) if " the " in lowered[:_CLOSING] else 0
@@ -102,7 +102,7 @@ def _beyond_english(segment: Segment) -> Iterator[Statement]:
                 yield from _stated(segment, at, link.end(), "statement")
 
 
-def _at_answer(segment: Segment, at: int) -> Iterator[Statement]:
+def _at_answer(segment: FinalSegment, at: int) -> Iterator[AnswerStatement]:
     lowered = segment.lowered
     end = at + len("answer")
     left = lowered[max(0, at - 8) : at].rstrip()
@@ -117,14 +117,14 @@ def _at_answer(segment: Segment, at: int) -> Iterator[Statement]:
         yield from _at_word(segment, at, "answer")
 
 
-def _more_labels(segment: Segment, at: int) -> bool:
+def _more_labels(segment: FinalSegment, at: int) -> bool:
     """Whether what is left of an answer tag is nothing but labels: a column of them."""
     end = segment.lowered.find("<", at, at + _COLUMN)
     rest = segment.text[at : max(at, end)].split()
     return bool(rest) and all(segment.labels.exact(word) is not None for word in rest)
 
 
-def _at_word(segment: Segment, at: int, word: str) -> Iterator[Statement]:
+def _at_word(segment: FinalSegment, at: int, word: str) -> Iterator[AnswerStatement]:
     lowered = segment.lowered
     end = at + len(word)
     if lowered.endswith(_BEFORE_NOUN, 0, at):
@@ -142,12 +142,12 @@ def _qualified(lowered: str, at: int, end: int) -> bool:
     return lowered.endswith(_BEFORE_NOUN, 0, at) or lowered.startswith(" corre", end)
 
 
-def _stated(segment: Segment, at: int, end: int, form: str) -> Iterator[Statement]:
+def _stated(segment: FinalSegment, at: int, end: int, form: str) -> Iterator[AnswerStatement]:
     slot = read_slot(segment, end)
     if slot is None:
         return
     if _is_key(segment.lowered, at, end) or not disowned(segment.lowered, at, segment.labels):
-        yield Statement(slot, form)
+        yield AnswerStatement(slot, form)
 
 
 def _is_key(lowered: str, at: int, end: int) -> bool:
@@ -156,7 +156,7 @@ def _is_key(lowered: str, at: int, end: int) -> bool:
     return before == "_" or (before in ('"', "'") and before in lowered[at:end])
 
 
-def _verdict(segment: Segment, at: int) -> Iterator[Statement]:
+def _verdict(segment: FinalSegment, at: int) -> Iterator[AnswerStatement]:
     """`B is the correct answer`: the label stands before the cue."""
     start = max(0, at - 48)
     link = _IS_THE.search(segment.lowered, start, at) if segment.lowered.rfind(" is ", start, at) >= 0 else None
@@ -168,7 +168,7 @@ def _verdict(segment: Segment, at: int) -> Iterator[Statement]:
         yield from _read_subject(segment, left, subject)
 
 
-def _read_subject(segment: Segment, left: int, subject: re.Match[str]) -> Iterator[Statement]:
+def _read_subject(segment: FinalSegment, left: int, subject: re.Match[str]) -> Iterator[AnswerStatement]:
     token = subject["token"]
     label = segment.labels.wide(token)
     if label is None or (len(token) == 1 and token.islower() and not subject["mark"]):
@@ -176,4 +176,4 @@ def _read_subject(segment: Segment, left: int, subject: re.Match[str]) -> Iterat
     start = left + subject.start("token")
     joined = _JOINED.search(segment.lowered, left, left + subject.start("mark"))
     if joined is None and not disowned(segment.lowered, start, segment.labels):
-        yield Statement(Slot(label, OK, start, start + len(token)), "verdict")
+        yield AnswerStatement(AnswerSlot(label, OK, start, start + len(token)), "verdict")

@@ -1,9 +1,9 @@
-"""The strict reading: the answer format, kept to the letter, as the last thing and the only one."""
+"""The strict parse: the answer format, kept to the letter, as the last thing and the only one."""
 
 from collections.abc import Callable
 
 from evalsuite.parser.item_labels import Labels
-from evalsuite.parser.result import NO_ANSWER, NOT_A_LABEL, OK, SEVERAL, Strict
+from evalsuite.parser.result import NO_ANSWER, NOT_A_LABEL, OK, SEVERAL, StrictParse
 
 # A finder takes a final segment without trailing white space; it returns where the element opens and the span of
 # what is inside, or the status that says why there is none.
@@ -64,18 +64,18 @@ def _fenced(body: str, at: int) -> bool:
     return any(mark in body and body.count(mark * 3, 0, at) % 2 for mark in "`~")
 
 
-def read_strict(text: str, start: int, labels: Labels, answer_format: str) -> Strict:
-    """The strict reading of the final segment that begins at `start`; the span is that of the label itself."""
+def read_strict(text: str, start: int, labels: Labels, answer_format: str) -> StrictParse:
+    """The strict parse of the final segment that begins at `start`; the span is that of the label itself."""
     body = text[start:].rstrip()
     found = _FINDERS[answer_format](body)
     if isinstance(found, str):
-        return Strict(None, found, None)
+        return StrictParse(None, found, None)
     opened, inner, end = found
     content = body[inner:end].strip()
     label = labels.exact(content)
     if not content or _fenced(body, opened):
-        return Strict(None, NO_ANSWER, None)
+        return StrictParse(None, NO_ANSWER, None)
     if label is None:
-        return Strict(None, NOT_A_LABEL, None)
+        return StrictParse(None, NOT_A_LABEL, None)
     at = start + body.index(content, inner)
-    return Strict(label, OK, (at, at + len(content)))
+    return StrictParse(label, OK, (at, at + len(content)))

@@ -7,10 +7,21 @@ from functools import cache
 from pathlib import Path
 
 from evalsuite.errors import BaselineError, UsageError
-from evalsuite.published.document import Claim, Document, read
-from evalsuite.published.reported_value import Figure, Protocol, Reference, once
+from evalsuite.published.document import Claim, PublishedDocument, read
+from evalsuite.published.reported_value import EvaluationProtocol, Reference, ReportedValue, once
 
-__all__ = ["Claim", "Document", "Figure", "Protocol", "Reference", "documents", "figures", "load", "once", "read"]
+__all__ = [
+    "Claim",
+    "EvaluationProtocol",
+    "PublishedDocument",
+    "Reference",
+    "ReportedValue",
+    "documents",
+    "figures",
+    "load",
+    "once",
+    "read",
+]
 
 _PACKAGE = Path(__file__).parent.parent
 FOLDER = next(
@@ -20,7 +31,7 @@ FOLDER = next(
 
 
 @cache
-def documents(paths: tuple[Path, ...] = ()) -> tuple[Document, ...]:
+def documents(paths: tuple[Path, ...] = ()) -> tuple[PublishedDocument, ...]:
     """Read the given files, or all that come with the package, in the order of their names."""
     chosen = paths or tuple(sorted((FOLDER / "published").glob("*.yaml")))
     if not chosen:
@@ -28,14 +39,14 @@ def documents(paths: tuple[Path, ...] = ()) -> tuple[Document, ...]:
     return tuple(read(path) for path in chosen)
 
 
-def load() -> tuple[Figure, ...]:
+def load() -> tuple[ReportedValue, ...]:
     """List every published number that comes with the package."""
     return tuple(figure for document in documents() for figure in document.figures())
 
 
 def figures(
-    task: str | None = None, lineage: str | None = None, among: Sequence[Figure] | None = None
-) -> tuple[Figure, ...]:
+    task: str | None = None, lineage: str | None = None, among: Sequence[ReportedValue] | None = None
+) -> tuple[ReportedValue, ...]:
     """Choose published accuracies that may be about a task of ours, and of one lineage; an unknown lineage is refused.
 
     A number belongs to its source's own column only: read `caveat` and `also` before it stands beside a run. Documents

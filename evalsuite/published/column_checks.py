@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 from evalsuite.published import grim
 from evalsuite.published.document import card
-from evalsuite.published.finding import Finding, found
-from evalsuite.published.reported_value import Figure
+from evalsuite.published.finding import Inconsistency, found
+from evalsuite.published.reported_value import ReportedValue
 
 _EXAMPLES = 2
 _LUCK = 0.1
 
 
-def check(figures: list[Figure]) -> Iterator[Finding]:
+def check(figures: list[ReportedValue]) -> Iterator[Inconsistency]:
     """Check accuracies that a document prints in one column, each model once."""
     yield from _declared_lineages(figures)
     numbers = figures[0].plausible_n
@@ -30,7 +30,7 @@ def check(figures: list[Figure]) -> Iterator[Finding]:
         yield from _items(fitting, numbers)
 
 
-def _no_number(figures: list[Figure], numbers: tuple[int, ...]) -> Finding:
+def _no_number(figures: list[ReportedValue], numbers: tuple[int, ...]) -> Inconsistency:
     """Most numbers fit no plausible n: so the column has another one, perhaps near the first."""
     misfits = [f for f in figures if not any(grim.fits(f.printed, n) for n in numbers)]
     other = grim.near([f.printed for f in figures], figures[0].n_stated or numbers[0])
@@ -42,7 +42,7 @@ def _no_number(figures: list[Figure], numbers: tuple[int, ...]) -> Finding:
     return found("items", figures, what, *lines)
 
 
-def _impossible(figure: Figure, numbers: tuple[int, ...]) -> Finding:
+def _impossible(figure: ReportedValue, numbers: tuple[int, ...]) -> Inconsistency:
     """No plausible n makes this number a whole count of items."""
     lines = [grim.beside(figure.printed, n) for n in numbers]
     cut = [n for n in numbers if grim.truncated(figure.printed, n)]
@@ -53,7 +53,7 @@ def _impossible(figure: Figure, numbers: tuple[int, ...]) -> Finding:
     return found("items", [figure], what, *lines, row=True)
 
 
-def _items(figures: list[Figure], numbers: tuple[int, ...]) -> Iterator[Finding]:
+def _items(figures: list[ReportedValue], numbers: tuple[int, ...]) -> Iterator[Inconsistency]:
     """Which of the plausible n do the numbers support, and is the stated one among them?"""
     printed, stated = [f.printed for f in figures], figures[0].n_stated
     supported = [n for n in numbers if all(grim.fits(p, n) for p in printed)]
@@ -72,7 +72,7 @@ def _items(figures: list[Figure], numbers: tuple[int, ...]) -> Iterator[Finding]
         yield from _granularity(figures, stated if stated in supported else supported[-1])
 
 
-def _refutation(figures: list[Figure], n: int) -> list[str]:
+def _refutation(figures: list[ReportedValue], n: int) -> list[str]:
     misfits = [f for f in figures if not grim.fits(f.printed, n)]
     head = f"{n:,}: {len(misfits)} of {len(figures)} values are no whole number of items"
     return [head] + [f"{f.name}: {grim.beside(f.printed, n)}" for f in misfits[:_EXAMPLES]]
@@ -83,7 +83,7 @@ def _by_luck(printed: list[str], n: int) -> str:
     return f"; percentages drawn at random would all be so {grim.odds(luck)}" if luck < _LUCK else ""
 
 
-def _mixed(figures: list[Figure], numbers: tuple[int, ...]) -> Iterator[Finding]:
+def _mixed(figures: list[ReportedValue], numbers: tuple[int, ...]) -> Iterator[Inconsistency]:
     """Each number fits some n, but no n fits all: two item sets stand in one column."""
     lines, only = [], []
     for n in numbers:
@@ -96,7 +96,7 @@ def _mixed(figures: list[Figure], numbers: tuple[int, ...]) -> Iterator[Finding]
         yield found("lineage", figures, what, *lines)
 
 
-def _granularity(figures: list[Figure], n: int) -> Iterator[Finding]:
+def _granularity(figures: list[ReportedValue], n: int) -> Iterator[Inconsistency]:
     printed = [f.printed for f in figures]
     told = grim.granularity(printed, n)
     if told is None:
@@ -112,14 +112,14 @@ def _granularity(figures: list[Figure], n: int) -> Iterator[Finding]:
     )
 
 
-def _declared_lineages(figures: list[Figure]) -> Iterator[Finding]:
+def _declared_lineages(figures: list[ReportedValue]) -> Iterator[Inconsistency]:
     lineages = {f.lineage: f for f in reversed(figures)}
     if len(lineages) > 1:
         lines = (f"{name}: {figure.name} and others" for name, figure in sorted(lineages.items()))
         yield found("lineage", figures, f"lineages share a column: {', '.join(sorted(lineages))}", *lines)
 
 
-def chance(figures: list[Figure]) -> Iterator[Finding]:
+def chance(figures: list[ReportedValue]) -> Iterator[Inconsistency]:
     """A model that does significantly worse than a uniform guess contradicts the number of options."""
     first = figures[0]
     stated = first.options_stated
@@ -137,7 +137,7 @@ def chance(figures: list[Figure]) -> Iterator[Finding]:
     yield found("chance", figures, what, *lines)
 
 
-def _tail(figure: Figure, chance: float) -> float:
+def _tail(figure: ReportedValue, chance: float) -> float:
     """Probability that guessing does no better than this."""
     from scipy.stats import binom
 

@@ -8,21 +8,28 @@ from fractions import Fraction
 from math import ceil, floor
 
 from evalsuite.published import column_checks, grim
-from evalsuite.published.document import AVERAGE, GAIN, Difference, Document, Row, Table
-from evalsuite.published.finding import Finding, found
-from evalsuite.published.reported_value import Figure, once, same
+from evalsuite.published.document import (
+    AVERAGE,
+    GAIN,
+    PublishedDocument,
+    PublishedRow,
+    PublishedTable,
+    ReportedDifference,
+)
+from evalsuite.published.finding import Inconsistency, found
+from evalsuite.published.reported_value import ReportedValue, once, same
 
 _FEW = 3
 
 
-def check(documents: Iterable[Document]) -> tuple[Finding, ...]:
+def check(documents: Iterable[PublishedDocument]) -> tuple[Inconsistency, ...]:
     """Check each document, then the columns that documents of one lineage share."""
     read = tuple(documents)
     findings = [finding for document in read for finding in _document(document)]
     return (*findings, *_across(read))
 
 
-def _document(document: Document) -> Iterator[Finding]:
+def _document(document: PublishedDocument) -> Iterator[Inconsistency]:
     figures = document.figures()
     yield from _restated(_accuracies(figures))
     kept = once(_accuracies(figures))
@@ -39,7 +46,7 @@ def _document(document: Document) -> Iterator[Finding]:
         yield from _difference(document.name, stated, figures)
 
 
-def _across(documents: tuple[Document, ...]) -> Iterator[Finding]:
+def _across(documents: tuple[PublishedDocument, ...]) -> Iterator[Inconsistency]:
     """One lineage's column for a task, from several documents, must hold together as a table's own does."""
     every = [f for document in documents for f in once(_accuracies(document.figures())) if f.task]
     for group in _grouped(every, lambda f: (f.lineage, f.task)):
@@ -49,18 +56,18 @@ def _across(documents: tuple[Document, ...]) -> Iterator[Finding]:
             yield from (finding for finding in column_checks.check(kept) if finding.kind == "lineage")
 
 
-def _accuracies(figures: Iterable[Figure]) -> list[Figure]:
+def _accuracies(figures: Iterable[ReportedValue]) -> list[ReportedValue]:
     return [figure for figure in figures if figure.metric == "accuracy"]
 
 
-def _grouped(figures: Iterable[Figure], key: Callable[[Figure], Hashable]) -> list[list[Figure]]:
-    groups: defaultdict[Hashable, list[Figure]] = defaultdict(list)
+def _grouped(figures: Iterable[ReportedValue], key: Callable[[ReportedValue], Hashable]) -> list[list[ReportedValue]]:
+    groups: defaultdict[Hashable, list[ReportedValue]] = defaultdict(list)
     for figure in figures:
         groups[key(figure)].append(figure)
     return list(groups.values())
 
 
-def _restated(figures: list[Figure]) -> Iterator[Finding]:
+def _restated(figures: list[ReportedValue]) -> Iterator[Inconsistency]:
     """A number that is stated again must be the same, rounding allowed for."""
     for first, *others in same(figures):
         for other in others:
@@ -71,7 +78,9 @@ def _restated(figures: list[Figure]) -> Iterator[Finding]:
                 yield found("duplicate", [other, first], f"{first.name} has two values", line, row=True)
 
 
-def _average(document: str, table: Table, row: Row, figures: list[Figure]) -> Iterator[Finding]:
+def _average(
+    document: str, table: PublishedTable, row: PublishedRow, figures: list[ReportedValue]
+) -> Iterator[Inconsistency]:
     """Re-add an average: rounding of its parts and of itself is all that may lie between."""
     cells = table.cells(row)
     parts = [cells[key] for key in table.columns if key in cells]
@@ -87,7 +96,7 @@ def _average(document: str, table: Table, row: Row, figures: list[Figure]) -> It
         f"({' + '.join(parts)}) / {len(parts)} = {float(mean):.{digits + 2}f}",
         f"{float(apart):.{digits + 2}f} apart, rounding explains at most {float(slack):.{digits + 2}f}",
     ]
-    yield Finding(
+    yield Inconsistency(
         kind="average",
         document=document,
         where=f"{table.name}, row {row.name}, column {table.average}",
@@ -96,7 +105,7 @@ def _average(document: str, table: Table, row: Row, figures: list[Figure]) -> It
     )
 
 
-def _repair(cells: dict[str, str], figures: list[Figure]) -> Iterator[str]:
+def _repair(cells: dict[str, str], figures: list[ReportedValue]) -> Iterator[str]:
     """What the average says of the one part, where there is one, that is no whole number of items."""
     odd = [f for f in figures if f.plausible_n and not any(grim.fits(f.printed, n) for n in f.plausible_n)]
     if len(odd) != 1:
@@ -113,7 +122,7 @@ def _repair(cells: dict[str, str], figures: list[Figure]) -> Iterator[str]:
             yield f"of {n:,} items that is " + " or ".join(f"{100 * k / n:.{digits}f}, {k} items" for k in fitting)
 
 
-def _gain(document: str, table: Table, row: Row) -> Iterator[Finding]:
+def _gain(document: str, table: PublishedTable, row: PublishedRow) -> Iterator[Inconsistency]:
     cells = table.cells(row)
     base = next((other for other in table.rows if row.over and other.name == row.over), None)
     if GAIN not in cells or AVERAGE not in cells or base is None or AVERAGE not in table.cells(base):
@@ -123,7 +132,7 @@ def _gain(document: str, table: Table, row: Row) -> Iterator[Finding]:
     yield from _subtracted(document, where, cells[GAIN], pairs)
 
 
-def _difference(document: str, stated: Difference, figures: Iterable[Figure]) -> Iterator[Finding]:
+def _difference(document: str, stated: ReportedDifference, figures: Iterable[ReportedValue]) -> Iterator[Inconsistency]:
     column = [f for f in figures if f.column == stated.column]
     ours = [f.printed for f in column if (f.model, f.stage) == (stated.model, stated.stage)]
     theirs = [f.printed for f in column if (f.model, f.stage) == (stated.minus, "")]
@@ -132,7 +141,7 @@ def _difference(document: str, stated: Difference, figures: Iterable[Figure]) ->
     yield from _subtracted(document, where, stated.value, pairs)
 
 
-def _subtracted(document: str, where: str, printed: str, pairs: list[tuple[str, str]]) -> Iterator[Finding]:
+def _subtracted(document: str, where: str, printed: str, pairs: list[tuple[str, str]]) -> Iterator[Inconsistency]:
     """A difference agrees when it follows from any pair that the document prints, rounding allowed for."""
     for a, b in pairs:
         slack = grim.half(a) + grim.half(b) + grim.half(printed)
@@ -140,7 +149,7 @@ def _subtracted(document: str, where: str, printed: str, pairs: list[tuple[str, 
             return
     if pairs:
         lines = tuple(f"{a} - {b} = {float(Fraction(a) - Fraction(b)):+.2f}" for a, b in pairs)
-        yield Finding(
+        yield Inconsistency(
             kind="difference",
             document=document,
             where=where,

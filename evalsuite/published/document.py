@@ -12,9 +12,9 @@ from pydantic import Field, ValidationError
 
 from evalsuite.errors import BaselineError, UsageError
 from evalsuite.published import grim
-from evalsuite.published.reported_value import UNSTATED, Figure, Metric, Protocol, Reference
+from evalsuite.published.reported_value import UNSTATED, EvaluationProtocol, Metric, Reference, ReportedValue
 from evalsuite.tasks.registry import load_task
-from evalsuite.tasks.schema import Part, Task
+from evalsuite.tasks.schema import CardSection, Task
 from evalsuite.util.yaml_file import read_page
 
 AVERAGE, GAIN = "average", "gain"
@@ -30,7 +30,7 @@ def card(name: str) -> Task:
     return load_task(name)
 
 
-class Column(Part):
+class PublishedColumn(CardSection):
     """What a column of a document is about, as the document states it."""
 
     heading: str
@@ -47,7 +47,7 @@ class Column(Part):
     caveat: str = ""
 
 
-class Row(Part):
+class PublishedRow(CardSection):
     """One model's numbers, in the order of the table's columns, then the average, then the gain."""
 
     model: str
@@ -66,26 +66,26 @@ class Row(Part):
         return self.label or self.model
 
 
-class Table(Part):
+class PublishedTable(CardSection):
     """A table: its columns by key, and the headings of its average and of its gain where it prints them."""
 
     name: str
     columns: tuple[str, ...]
     average: str = ""
     gain: str = ""
-    rows: tuple[Row, ...]
+    rows: tuple[PublishedRow, ...]
 
     @property
     def keys(self) -> tuple[str, ...]:
         """Everything that a row holds, in order."""
         return (*self.columns, *([AVERAGE] if self.average else []), *([GAIN] if self.gain else []))
 
-    def cells(self, row: Row) -> dict[str, str]:
+    def cells(self, row: PublishedRow) -> dict[str, str]:
         """Give a row's printed numbers by column key, absent ones left out."""
         return {key: cell for key, cell in zip(self.keys, row.values.split(), strict=True) if cell != ABSENT}
 
 
-class Mention(Part):
+class Mention(CardSection):
     """A number in running text."""
 
     model: str
@@ -99,7 +99,7 @@ class Mention(Part):
     caveat: str = ""
 
 
-class Difference(Part):
+class ReportedDifference(CardSection):
     """A difference between two numbers of the document, as its text prints it."""
 
     model: str
@@ -110,7 +110,7 @@ class Difference(Part):
     at: str
 
 
-class Claim(Part):
+class Claim(CardSection):
     """What a document says of a system without a number of its own for a benchmark."""
 
     model: str
@@ -119,7 +119,7 @@ class Claim(Part):
     cites: str = ""
 
 
-class Document(Part):
+class PublishedDocument(CardSection):
     """A source and every number taken from it."""
 
     name: str
@@ -127,32 +127,32 @@ class Document(Part):
     seen: Literal["document", "quoted"]
     measured_here: Literal[False] = False
     lineage: str
-    protocol: Protocol = Protocol()
-    columns: dict[str, Column]
-    tables: tuple[Table, ...] = ()
+    protocol: EvaluationProtocol = EvaluationProtocol()
+    columns: dict[str, PublishedColumn]
+    tables: tuple[PublishedTable, ...] = ()
     text: tuple[Mention, ...] = ()
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[ReportedDifference, ...] = ()
     claims: tuple[Claim, ...] = ()
 
-    def figures(self) -> tuple[Figure, ...]:
+    def figures(self) -> tuple[ReportedValue, ...]:
         """List its numbers, tables first."""
         figures = (*self._of_tables(), *self._of_text())
         items = {key: _likely_n([f for f in figures if f.column == key]) for key in self.columns}
         return tuple(f.model_copy(update={"n": items.get(f.column)}) for f in figures)
 
-    def _of_tables(self) -> Iterator[Figure]:
+    def _of_tables(self) -> Iterator[ReportedValue]:
         for table in self.tables:
             for row in table.rows:
                 for key, printed in table.cells(row).items():
                     yield self._figure(row, printed=printed, table=table.name, row=row.name, **self._facts(key, table))
 
-    def _of_text(self) -> Iterator[Figure]:
+    def _of_text(self) -> Iterator[ReportedValue]:
         for said in self.text:
             facts = self._facts(said.column, None)
             facts["caveat"] = f"{facts['caveat']} {said.caveat}".strip()
             yield self._figure(said, printed=said.value, table=said.at, row="", cites=said.cites, **facts)
 
-    def _facts(self, key: str, table: Table | None) -> dict[str, object]:
+    def _facts(self, key: str, table: PublishedTable | None) -> dict[str, object]:
         """Everything about a number that its column says."""
         if table is not None and key in (AVERAGE, GAIN):
             heading = table.average if key == AVERAGE else table.gain
@@ -168,8 +168,8 @@ class Document(Part):
             "plausible_n": tuple(sorted(n for n in known if n)),
         }
 
-    def _figure(self, stated: Row | Mention, **facts: object) -> Figure:
-        return Figure.model_validate(
+    def _figure(self, stated: PublishedRow | Mention, **facts: object) -> ReportedValue:
+        return ReportedValue.model_validate(
             {
                 **facts,
                 "document": self.name,
@@ -183,13 +183,13 @@ class Document(Part):
         )
 
 
-def _likely_n(figures: list[Figure]) -> int | None:
+def _likely_n(figures: list[ReportedValue]) -> int | None:
     """The plausible n that most numbers of a column fit, the smallest where several do."""
     numbers = figures[0].plausible_n if figures and figures[0].metric == "accuracy" else ()
     return max(numbers, key=lambda n: (sum(grim.fits(f.printed, n) for f in figures), -n), default=None)
 
 
-def read(path: Path) -> Document:
+def read(path: Path) -> PublishedDocument:
     """Read one file; a `BaselineError` names the file, the place and what is wrong with it."""
     import orjson
 
@@ -197,7 +197,7 @@ def read(path: Path) -> Document:
     if not isinstance(facts, dict):
         raise BaselineError(f"{path}: a mapping of keys is expected")
     try:
-        document = Document.model_validate_json(
+        document = PublishedDocument.model_validate_json(
             orjson.dumps({**facts, "name": path.stem}, option=orjson.OPT_NON_STR_KEYS)
         )
     except ValidationError as error:
@@ -211,7 +211,7 @@ def read(path: Path) -> Document:
     return document
 
 
-def _problems(document: Document) -> Iterator[str]:
+def _problems(document: PublishedDocument) -> Iterator[str]:
     """What makes a file unusable, first things first."""
     for key, column in document.columns.items():
         yield from _column_problems(key, column)
@@ -231,7 +231,7 @@ def _problems(document: Document) -> Iterator[str]:
             yield f"{where}: no such column"
 
 
-def _column_problems(key: str, column: Column) -> Iterator[str]:
+def _column_problems(key: str, column: PublishedColumn) -> Iterator[str]:
     if key in (AVERAGE, GAIN):
         yield f"columns.{key}: that name is taken; a table's own average and gain go by it"
     if column.metric in (AVERAGE, GAIN):
@@ -247,7 +247,7 @@ def _column_problems(key: str, column: Column) -> Iterator[str]:
         yield f"columns.{key}: plausible_n: a number of items is positive"
 
 
-def _table_problems(table: Table, document: Document) -> Iterator[str]:
+def _table_problems(table: PublishedTable, document: PublishedDocument) -> Iterator[str]:
     for key in table.columns:
         if key not in document.columns:
             yield f"{table.name}: no column {key!r}; there are: {', '.join(document.columns)}"
@@ -273,5 +273,5 @@ def _number(where: str, printed: str) -> Iterator[str]:
 
 def _protocol(where: str, protocol: dict[str, str]) -> Iterator[str]:
     for key in protocol:
-        if key not in Protocol.model_fields:
-            yield f"{where}: protocol: unknown key {key!r}; there are: {', '.join(Protocol.model_fields)}"
+        if key not in EvaluationProtocol.model_fields:
+            yield f"{where}: protocol: unknown key {key!r}; there are: {', '.join(EvaluationProtocol.model_fields)}"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from evalsuite.published.reported_value import Figure
-from evalsuite.tasks.schema import Part
+from evalsuite.published.reported_value import ReportedValue
+from evalsuite.tasks.schema import CardSection
 
 Kind = Literal["items", "granularity", "lineage", "chance", "duplicate", "average", "difference"]
 
 
-class Finding(Part):
+class Inconsistency(CardSection):
     """One fact about published numbers that a reader should know before using them."""
 
     kind: Kind
@@ -20,10 +20,10 @@ class Finding(Part):
     arithmetic: tuple[str, ...]
 
 
-def found(kind: Kind, figures: list[Figure], what: str, *arithmetic: str, row: bool = False) -> Finding:
+def found(kind: Kind, figures: list[ReportedValue], what: str, *arithmetic: str, row: bool = False) -> Inconsistency:
     """State a finding about a column, or about the rows of it that are given."""
     first = figures[0]
     documents = ", ".join(dict.fromkeys(figure.document for figure in figures))
     tables = {figure.table if figure.row else "text" for figure in figures}
     place = first.locator if row else ", ".join([*(tables if len(tables) == 1 else ()), f"column {first.heading}"])
-    return Finding(kind=kind, document=documents, where=place, what=what, arithmetic=arithmetic)
+    return Inconsistency(kind=kind, document=documents, where=place, what=what, arithmetic=arithmetic)

@@ -8,14 +8,14 @@ from typing import Literal
 
 from evalsuite.published import grim
 from evalsuite.stats.intervals import Estimate, wilson
-from evalsuite.tasks.schema import Part
+from evalsuite.tasks.schema import CardSection
 
 UNSTATED = "unstated"
 Metric = Literal["accuracy", "average", "gain", "win", "tie", "loss"]
 """What a number measures: only `accuracy` is a share of a benchmark's items; `average` is a table's own mean."""
 
 
-class Protocol(Part):
+class EvaluationProtocol(CardSection):
     """How a number was obtained, in its source's words; `unstated` where the source says nothing."""
 
     reasoning: str = UNSTATED
@@ -29,7 +29,7 @@ class Protocol(Part):
     run_by: str = UNSTATED
 
 
-class Reference(Part):
+class Reference(CardSection):
     """The document that a number stands in."""
 
     title: str
@@ -40,7 +40,7 @@ class Reference(Part):
     note: str = ""
 
 
-class Figure(Part):
+class ReportedValue(CardSection):
     """One published number. It is never measured here and never paired with a run."""
 
     document: str
@@ -77,7 +77,7 @@ class Figure(Part):
     """
     split: str = UNSTATED
     options_stated: int | None = None
-    protocol: Protocol
+    protocol: EvaluationProtocol
     cites: str = ""
     """Where the document has the number from."""
     caveat: str = ""
@@ -104,15 +104,15 @@ class Figure(Part):
         return f"{self.model} ({self.stage})" if self.stage else self.model
 
 
-def same(figures: Iterable[Figure]) -> list[list[Figure]]:
+def same(figures: Iterable[ReportedValue]) -> list[list[ReportedValue]]:
     """Group what states one model's number for one benchmark under one protocol again, the most precise first."""
-    groups: defaultdict[tuple[object, ...], list[Figure]] = defaultdict(list)
+    groups: defaultdict[tuple[object, ...], list[ReportedValue]] = defaultdict(list)
     for figure in figures:
         key = (figure.lineage, figure.task or figure.benchmark, figure.metric, figure.model.casefold(), figure.stage)
         groups[(*key, figure.protocol)].append(figure)
     return [sorted(group, key=lambda figure: -grim.decimals(figure.printed)) for group in groups.values()]
 
 
-def once(figures: Iterable[Figure]) -> tuple[Figure, ...]:
+def once(figures: Iterable[ReportedValue]) -> tuple[ReportedValue, ...]:
     """Keep the most precise statement of each number, as a column of a leaderboard shows it."""
     return tuple(group[0] for group in same(figures))

@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 
 from evalsuite.analysis.leaderboard import entries, leaderboard
-from evalsuite.analysis.run_result import Reading, read_result
+from evalsuite.analysis.run_result import ParseMode, read_result
 from evalsuite.errors import RunError
 from evalsuite.report.chart_sections import sections
 from evalsuite.report.cost import cost
@@ -26,7 +26,7 @@ def write_report(
     stage_names: Sequence[str] = (),
     allow: Sequence[str] = (),
     data_dir: Path | None = None,
-    reading: Reading = "strict",
+    parse_mode: ParseMode = "strict",
 ) -> tuple[Path, ...]:
     """Write a report of run folders into a folder and return its files.
 
@@ -35,7 +35,7 @@ def write_report(
     `reading`: of the answers, which the whole report goes by.
     """
     named = entries([read_result(path) for path in runs], shown_name)
-    board = leaderboard(named, allow, reading)
+    board = leaderboard(named, allow, parse_mode)
     staged = stages(board, named, stage_names)
     chosen = [row.entry for row in board.rows]
     content = board_json(board)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from evalsuite.analysis.leaderboard import Board
+from evalsuite.analysis.leaderboard import Leaderboard
 from evalsuite.analysis.ranking import MACRO
 from evalsuite.report import charts
 from evalsuite.report.markdown import interval, p_text, percent, points, verdict
@@ -15,7 +15,9 @@ from evalsuite.report.subgroups import subgroup_tables
 Json = dict[str, Any]
 
 
-def sections(content: Json, board: Board, stages: Json | None, lengths: Mapping[tuple[str, str], Any]) -> list[Json]:
+def sections(
+    content: Json, board: Leaderboard, stages: Json | None, lengths: Mapping[tuple[str, str], Any]
+) -> list[Json]:
     """The report's sections of plates, those that have something to show, in their order on the page."""
     names = {row["id"]: row["name"] for row in content["rows"]}
     found = [
@@ -95,7 +97,7 @@ def _contest(each: Json, names: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _stages(stages: Json, content: Json, board: Board, names: Mapping[str, str]) -> list[Json]:
+def _stages(stages: Json, content: Json, board: Leaderboard, names: Mapping[str, str]) -> list[Json]:
     titles = {MACRO: "average", **{column["key"]: column["title"] for column in content["columns"]}}
     stage = dict(zip(stages["rows"], stages["names"], strict=True))
     rows = [
@@ -116,7 +118,7 @@ def _heat(table: Json, names: Mapping[str, str]) -> Json:
     return _plate(title, f"Heat map of accuracy: {title}", charts.heat(table, names), head, rows)
 
 
-def _lengths(board: Board, found: Mapping[tuple[str, str], Any], names: Mapping[str, str]) -> list[Json]:
+def _lengths(board: Leaderboard, found: Mapping[tuple[str, str], Any], names: Mapping[str, str]) -> list[Json]:
     plates = []
     for column in board.columns:
         boxes = charts.length_boxes(board, column.key, found)
@@ -129,7 +131,7 @@ def _lengths(board: Board, found: Mapping[tuple[str, str], Any], names: Mapping[
     return plates
 
 
-def _reliabilities(board: Board) -> list[Json]:
+def _reliabilities(board: Leaderboard) -> list[Json]:
     plates = []
     for column in board.columns:
         found = reliabilities(board, column)

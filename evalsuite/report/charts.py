@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from evalsuite.analysis.leaderboard import FLOORS, Board, Row
+from evalsuite.analysis.leaderboard import TRIVIAL, Leaderboard, LeaderboardRow
 from evalsuite.report.markdown import p_text, percent
 from evalsuite.stats.calibration import Calibration
 
@@ -53,7 +53,7 @@ def forest(contests: Sequence[Json], names: Mapping[str, str], reference: str) -
         },
         "marker": {
             "size": 9,
-            "color": ["$accent" if each["told_apart"] else "$paper" for each in rows],
+            "color": ["$accent" if each["significant"] else "$paper" for each in rows],
             "line": {"width": 1.6, "color": "$accent"},
         },
         "text": hover,
@@ -118,7 +118,7 @@ def heat(table: Json, names: Mapping[str, str]) -> Json:
     return {"data": [trace], "layout": layout, "minWidth": 170 + (34 if upright else 90) * len(groups)}
 
 
-def stage_lines(stages: Json, board: Board) -> Json:
+def stage_lines(stages: Json, board: Leaderboard) -> Json:
     """Accuracy from stage to stage: the average with its interval, each column as a thin line."""
     rows = {row.entry.id: row for row in board.rows}
     chosen = [rows[id] for id in stages["rows"]]
@@ -215,12 +215,12 @@ def reliability(found: Sequence[tuple[str, Calibration]]) -> Json:
     return {"data": traces, "layout": layout, "maxWidth": 620}
 
 
-def length_boxes(board: Board, key: str, found: Mapping[tuple[str, str], Any]) -> list[Json]:
+def length_boxes(board: Leaderboard, key: str, found: Mapping[tuple[str, str], Any]) -> list[Json]:
     """Quantiles of response lengths by run and verdict, for the runs whose responses are at hand."""
     task, boxes = board.column(key).task, []
-    verdict = "correct" if board.reading == "strict" else "correct_lenient"
+    verdict = "correct" if board.parse_mode == "strict" else "correct_lenient"
     for row in board.rows:
-        if (row.entry.id, task) not in found or key not in row.cells or row.size == FLOORS:
+        if (row.entry.id, task) not in found or key not in row.cells or row.size == TRIVIAL:
             continue
         right = board.scores[row.entry.id, task].table[verdict].to_numpy(zero_copy_only=False)
         size = found[row.entry.id, task]
@@ -241,7 +241,7 @@ def _wrapped(name: str, count: int, upright: bool) -> str:
     return "<br>".join([*parts, f"({count:,})"])
 
 
-def _accuracy(row: Row, key: str) -> float | None:
+def _accuracy(row: LeaderboardRow, key: str) -> float | None:
     return round(100 * row.cells[key].accuracy.value, 2) if key in row.cells else None
 
 

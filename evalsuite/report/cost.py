@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from evalsuite.analysis.leaderboard import Board, Entry
+from evalsuite.analysis.leaderboard import Leaderboard, NamedRun
 from evalsuite.report.run_names import facts
 
 Json = dict[str, Any]
 
 
-def cost(entry: Entry, board: Board) -> Json:
+def cost(entry: NamedRun, board: Leaderboard) -> Json:
     """Counts over all tasks of a run; None for what was not measured."""
     tables = [board.scores[entry.id, task] for task in entry.result.tasks]
     tokens = [said.get("tokens", {}) for said in entry.result.tasks.values()]
@@ -37,10 +37,10 @@ def _numbers(column: Any) -> Any:
     return column.drop_null().to_numpy()
 
 
-def _seconds(entry: Entry) -> float | None:
+def _seconds(entry: NamedRun) -> float | None:
     """From begin to end, pauses of a resumed run included; None for a recording, where nothing was asked."""
     about = facts(entry.result)
-    begun, ended = about.get("begun"), about.get("ended", {}).get("at")
+    begun, ended = about.get("started"), about.get("ended", {}).get("at")
     if not begun or not ended or entry.result.model.startswith("replay/"):
         return None
     try:

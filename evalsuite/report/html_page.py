@@ -11,10 +11,10 @@ from typing import Any
 import jinja2
 
 from evalsuite import __version__
-from evalsuite.analysis.leaderboard import Entry
+from evalsuite.analysis.leaderboard import NamedRun
 from evalsuite.report.item_browser import FOLDER
 from evalsuite.report.leaderboard_json import sizes
-from evalsuite.report.markdown import READINGS, SHIFT_LEGEND, SHIFTED, percent, rank_text, setting, shift_cells
+from evalsuite.report.markdown import READINGS, ROTATED, ROTATION_LEGEND, percent, rank_text, rotation_cells, setting
 from evalsuite.report.run_names import facts
 from evalsuite.report.script_json import script_json
 
@@ -23,7 +23,7 @@ _SCRIPTS = ("dom.js", "load.js", "board.js", "plates.js", "verdicts.js", "items.
 
 
 def page(
-    content: Json, sections: Sequence[Json], costs: Sequence[Json], items: Sequence[Json], entries: Sequence[Entry]
+    content: Json, sections: Sequence[Json], costs: Sequence[Json], items: Sequence[Json], entries: Sequence[NamedRun]
 ) -> bytes:
     """Render the page.
 
@@ -39,9 +39,9 @@ def page(
         .render(
             board=content,
             sizes=sizes(content),
-            reading=READINGS[content["reading"]],
-            shifted=SHIFTED,
-            shift_legend=SHIFT_LEGEND,
+            parse_mode=READINGS[content["parse_mode"]],
+            rotated=ROTATED,
+            rotation_legend=ROTATION_LEGEND,
             names={row["id"]: row["name"] for row in content["rows"]},
             sections=sections,
             costs=costs,
@@ -92,7 +92,7 @@ def plotly() -> str:
     return text.replace("</script", "<\\/script")
 
 
-def _sheet(entry: Entry, content: Json) -> Json:
+def _sheet(entry: NamedRun, content: Json) -> Json:
     """One run's card: its figures by task, and all of run.json."""
     row = next(row for row in content["rows"] if row["id"] == entry.id)
     about = facts(entry.result)
@@ -102,9 +102,9 @@ def _sheet(entry: Entry, content: Json) -> Json:
             notes.setdefault(note, []).append(task)
     return {
         "row": row,
-        "tasks": {task: {"floor": {}, "chance": 0.0, **said} for task, said in entry.result.tasks.items()},
-        "shifted": {
-            task: shift_cells(said["accuracy"], said["robustness"])
+        "tasks": {task: {"trivial_baselines": {}, "chance": 0.0, **said} for task, said in entry.result.tasks.items()},
+        "rotated": {
+            task: rotation_cells(said["accuracy"], said["robustness"])
             for task, said in entry.result.tasks.items()
             if said.get("robustness")
         },

@@ -4,7 +4,7 @@ A page opened from disk may not fetch, but it may add a script element. Each fil
 
     report_items/<task>/items.js             ids, gold labels and questions, in the order of item ids
     report_items/<task>/prompts-<k>.js       the prompts of a slice of the items, where the task's data is at hand
-    report_items/<task>/verdicts-<run>.js    verdicts, a column each, in the order (item, shift, sample)
+    report_items/<task>/verdicts-<run>.js    verdicts, a column each, in the order (item, rotation, sample)
     report_items/<task>/responses-<run>-<k>.js   responses, in the order in which they came
 """
 
@@ -21,15 +21,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from evalsuite.analysis.leaderboard import Board, Entry
-from evalsuite.analysis.run_result import Scores
+from evalsuite.analysis.leaderboard import Leaderboard, NamedRun
+from evalsuite.analysis.run_result import ItemScores
 from evalsuite.data.load import load
 from evalsuite.errors import EvalsuiteError
 from evalsuite.report.run_names import facts
 from evalsuite.report.script_json import script_json
-from evalsuite.run_folder import Record, RunFolder
+from evalsuite.run_folder import ResponseRecord, RunFolder
 from evalsuite.tasks.item import Dataset
-from evalsuite.tasks.prompt import Prompt
+from evalsuite.tasks.prompt import TaskPrompt
 from evalsuite.tasks.registry import load_task
 
 Json = dict[str, Any]
@@ -43,30 +43,30 @@ _RECORD = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class RunCard:
     """One task's items in one version of its data, and the runs that answered them."""
 
     id: str
     task: str
-    entries: tuple[Entry, ...]
+    entries: tuple[NamedRun, ...]
 
 
 @dataclass(slots=True)
-class Written:
+class WrittenItems:
     """What was written: the page's table of contents, and the length in characters of each response."""
 
     contents: list[Json] = field(default_factory=list)
     lengths: dict[tuple[str, str], NDArray[np.int64]] = field(default_factory=dict)
-    """By (entry id, task), in the order (item, shift, sample); -1 where nothing came back."""
+    """By (entry id, task), in the order (item, rotation, sample); -1 where nothing came back."""
 
 
-def write_items(out: Path, board: Board, data_dir: Path | None) -> Written:
+def write_items(out: Path, board: Leaderboard, data_dir: Path | None) -> WrittenItems:
     """Write the items of a board's runs below `out` and say what is there."""
     fresh = out / f".{FOLDER}.part"
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
-    written = Written()
-    for sheet in sheets([row.entry for row in board.rows]):
+    written = WrittenItems()
+    for sheet in run_cards([row.entry for row in board.rows]):
         (fresh / sheet.id).mkdir()
         scores = {entry.id: board.scores[entry.id, sheet.task] for entry in sheet.entries}
         written.contents.append(_write_sheet(fresh, sheet, scores, data_dir, written))
@@ -75,15 +75,15 @@ def write_items(out: Path, board: Board, data_dir: Path | None) -> Written:
     return written
 
 
-def sheets(entries: Sequence[Entry]) -> list[Sheet]:
+def run_cards(entries: Sequence[NamedRun]) -> list[RunCard]:
     """Group runs by task and by the digest of its data: other data are other items."""
-    groups: dict[tuple[str, str], list[Entry]] = {}
+    groups: dict[tuple[str, str], list[NamedRun]] = {}
     for entry in entries:
         for task, said in entry.result.tasks.items():
             groups.setdefault((task, said["data_digest"]), []).append(entry)
     names = [_slug(task) for task, _ in groups]
     return [
-        Sheet(name if names.count(name) == 1 else f"{name}-{_slug(digest)[:8]}-{number}", task, tuple(group))
+        RunCard(name if names.count(name) == 1 else f"{name}-{_slug(digest)[:8]}-{number}", task, tuple(group))
         for number, (name, ((task, digest), group)) in enumerate(zip(names, groups.items(), strict=True))
     ]
 
@@ -94,7 +94,7 @@ def _slug(text: str) -> str:
 
 
 def _write_sheet(
-    folder: Path, sheet: Sheet, scores: Mapping[str, Scores], data_dir: Path | None, written: Written
+    folder: Path, sheet: RunCard, scores: Mapping[str, ItemScores], data_dir: Path | None, written: WrittenItems
 ) -> Json:
     ids = sorted({str(item) for each in scores.values() for item in each.items})
     dataset, why = _dataset(sheet, data_dir)
@@ -110,10 +110,10 @@ def _write_sheet(
     return {"id": sheet.id, "task": sheet.task, "items": len(ids), "slice": SLICE, "without": why, "runs": runs}
 
 
-def _dataset(sheet: Sheet, data_dir: Path | None) -> tuple[Dataset | None, str | None]:
+def _dataset(sheet: RunCard, data_dir: Path | None) -> tuple[Dataset | None, str | None]:
     """Find the task's data, or say why its questions can't be shown."""
     wanted = sheet.entries[0].result.tasks[sheet.task]["data_digest"]
-    named = (facts(sheet.entries[0].result).get("plan") or {}).get("data_dir")
+    named = (facts(sheet.entries[0].result).get("spec") or {}).get("data_dir")
     place = data_dir or (Path(named) if named else None)
     try:
         dataset = load(load_task(sheet.task), place)
@@ -124,7 +124,7 @@ def _dataset(sheet: Sheet, data_dir: Path | None) -> tuple[Dataset | None, str |
     return dataset, None
 
 
-def _items(ids: Sequence[str], scores: Mapping[str, Scores], dataset: Dataset | None) -> Json:
+def _items(ids: Sequence[str], scores: Mapping[str, ItemScores], dataset: Dataset | None) -> Json:
     gold: dict[str, str] = {}
     for each in scores.values():
         gold.update(zip(each.items, each.of_items("gold"), strict=True))
@@ -136,7 +136,7 @@ def _items(ids: Sequence[str], scores: Mapping[str, Scores], dataset: Dataset | 
     }
 
 
-def _write_prompts(folder: Path, sheet: Sheet, ids: Sequence[str], dataset: Dataset) -> Json:
+def _write_prompts(folder: Path, sheet: RunCard, ids: Sequence[str], dataset: Dataset) -> Json:
     """Render the prompts that can be rendered: those whose digest is the one that the run noted."""
     known = {item.id: item for item in dataset.items}
     slots: dict[tuple[str, str | None], int] = {}
@@ -145,9 +145,9 @@ def _write_prompts(folder: Path, sheet: Sheet, ids: Sequence[str], dataset: Data
     digests: list[str] = []
     for entry in sheet.entries:
         said = entry.result.tasks[sheet.task]
-        asked = (said["format"], (facts(entry.result).get("plan") or {}).get("system"))
+        asked = (said["format"], (facts(entry.result).get("spec") or {}).get("system"))
         if asked not in slots:
-            prompt = Prompt(dataset.task, *asked)
+            prompt = TaskPrompt(dataset.task, *asked)
             slots[asked] = len(rendered)
             digests.append(prompt.digest)
             rendered.append([prompt.messages(known[id]) if id in known else None for id in ids])
@@ -165,7 +165,7 @@ def _item(item: Any) -> Json:
     return {"context": item.context, "question": item.question, "options": options, "meta": dict(item.meta)}
 
 
-def _verdicts(scores: Scores, ids: Sequence[str], chunk: NDArray[np.int64], lengths: NDArray[np.int64]) -> Json:
+def _verdicts(scores: ItemScores, ids: Sequence[str], chunk: NDArray[np.int64], lengths: NDArray[np.int64]) -> Json:
     place = {id: number for number, id in enumerate(ids)}
     table = scores.table
     return {
@@ -199,7 +199,7 @@ def _coded(column: pa.ChunkedArray) -> Json:
 
 
 def _write_responses(
-    folder: Path, sheet: Sheet, entry: Entry, scores: Scores
+    folder: Path, sheet: RunCard, entry: NamedRun, scores: ItemScores
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Write the responses of a run in chunks; returns each row's chunk and length, -1 where nothing came back."""
     place = {str(item): int(start) for item, start in zip(scores.items, scores.starts, strict=True)}
@@ -207,15 +207,15 @@ def _write_responses(
     lengths = np.full(len(chunk), -1)
     for number, records in enumerate(_chunks(RunFolder(entry.result.path).records(sheet.task))):
         for record in records:
-            row = place.get(record.item, len(chunk)) + record.shift * scores.samples + record.sample
+            row = place.get(record.item, len(chunk)) + record.rotation * scores.samples + record.sample
             if row < len(chunk):
                 chunk[row], lengths[row] = number, len(record.text)
         _write(folder, f"{sheet.id}/responses-{entry.id}-{number}", records)
     return chunk, lengths
 
 
-def _chunks(records: Iterator[Record]) -> Iterator[list[Record]]:
-    chunk: list[Record] = []
+def _chunks(records: Iterator[ResponseRecord]) -> Iterator[list[ResponseRecord]]:
+    chunk: list[ResponseRecord] = []
     size = 0
     for record in records:
         chunk.append(record)

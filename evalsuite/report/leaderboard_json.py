@@ -4,36 +4,38 @@ from __future__ import annotations
 
 from typing import Any
 
-from evalsuite.analysis.leaderboard import FLOORS, SIZES, Board, Cell, Row
+from evalsuite.analysis.leaderboard import SIZES, TRIVIAL, Leaderboard, LeaderboardCell, LeaderboardRow
 from evalsuite.analysis.pairing import SETTINGS
-from evalsuite.analysis.ranking import MACRO, Contest, contests, leaders, rank, reference
+from evalsuite.analysis.ranking import MACRO, ReferenceContrast, leaders, rank, reference, reference_contrasts
 from evalsuite.report.published_scores import published
 from evalsuite.report.run_names import recorded
 
 Json = dict[str, Any]
 SCHEMA = 1
 
-_FLOOR_NAMES = {
+_TRIVIAL_NAMES = {
     "longest": "the longest option",
     "majority": "the majority label",
 }
 
 
-def board_json(board: Board) -> Json:
+def board_json(board: Leaderboard) -> Json:
     """Everything that a leaderboard says."""
     placed, leading, held = rank(board), leaders(board), reference(board)
     averaged = [MACRO] if len(board.macro_columns) > 1 else []
     keys = [*averaged, *(column.key for column in board.columns)]
     return {
         "schema": SCHEMA,
-        "reading": board.reading,
+        "parse_mode": board.parse_mode,
         "columns": [_column(board, column.key) for column in board.columns],
         "macro_columns": list(board.macro_columns),
         "rows": [_row(board, row, placed.get(row.entry.id), leading) for row in board.rows],
-        "floors": _floors(board),
+        "trivial_baselines": _trivial_baselines(board),
         "comparisons": {
             "reference": held.entry.id if held else None,
-            "columns": {key: [contest_json(c) for c in contests(board, held, key)] for key in keys} if held else {},
+            "columns": {key: [contest_json(c) for c in reference_contrasts(board, held, key)] for key in keys}
+            if held
+            else {},
         },
         "allowed": list(board.allowed),
         "published": published(board),
@@ -42,7 +44,7 @@ def board_json(board: Board) -> Json:
     }
 
 
-def notes(board: Board) -> list[str]:
+def notes(board: Leaderboard) -> list[str]:
     """What a reader must know to read the table, a sentence each."""
     found = []
     if len(board.macro_columns) > 1:
@@ -63,13 +65,13 @@ def notes(board: Board) -> list[str]:
     if any(recorded(row.entry.result) for row in board.rows):
         found.append("Runs marked “recorded” grade responses that were made elsewhere; nothing was asked here.")
     for name in SETTINGS:
-        rows = [row.name for row in board.rows if name in row.differs and row.size != FLOORS]
+        rows = [row.name for row in board.rows if name in row.differs and row.size != TRIVIAL]
         if rows:
             found.append(f"{_DIFFERS[name]}: {', '.join(rows)}. {_treated(board, name)}")
     return found
 
 
-def run_notes(board: Board) -> list[Json]:
+def run_notes(board: Leaderboard) -> list[Json]:
     """What the runs noted about their data and about how they were asked: each note once, with whom it is about."""
     found: dict[str, Json] = {}
     for row in board.rows:
@@ -85,18 +87,18 @@ _DIFFERS = {
     "format": "Asked for another answer format than most of their column",
     "decoding": "Decoded with other settings than most of their column",
     "samples": "Another number of samples an item than most of their column",
-    "shift_options": "Asked with the options in other orders than most of their column",
+    "rotate_options": "Asked with the options in other orders than most of their column",
     "parser": "Graded by another version of the parser than most of their column",
 }
 
 
-def _treated(board: Board, name: str) -> str:
+def _treated(board: Leaderboard, name: str) -> str:
     if name in board.allowed:
         return f"Compared all the same, because --allow {name} says so."
     return f"Not ranked or compared with the others; --allow {name} would."
 
 
-def _column(board: Board, key: str) -> Json:
+def _column(board: Leaderboard, key: str) -> Json:
     column = board.column(key)
     return {
         "key": key,
@@ -110,7 +112,7 @@ def _column(board: Board, key: str) -> Json:
     }
 
 
-def _row(board: Board, row: Row, placed: Any, leading: frozenset[tuple[str, str]]) -> Json:
+def _row(board: Leaderboard, row: LeaderboardRow, placed: Any, leading: frozenset[tuple[str, str]]) -> Json:
     id = row.entry.id
     return {
         "id": id,
@@ -126,7 +128,7 @@ def _row(board: Board, row: Row, placed: Any, leading: frozenset[tuple[str, str]
     }
 
 
-def _cell(cell: Cell, leads: bool) -> Json:
+def _cell(cell: LeaderboardCell, leads: bool) -> Json:
     return {
         **cell.accuracy._asdict(),
         "strict": cell.strict._asdict(),
@@ -141,21 +143,23 @@ def _cell(cell: Cell, leads: bool) -> Json:
     }
 
 
-def _floors(board: Board) -> list[Json]:
+def _trivial_baselines(board: Leaderboard) -> list[Json]:
     """What needs no medicine: rules, and a uniform guess; a floor that was run stands among the rows instead."""
-    ran = {row.entry.result.model for row in board.rows if row.size == FLOORS}
-    names = dict.fromkeys(name for column in board.columns for name in column.floors if f"floor/{name}" not in ran)
+    ran = {row.entry.result.model for row in board.rows if row.size == TRIVIAL}
+    names = dict.fromkeys(
+        name for column in board.columns for name in column.trivial_baselines if f"trivial/{name}" not in ran
+    )
     rules = [
         {
-            "name": f"always {_FLOOR_NAMES.get(name, name)}",
-            "cells": {c.key: c.floors[name] for c in board.columns if name in c.floors},
+            "name": f"always {_TRIVIAL_NAMES.get(name, name)}",
+            "cells": {c.key: c.trivial_baselines[name] for c in board.columns if name in c.trivial_baselines},
         }
         for name in names
     ]
     return [*rules, {"name": "chance (a uniform guess)", "cells": {c.key: c.chance or None for c in board.columns}}]
 
 
-def contest_json(found: Contest) -> Json:
+def contest_json(found: ReferenceContrast) -> Json:
     """One paired comparison."""
     return {
         "row": found.row,
@@ -164,7 +168,7 @@ def contest_json(found: Contest) -> Json:
         "only_reference": found.difference.only_b,
         "p": found.p,
         "family": found.family,
-        "told_apart": found.told_apart,
+        "significant": found.significant,
         "detectable": found.detectable,
         "required": found.required,
     }
@@ -173,4 +177,4 @@ def contest_json(found: Contest) -> Json:
 def sizes(content: Json) -> list[str]:
     """The groups of rows that a board has, in their order."""
     held = {row["size"] for row in content["rows"]}
-    return [size for size in (*SIZES, FLOORS) if size in held]
+    return [size for size in (*SIZES, TRIVIAL) if size in held]

@@ -26,7 +26,7 @@ _CSV = (
     "n",
     "items",
     "samples",
-    "reading",
+    "parse_mode",
     "accuracy",
     "low",
     "high",
@@ -36,12 +36,12 @@ _CSV = (
     "truncated",
     "chance",
     "differs",
-    "shifted_items",
-    "worst_shift",
-    "worst_shift_away",
+    "rotated_items",
+    "worst_rotation",
+    "worst_rotation_deviation",
     "all_right",
     "same_text",
-    "shift_p",
+    "rotation_p",
 )
 
 
@@ -96,22 +96,22 @@ def rank_text(rank: Json | None) -> str:
     return f"{rank['rank']}{ends}"
 
 
-SHIFT_LEGEND = (
-    "Each item was asked in each cyclic order of its options, strict reading. Accuracy: over all of them. Worst shift: "
+ROTATION_LEGEND = (
+    "Each item was asked in each cyclic order of its options, strict parse. Accuracy: over all of them. Worst rotation: "
     "the order furthest below the same items' mean; p: that all orders have the same accuracy (Cochran), and where it "
     "is large the worst is chance. Right, and the same text, under all orders: what is left without luck of place."
 )
-"""What a table of `shift_cells` says."""
+"""What a table of `rotation_cells` says."""
 READINGS = {
-    "strict": "strict reading: whatever holds no valid answer in the format that was asked for is wrong",
-    "lenient": "lenient reading: any clear statement of an answer counts, whatever the format that was asked for",
+    "strict": "strict parse: whatever holds no valid answer in the format that was asked for is wrong",
+    "lenient": "lenient parse: any clear statement of an answer counts, whatever the format that was asked for",
 }
 
 
 def _legend(board: Json) -> str:
     averaged = " Ranks go by the average." if len(board["macro_columns"]) > 1 else ""
     return (
-        f"Accuracy in percent with its 95% interval; {READINGS[board['reading']]}."
+        f"Accuracy in percent with its 95% interval; {READINGS[board['parse_mode']]}."
         f"{averaged} Models that the paired test (Holm over all pairs) can't tell from the best of their group share "
         "its rank; in brackets the rank interval. **Bold**: the best of its size, and all not told from it.\n"
     )
@@ -128,9 +128,9 @@ def _accuracies(board: Json) -> str:
             macro = [_bold(row["macro"])] if averaged else []
             cells = [_bold(row["cells"].get(c["key"])) for c in columns]
             lines.append([rank_text(row["rank"]), _marked(row), *macro, *cells])
-    for floor in board["floors"]:
-        cells = [percent(floor["cells"].get(c["key"])) for c in columns]
-        lines.append(["", f"*{plain(floor['name'])}*", *([""] if averaged else []), *cells])
+    for baseline in board["trivial_baselines"]:
+        cells = [percent(baseline["cells"].get(c["key"])) for c in columns]
+        lines.append(["", f"*{plain(baseline['name'])}*", *([""] if averaged else []), *cells])
     return table(head, lines, left=2)
 
 
@@ -165,17 +165,17 @@ def _answers(board: Json) -> str:
     return table(head, lines, left=2)
 
 
-SHIFTED = ("items", "accuracy", "worst shift", "right under all", "same text under all", "p")
-"""Head of a table of `shift_cells`."""
+ROTATED = ("items", "accuracy", "worst rotation", "right under all", "same text under all", "p")
+"""Head of a table of `rotation_cells`."""
 
 
-def shift_cells(estimate: Json, found: Json) -> list[str]:
-    """What shifted options told of a task: its accuracy over all shifts, and `robustness` of summary.json."""
-    worst = found["shifts"][found["worst"]]
+def rotation_cells(estimate: Json, found: Json) -> list[str]:
+    """What rotated options told of a task: its accuracy over all rotations, and `robustness` of summary.json."""
+    worst = found["rotations"][found["worst"]]
     return [
         str(found["n"]),
         interval(estimate),
-        f"{found['worst']}: {interval(worst['accuracy'])}, {points(worst['away'])} points on its {worst['n']} items",
+        f"{found['worst']}: {interval(worst['accuracy'])}, {points(worst['deviation'])} points on its {worst['n']} items",
         interval(found["all_right"]),
         interval(found["same_text"]),
         p_text(found["p"]),
@@ -184,15 +184,15 @@ def shift_cells(estimate: Json, found: Json) -> list[str]:
 
 def _robustness(board: Json) -> str:
     lines = [
-        [plain(row["name"]), plain(column["title"]), *shift_cells(cell["strict"], cell["robustness"])]
+        [plain(row["name"]), plain(column["title"]), *rotation_cells(cell["strict"], cell["robustness"])]
         for row in board["rows"]
         for column in board["columns"]
         if (cell := row["cells"].get(column["key"])) and cell.get("robustness")
     ]
     if not lines:
         return ""
-    held = table(["model", "task", *SHIFTED], lines, left=2)
-    return f"## Robustness to the order of options\n\n{SHIFT_LEGEND}\n\n{held}"
+    held = table(["model", "task", *ROTATED], lines, left=2)
+    return f"## Robustness to the order of options\n\n{ROTATION_LEGEND}\n\n{held}"
 
 
 def _comparisons(board: Json) -> str:
@@ -222,7 +222,7 @@ def _comparisons(board: Json) -> str:
 
 def verdict(contest: Json) -> str:
     """What a comparison found, in words; what was not found never without what could have been."""
-    if contest["told_apart"]:
+    if contest["significant"]:
         return "better" if contest["value"] > 0 else "worse"
     if contest["detectable"] is None:
         return "not told apart: the two agree on too many items for any difference to be found"
@@ -286,25 +286,25 @@ def _measured(board: Json) -> Iterator[Json]:
                     **{"rank": rank.get("rank"), "rank_best": rank.get("best"), "rank_worst": rank.get("worst")},
                     **{name: column[name] for name in ("task", "n", "items", "chance")},
                     **{name: cell[name] for name in ("samples", "low", "high", "invalid", "truncated")},
-                    "reading": board["reading"],
+                    "parse_mode": board["parse_mode"],
                     "accuracy": cell["value"],
                     "strict": cell["strict"]["value"],
                     "lenient": cell["lenient"]["value"],
                     "differs": " ".join(cell["differs"]),
-                    **_shift_columns(cell.get("robustness")),
+                    **_rotation_columns(cell.get("robustness")),
                 }
 
 
-def _shift_columns(found: Json | None) -> Json:
+def _rotation_columns(found: Json | None) -> Json:
     if not found:
         return {}
     return {
-        "shifted_items": found["n"],
-        "worst_shift": found["worst"],
-        "worst_shift_away": found["shifts"][found["worst"]]["away"],
+        "rotated_items": found["n"],
+        "worst_rotation": found["worst"],
+        "worst_rotation_deviation": found["rotations"][found["worst"]]["deviation"],
         "all_right": found["all_right"]["value"],
         "same_text": found["same_text"]["value"],
-        "shift_p": found["p"],
+        "rotation_p": found["p"],
     }
 
 

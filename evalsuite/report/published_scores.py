@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from evalsuite.analysis.leaderboard import Board
-from evalsuite.published import Figure, documents
+from evalsuite.analysis.leaderboard import Leaderboard
+from evalsuite.published import ReportedValue, documents
 from evalsuite.published.reported_value import UNSTATED
 
 Json = dict[str, Any]
 
 
-def published(board: Board) -> list[Json]:
+def published(board: Leaderboard) -> list[Json]:
     """Sources with a number about a task of the board, with their rows; a source without any is left out."""
     tasks = list(dict.fromkeys(column.task for column in board.columns))
     found = []
@@ -23,7 +23,7 @@ def published(board: Board) -> list[Json]:
     return found
 
 
-def _source(figures: list[Figure], tasks: list[str]) -> Json:
+def _source(figures: list[ReportedValue], tasks: list[str]) -> Json:
     first = figures[0]
     return {
         "document": first.document,
@@ -42,16 +42,16 @@ def _source(figures: list[Figure], tasks: list[str]) -> Json:
     }
 
 
-def _row(name: str, figures: Iterable[Figure]) -> Json:
+def _row(name: str, figures: Iterable[ReportedValue]) -> Json:
     """One model; where a source prints a number twice, the one with more digits."""
-    cells: dict[str, Figure] = {}
+    cells: dict[str, ReportedValue] = {}
     for figure in figures:
         if figure.task not in cells or len(figure.printed) > len(cells[figure.task].printed):
             cells[figure.task] = figure
     return {"name": name, "cells": {task: _cell(figure) for task, figure in cells.items()}}
 
 
-def _cell(figure: Figure) -> Json:
+def _cell(figure: ReportedValue) -> Json:
     estimate = figure.estimate
     said = {name: value for name, value in figure.protocol.model_dump().items() if value != UNSTATED}
     return {

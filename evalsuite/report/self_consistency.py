@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from evalsuite.analysis.leaderboard import Board, Column, Row
+from evalsuite.analysis.leaderboard import Leaderboard, LeaderboardColumn, LeaderboardRow
 from evalsuite.stats.calibration import Calibration, calibration
 
 FEWEST = 4
@@ -12,7 +12,7 @@ FEWEST = 4
 _SEED = 7
 
 
-def reliabilities(board: Board, column: Column) -> list[tuple[str, Calibration]]:
+def reliabilities(board: Leaderboard, column: LeaderboardColumn) -> list[tuple[str, Calibration]]:
     """Calibration of each run of a column that has enough answers an item, by name."""
     return [
         (row.name, _votes(board, row, column))
@@ -21,9 +21,9 @@ def reliabilities(board: Board, column: Column) -> list[tuple[str, Calibration]]
     ]
 
 
-def _votes(board: Board, row: Row, column: Column) -> Calibration:
+def _votes(board: Leaderboard, row: LeaderboardRow, column: LeaderboardColumn) -> Calibration:
     scores = board.scores[row.entry.id, column.task]
-    labels = scores.table["label" if board.reading == "strict" else "label_lenient"].to_pylist()
+    labels = scores.table["label" if board.parse_mode == "strict" else "label_lenient"].to_pylist()
     gold, counts = scores.of_items("gold").tolist(), scores.counts
     places = np.repeat(np.arange(len(gold)), counts)
     names = {name: number for number, name in enumerate(sorted({*gold, *(each for each in labels if each)}))}

@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 
-from evalsuite.analysis.leaderboard import Board, Column
-from evalsuite.analysis.run_result import Scores
+from evalsuite.analysis.leaderboard import Leaderboard, LeaderboardColumn
+from evalsuite.analysis.run_result import ItemScores
 from evalsuite.stats.subgroups import subgroups
 
 Json = dict[str, Any]
@@ -15,12 +15,12 @@ MOST = 40
 """A key with more values than this names items, not subgroups."""
 
 
-def subgroup_tables(board: Board) -> list[Json]:
+def subgroup_tables(board: Leaderboard) -> list[Json]:
     """A table for each column and key of its items (subject, body system, ...): runs by subgroups, largest first."""
     return [table for column in board.columns for table in _tables(board, column)]
 
 
-def _tables(board: Board, column: Column) -> list[Json]:
+def _tables(board: Leaderboard, column: LeaderboardColumn) -> list[Json]:
     rows = [row for row in board.rows if column.key in row.cells]
     first = board.scores[rows[0].entry.id, column.task]
     keys = _keys(first)
@@ -36,7 +36,7 @@ def _tables(board: Board, column: Column) -> list[Json]:
     return found
 
 
-def _keys(scores: Scores) -> dict[str, list[str]]:
+def _keys(scores: ItemScores) -> dict[str, list[str]]:
     """Value of each key for each item, for keys that cut the items into a readable number of groups."""
     metas = [orjson.loads(text) for text in scores.of_items("meta")]
     names = dict.fromkeys(name for meta in metas for name in meta)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from evalsuite.analysis.leaderboard import Board, Entry
-from evalsuite.analysis.ranking import MACRO, contests
+from evalsuite.analysis.leaderboard import Leaderboard, NamedRun
+from evalsuite.analysis.ranking import MACRO, reference_contrasts
 from evalsuite.errors import UsageError
 from evalsuite.report.leaderboard_json import contest_json
 
 Json = dict[str, Any]
 
 
-def stages(board: Board, entries: Sequence[Entry], names: Sequence[str]) -> Json | None:
+def stages(board: Leaderboard, entries: Sequence[NamedRun], names: Sequence[str]) -> Json | None:
     """Name the first runs as stages, in the order given; None where no names were."""
     if not names:
         return None
@@ -25,5 +25,7 @@ def stages(board: Board, entries: Sequence[Entry], names: Sequence[str]) -> Json
     return {
         "names": list(names),
         "rows": [row.entry.id for row in chosen],
-        "gains": {key: [contest_json(each) for each in contests(board, chosen[0], key, chosen[1:])] for key in keys},
+        "gains": {
+            key: [contest_json(each) for each in reference_contrasts(board, chosen[0], key, chosen[1:])] for key in keys
+        },
     }

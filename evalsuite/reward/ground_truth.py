@@ -12,7 +12,7 @@ from evalsuite.reward.strict_reward import StrictReward
 _REWARD: Final = StrictReward()
 
 
-class Truth(NamedTuple):
+class GroundTruth(NamedTuple):
     """What a completion is paid by; `str` writes it as one line of JSON and `read` reads that."""
 
     gold: str
@@ -29,7 +29,7 @@ class Truth(NamedTuple):
 
 
 @lru_cache(maxsize=1 << 16)
-def read(line: str) -> Truth:
+def read(line: str) -> GroundTruth:
     """Read what `str` wrote; anything else is a `UsageError`, for it could never be paid."""
     try:
         fields = json.loads(line)
@@ -37,7 +37,7 @@ def read(line: str) -> Truth:
         texts = (fields["gold"], fields["format"], *labels)
         if not all(isinstance(text, str) for text in texts) or not isinstance(fields["opens_reasoning"], bool):
             raise TypeError
-        return Truth(fields["gold"], labels, fields["format"], fields["opens_reasoning"])
+        return GroundTruth(fields["gold"], labels, fields["format"], fields["opens_reasoning"])
     except (ValueError, TypeError, KeyError, RecursionError):
         raise UsageError(
             f"ground truth {line[:80]!r} was not made by evalsuite.reward.dataset: point the trainer at its column "

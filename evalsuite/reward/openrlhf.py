@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from evalsuite.models.local.chat_template import Chat
+from evalsuite.models.local.chat_template import ChatTemplate
 from evalsuite.reward.ground_truth import read
 
 
@@ -17,7 +17,9 @@ class Reward:
     """
 
     def __init__(self, tokenizer: Any) -> None:
-        self._chat = Chat(tokenizer, None, "auto", str(getattr(tokenizer, "name_or_path", "") or "the tokenizer"))
+        self._chat = ChatTemplate(
+            tokenizer, None, "auto", str(getattr(tokenizer, "name_or_path", "") or "the tokenizer")
+        )
 
     def __call__(
         self, queries: Sequence[str], prompts: Sequence[str], labels: Sequence[str], **_: Any

@@ -16,7 +16,7 @@ _APART: Final = ("reasoning_content", "reasoning", "thinking")
 
 
 class StrictReward:
-    """1.0 where the strict reading of a completion is ok and names the gold label, else 0.0.
+    """1.0 where the strict parse of a completion is ok and names the gold label, else 0.0.
 
     The answer format is the one given here, or else each row's own (column `format`), or else `answer_tag`; a row that
     was asked in another format than the one given is a `UsageError`, and so is a gold that isn't among its labels:

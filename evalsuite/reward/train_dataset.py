@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from evalsuite.errors import UsageError
-from evalsuite.reward.ground_truth import Truth
+from evalsuite.reward.ground_truth import GroundTruth
 from evalsuite.reward.strict_reward import StrictReward
 from evalsuite.tasks.answer_format import write
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import datasets
 
     from evalsuite.models.backend import Thinking
-    from evalsuite.models.local.chat_template import Chat
+    from evalsuite.models.local.chat_template import ChatTemplate
     from evalsuite.tasks.item import Item
     from evalsuite.tasks.schema import Task
 
@@ -66,13 +66,13 @@ def rows(
     items: Sequence[Item],
     format: str | None,
     system: str | None,
-    chat: Chat | None = None,
+    chat: ChatTemplate | None = None,
     render: bool = True,
 ) -> Iterator[dict[str, Any]]:
     """Yield a row an item, each proven payable."""
-    from evalsuite.tasks.prompt import Prompt
+    from evalsuite.tasks.prompt import TaskPrompt
 
-    asked = Prompt(task, format or task.format, system)
+    asked = TaskPrompt(task, format or task.format, system)
     for item in items:
         messages = asked.messages(item)
         text, opens = ("", False) if chat is None else chat.rendered(messages)
@@ -80,7 +80,7 @@ def rows(
             prompt: Any = _bos_once(chat.tokenizer, text)
         else:
             prompt = [dict(message) for message in messages]
-        truth = Truth(item.gold, item.labels, asked.format, opens)
+        truth = GroundTruth(item.gold, item.labels, asked.format, opens)
         _prove(truth, item)
         yield {
             "prompt": prompt,
@@ -135,10 +135,10 @@ def _warn(what: str, task: str) -> None:
     warnings.warn(f"{what}: no accuracy on {task} will mean anything for this model or one made from it", stacklevel=4)
 
 
-def _chat(tokenizer: Any, thinking: Thinking) -> Chat:
-    from evalsuite.models.local.chat_template import Chat
+def _chat(tokenizer: Any, thinking: Thinking) -> ChatTemplate:
+    from evalsuite.models.local.chat_template import ChatTemplate
 
-    return Chat(tokenizer, None, thinking, str(getattr(tokenizer, "name_or_path", "") or "the tokenizer"))
+    return ChatTemplate(tokenizer, None, thinking, str(getattr(tokenizer, "name_or_path", "") or "the tokenizer"))
 
 
 def _bos_once(tokenizer: Any, text: str) -> str:
@@ -150,7 +150,7 @@ def _bos_once(tokenizer: Any, text: str) -> str:
     return text.removeprefix(bos) if list(tokenizer(text)["input_ids"][:2]) == twice else text
 
 
-def _prove(truth: Truth, item: Item) -> None:
+def _prove(truth: GroundTruth, item: Item) -> None:
     """Raise on an item whose perfect response would not be paid."""
     perfect = write(truth.format, truth.gold)
     try:

@@ -10,12 +10,12 @@ from typing import Any
 import orjson
 
 from evalsuite.models import backend_class, split_name
-from evalsuite.models.backend import Facts, Request
-from evalsuite.run.prepared import Bench
-from evalsuite.run.spec import Plan
+from evalsuite.models.backend import BackendInfo, Request
+from evalsuite.run.prepared import PreparedTask
+from evalsuite.run.spec import RunSpec
 
 
-def identity(plan: Plan, benches: Sequence[Bench], facts: Facts) -> dict[str, Any]:
+def run_identity(plan: RunSpec, prepared_tasks: Sequence[PreparedTask], facts: BackendInfo) -> dict[str, Any]:
     """Everything that shapes the responses of a run, and nothing else: no address, no key, no concurrency."""
     settings = plan.settings
     backend = backend_class(split_name(plan.model)[0])
@@ -29,7 +29,7 @@ def identity(plan: Plan, benches: Sequence[Bench], facts: Facts) -> dict[str, An
         "decoding": decoding if backend.decodes else dict.fromkeys(decoding),
         "samples": plan.samples,
         "limit": plan.limit,
-        "tasks": {bench.name: bench.identity for bench in benches},
+        "tasks": {prepared.name: prepared.identity for prepared in prepared_tasks},
     }
 
 
@@ -38,9 +38,9 @@ def digest(content: Any) -> str:
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def seed_of(plan: Plan, task: str, item: str, shift: int, sample: int) -> int:
+def request_seed(plan: RunSpec, task: str, item: str, rotation: int, sample: int) -> int:
     """A request's own seed, in [0, 2^31): it depends on nothing but the run's seed and the request's place."""
-    place = f"{plan.settings.decoding.seed}\0{task}\0{item}\0{sample}" + (f"\0{shift}" if shift else "")
+    place = f"{plan.settings.decoding.seed}\0{task}\0{item}\0{sample}" + (f"\0{rotation}" if rotation else "")
     return int.from_bytes(hashlib.blake2b(place.encode(), digest_size=4).digest()) >> 1
 
 

@@ -21,20 +21,20 @@ from evalsuite.errors import EvalsuiteError, RunError
 from evalsuite.grading.grade import Grade
 from evalsuite.models import make_backend
 from evalsuite.models.backend import Backend, Request, Response
-from evalsuite.run.identity import digest, identity, request_digest, seed_of
-from evalsuite.run.prepared import Bench, make_bench
-from evalsuite.run.spec import Plan
-from evalsuite.run_folder import SCHEMA, Record, RunFolder, Writer, disk_error
+from evalsuite.run.identity import digest, request_digest, request_seed, run_identity
+from evalsuite.run.prepared import PreparedTask, prepare_task
+from evalsuite.run.spec import RunSpec
+from evalsuite.run_folder import SCHEMA, ResponseRecord, RunFolder, RunWriter, disk_error
 from evalsuite.tasks.item import Item
 from evalsuite.tasks.registry import load_task
-from evalsuite.tasks.rotation import shifted
+from evalsuite.tasks.rotation import rotated
 
 _RECORDED_PACKAGES = ("httptools", "inspect-ai", "numpy", "torch", "transformers", "vllm")
 Key = tuple[str, str, int, int]
-"""Task, item, shift and sample of a response."""
+"""Task, item, rotation and sample of a response."""
 
 
-class Watcher(Protocol):
+class ProgressListener(Protocol):
     """Whoever looks on while a run goes."""
 
     def begin(self, folder: Path, total: int) -> None:
@@ -43,7 +43,7 @@ class Watcher(Protocol):
     def asking(self) -> None:
         """The first request is about to be asked: clocks start here."""
 
-    def graded(self, grade: Grade, record: Record) -> None:
+    def graded(self, grade: Grade, record: ResponseRecord) -> None:
         """A response is on disk and graded."""
 
     def failed(self, response: Response) -> None:
@@ -51,11 +51,11 @@ class Watcher(Protocol):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Outcome:
+class RunOutcome:
     """What a run left behind."""
 
     folder: RunFolder
-    benches: tuple[Bench, ...]
+    prepared_tasks: tuple[PreparedTask, ...]
     missing: int
     """Requests that have no response."""
 
@@ -64,7 +64,7 @@ Identity = dict[str, Any]
 Choose = Callable[[Identity], RunFolder]
 
 
-async def run(plan: Plan, choose: Choose, watcher: Watcher) -> Outcome:
+async def run(plan: RunSpec, choose: Choose, watcher: ProgressListener) -> RunOutcome:
     """Ask what the folder that `choose` gives for this run's identity still lacks.
 
     An `EvalsuiteError` or a cancellation leaves the folder resumable and says in run.json how it ended.
@@ -73,12 +73,12 @@ async def run(plan: Plan, choose: Choose, watcher: Watcher) -> Outcome:
     backend = make_backend(plan.model, plan.settings)
     try:
         facts = await backend.open(datasets)
-        benches = tuple(make_bench(plan, backend, dataset) for dataset in datasets)
-        who = identity(plan, benches, facts)
+        prepared_tasks = tuple(prepare_task(plan, backend, dataset) for dataset in datasets)
+        who = run_identity(plan, prepared_tasks, facts)
         folder = choose(who)
         with folder.writing() as writer:
-            about = _about(plan, who, facts, folder, benches)
-            return await _Loop(plan, backend, benches, writer, watcher, about).go()
+            about = _about(plan, who, facts, folder, prepared_tasks)
+            return await _Loop(plan, backend, prepared_tasks, writer, watcher, about).go()
     finally:
         await backend.close()
 
@@ -88,24 +88,26 @@ class _Loop:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: RunSpec,
         backend: Backend,
-        benches: tuple[Bench, ...],
-        writer: Writer,
-        watcher: Watcher,
+        prepared_tasks: tuple[PreparedTask, ...],
+        writer: RunWriter,
+        watcher: ProgressListener,
         about: dict[str, Any],
     ) -> None:
-        self.plan, self.backend, self.benches = plan, backend, benches
+        self.plan, self.backend, self.prepared_tasks = plan, backend, prepared_tasks
         self.writer, self.watcher, self.about = writer, watcher, about
-        self.by_task = {bench.name: bench for bench in benches}
-        self.items: dict[str, dict[str, Item]] = {b.name: {item.id: item for item in b.items} for b in benches}
+        self.by_task = {prepared.name: prepared for prepared in prepared_tasks}
+        self.items: dict[str, dict[str, Item]] = {b.name: {item.id: item for item in b.items} for b in prepared_tasks}
         self.done: set[Key] = set()
 
-    async def go(self) -> Outcome:
+    async def go(self) -> RunOutcome:
         """Ask, journal, grade; then say how it ended."""
         folder = self.writer.folder
         self._ended("running")
-        total = self.plan.samples * sum(len(bench.shifts(item)) for bench in self.benches for item in bench.items)
+        total = self.plan.samples * sum(
+            len(prepared.rotations(item)) for prepared in self.prepared_tasks for item in prepared.items
+        )
         self.watcher.begin(folder.path, total)
         for found, record in self._kept():
             self.watcher.graded(found, record)
@@ -120,23 +122,27 @@ class _Loop:
             raise
         missing = total - len(self.done)
         self._ended("incomplete" if missing else "finished")
-        return Outcome(folder, self.benches, missing)
+        return RunOutcome(folder, self.prepared_tasks, missing)
 
-    def _kept(self) -> Iterator[tuple[Grade, Record]]:
-        for bench in self.benches:
-            for record in self.writer.folder.records(bench.name):
-                key = (bench.name, record.item, record.shift, record.sample)
-                if key in self.done or not self._asks_for(bench, record):
-                    place = f"item {record.item}, shift {record.shift}, sample {record.sample}"
-                    raise RunError(f"{self.writer.folder.journal(bench.name)}: {place} is there twice or unknown")
+    def _kept(self) -> Iterator[tuple[Grade, ResponseRecord]]:
+        for prepared in self.prepared_tasks:
+            for record in self.writer.folder.records(prepared.name):
+                key = (prepared.name, record.item, record.rotation, record.sample)
+                if key in self.done or not self._asks_for(prepared, record):
+                    place = f"item {record.item}, rotation {record.rotation}, sample {record.sample}"
+                    raise RunError(f"{self.writer.folder.journal(prepared.name)}: {place} is there twice or unknown")
                 self.done.add(key)
-                yield self._grade(bench.name, record), record
+                yield self._grade(prepared.name, record), record
 
-    def _asks_for(self, bench: Bench, record: Record) -> bool:
-        item = self.items[bench.name].get(record.item)
-        return item is not None and record.shift in bench.shifts(item) and record.sample in range(self.plan.samples)
+    def _asks_for(self, prepared: PreparedTask, record: ResponseRecord) -> bool:
+        item = self.items[prepared.name].get(record.item)
+        return (
+            item is not None
+            and record.rotation in prepared.rotations(item)
+            and record.sample in range(self.plan.samples)
+        )
 
-    def _grade(self, task: str, record: Record) -> Grade:
+    def _grade(self, task: str, record: ResponseRecord) -> Grade:
         return self.by_task[task].grade(self.items[task][record.item], record)
 
     async def _ask(self) -> None:
@@ -149,24 +155,24 @@ class _Loop:
                     self.watcher.failed(response)
                     continue
                 record = self.writer.append(response, request_digest(request, run_identity))
-                self.done.add((request.task, record.item, record.shift, record.sample))
+                self.done.add((request.task, record.item, record.rotation, record.sample))
                 self.watcher.graded(self._grade(request.task, record), record)
 
     def _requests(self) -> Iterator[Request]:
         """What is missing, made when the backend asks for it; an item's samples stand together (prefix caches)."""
-        for bench in self.benches:
-            for item in bench.items:
-                for shift in bench.shifts(item):
-                    yield from self._requests_of(bench, item, shift)
+        for prepared in self.prepared_tasks:
+            for item in prepared.items:
+                for rotation in prepared.rotations(item):
+                    yield from self._requests_of(prepared, item, rotation)
 
-    def _requests_of(self, bench: Bench, item: Item, shift: int) -> Iterator[Request]:
-        wanted = [k for k in range(self.plan.samples) if (bench.name, item.id, shift, k) not in self.done]
+    def _requests_of(self, prepared: PreparedTask, item: Item, rotation: int) -> Iterator[Request]:
+        wanted = [k for k in range(self.plan.samples) if (prepared.name, item.id, rotation, k) not in self.done]
         if wanted:
-            shown = shifted(item, shift)
-            messages, weighed = bench.prompt.messages(shown), bench.continuations(shown)
+            shown = rotated(item, rotation)
+            messages, weighed = prepared.prompt.messages(shown), prepared.continuations(shown)
             for sample in wanted:
-                seed = seed_of(self.plan, bench.name, item.id, shift, sample)
-                yield Request(bench.name, shown, sample, messages, seed, weighed, shift)
+                seed = request_seed(self.plan, prepared.name, item.id, rotation, sample)
+                yield Request(prepared.name, shown, sample, messages, seed, weighed, rotation)
 
     def _ended(self, status: str, reason: str | None = None) -> None:
         self.about["ended"] = {"status": status, "at": _now(), "reason": reason}
@@ -224,7 +230,9 @@ def _differences(there: Any, here: Any, place: str = "") -> Iterator[str]:
         yield f"{place}: {there} there, {here} here"
 
 
-def _about(plan: Plan, who: dict[str, Any], facts: Any, folder: RunFolder, benches: Sequence[Bench]) -> dict[str, Any]:
+def _about(
+    plan: RunSpec, who: dict[str, Any], facts: Any, folder: RunFolder, prepared_tasks: Sequence[PreparedTask]
+) -> dict[str, Any]:
     before = folder.facts if (folder.path / "run.json").exists() else {}
     return {
         "schema": SCHEMA,
@@ -232,13 +240,13 @@ def _about(plan: Plan, who: dict[str, Any], facts: Any, folder: RunFolder, bench
         "parser": parser.VERSION,
         "identity": who,
         "identity_digest": digest(who),
-        "plan": plan.to_json(),
-        "asked": {bench.name: bench.to_json() for bench in benches},
+        "spec": plan.to_json(),
+        "prompt_setups": {prepared.name: prepared.to_json() for prepared in prepared_tasks},
         "backend": facts,
-        "notes": {bench.name: list(bench.notes) for bench in benches if bench.notes},
+        "notes": {prepared.name: list(prepared.notes) for prepared in prepared_tasks if prepared.notes},
         "host": {"python": platform.python_version(), "system": platform.system(), "machine": platform.machine()},
         "packages": {name: version for name in _RECORDED_PACKAGES if (version := _version(name))},
-        "begun": before.get("begun", _now()),
+        "started": before.get("started", _now()),
         "regraded": before.get("regraded", []),
     }
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from evalsuite.grading.grade import Grade
 from evalsuite.models.backend import Response
-from evalsuite.run_folder import Record
+from evalsuite.run_folder import ResponseRecord
 from evalsuite.util.text import visible
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ BAR_EVERY: Final = 0.1
 BAR_WIDTH: Final = 20
 
 
-class Lines:
+class PlainProgress:
     """Counts what happens and says it in a line now and then."""
 
     every = LINE_EVERY
@@ -46,7 +46,7 @@ class Lines:
                 f"{self.kept} of {self.total} responses are on disk; asking for the other {self.total - self.kept}"
             )
 
-    def graded(self, grade: Grade, record: Record) -> None:
+    def graded(self, grade: Grade, record: ResponseRecord) -> None:
         """Count a response."""
         self.done += 1
         self.correct += grade.strict.correct
@@ -102,7 +102,7 @@ class Lines:
         """Nothing is left to clear."""
 
 
-class Bar(Lines):
+class BarProgress(PlainProgress):
     """The same as a bar that stays at the bottom of a terminal: two lines, so that 80 columns hold them whole."""
 
     every = BAR_EVERY
@@ -143,9 +143,9 @@ class Bar(Lines):
             self._live.stop()
 
 
-def watch() -> Lines:
+def watch() -> PlainProgress:
     """The right one for where standard error goes."""
-    return Bar() if sys.stderr.isatty() else Lines()
+    return BarProgress() if sys.stderr.isatty() else PlainProgress()
 
 
 def clock(seconds: float) -> str:

@@ -9,17 +9,17 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from evalsuite.errors import RunError, UsageError
-from evalsuite.models.backend import Decoding, Scoring, Settings
+from evalsuite.models.backend import BackendSettings, Decoding, Scoring
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RunSpec:
     """One `evalsuite run`, as it was asked for."""
 
     model: str
     """backend/model."""
     tasks: tuple[str, ...]
-    settings: Settings
+    settings: BackendSettings
     samples: int = 1
     limit: int | None = None
     """Only the first so many items of each task, in the order of the file."""
@@ -27,7 +27,7 @@ class Plan:
     """Answer format to ask for instead of the tasks' own."""
     system: str | None = None
     data_dir: str | None = None
-    shift_options: bool = False
+    rotate_options: bool = False
     """Ask each item in each cyclic order of its options."""
 
     def __post_init__(self) -> None:
@@ -64,13 +64,13 @@ class Plan:
         return fields
 
     @classmethod
-    def from_json(cls, fields: Mapping[str, Any]) -> Plan:
+    def from_json(cls, fields: Mapping[str, Any]) -> RunSpec:
         """Rebuild a plan from run.json."""
         try:
             settings = dict(fields["settings"])
             settings["decoding"] = Decoding(**settings["decoding"])
             settings["base_urls"] = tuple(settings["base_urls"])
-            return cls(**{**fields, "settings": Settings(**settings), "tasks": tuple(fields["tasks"])})
+            return cls(**{**fields, "settings": BackendSettings(**settings), "tasks": tuple(fields["tasks"])})
         except (KeyError, TypeError, ValueError) as error:
             raise RunError(f"run.json: its plan can't be read ({error}); was it edited?") from None
 

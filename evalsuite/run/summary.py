@@ -18,9 +18,9 @@ from pyarrow.json import ParseOptions, read_json
 from evalsuite import parser
 from evalsuite.errors import RunError
 from evalsuite.grading.grade import Grade
-from evalsuite.grading.loglikelihood import Weights
-from evalsuite.grading.robustness import Orders
-from evalsuite.run_folder import SCHEMA, Record, RunFolder, disk_error
+from evalsuite.grading.loglikelihood import LoglikelihoodTally
+from evalsuite.grading.robustness import RotationTally
+from evalsuite.run_folder import SCHEMA, ResponseRecord, RunFolder, disk_error
 from evalsuite.stats.averages import macro
 from evalsuite.stats.clusters import Floats
 from evalsuite.stats.intervals import Estimate, mean
@@ -38,7 +38,7 @@ GRADES = pa.schema(
     [
         ("task", pa.string()),
         ("item", pa.string()),
-        ("shift", pa.int32()),
+        ("rotation", pa.int32()),
         ("sample", pa.int32()),
         ("group", pa.string()),
         ("gold", pa.string()),
@@ -64,12 +64,12 @@ GRADES = pa.schema(
 
 
 @dataclass(slots=True)
-class Example:
+class InvalidExample:
     """An invalid response, kept to be shown."""
 
     task: str
     grade: Grade
-    record: Record
+    record: ResponseRecord
 
 
 @dataclass(slots=True)
@@ -77,10 +77,10 @@ class Summary:
     """What summary.json holds, and what only the terminal shows."""
 
     content: Json
-    examples: list[Example] = field(default_factory=list)
+    examples: list[InvalidExample] = field(default_factory=list)
 
 
-class Graded(Protocol):
+class GradedTask(Protocol):
     """A task of a run, as a summary needs it: `plan.Bench`, or what was graded elsewhere."""
 
     @property
@@ -108,25 +108,25 @@ class Graded(Protocol):
         """Who reads the answers."""
 
     @property
-    def floors(self) -> dict[str, float]:
+    def trivial_baselines(self) -> dict[str, float]:
         """Accuracy of rules that know no medicine."""
 
     @property
     def chance(self) -> float:
         """Expected accuracy of a uniform guess."""
 
-    def shifts(self, item: Item) -> range:
+    def rotations(self, item: Item) -> range:
         """By how many places the options of an item were moved, each of which was asked."""
 
-    def grade(self, item: Item, record: Record) -> Grade:
+    def grade(self, item: Item, record: ResponseRecord) -> Grade:
         """The verdict on a response."""
 
 
-def summarise(folder: RunFolder, benches: Iterable[Graded]) -> Summary:
+def summarise(folder: RunFolder, prepared_tasks: Iterable[GradedTask]) -> Summary:
     """Grade every response of the journal, replace grades.parquet and summary.json, and return the latter."""
     identity = folder.facts["identity"]
-    tallies = [_Tally(bench, identity["samples"]) for bench in benches]
-    examples: list[Example] = []
+    tallies = [_TaskTally(prepared, identity["samples"]) for prepared in prepared_tasks]
+    examples: list[InvalidExample] = []
     draft, grades = folder.path / ".grades.parquet.part", folder.path / "grades.parquet"
     try:
         _write(draft, tallies, folder, examples)
@@ -138,9 +138,9 @@ def summarise(folder: RunFolder, benches: Iterable[Graded]) -> Summary:
         "schema": SCHEMA,
         "model": identity["model"],
         "run": folder.path.resolve().name,
-        "parser": parser_of([tally.bench for tally in tallies]),
+        "parser": parser_of([tally.prepared for tally in tallies]),
         "decoding": identity["decoding"],
-        "tasks": {tally.bench.name: tally.summary() for tally in tallies},
+        "tasks": {tally.prepared.name: tally.summary() for tally in tallies},
         "macro": average._asdict(),
     }
     folder.write_json("summary.json", content)
@@ -148,74 +148,78 @@ def summarise(folder: RunFolder, benches: Iterable[Graded]) -> Summary:
 
 
 def read_grades(path: Path) -> pa.Table:
-    """Read a grades.parquet; one from before options could be shifted is given the column, 0 in every row."""
+    """Read a grades.parquet; one from before options could be rotated is given the column, 0 in every row."""
     table = pq.read_table(path)
-    if "shift" in table.column_names:
+    if "shift" in table.column_names:  # schema version 1
+        table = table.rename_columns(["rotation" if name == "shift" else name for name in table.column_names])
+    if "rotation" in table.column_names:
         return table
-    return table.append_column(GRADES.field("shift"), pa.array(np.zeros(table.num_rows, np.int32)))
+    return table.append_column(GRADES.field("rotation"), pa.array(np.zeros(table.num_rows, np.int32)))
 
 
-def parser_of(benches: Iterable[Graded]) -> str:
+def parser_of(prepared_tasks: Iterable[GradedTask]) -> str:
     """Who read the answers of a run: ours wherever it read any; a task that was graded elsewhere says so itself."""
-    found = {bench.parser for bench in benches}
+    found = {prepared.parser for prepared in prepared_tasks}
     return parser.VERSION if parser.VERSION in found else ", ".join(sorted(found))
 
 
-def _write(path: Path, tallies: Iterable[_Tally], folder: RunFolder, examples: list[Example]) -> None:
+def _write(path: Path, tallies: Iterable[_TaskTally], folder: RunFolder, examples: list[InvalidExample]) -> None:
     with pq.ParquetWriter(path, GRADES, compression="zstd") as table:
         for tally in tallies:
             for batch in _batches(tally.rows(folder, examples)):
                 table.write_table(_table(batch))
 
 
-class _Tally:
+class _TaskTally:
     """Counts over one task."""
 
-    def __init__(self, bench: Graded, samples: int) -> None:
-        self.bench, self.samples = bench, samples
-        self.items: dict[str, Item] = {item.id: item for item in bench.items}
+    def __init__(self, prepared: GradedTask, samples: int) -> None:
+        self.prepared, self.samples = prepared, samples
+        self.items: dict[str, Item] = {item.id: item for item in prepared.items}
         self.place = {name: place for place, name in enumerate(self.items)}
         self.strict = np.zeros(len(self.items))
         self.lenient = np.zeros(len(self.items))
         self.status: Counter[str] = Counter()
         self.status_lenient: Counter[str] = Counter()
         self.tokens: Counter[str] = Counter()
-        shifts = [len(bench.shifts(item)) for item in self.items.values()]
-        self.asked = np.array(shifts) * samples
-        self.orders = Orders(bench.items, shifts, samples) if bench.identity.get("shift_options") else None
-        scoring = bench.identity.get("scoring", "generate")
-        self.weights = None if scoring == "generate" else Weights(bench.items, scoring)
+        rotations = [len(prepared.rotations(item)) for item in self.items.values()]
+        self.requested = np.array(rotations) * samples
+        self.orders = (
+            RotationTally(prepared.items, rotations, samples) if prepared.identity.get("rotate_options") else None
+        )
+        scoring = prepared.identity.get("scoring", "generate")
+        self.weights = None if scoring == "generate" else LoglikelihoodTally(prepared.items, scoring)
 
-    def rows(self, folder: RunFolder, examples: list[Example]) -> Iterator[Json]:
+    def rows(self, folder: RunFolder, examples: list[InvalidExample]) -> Iterator[Json]:
         """Grade the journal's records, then fill in what has no response."""
         seen: set[tuple[str, int, int]] = set()
         kept = len(examples)
-        for record in folder.records(self.bench.name):
+        for record in folder.records(self.prepared.name):
             item = self.items.get(record.item)
-            place = (record.item, record.shift, record.sample)
+            place = (record.item, record.rotation, record.sample)
             if item is None or place in seen or not self._asked_for(item, record):
-                raise RunError(f"{folder.journal(self.bench.name)}: {record.item} is unknown or answered twice")
+                raise RunError(f"{folder.journal(self.prepared.name)}: {record.item} is unknown or answered twice")
             seen.add(place)
-            found = self.bench.grade(item, record)
+            found = self.prepared.grade(item, record)
             self._count(found, record)
             if self.weights is not None:
                 self.weights.add(item, record)
             if self.orders is not None:
                 self.orders.add(item, found)
             if found.strict.status != "ok" and len(examples) < kept + EXAMPLES:
-                examples.append(Example(self.bench.name, found, record))
-            yield _row(self.bench.name, item, found, record)
+                examples.append(InvalidExample(self.prepared.name, found, record))
+            yield _row(self.prepared.name, item, found, record)
         for item in self.items.values():
-            for shift, sample in product(self.bench.shifts(item), range(self.samples)):
-                if (item.id, shift, sample) not in seen:
+            for rotation, sample in product(self.prepared.rotations(item), range(self.samples)):
+                if (item.id, rotation, sample) not in seen:
                     self.status[UNANSWERED] += 1
                     self.status_lenient[UNANSWERED] += 1
-                    yield _empty_row(self.bench.name, item, shift, sample)
+                    yield _empty_row(self.prepared.name, item, rotation, sample)
 
-    def _asked_for(self, item: Item, record: Record) -> bool:
-        return record.shift in self.bench.shifts(item) and record.sample in range(self.samples)
+    def _asked_for(self, item: Item, record: ResponseRecord) -> bool:
+        return record.rotation in self.prepared.rotations(item) and record.sample in range(self.samples)
 
-    def _count(self, found: Grade, record: Record) -> None:
+    def _count(self, found: Grade, record: ResponseRecord) -> None:
         place = self.place[found.item]
         self.strict[place] += found.strict.correct
         self.lenient[place] += found.lenient.correct
@@ -227,13 +231,13 @@ class _Tally:
     def accuracy(self, right: Floats) -> Estimate:
         """The accuracy of one reading, given how often each item was right."""
         groups = [item.group for item in self.items.values()]
-        return mean(right / self.asked, groups, int(self.asked.sum()) // len(self.asked))
+        return mean(right / self.requested, groups, int(self.requested.sum()) // len(self.requested))
 
     def summary(self) -> Json:
         """The task's entry in summary.json."""
         return {
-            **self.bench.identity,
-            "items": self.bench.total,
+            **self.prepared.identity,
+            "items": self.prepared.total,
             "samples": self.samples,
             "accuracy": self.accuracy(self.strict)._asdict(),
             "accuracy_lenient": self.accuracy(self.lenient)._asdict(),
@@ -241,17 +245,17 @@ class _Tally:
             **({"robustness": self.orders.summary()} if self.orders is not None else {}),
             "status": dict(self.status.most_common()),
             "status_lenient": dict(self.status_lenient.most_common()),
-            "floor": self.bench.floors,
-            "chance": self.bench.chance,
+            "trivial_baselines": self.prepared.trivial_baselines,
+            "chance": self.prepared.chance,
             "tokens": dict(self.tokens),
-            "notes": list(self.bench.notes),
+            "notes": list(self.prepared.notes),
         }
 
 
-def _row(task: str, item: Item, found: Grade, record: Record) -> Json:
+def _row(task: str, item: Item, found: Grade, record: ResponseRecord) -> Json:
     strict, lenient = found.strict, found.lenient
     return {
-        **_empty_row(task, item, found.shift, found.sample),
+        **_empty_row(task, item, found.rotation, found.sample),
         "label": strict.label,
         "status": strict.status,
         "correct": strict.correct,
@@ -270,11 +274,11 @@ def _row(task: str, item: Item, found: Grade, record: Record) -> Json:
     }
 
 
-def _empty_row(task: str, item: Item, shift: int, sample: int) -> Json:
+def _empty_row(task: str, item: Item, rotation: int, sample: int) -> Json:
     return {
         "task": task,
         "item": item.id,
-        "shift": shift,
+        "rotation": rotation,
         "sample": sample,
         "group": item.group or item.id,
         "gold": item.gold,

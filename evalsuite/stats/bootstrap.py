@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from evalsuite.stats.clusters import Cells, Floats
+from evalsuite.stats.clusters import ClusterCells, Floats
 from evalsuite.stats.intervals import Estimate
 
 RESAMPLES = 10_000
 
 
-def replicates(found: Cells, rng: np.random.Generator, resamples: int = RESAMPLES) -> Floats:
+def replicates(found: ClusterCells, rng: np.random.Generator, resamples: int = RESAMPLES) -> Floats:
     """Bootstrap replicates of the mean over items, whole clusters resampled with replacement. Shape: (resamples,).
 
     Exact, not an approximation: clusters of the same sum and size are exchangeable, so a resample of C clusters is one
@@ -27,7 +27,7 @@ def replicates(found: Cells, rng: np.random.Generator, resamples: int = RESAMPLE
     return means
 
 
-def percentile(found: Cells, rng: np.random.Generator, resamples: int = RESAMPLES) -> Estimate:
+def percentile(found: ClusterCells, rng: np.random.Generator, resamples: int = RESAMPLES) -> Estimate:
     """The mean with its 95% percentile interval.
 
     Source: B. Efron and R. J. Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 13.
@@ -36,7 +36,7 @@ def percentile(found: Cells, rng: np.random.Generator, resamples: int = RESAMPLE
     return Estimate(found.mean, float(low), float(high))
 
 
-def bca(found: Cells, rng: np.random.Generator, resamples: int = RESAMPLES) -> Estimate:
+def bca(found: ClusterCells, rng: np.random.Generator, resamples: int = RESAMPLES) -> Estimate:
     """The mean with its 95% BCa interval: percentile, corrected for bias and for skewness.
 
     The acceleration comes from the jackknife over clusters, once for each distinct one. Replicates equal to the
@@ -55,7 +55,7 @@ def bca(found: Cells, rng: np.random.Generator, resamples: int = RESAMPLES) -> E
     return Estimate(value, float(low), float(high))
 
 
-def acceleration(found: Cells) -> float:
+def acceleration(found: ClusterCells) -> float:
     """Skewness of the mean's jackknife values over 6: sum of d^3 / (6 (sum of d^2)^(3/2)), d = their mean - value."""
     total, size = float(found.counts @ found.sums), float(found.counts @ found.sizes)
     if len(found.counts) == 1 or size <= found.sizes.max():

@@ -14,7 +14,7 @@ RESAMPLES = 1_000
 _CHUNK = 20
 
 
-class Bin(NamedTuple):
+class CalibrationBin(NamedTuple):
     """Answers of like confidence: how sure they were on average, and how often they were right."""
 
     items: int
@@ -32,13 +32,13 @@ class Calibration(NamedTuple):
     ece: Estimate
     ece_if_calibrated: float
     brier: Estimate
-    bins: tuple[Bin, ...]
+    bins: tuple[CalibrationBin, ...]
 
 
 def probabilities(logs: Floats) -> Floats:
     """From log-probabilities, shape (items, labels), -inf where an item has no such label, to shares that sum to 1."""
-    shifted = np.exp(logs - logs.max(axis=1, keepdims=True))
-    scaled: Floats = shifted / shifted.sum(axis=1, keepdims=True)
+    rotated = np.exp(logs - logs.max(axis=1, keepdims=True))
+    scaled: Floats = rotated / rotated.sum(axis=1, keepdims=True)
     return scaled
 
 
@@ -103,6 +103,8 @@ def _ece(
     return Estimate(value, max(0.0, min(value, low - calibrated)), max(value, high - max(0.0, excess))), calibrated
 
 
-def _bin(confidence: Floats, right: Floats, member: Ints, inside: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Bin:
+def _bin(
+    confidence: Floats, right: Floats, member: Ints, inside: np.ndarray[tuple[int], np.dtype[np.bool_]]
+) -> CalibrationBin:
     own = np.unique(member[inside], return_inverse=True)[1].astype(np.int64)
-    return Bin(int(inside.sum()), float(confidence[inside].mean()), mean(right[inside], own))
+    return CalibrationBin(int(inside.sum()), float(confidence[inside].mean()), mean(right[inside], own))

@@ -51,7 +51,7 @@ def design_effect(scores: Floats, member: Ints) -> float:
     return 1 + min(1.0, max(0.0, rho)) * (squares / items - 1)
 
 
-class Cells(NamedTuple):
+class ClusterCells(NamedTuple):
     """The distinct (sum, size) of clusters and how many clusters have each; all of shape (cells,)."""
 
     sums: Floats
@@ -64,11 +64,11 @@ class Cells(NamedTuple):
         return float(self.counts @ self.sums) / float(self.counts @ self.sizes)
 
 
-def cells(scores: Floats, member: Ints) -> Cells:
+def cells(scores: Floats, member: Ints) -> ClusterCells:
     """Collect clusters by the sum of their scores, told apart to 1e-9, and their size."""
     sizes = np.bincount(member)
     levels, level = np.unique(np.round(summed(scores, member), 9), return_inverse=True)
     widths, width = np.unique(sizes, return_inverse=True)
     counts = np.bincount(level * len(widths) + width, minlength=len(levels) * len(widths))
     (used,) = np.nonzero(counts)
-    return Cells(levels[used // len(widths)], widths[used % len(widths)].astype(np.float64), counts[used])
+    return ClusterCells(levels[used // len(widths)], widths[used % len(widths)].astype(np.float64), counts[used])

@@ -10,14 +10,14 @@ import numpy as np
 from evalsuite.stats.clusters import Floats
 
 
-class Family(NamedTuple):
+class HolmFamily(NamedTuple):
     """Adjusted p-values in the order given, and the name of the family they were adjusted within."""
 
     name: str
     p: Floats
 
 
-def holm(p: Sequence[float], family: str) -> Family:
+def holm(p: Sequence[float], family: str) -> HolmFamily:
     """Holm's step-down adjustment; the chance of any false finding in the family stays below the level.
 
     The i-th smallest of m becomes the largest of (m - j + 1) p_j over j <= i, at most 1. `family` says in words what
@@ -28,4 +28,4 @@ def holm(p: Sequence[float], family: str) -> Family:
     order = np.argsort(raw, kind="stable")
     adjusted = np.empty_like(raw)
     adjusted[order] = np.minimum(1.0, np.maximum.accumulate(raw[order] * np.arange(len(raw), 0, -1)))
-    return Family(family, adjusted)
+    return HolmFamily(family, adjusted)

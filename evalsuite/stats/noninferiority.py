@@ -17,7 +17,7 @@ from evalsuite.stats.power import PLANNED_DISCORDANCE, POWER, SIZE, quantile
 Outcome = Literal["pass", "fail", "undecided"]
 
 
-class Verdict(NamedTuple):
+class NoninferiorityVerdict(NamedTuple):
     """What a gate says of one difference (candidate - baseline), with its one-sided 95% bounds.
 
     `items` and `samples` are set where it is undecided: how many items, or answers to each of the present items, would
@@ -42,7 +42,9 @@ def default_margin(items: int, discordance: float = PLANNED_DISCORDANCE, power: 
     return (quantile(1 - SIZE) + quantile(power)) * math.sqrt(discordance / items)
 
 
-def judge(candidate: Floats, baseline: Floats, groups: Groups, margin: float, samples: int = 1) -> Verdict:
+def judge(
+    candidate: Floats, baseline: Floats, groups: Groups, margin: float, samples: int = 1
+) -> NoninferiorityVerdict:
     """Judge one task from item scores of both runs, in the same order of items.
 
     pass: the lower one-sided 95% bound is above -margin, so a candidate that is worse by the margin passes in 5% of
@@ -62,10 +64,10 @@ def judge(candidate: Floats, baseline: Floats, groups: Groups, margin: float, sa
     items = math.ceil(single / wanted * found.items / pairs)
     # With 80% power asked for, a bound that only just misses can ask for no more items than there are.
     more = verdict._replace(items=max(items, found.items + 1))
-    return more._replace(samples=samples_to_settle(candidate, baseline, wanted, pairs, single, samples))
+    return more._replace(samples=samples_needed(candidate, baseline, wanted, pairs, single, samples))
 
 
-def judge_macro(differences: Sequence[Estimate | None], margin: float) -> Verdict | None:
+def judge_macro(differences: Sequence[Estimate | None], margin: float) -> NoninferiorityVerdict | None:
     """Judge the macro average of tasks, stratified: independent tasks, each with its own bounds.
 
     `differences` are the 90% intervals of the tasks' differences (`paired.difference` with level 0.90). Missing where
@@ -76,17 +78,17 @@ def judge_macro(differences: Sequence[Estimate | None], margin: float) -> Verdic
     return None if average is None else decide(average, margin)
 
 
-def decide(bounds: Estimate, margin: float) -> Verdict:
+def decide(bounds: Estimate, margin: float) -> NoninferiorityVerdict:
     """The verdict that follows from a difference and its two one-sided bounds."""
     outcome: Outcome = "undecided"
     if bounds.low > -margin:
         outcome = "pass"
     elif bounds.high < -margin:
         outcome = "fail"
-    return Verdict(outcome, *bounds, margin)
+    return NoninferiorityVerdict(outcome, *bounds, margin)
 
 
-def samples_to_settle(a: Floats, b: Floats, wanted: float, pairs: float, single: float, k: int) -> int | None:
+def samples_needed(a: Floats, b: Floats, wanted: float, pairs: float, single: float, k: int) -> int | None:
     """Answers an item that bring the variance of a difference down to `wanted`; unknown (None) from one answer an item.
 
     `pairs` is `paired.effective_pairs`, `single` the variance of a difference of single answers, `k` the present number

@@ -11,25 +11,25 @@ from evalsuite.stats.clusters import Floats, Groups, members
 from evalsuite.stats.intervals import Estimate, mean
 
 
-class Shift(NamedTuple):
-    """Accuracy on the items that have this shift; `away` from that of the same items under all their shifts."""
+class RotationAccuracy(NamedTuple):
+    """Accuracy on the items that have this rotation; `deviation` from that of the same items under all their rotations."""
 
     items: int
     accuracy: Estimate
-    away: float
+    deviation: float
 
 
 class Robustness(NamedTuple):
-    """Accuracy under each shift, the worst of them, the share of items that keep their answer, and Cochran's test.
+    """Accuracy under each rotation, the worst of them, the share of items that keep their answer, and Cochran's test.
 
-    Where items differ in their number of options, a shift is about those that have it, which may be harder ones: the
-    worst shift is the one furthest below the same items' mean. `same_text` is the share of items whose answer is the
-    same text under all their shifts, right or wrong. `all_right` is the share right under all of them: what is left
-    when luck of place is taken away. `p` is that of all shifts having the same accuracy; the worst of several is low by
+    Where items differ in their number of options, a rotation is about those that have it, which may be harder ones: the
+    worst rotation is the one furthest below the same items' mean. `same_text` is the share of items whose answer is the
+    same text under all their rotations, right or wrong. `all_right` is the share right under all of them: what is left
+    when luck of place is taken away. `p` is that of all rotations having the same accuracy; the worst of several is low by
     chance, and where p is large the worst is no finding.
     """
 
-    shifts: tuple[Shift, ...]
+    rotations: tuple[RotationAccuracy, ...]
     worst: int
     same_text: Estimate
     all_right: Estimate
@@ -37,31 +37,31 @@ class Robustness(NamedTuple):
 
 
 def robustness(correct: Floats, texts: NDArray[np.object_], groups: Groups) -> Robustness:
-    """Measure from answers under each cyclic shift: verdicts 0 and 1 and texts, both of shape (shifts, items, samples).
+    """Measure from answers under each cyclic rotation: verdicts 0 and 1 and texts, both of shape (rotations, items, samples).
 
-    An item has the first so many shifts, one an option; verdicts beyond are nan. An invalid answer has no text (None)
-    and is never the same as another. With several samples, sample k of each shift is held against sample k of the
+    An item has the first so many rotations, one an option; verdicts beyond are nan. An invalid answer has no text (None)
+    and is never the same as another. With several samples, sample k of each rotation is held against sample k of the
     others, and an item counts with the mean over k.
-    Source: the shifted accuracies and "right under all" are circular evaluation, Y. Liu et al., "MMBench" (2023).
+    Source: the rotated accuracies and "right under all" are circular evaluation, Y. Liu et al., "MMBench" (2023).
     """
     samples, member, scores = correct.shape[2], members(groups), correct.mean(axis=2)
     held = ~np.isnan(scores)
-    shifts = tuple(_shift(row, scores, member, samples) for row in scores)
+    rotations = tuple(_shift(row, scores, member, samples) for row in scores)
     same = [_kept(texts[: int(count), item]) for item, count in enumerate(held.sum(axis=0))]
     return Robustness(
-        shifts=shifts,
-        worst=min(range(len(shifts)), key=lambda shift: shifts[shift].away),
+        rotations=rotations,
+        worst=min(range(len(rotations)), key=lambda rotation: rotations[rotation].deviation),
         same_text=mean(np.array(same), member, samples),
         all_right=mean(np.nanmin(correct, axis=0).mean(axis=1), member, samples),
         p=cochran(scores),
     )
 
 
-def _shift(row: Floats, scores: Floats, member: NDArray[np.int64], samples: int) -> Shift:
+def _shift(row: Floats, scores: Floats, member: NDArray[np.int64], samples: int) -> RotationAccuracy:
     own = ~np.isnan(row)
     inside = np.unique(member[own], return_inverse=True)[1].astype(np.int64)
     accuracy = mean(row[own], inside, samples)
-    return Shift(int(own.sum()), accuracy, accuracy.value - float(np.nanmean(scores[:, own], axis=0).mean()))
+    return RotationAccuracy(int(own.sum()), accuracy, accuracy.value - float(np.nanmean(scores[:, own], axis=0).mean()))
 
 
 def _kept(texts: NDArray[np.object_]) -> float:

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from evalsuite.stats.clusters import Floats, Groups, Ints, design_effect, members, summed
 from evalsuite.stats.intervals import Estimate, few_clusters
-from evalsuite.stats.permutation import sign_flip
+from evalsuite.stats.permutation import sign_flip_test
 
 
-class Difference(NamedTuple):
+class PairedDifference(NamedTuple):
     """Mean score of A minus mean score of B on the same items, with the ends of its interval, as fractions.
 
     `only_a` and `only_b` are the discordant counts: items that A has right and B wrong, and the other way round (with
@@ -37,7 +37,7 @@ class Difference(NamedTuple):
         return Estimate(self.value, self.low, self.high)
 
 
-def difference(a: Floats, b: Floats, groups: Groups, samples: int = 1, level: float = 0.95) -> Difference:
+def difference(a: Floats, b: Floats, groups: Groups, samples: int = 1, level: float = 0.95) -> PairedDifference:
     """Difference of two runs' means over the same items, with Tango's score interval and the sign-flip test.
 
     `a` and `b` are item scores in [0, 1], each the mean of `samples` answers, in the same order of items. The interval
@@ -63,8 +63,8 @@ def difference(a: Floats, b: Floats, groups: Groups, samples: int = 1, level: fl
     scale = pairs / len(a)
     value = float(delta.mean())
     interval = tango(only_a * scale, only_b * scale, pairs, level)
-    test = sign_flip(summed(delta, member))
-    return Difference(value, min(interval.low, value), max(interval.high, value), only_a, only_b, len(a), test)
+    test = sign_flip_test(summed(delta, member))
+    return PairedDifference(value, min(interval.low, value), max(interval.high, value), only_a, only_b, len(a), test)
 
 
 def effective_pairs(a: Floats, b: Floats, member: Ints, samples: int = 1) -> float:

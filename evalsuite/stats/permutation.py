@@ -16,7 +16,7 @@ _LARGEST_DENOMINATOR = 840
 """Sums of up to 8 samples an item, or of numbers of samples that divide 840, have a common denominator below this."""
 
 
-def sign_flip(sums: Floats) -> float:
+def sign_flip_test(sums: Floats) -> float:
     """Two-sided p of the paired sign-flip test on the clusters' summed differences.
 
     P(|sum of +-d_c| >= |sum of d_c|) over all 2^clusters signs, exactly: the sums of differences of k samples are

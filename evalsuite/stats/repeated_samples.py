@@ -14,7 +14,7 @@ from evalsuite.stats.clusters import Floats, Groups, Ints
 from evalsuite.stats.intervals import Estimate, jeffreys, mean
 
 
-class Average(NamedTuple):
+class RepeatedSampleAccuracy(NamedTuple):
     """avg@k: the mean score, for other items of this kind and for these items asked again.
 
     `estimate` is the accuracy with the interval that counts: what another draw of items and of answers would give.
@@ -28,7 +28,7 @@ class Average(NamedTuple):
     samples: float
 
 
-def average(correct: Floats, groups: Groups) -> Average:
+def average(correct: Floats, groups: Groups) -> RepeatedSampleAccuracy:
     """avg@k of answers marked 0 or 1, shape (items, k), with its variance taken apart.
 
     With s2 the variance of item means and w the mean over items of p(1 - p) k / (k - 1), the unbiased variance of one
@@ -41,14 +41,14 @@ def average(correct: Floats, groups: Groups) -> Average:
     scores: Floats = correct.mean(axis=1)
     estimate = mean(scores, groups, k)
     if k == 1 or items < 2:
-        return Average(estimate, Estimate(estimate.value, math.nan, math.nan), math.nan, math.nan)
+        return RepeatedSampleAccuracy(estimate, Estimate(estimate.value, math.nan, math.nan), math.nan, math.nan)
     answer = float((scores * (1 - scores)).mean()) * k / (k - 1)
     from_samples = answer / (items * k)
     from_items = max(0.0, float(scores.var(ddof=1)) / items - from_samples)
     spread = estimate.value * (1 - estimate.value)
     trials = spread / from_samples if from_samples > 0 else math.inf
     rerun = jeffreys(estimate.value, trials) if math.isfinite(trials) else Estimate(*[estimate.value] * 3)
-    return Average(estimate, rerun, from_items, from_samples)
+    return RepeatedSampleAccuracy(estimate, rerun, from_items, from_samples)
 
 
 def pass_at(right: Ints, k: int, j: int) -> Floats:

@@ -1,7 +1,7 @@
 """The four answer formats, as a prompt asks for them and as a perfect response writes them.
 
 Reading an answer is `evalsuite.parser`; this is the other direction, and it shares no code with it, so that each checks
-the other: what `write` writes, the strict reading accepts, and what `instruction` says is no answer in any reading.
+the other: what `write` writes, the strict parse accepts, and what `instruction` says is no answer in any reading.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ LANGUAGES: Final = tuple(_SENTENCES)
 
 
 def write(format: str, label: str) -> str:
-    """Return the canonical text of an answer: the shortest response whose strict reading is `label`."""
+    """Return the canonical text of an answer: the shortest response whose strict parse is `label`."""
     return _known(_WRITTEN, format, "answer format").format(label)
 
 

@@ -22,7 +22,7 @@ class Message(TypedDict):
     content: str
 
 
-class Shown(NamedTuple):
+class PromptItem(NamedTuple):
     """What a template may see of an item: everything but the gold label."""
 
     question: str
@@ -32,7 +32,7 @@ class Shown(NamedTuple):
     meta: Mapping[str, str]
 
 
-class Prompt:
+class TaskPrompt:
     """A task's prompt in one answer format; `digest` identifies everything that shapes its messages but the item."""
 
     def __init__(self, task: Task, format: str, system: str | None = None) -> None:
@@ -63,7 +63,7 @@ class Prompt:
         return (Message(role="system", content=self.system), user)
 
     def _render(self, item: Item) -> str:
-        shown = Shown(item.question, item.context, tuple(zip(item.labels, item.options, strict=True)), item.meta)
+        shown = PromptItem(item.question, item.context, tuple(zip(item.labels, item.options, strict=True)), item.meta)
         asked = instruction(self.format, item.labels, self.task.language)
         try:
             text = self._template.render(item=shown, answer_instruction=asked).strip()

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from evalsuite.errors import TaskError, UsageError
 from evalsuite.tasks.answer_format import FORMATS
-from evalsuite.tasks.schema import BUILT_IN, Part, Suite, Task
+from evalsuite.tasks.schema import BUILT_IN, CardSection, Suite, Task
 from evalsuite.util.yaml_file import read_page
 
 FOLDERS = "EVALSUITE_TASKS"
@@ -23,7 +23,7 @@ ENTRY_POINTS = "evalsuite.tasks"
 """Entry point group: each names a `Path` (or a function that returns one) to a folder of task folders."""
 LARGEST_CARD = 1 << 20
 """Bytes of a card or of a list of suites."""
-M = TypeVar("M", bound=Part)
+M = TypeVar("M", bound=CardSection)
 
 
 @cache

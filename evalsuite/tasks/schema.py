@@ -21,13 +21,13 @@ Inside = Annotated[str, AfterValidator(_inside)]
 """A relative path that can't leave the folder it is looked up in; cards are untrusted."""
 
 
-class Part(BaseModel):
+class CardSection(BaseModel):
     """A piece of a card: frozen, typed strictly, unknown keys refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class Recording(Part):
+class RecordingFormat(CardSection):
     """How outputs recorded elsewhere under `setting` had been asked for, so that they are graded by that format."""
 
     setting: str
@@ -46,7 +46,7 @@ class Recording(Part):
     """What a reader of the grades must know, in a sentence."""
 
 
-class Hub(Part):
+class HubDataset(CardSection):
     """The data set on the Hugging Face hub that the items come from."""
 
     repo: Annotated[Inside, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
@@ -64,7 +64,7 @@ class Hub(Part):
     note: str = ""
 
 
-class Source(Part):
+class DataFile(CardSection):
     """One known file of a task, in a mirror or beside the card."""
 
     path: Inside
@@ -85,7 +85,7 @@ class Source(Part):
     note: str = ""
 
 
-class OptionsAt(Part):
+class OptionsField(CardSection):
     """Where a row keeps its options."""
 
     kind: Literal["map", "list", "columns", "entries", "fixed"]
@@ -100,14 +100,14 @@ class OptionsAt(Part):
     """A field that holds JSON as a string; `at` is then a path inside it."""
 
     @model_validator(mode="after")
-    def _complete(self) -> OptionsAt:
+    def _complete(self) -> OptionsField:
         needs = {"columns": "columns", "fixed": "labels"}.get(self.kind, "at")
         if not getattr(self, needs):
             raise ValueError(f"options of kind {self.kind} need {needs!r}")
         return self
 
 
-class GoldAt(Part):
+class GoldField(CardSection):
     """Where a row keeps its key."""
 
     kind: Literal["label", "index", "list", "text"]
@@ -115,22 +115,22 @@ class GoldAt(Part):
     at: str
 
 
-class Section(Part):
+class ContextSection(CardSection):
     """One section of the context: a heading, and where its text stands."""
 
     heading: str
     at: str
 
 
-class ContextAt(Part):
+class ContextField(CardSection):
     """What the question is asked about: parallel lists of headings and texts, or single fields."""
 
     headings: str = ""
     texts: str = ""
-    fields: tuple[Section, ...] = ()
+    fields: tuple[ContextSection, ...] = ()
 
 
-class Layout(Part):
+class RowLayout(CardSection):
     """How the rows of a file become items; paths are dotted field names."""
 
     read: Literal["rows", "map", "columns"] = "rows"
@@ -139,9 +139,9 @@ class Layout(Part):
     """`$row`: the 0-based row number; `$key`: the key in a map or of the rows in columns; `$lock`: none, so rows are
     joined with the locked items by content."""
     question: str
-    options: OptionsAt
-    gold: GoldAt
-    context: ContextAt | None = None
+    options: OptionsField
+    gold: GoldField
+    context: ContextField | None = None
     where: dict[str, str] = Field(default_factory=dict)
     """Only rows whose field has this value."""
     ids_from: Inside = ""
@@ -164,14 +164,14 @@ BUILT_IN = next(
 """The task folders that come with the package: inside it when installed, next to it in a checkout."""
 
 
-class Constant(Part):
+class ConstantAnswer(CardSection):
     """The one label that scores best when it is always given, and how well that is."""
 
     label: str
     accuracy: float
 
 
-class Suite(Part):
+class Suite(CardSection):
     """A named list of tasks, in the order of a table's columns."""
 
     name: str
@@ -179,7 +179,7 @@ class Suite(Part):
     tasks: tuple[str, ...]
 
 
-class Task(Part):
+class Task(CardSection):
     """A benchmark's card: everything that is known about it, and how its files become items."""
 
     name: str
@@ -200,19 +200,19 @@ class Task(Part):
     """Number of options to number of items."""
     chance: float = 0.0
     """Expected accuracy of a uniform guess: the mean of 1 / number of options."""
-    constant: Constant | None = None
+    constant: ConstantAnswer | None = None
     variant: str = ""
     """Which of the known forms of the data the figures of this card are about."""
     digest: str = ""
     """Canonical digest of that variant's items; empty: not locked yet."""
     defects: tuple[str, ...] = ()
     contamination: tuple[str, ...] = ()
-    hub: Hub | None = None
-    recordings: tuple[Recording, ...] = ()
-    sources: tuple[Source, ...] = ()
-    train: tuple[Source, ...] = ()
-    dev: tuple[Source, ...] = ()
-    layouts: dict[str, Layout] = Field(default_factory=dict)
+    hub: HubDataset | None = None
+    recordings: tuple[RecordingFormat, ...] = ()
+    sources: tuple[DataFile, ...] = ()
+    train: tuple[DataFile, ...] = ()
+    dev: tuple[DataFile, ...] = ()
+    layouts: dict[str, RowLayout] = Field(default_factory=dict)
     folder: Path
 
     @property
@@ -229,6 +229,6 @@ class Task(Part):
         except (OSError, UnicodeDecodeError) as error:
             raise TaskError(f"{self.prompt}: {error}") from None
 
-    def recording(self, setting: str) -> Recording | None:
+    def recording(self, setting: str) -> RecordingFormat | None:
         """How recordings made under `setting` had been asked for; None: the card does not know it."""
         return next((r for r in self.recordings if r.setting == setting), None)

@@ -55,7 +55,7 @@ def test_the_counts_and_p_are_those_of_the_items_that_differ(made):
     assert (task.difference.only_a, task.difference.only_b) == (25, 9)
     assert task.difference.value == pytest.approx((25 - 9) / 400)
     assert task.p == pytest.approx(binomtest(25, 34).pvalue)
-    assert task.told_apart and task.verdict.startswith("A is better by 4.0 points")
+    assert task.significant and task.verdict.startswith("A is better by 4.0 points")
 
 
 def test_p_is_adjusted_over_the_tasks_and_the_family_is_named(made):
@@ -68,7 +68,7 @@ def test_p_is_adjusted_over_the_tasks_and_the_family_is_named(made):
     assert found.family == "3 tasks"
     by_name = {task.task: task for task in found.tasks}
     assert by_name["t"].difference.p == pytest.approx(alone) and by_name["t"].p == pytest.approx(3 * alone)
-    assert not by_name["t"].told_apart and "80% power" in by_name["t"].verdict
+    assert not by_name["t"].significant and "80% power" in by_name["t"].verdict
 
 
 def test_what_is_called_detectable_is_found_in_four_cases_of_five(made):
@@ -112,7 +112,7 @@ def test_several_samples_narrow_the_interval_and_say_how_many_would_settle(made)
             (("a", 0.02), ("b", 0.0))}  # fmt: skip
     (task,) = compare(paired(many["a"], many["b"])).tasks
     assert task.samples == 8 and task.detectable < detectable(300, task.difference.discordance)
-    if not task.told_apart:
+    if not task.significant:
         assert task.items > 300 and (task.more_samples is None or task.more_samples > 8)
 
 
@@ -147,7 +147,7 @@ def test_swapping_the_runs_turns_the_sign_and_nothing_is_equal_without_what_coul
         assert task.difference.low <= task.difference.value <= task.difference.high
         if "not told apart" in task.verdict:
             assert "80% power" in task.verdict or "if they disagreed on 20%" in task.verdict
-        if not task.told_apart and task.items is not None:
+        if not task.significant and task.items is not None:
             assert task.items > task.n
     json.dumps(there.to_json(), allow_nan=False)
 
@@ -262,7 +262,7 @@ def test_another_gold_label_under_the_same_digest_is_noticed(made, answers):
 def test_a_floor_has_no_prompt_that_could_differ(made, answers):
     right = coin(21, 40)
     a = made("a", {"t": right})
-    floor = made("b", {"t": answers(right, **DIFFERENT["prompt_digest"])}, model="floor/majority")
+    floor = made("b", {"t": answers(right, **DIFFERENT["prompt_digest"])}, model="trivial/majority")
     assert paired(a, floor).allowed == ()
 
 
@@ -279,8 +279,8 @@ def damage(folder, change):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda s: s.update(schema=2), "schema 1"),
-        (lambda s: s.update(tasks={}), "schema 1"),
+        (lambda s: s.update(schema=3), "schema 2"),
+        (lambda s: s.update(tasks={}), "schema 2"),
         (lambda s: s.pop("parser"), "parser"),
         (lambda s: s["tasks"]["t"].pop("data_digest"), "data_digest"),
         (lambda s: s["tasks"]["t"].update(n=True), "tasks.t.n"),

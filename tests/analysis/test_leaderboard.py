@@ -88,8 +88,8 @@ def test_what_may_differ_is_named_exactly(made):
 
 
 def test_floors_stand_apart_and_are_marked_for_nothing(made):
-    board = board_of(made("a", {"medqa": HALF}), made("f", {"medqa": HALF}, model="floor/random", prompt="other"))
-    assert [(row.size, row.differs) for row in board.rows] == [(UNKNOWN, ()), ("floors", ())]
+    board = board_of(made("a", {"medqa": HALF}), made("f", {"medqa": HALF}, model="trivial/random", prompt="other"))
+    assert [(row.size, row.differs) for row in board.rows] == [(UNKNOWN, ()), ("trivial_baselines", ())]
 
 
 @pytest.mark.parametrize(

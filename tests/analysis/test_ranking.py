@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from evalsuite.analysis.leaderboard import entries, leaderboard
-from evalsuite.analysis.ranking import MACRO, contests, leaders, rank, reference
+from evalsuite.analysis.ranking import MACRO, leaders, rank, reference, reference_contrasts
 from evalsuite.analysis.run_result import read_result
 from evalsuite.report.leaderboard_json import board_json, contest_json
 from evalsuite.report.markdown import verdict
@@ -21,7 +21,7 @@ def first(share, count=N):
     return np.arange(count) < share * count
 
 
-def test_who_is_told_apart_ranks_apart_and_who_is_not_shares(made):
+def test_who_is_significant_ranks_apart_and_who_is_not_shares(made):
     best, near, far = first(0.8), first(0.8), first(0.5)
     near[0], near[-1] = False, True
     board = board_of(*(made(name, {"medqa": v}) for name, v in (("best", best), ("near", near), ("far", far))))
@@ -35,7 +35,7 @@ def test_a_contest_counts_who_alone_was_right(made):
     a, b = rng.random(N) < 0.8, rng.random(N) < 0.6
     board = board_of(made("a", {"medqa": a}), made("b", {"medqa": b}))
     held = reference(board)
-    (found,) = contests(board, held, board.columns[0].key)
+    (found,) = reference_contrasts(board, held, board.columns[0].key)
     assert held.name == "a"
     assert (found.difference.only_a, found.difference.only_b) == (np.sum(b & ~a), np.sum(a & ~b))
     assert found.difference.value == pytest.approx(b.mean() - a.mean())
@@ -47,7 +47,7 @@ def test_the_macro_test_is_the_sign_flip_test_of_the_average(made):
     tasks_a = {"medqa": rng.random(300) < 0.62, "pubmedqa": rng.random(60) < 0.7}
     tasks_b = {"medqa": rng.random(300) < 0.55, "pubmedqa": rng.random(60) < 0.6}
     board = board_of(made("a", tasks_a), made("b", tasks_b))
-    (found,) = contests(board, reference(board), MACRO)
+    (found,) = reference_contrasts(board, reference(board), MACRO)
     weighed = np.concatenate([(tasks_a[t].astype(float) - tasks_b[t]) / len(tasks_a[t]) / 2 for t in tasks_a])
     assert found.difference.value == pytest.approx(-weighed.sum())
     flips = rng.choice((-1.0, 1.0), size=(40_000, len(weighed))) @ weighed
@@ -62,14 +62,14 @@ def test_what_can_not_be_compared_is_not_ranked(made):
     board = board_of(*paths)
     assert set(rank(board)) == {"a", "b"}
     assert reference(board).name in ("a", "b")
-    assert {each.row for each in contests(board, reference(board), MACRO)} <= {"a", "b"}
+    assert {each.row for each in reference_contrasts(board, reference(board), MACRO)} <= {"a", "b"}
     assert set(rank(board_of(*paths, allow=["prompt_digest"]))) == {"a", "b", "odd"}
 
 
 def test_floors_are_not_ranked(made):
-    board = board_of(made("a", {"medqa": first(0.5)}), made("f", {"medqa": first(0.3)}, model="floor/random"))
+    board = board_of(made("a", {"medqa": first(0.5)}), made("f", {"medqa": first(0.3)}, model="trivial/random"))
     assert rank(board) == {}
-    assert contests(board, reference(board), board.columns[0].key) == []
+    assert reference_contrasts(board, reference(board), board.columns[0].key) == []
 
 
 def test_the_best_of_each_size_leads_with_all_that_can_not_be_told_from_it(made):
@@ -83,7 +83,7 @@ def test_holm_runs_over_all_that_the_reader_sees(made):
     rng = np.random.default_rng(7)
     paths = [made(f"m{n}", {"medqa": rng.random(N) < 0.5 + n / 40}) for n in range(6)]
     board = board_of(*paths)
-    found = contests(board, reference(board), board.columns[0].key)
+    found = reference_contrasts(board, reference(board), board.columns[0].key)
     raw = sorted(each.difference.p for each in found)
     assert min(each.p for each in found) == pytest.approx(min(1.0, raw[0] * 5))
     assert all(each.p >= each.difference.p and "5 comparisons" in each.family for each in found)
@@ -95,25 +95,25 @@ def test_by_the_lenient_reading_everything_goes_by_it(made, answers):
         made(name, {task: answers(first(share), lenient=every) for task in ("medqa", "jmed")})
         for name, share in (("a", 0.9), ("b", 0.2))
     ]
-    board = leaderboard(entries([read_result(path) for path in paths], shown_name), reading="lenient")
+    board = leaderboard(entries([read_result(path) for path in paths], shown_name), parse_mode="lenient")
     assert [row.macro.value for row in board.rows] == [1.0, 1.0]
     assert {place.rank for place in rank(board).values()} == {1}
-    assert all(each.p == 1.0 for each in contests(board, reference(board), MACRO))
+    assert all(each.p == 1.0 for each in reference_contrasts(board, reference(board), MACRO))
     content = board_json(board)
-    assert content["reading"] == "lenient" and content["rows"][0]["cells"][board.columns[0].key]["value"] == 1.0
+    assert content["parse_mode"] == "lenient" and content["rows"][0]["cells"][board.columns[0].key]["value"] == 1.0
     assert {place.rank for place in rank(board_of(*paths)).values()} == {1, 2}
 
 
 def contest_of(made, *verdicts):
     board = board_of(*(made(f"m{n}", {"medqa": each}) for n, each in enumerate(verdicts)))
-    return contests(board, reference(board), board.columns[0].key)[0]
+    return reference_contrasts(board, reference(board), board.columns[0].key)[0]
 
 
 def test_what_was_not_found_is_never_said_without_what_could_have_been(made):
     other = first(0.5)
     other[:25], other[-20:] = False, True
     found = contest_of(made, first(0.5), other)
-    assert not found.told_apart and 0 < found.detectable <= found.difference.discordance
+    assert not found.significant and 0 < found.detectable <= found.difference.discordance
     assert found.required > N
     said = verdict(contest_json(found))
     assert "points would be found" in said and "items would settle" in said
@@ -123,5 +123,5 @@ def test_two_that_hardly_differ_have_no_detectable_difference(made):
     other = first(0.5)
     other[:2] = False
     found = contest_of(made, first(0.5), other)
-    assert not found.told_apart and found.detectable is None
+    assert not found.significant and found.detectable is None
     assert "agree on too many items" in verdict(contest_json(found))

@@ -53,7 +53,7 @@ def age(run, edit):
 
 
 def blind(row):
-    """Parser 0 read no answer in the strict reading of recall questions that were right, and misread one label."""
+    """Parser 0 read no answer in the strict parse of recall questions that were right, and misread one label."""
     if row["task"] != TASK:
         return
     if row["correct"]:
@@ -86,7 +86,7 @@ def test_every_changed_verdict_is_counted_by_rule_and_the_old_ones_are_kept(run)
     found = regrade(run)
     assert (found.was, found.now) == ("0", parser.VERSION)
     assert {(c.was, c.now): c.count for c in found.changes} == expected
-    assert {c.reading for c in found.changes} == {"strict"} and {c.task for c in found.changes} == {TASK}
+    assert {c.parse_mode for c in found.changes} == {"strict"} and {c.task for c in found.changes} == {TASK}
     by_rule = {(c.was, c.now): c for c in found.changes}
     blinded, misread = by_rule["no_answer", "ok"], by_rule["ok", "ok"]
     assert (blinded.gained, blinded.lost, blinded.other_label) == (blinded.count, 0, False)
@@ -148,9 +148,9 @@ def test_a_run_that_another_process_writes_is_left_alone(run):
         (lambda run: (run / "grades.parquet").unlink(), "can't be read"),
         (lambda run: (run / "grades.parquet").write_bytes(b"PAR1 and no more"), "can't be read"),
         (lambda run: (run / "summary.json").unlink(), "no summary"),
-        (lambda run: (run / "run.json").write_text('{"schema": 1}'), "not a run of schema 1"),
+        (lambda run: (run / "run.json").write_text('{"schema": 3}'), "not a run of schema 2"),
         (
-            lambda run: (run / "run.json").write_text('{"schema": 1, "identity": {}, "ended": {}}'),
+            lambda run: (run / "run.json").write_text('{"schema": 2, "identity": {}, "ended": {}}'),
             "doesn't say how it asked",
         ),
         (lambda run: (run / "run.json").unlink(), "no run is here"),
@@ -180,7 +180,11 @@ def test_a_replay_with_labels_of_its_own_is_read_again_in_them(tmp_path):
     recording = DATA / "recorded" / "mirage__gpt-35-turbo-16k__cot.jsonl.gz"
     command = ["run", "--model", f"replay/{recording}", "--tasks", "pubmedqa", "--data-dir", str(DATA), "--limit", "40"]
     assert main([*command, "--out", str(tmp_path / "run")]) == 0
-    assert json.loads((tmp_path / "run" / "run.json").read_text())["asked"]["pubmedqa"]["labels"] == ["A", "B", "C"]
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["prompt_setups"]["pubmedqa"]["labels"] == [
+        "A",
+        "B",
+        "C",
+    ]
     found = regrade(tmp_path / "run")
     assert found.changes == ()
     task = found.after["tasks"]["pubmedqa"]

@@ -31,30 +31,30 @@ def one_line(ended):
 
 
 def test_a_first_run_needs_no_data_and_says_where_everything_is(tmp_path):
-    ended = evalsuite("run", "--model", "floor/majority", "--json", cwd=tmp_path)
+    ended = evalsuite("run", "--model", "trivial/majority", "--json", cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
     summary = json.loads(ended.stdout)
     assert set(summary["tasks"]) == {"starter_vignette", "starter_recall", "starter_evidence", "starter_differential"}
-    folder = next(tmp_path.glob("runs/floor_majority/*"))
+    folder = next(tmp_path.glob("runs/trivial_majority/*"))
     assert json.loads((folder / "summary.json").read_text()) == summary
     assert json.loads((folder / "run.json").read_text())["ended"]["status"] == "finished"
     for task in summary["tasks"].values():
-        assert task["accuracy"]["value"] == pytest.approx(task["floor"]["majority"])
+        assert task["accuracy"]["value"] == pytest.approx(task["trivial_baselines"]["majority"])
         assert task["accuracy"]["low"] < task["accuracy"]["value"] < task["accuracy"]["high"]
 
 
 def test_the_same_command_with_out_asks_nothing_twice(tmp_path):
-    first = evalsuite("run", "--model", "floor/random", "--out", "here", "--json", cwd=tmp_path)
+    first = evalsuite("run", "--model", "trivial/random", "--out", "here", "--json", cwd=tmp_path)
     journals = {path: path.read_bytes() for path in (tmp_path / "here" / "responses").iterdir()}
-    again = evalsuite("run", "--model", "floor/random", "--out", "here", "--json", cwd=tmp_path)
+    again = evalsuite("run", "--model", "trivial/random", "--out", "here", "--json", cwd=tmp_path)
     assert (first.returncode, again.returncode) == (0, 0)
     assert again.stdout == first.stdout
     assert {path: path.read_bytes() for path in (tmp_path / "here" / "responses").iterdir()} == journals
 
 
 def test_a_folder_of_another_run_is_refused_by_naming_the_difference(tmp_path):
-    evalsuite("run", "--model", "floor/random", "--out", "here", cwd=tmp_path)
-    error = one_line(evalsuite("run", "--model", "floor/random", "--seed", "5", "--out", "here", cwd=tmp_path))
+    evalsuite("run", "--model", "trivial/random", "--out", "here", cwd=tmp_path)
+    error = one_line(evalsuite("run", "--model", "trivial/random", "--seed", "5", "--out", "here", cwd=tmp_path))
     assert "decoding.seed" in error
 
 
@@ -64,27 +64,27 @@ def test_a_folder_of_another_run_is_refused_by_naming_the_difference(tmp_path):
         (["run", "--model", "tiny/other"], "one, named tiny"),
         (["run", "--model", "gpt"], "backend/model"),
         (["run", "--model", "nothing/x"], "no backend"),
-        (["run", "--model", "floor/shortest"], "no such floor"),
-        (["run", "--model", "floor/first", "--tasks", "medqq"], "did you mean medqa"),
-        (["run", "--model", "floor/first", "--suite", "flemming"], "did you mean fleming"),
-        (["run", "--model", "floor/first", "--tasks", ""], "no tasks"),
-        (["run", "--model", "floor/first", "--suite", ""], "unknown suite"),
-        (["run", "--model", "floor/first", "--samples", "0"], "--samples"),
-        (["run", "--model", "floor/first", "--limit", "-1"], "--limit"),
-        (["run", "--model", "floor/first", "--temperature", "-1"], "--temperature"),
-        (["run", "--model", "floor/first", "--top-p", "1.5"], "--top-p"),
-        (["run", "--model", "floor/first", "--max-tokens", "0"], "--max-tokens"),
-        (["run", "--model", "floor/first", "--concurrency", "0"], "--concurrency"),
-        (["run", "--model", "floor/first", "--chat-template", __file__ + "x"], "--chat-template"),
-        (["run", "--model", "floor/first", "--system", "half \udcff"], "not utf-8 text"),
-        (["run", "--model", "floor/\x1b[2J"], r"\x1b[2J"),
+        (["run", "--model", "trivial/shortest"], "no such baseline"),
+        (["run", "--model", "trivial/first", "--tasks", "medqq"], "did you mean medqa"),
+        (["run", "--model", "trivial/first", "--suite", "flemming"], "did you mean fleming"),
+        (["run", "--model", "trivial/first", "--tasks", ""], "no tasks"),
+        (["run", "--model", "trivial/first", "--suite", ""], "unknown suite"),
+        (["run", "--model", "trivial/first", "--samples", "0"], "--samples"),
+        (["run", "--model", "trivial/first", "--limit", "-1"], "--limit"),
+        (["run", "--model", "trivial/first", "--temperature", "-1"], "--temperature"),
+        (["run", "--model", "trivial/first", "--top-p", "1.5"], "--top-p"),
+        (["run", "--model", "trivial/first", "--max-tokens", "0"], "--max-tokens"),
+        (["run", "--model", "trivial/first", "--concurrency", "0"], "--concurrency"),
+        (["run", "--model", "trivial/first", "--chat-template", __file__ + "x"], "--chat-template"),
+        (["run", "--model", "trivial/first", "--system", "half \udcff"], "not utf-8 text"),
+        (["run", "--model", "trivial/\x1b[2J"], r"\x1b[2J"),
         (["tasks", "check", "--tasks", ""], "no tasks"),
         (["data", "verify", "--tasks", ""], "no tasks"),
         (["data", "lock"], "no tasks"),
-        (["run", "--model", "floor/first", "--format", "shout"], "shout"),
-        (["run", "--model", "floor/first", "--model-arg", "x=1"], "x"),
-        (["run", "--model", "floor/first", "--model-arg", "x"], "KEY=VALUE"),
-        (["run", "--model", "floor/first", "--tasks", "medqa"], "evalsuite data pull"),
+        (["run", "--model", "trivial/first", "--format", "shout"], "shout"),
+        (["run", "--model", "trivial/first", "--model-arg", "x=1"], "x"),
+        (["run", "--model", "trivial/first", "--model-arg", "x"], "KEY=VALUE"),
+        (["run", "--model", "trivial/first", "--tasks", "medqa"], "evalsuite data pull"),
         (["run", "--model", "replay/nowhere"], "nowhere"),
         (["run", "--model", "openai/x", "--base-url", "http://127.0.0.1:9/v1"], "127.0.0.1:9"),
         (["run", "--resume", "nowhere"], "no run is here"),
@@ -106,7 +106,7 @@ def test_a_group_without_a_command_shows_its_help_as_lines(tmp_path, arguments):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_a_table_that_no_disk_takes_is_one_line(tmp_path):
     """The shell's: what it says it said to a full disk, and the run behind it is whole."""
-    command = f"{shlex.quote(sys.executable)} -m evalsuite run --model floor/first --out here > /dev/full"
+    command = f"{shlex.quote(sys.executable)} -m evalsuite run --model trivial/first --out here > /dev/full"
     ended = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert "No space left" in one_line(ended)
     assert (tmp_path / "here" / "summary.json").exists()
@@ -126,7 +126,7 @@ def test_examples_are_shown_of_the_task_that_the_alarm_is_about(tmp_path, replay
 
 
 def test_a_folder_with_a_space_is_quoted_in_what_to_type_next(tmp_path):
-    ended = evalsuite("run", "--model", "floor/first", "--out", "my run", cwd=tmp_path)
+    ended = evalsuite("run", "--model", "trivial/first", "--out", "my run", cwd=tmp_path)
     assert "evalsuite report 'my run' --out 'my run/report'" in ended.stdout
 
 
@@ -153,7 +153,7 @@ def test_debug_shows_the_traceback_and_changes_nothing_else(tmp_path):
     ],
 )
 def test_an_edited_journal_is_one_line_that_names_it(tmp_path, before, after):
-    evalsuite("run", "--model", "floor/first", "--tasks", "starter_vignette", "--out", "run", cwd=tmp_path)
+    evalsuite("run", "--model", "trivial/first", "--tasks", "starter_vignette", "--out", "run", cwd=tmp_path)
     journal = tmp_path / "run" / "responses" / "starter_vignette.jsonl"
     lines = journal.read_text().splitlines(keepends=True)
     assert before in lines[3]
@@ -163,8 +163,8 @@ def test_an_edited_journal_is_one_line_that_names_it(tmp_path, before, after):
 
 def test_a_run_folder_without_its_identity_is_one_line(tmp_path):
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "run.json").write_text('{"schema": 1, "plan": {}}')
-    assert "not a run of schema 1" in one_line(evalsuite("run", "--resume", "run", cwd=tmp_path))
+    (tmp_path / "run" / "run.json").write_text('{"schema": 2, "spec": {}}')
+    assert "not a run of schema 2" in one_line(evalsuite("run", "--resume", "run", cwd=tmp_path))
 
 
 @pytest.fixture
@@ -180,7 +180,14 @@ def own_task(tmp_path):
 
 def test_another_benchmark_is_a_folder(tmp_path, own_task):
     ended = evalsuite(
-        "run", "--model", "floor/first", "--tasks", "mine", "--json", cwd=tmp_path, EVALSUITE_TASKS=str(own_task.parent)
+        "run",
+        "--model",
+        "trivial/first",
+        "--tasks",
+        "mine",
+        "--json",
+        cwd=tmp_path,
+        EVALSUITE_TASKS=str(own_task.parent),
     )
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout)["tasks"]["mine"]["n"] > 0
@@ -189,7 +196,7 @@ def test_another_benchmark_is_a_folder(tmp_path, own_task):
 def test_a_card_with_a_bad_key_is_named(tmp_path, own_task):
     card = own_task / "task.yaml"
     card.write_text(card.read_text("utf-8") + "\ncolour: red\n", "utf-8")
-    found = one_line(evalsuite("run", "--model", "floor/first", "--tasks", "mine", cwd=tmp_path,
+    found = one_line(evalsuite("run", "--model", "trivial/first", "--tasks", "mine", cwd=tmp_path,
                                EVALSUITE_TASKS=str(own_task.parent)))  # fmt: skip
     assert "task.yaml" in found and "colour" in found
 
@@ -204,7 +211,7 @@ def test_a_flipped_byte_names_the_file_and_the_item(tmp_path):
     file.chmod(0o644)
     file.write_bytes(content)
     error = one_line(
-        evalsuite("run", "--model", "floor/first", "--tasks", "mmlu_pro_biology", "--data-dir", "data", cwd=tmp_path)
+        evalsuite("run", "--model", "trivial/first", "--tasks", "mmlu_pro_biology", "--data-dir", "data", cwd=tmp_path)
     )
     assert "mmlu-pro_biology.jsonl" in error and "2804" in error
 
@@ -212,7 +219,9 @@ def test_a_flipped_byte_names_the_file_and_the_item(tmp_path):
 @needs_data
 def test_what_a_benchmark_gives_away_for_nothing(tmp_path):
     """Published facts about the data: the best constant answer of each benchmark, and the longest option."""
-    ended = evalsuite("run", "--model", "floor/majority", "--suite", "all", "--data-dir", DATA, "--json", cwd=tmp_path)
+    ended = evalsuite(
+        "run", "--model", "trivial/majority", "--suite", "all", "--data-dir", DATA, "--json", cwd=tmp_path
+    )
     tasks = json.loads(ended.stdout)["tasks"]
     known = {
         "medqa": 27.7, "medqa_5opt": 21.8, "medmcqa": 32.2, "pubmedqa": 55.2, "pubmedqa_1000": 55.2, "medxpertqa": 10.7,
@@ -222,7 +231,7 @@ def test_what_a_benchmark_gives_away_for_nothing(tmp_path):
     found = {name: round(100 * task["accuracy"]["value"], 1) for name, task in tasks.items()}
     assert {name: found[name] for name in known} == known
     assert found["jmed"] < 25, "the raw sheet's key is A on 85%: its options must be shuffled"
-    assert round(100 * tasks["mmlu_pro_biology"]["floor"]["longest"], 1) == 45.2
+    assert round(100 * tasks["mmlu_pro_biology"]["trivial_baselines"]["longest"], 1) == 45.2
 
 
 def test_the_macro_interval_is_as_wide_as_independent_tasks_make_it(tmp_path):

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from evalsuite.data.rows import LETTERS, NATIVE, convert, shuffled, text
 from evalsuite.errors import DataError
 from evalsuite.tasks.item import Item
-from evalsuite.tasks.schema import Layout
+from evalsuite.tasks.schema import RowLayout
 
 COLUMNS = {"kind": "columns", "columns": ["a", "b", "c", "d"]}
 
 
-def layout(**facts: Any) -> Layout:
+def layout(**facts: Any) -> RowLayout:
     plain = {"id": "id", "question": "q", "options": COLUMNS, "gold": {"kind": "index", "at": "cop"}, **facts}
-    return Layout.model_validate_json(json.dumps(plain))
+    return RowLayout.model_validate_json(json.dumps(plain))
 
 
 def row(name: int, cop: Any, **more: Any) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from evalsuite.analysis.run_result import read_result
 from evalsuite.cli import cli, main
 from evalsuite.errors import UsageError
-from evalsuite.gate import Policy, gate, junit, junit_error, markdown, markdown_error, read_policy
+from evalsuite.gate import GatePolicy, gate, junit, junit_error, markdown, markdown_error, read_policy
 from evalsuite.stats.noninferiority import default_margin
 from evalsuite.stats.power import failure_power, noninferiority_power
 
@@ -31,7 +31,7 @@ MEDQA = 1273
 
 
 def judged(candidate, baseline, **policy):
-    return gate(read_result(candidate), read_result(baseline), Policy(**policy))
+    return gate(read_result(candidate), read_result(baseline), GatePolicy(**policy))
 
 
 def coin(seed, items, share=0.6):
@@ -95,10 +95,10 @@ def test_the_policy_says_how_an_undecided_gate_ends_and_the_outcome_stays_undeci
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(seed=st.integers(0, 10**6), items=st.integers(2, 400), shift=st.floats(-0.3, 0.3))
-def test_a_wider_margin_never_makes_a_verdict_worse(made, seed, items, shift):
+@given(seed=st.integers(0, 10**6), items=st.integers(2, 400), rotation=st.floats(-0.3, 0.3))
+def test_a_wider_margin_never_makes_a_verdict_worse(made, seed, items, rotation):
     rng = np.random.default_rng(seed)
-    old, new = made("old", {"t": rng.random(items) < 0.6}), made("new", {"t": rng.random(items) < 0.6 + shift})
+    old, new = made("old", {"t": rng.random(items) < 0.6}), made("new", {"t": rng.random(items) < 0.6 + rotation})
     order = ("fail", "undecided", "pass")
     found = [order.index(judged(new, old, margin=margin).outcome) for margin in (0.005, 0.02, 0.05, 0.1, 0.3)]
     assert all(one <= other for one, other in pairwise(found))
@@ -115,7 +115,7 @@ def test_three_points_lost_on_medqa_end_as_the_power_calculation_predicts(made, 
     old = read_result(made("old", {"medqa": baseline}))
     for _ in range(repetitions):
         new = read_result(made("new", {"medqa": changed(rng, baseline, gained + 0.03, gained)}))
-        found.append(gate(new, old, Policy(margin=margin)).outcome)
+        found.append(gate(new, old, GatePolicy(margin=margin)).outcome)
     discordance = 2 * gained + 0.03 - 0.03**2
     told = default_margin(MEDQA) if margin == "auto" else margin
     expected = {
@@ -134,7 +134,7 @@ def test_a_candidate_as_good_as_the_baseline_passes_all_default_rules_in_four_ca
     old = read_result(made("old", baseline))
     for _ in range(120):
         new = {task: changed(rng, verdicts, 0.1, 0.1) for task, verdicts in baseline.items()}
-        found.append(gate(read_result(made("new", new)), old, Policy()).outcome)
+        found.append(gate(read_result(made("new", new)), old, GatePolicy()).outcome)
     assert shares(found)["pass"] >= 0.8 - tolerance(0.8, 120)
     assert shares(found)["fail"] == 0
 
@@ -434,7 +434,7 @@ def test_it_works_from_the_two_files_of_a_real_baseline_alone(tmp_path):
 
 def test_the_example_policy_lists_every_key_and_is_understood():
     path = ROOT / "examples" / "gate.yaml"
-    assert set(yaml.safe_load(path.read_text())) == set(Policy.model_fields)
+    assert set(yaml.safe_load(path.read_text())) == set(GatePolicy.model_fields)
     policy = read_policy(path)
     assert policy.margins["pubmedqa"] == 0.06
     with pytest.raises(UsageError, match="pubmedqa"):

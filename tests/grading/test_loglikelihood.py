@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalsuite.errors import RunError, UsageError
-from evalsuite.grading.loglikelihood import ScoredPrompt, Weights, choose
+from evalsuite.grading.loglikelihood import LoglikelihoodPrompt, LoglikelihoodTally, grade_by_loglikelihood
 from evalsuite.models import make_backend
-from evalsuite.models.backend import Decoding, Settings
-from evalsuite.run.spec import Plan
-from evalsuite.run_folder import Record
+from evalsuite.models.backend import BackendSettings, Decoding
+from evalsuite.run.spec import RunSpec
+from evalsuite.run_folder import ResponseRecord
 from evalsuite.tasks.item import Item
 from evalsuite.tasks.registry import load_task
 
@@ -28,20 +28,20 @@ def item(gold="A", options=("aspirin", "a much longer option", "β"), name="1"):
 
 
 def record(logs, name="1"):
-    return Record(name, 0, "", "", "stop", False, None, None, None, "", logs)
+    return ResponseRecord(name, 0, "", "", "stop", False, None, None, None, "", logs)
 
 
 @given(st.lists(LOGS, min_size=3, max_size=3))
 def test_the_likeliest_option_is_the_answer_in_both_readings(logs):
-    found = choose(item(), record(logs))
+    found = grade_by_loglikelihood(item(), record(logs))
     assert logs["ABC".index(found.strict.label)] == max(logs)
     assert found.strict.status == "ok" and found.strict == found.lenient
     assert found.strict.correct == (found.strict.label == "A")
 
 
 def test_what_a_server_does_not_name_is_never_chosen():
-    assert choose(item("B"), record([None, -9.0, None])).strict.label == "B"
-    none = choose(item(), record([None, None, None])).strict
+    assert grade_by_loglikelihood(item("B"), record([None, -9.0, None])).strict.label == "B"
+    none = grade_by_loglikelihood(item(), record([None, None, None])).strict
     assert (none.label, none.status, none.correct) == (None, "no_answer", False)
 
 
@@ -50,31 +50,35 @@ def test_what_a_server_does_not_name_is_never_chosen():
 )
 def test_a_journal_line_without_a_sum_for_each_option_is_an_error(logs):
     with pytest.raises(RunError, match="item 1"):
-        choose(item(), record(logs))
+        grade_by_loglikelihood(item(), record(logs))
 
 
 def test_longer_options_are_helped_by_their_length_in_characters_and_in_bytes():
     # Sums favour A; per character B (20 of them); per byte B too, where β counts two.
-    weights = Weights([item("B")], "cloze")
+    weights = LoglikelihoodTally([item("B")], "cloze")
     weights.add(item("B"), record([-7.0, -10.0, -1.5]))
-    assert choose(item("B"), record([-7.0, -10.0, -1.5])).strict.label == "C"
+    assert grade_by_loglikelihood(item("B"), record([-7.0, -10.0, -1.5])).strict.label == "C"
     told = weights.summary()
     assert told["accuracy_per_character"]["value"] == 1
     assert told["accuracy_per_byte"]["value"] == 1
-    greek = Weights([item("C")], "cloze")
+    greek = LoglikelihoodTally([item("C")], "cloze")
     greek.add(item("C"), record([-7.0, -15.0, -1.4]))
     told = greek.summary()
     assert told["accuracy_per_character"]["value"] == 0  # -1.4 a character against -0.75
     assert told["accuracy_per_byte"]["value"] == 1  # -0.7 a byte against -0.75
 
 
-def test_under_shifts_a_probability_stays_with_its_option():
+def test_under_rotations_a_probability_stays_with_its_option():
     """The same belief in the same options, shown in each order: as sure, as right, and three answers an item."""
-    belief, plain, moved = [-0.2, -2.0, -4.0], Weights([item()], "loglikelihood"), Weights([item()], "loglikelihood")
+    belief, plain, moved = (
+        [-0.2, -2.0, -4.0],
+        LoglikelihoodTally([item()], "loglikelihood"),
+        LoglikelihoodTally([item()], "loglikelihood"),
+    )
     plain.add(item(), record(belief))
-    for shift in range(3):
-        shown = belief[shift:] + belief[:shift]
-        moved.add(item(), Record("1", 0, "", "", "stop", False, None, None, None, "", shown, shift))
+    for rotation in range(3):
+        shown = belief[rotation:] + belief[:rotation]
+        moved.add(item(), ResponseRecord("1", 0, "", "", "stop", False, None, None, None, "", shown, rotation))
     one, three = (weights.summary()["calibration"] for weights in (plain, moved))
     assert (one["n"], three["n"]) == (1, 3)
     for name in ("ece", "brier"):
@@ -83,7 +87,7 @@ def test_under_shifts_a_probability_stays_with_its_option():
 
 def test_unanswered_items_count_as_wrong_and_not_as_uncertain():
     items = [item("A", name=str(number)) for number in range(4)]
-    weights = Weights(items, "cloze")
+    weights = LoglikelihoodTally(items, "cloze")
     weights.add(items[0], record([-0.001, -30.0, -40.0], "0"))
     told = weights.summary()
     assert told["accuracy_per_character"]["value"] in (0, 0.25)
@@ -92,7 +96,7 @@ def test_unanswered_items_count_as_wrong_and_not_as_uncertain():
 
 def test_probabilities_are_the_softmax_over_the_options():
     logs = np.log([[0.2, 0.5, 0.3]]) - 40  # whatever else the model could have said
-    weights = Weights([item("B")], "loglikelihood")
+    weights = LoglikelihoodTally([item("B")], "loglikelihood")
     weights.add(item("B"), record(logs[0].tolist()))
     expected = 0.2**2 + 0.5**2 + 0.3**2
     assert weights.summary()["calibration"]["brier"]["value"] == pytest.approx(expected, abs=1e-12)
@@ -102,7 +106,7 @@ def test_probabilities_are_the_softmax_over_the_options():
 
 def test_letters_show_the_options_and_cloze_does_not():
     task = load_task("medqa")
-    letters, cloze = ScoredPrompt(task, "loglikelihood"), ScoredPrompt(task, "cloze")
+    letters, cloze = LoglikelihoodPrompt(task, "loglikelihood"), LoglikelihoodPrompt(task, "cloze")
     (shown,) = letters.messages(item())
     # byte for byte what lm-eval's medqa_4options asks
     assert shown["content"] == "Question: Q?\nA. aspirin\nB. a much longer option\nC. β\nAnswer:"
@@ -110,30 +114,30 @@ def test_letters_show_the_options_and_cloze_does_not():
     assert cloze.messages(item(gold="C")) == cloze.messages(item(gold="A"))
     assert "aspirin" not in cloze.messages(item())[0]["content"]
     assert cloze.continuations(item()) == item().options
-    assert len({letters.digest, cloze.digest, ScoredPrompt(task, "cloze", "Be brief.").digest}) == 3
+    assert len({letters.digest, cloze.digest, LoglikelihoodPrompt(task, "cloze", "Be brief.").digest}) == 3
 
 
-@pytest.mark.parametrize("model", ["floor/majority", "replay/x"])
+@pytest.mark.parametrize("model", ["trivial/majority", "replay/x"])
 def test_what_has_no_probabilities_refuses(model):
     with pytest.raises(UsageError, match="log-probabilities"):
-        make_backend(model, Settings(model.partition("/")[2], scoring="cloze"))
+        make_backend(model, BackendSettings(model.partition("/")[2], scoring="cloze"))
 
 
 @pytest.mark.parametrize("more", [{"samples": 2}, {"format": "boxed"}])
 def test_what_only_shapes_written_answers_is_refused(more):
     with pytest.raises(UsageError, match="--scoring cloze"):
-        Plan("hf/x", ("medqa",), Settings("x", scoring="cloze"), **more)
+        RunSpec("hf/x", ("medqa",), BackendSettings("x", scoring="cloze"), **more)
 
 
 @pytest.mark.parametrize("decoding", [Decoding(temperature=0.5), Decoding(max_tokens=9), Decoding(thinking_budget=5)])
 def test_decoding_has_no_part_in_it(decoding):
     with pytest.raises(UsageError, match="--scoring loglikelihood"):
-        Plan("hf/x", ("medqa",), Settings("x", decoding=decoding, scoring="loglikelihood"))
+        RunSpec("hf/x", ("medqa",), BackendSettings("x", decoding=decoding, scoring="loglikelihood"))
 
 
 def test_a_plan_survives_the_run_folder():
-    plan = Plan("hf/x", ("medqa",), Settings("x", scoring="cloze", chat_template=""))
-    assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+    plan = RunSpec("hf/x", ("medqa",), BackendSettings("x", scoring="cloze", chat_template=""))
+    assert RunSpec.from_json(json.loads(json.dumps(plan.to_json()))) == plan
 
 
 @pytest.fixture
@@ -149,7 +153,7 @@ def mute_server():
 
 @pytest.mark.parametrize("more", [["loglikelihood"], ["cloze", "--chat-template", "none"]])
 def test_a_server_without_log_probabilities_is_told_in_one_line(mute_server, tmp_path, more):
-    command = [sys.executable, "-m", "evalsuite", "run", "--model", "openai/bench", "--base-url", mute_server]
+    command = [sys.executable, "-m", "evalsuite", "run", "--model", "openai/prepared", "--base-url", mute_server]
     command += ["--tasks", "starter_recall", "--out", str(tmp_path / "run"), "--scoring", *more]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from evalsuite.data.load import load
 from evalsuite.reward import StrictReward, dataset
 from evalsuite.tasks.answer_format import write
-from evalsuite.tasks.prompt import Prompt
+from evalsuite.tasks.prompt import TaskPrompt
 from evalsuite.tasks.registry import load_task
 
 ENVIRONMENT = Path(__file__).parents[2] / "examples" / "environments" / "evalsuite_medqa"
@@ -45,7 +45,7 @@ def command(name, *arguments, cwd, data_dir=None, fails=False, **environment):
 def prompts(name, data_dir=None, format=None):
     """Items of a task with the text that every harness must send for each."""
     task = load_task(name)
-    prompt = Prompt(task, format or task.format)
+    prompt = TaskPrompt(task, format or task.format)
     return [(item, prompt.messages(item)[-1]["content"]) for item in load(task, data_dir).items]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tiny
 
-from evalsuite.reward.ground_truth import Truth
+from evalsuite.reward.ground_truth import GroundTruth
 from evalsuite.tasks.answer_format import write
 from training import step_log
 from training.data.manifest import freeze, sha256_of
@@ -67,7 +67,7 @@ def make_items(folder: Path, count: int = 12) -> Path:
     """Save a data folder of items, tier after tier, their golds in turn."""
     rows = []
     for row in range(count):
-        truth = Truth(LABELS[row % 2], LABELS, "answer_tag")
+        truth = GroundTruth(LABELS[row % 2], LABELS, "answer_tag")
         rows.append(
             {
                 "prompt": asked(row),

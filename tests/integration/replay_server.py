@@ -88,7 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path != "/v1/chat/completions":
             self._send(404, {"error": {"message": f"no {self.path} here"}})
             return
-        self.server.replay.asked.append(body)
+        self.server.replay.requests.append(body)
         reply = self.server.replay.reply(body)
         if reply is None:
             self._send(400, {"error": {"message": f"nothing recorded for this prompt of {body['model']}"}})

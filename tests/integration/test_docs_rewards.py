@@ -10,7 +10,7 @@ from documented import DATA, blocks, run
 from evalsuite.data.load import load_split
 from evalsuite.reward.verl import compute_score
 from evalsuite.tasks.answer_format import write
-from evalsuite.tasks.prompt import Prompt
+from evalsuite.tasks.prompt import TaskPrompt
 from evalsuite.tasks.registry import load_task
 
 pytest.importorskip("trl")
@@ -67,7 +67,7 @@ def test_verl(model, tmp_path):
         rows = pq.read_table(tmp_path / f"medqa.{split}.parquet").to_pylist()
         assert [row["extra_info"]["item"] for row in rows] == [item.id for item in items]
         assert {row["extra_info"]["split"] for row in rows} == {split}
-        prompt = Prompt(task, task.format)
+        prompt = TaskPrompt(task, task.format)
         for item, row in zip(items[:50], rows, strict=False):
             assert row["prompt"] == [dict(message) for message in prompt.messages(item)]
             check(item, row["reward_model"]["ground_truth"])

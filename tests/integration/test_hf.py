@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evalsuite.errors import BackendError, UsageError
-from evalsuite.models.backend import Decoding, Settings
+from evalsuite.models.backend import BackendSettings, Decoding
 from evalsuite.models.hf import HF
 
 pytestmark = pytest.mark.integration
@@ -23,7 +23,7 @@ SAMPLED = Decoding(max_tokens=24, temperature=1.0, top_p=0.95)
 
 
 def hf(model, decoding=GREEDY, **more):
-    return HF(Settings(model=str(model), decoding=decoding, **more))
+    return HF(BackendSettings(model=str(model), decoding=decoding, **more))
 
 
 def requests(count, samples=1):

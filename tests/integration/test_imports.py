@@ -21,7 +21,7 @@ from evalsuite.models.backend import Request, Response
 from evalsuite.parser import parse
 from evalsuite.run.summary import summarise
 from evalsuite.run_folder import RunFolder
-from evalsuite.tasks.prompt import Prompt
+from evalsuite.tasks.prompt import TaskPrompt
 from evalsuite.tasks.registry import load_suites, load_task
 
 pytestmark = pytest.mark.integration
@@ -191,12 +191,12 @@ def there_and_back(run, tmp_path, data_dir=None):
     before, after = (read_result(each) for each in (run, tmp_path / "back"))
     for task, said in before.tasks.items():
         same = ("version", "data_digest", "prompt_digest", "format", "n", "samples", "accuracy", "accuracy_lenient")
-        for key in (*same, "status", "status_lenient", "floor", "chance", "tokens"):
+        for key in (*same, "status", "status_lenient", "trivial_baselines", "chance", "tokens"):
             assert after.tasks[task][key] == said[key], key
     return {log.eval.task: log for log in map(inspect_ai.log.read_eval_log, sorted((tmp_path / "logs").iterdir()))}
 
 
-@pytest.mark.parametrize("model", ["floor/longest", f"replay/{ROOT}/examples/starter_recording.jsonl"])
+@pytest.mark.parametrize("model", ["trivial/longest", f"replay/{ROOT}/examples/starter_recording.jsonl"])
 def test_a_run_comes_back_from_inspects_log_with_the_same_grades(tmp_path, model):
     run = tmp_path / "run"
     assert main(["run", "--model", model, "--out", str(run)]) == 0
@@ -243,7 +243,7 @@ def test_awkward_responses_come_back_with_the_same_grades(tmp_path):
     """Open reasoning, lone surrogates, refusals, the token limit, reasoning apart, and samples without a response."""
     name, samples = "starter_vignette", 4
     run = tmp_path / "run"
-    assert main(["run", "--model", "floor/first", "--tasks", name, "--samples", str(samples), "--out", str(run)]) == 0
+    assert main(["run", "--model", "trivial/first", "--tasks", name, "--samples", str(samples), "--out", str(run)]) == 0
     folder = RunFolder(run)
     folder.journal(name).unlink()
     rng = random.Random(3)
@@ -263,9 +263,9 @@ def test_awkward_responses_come_back_with_the_same_grades(tmp_path):
                     latency=rng.random(),
                 )
                 writer.append(response, "0" * 16)
-    from evalsuite.run.reload import asked_benches
+    from evalsuite.run.reload import reload_tasks
 
-    statuses = summarise(folder, asked_benches(folder)).content["tasks"][name]["status"]
+    statuses = summarise(folder, reload_tasks(folder)).content["tasks"][name]["status"]
     assert {"ok", "unanswered", "refused", "truncated", "reasoning_unclosed", "empty"} <= set(statuses)
     (log,) = there_and_back(run, tmp_path).values()
     assert all(sample.scores["evalsuite"].value == "I" for sample in log.samples if sample.error)
@@ -307,7 +307,17 @@ def test_our_prompt_is_what_the_viewer_shows(tmp_path):
     run = tmp_path / "run"
     assert (
         main(
-            ["run", "--model", "floor/first", "--tasks", "starter_vignette", "--system", "Be brief.", "--out", str(run)]
+            [
+                "run",
+                "--model",
+                "trivial/first",
+                "--tasks",
+                "starter_vignette",
+                "--system",
+                "Be brief.",
+                "--out",
+                str(run),
+            ]
         )
         == 0
     )
@@ -315,7 +325,7 @@ def test_our_prompt_is_what_the_viewer_shows(tmp_path):
     task = load_task("starter_vignette")
     known = {one.id: one for one in VIGNETTE}
     for sample in inspect_ai.log.read_eval_log(file).samples:
-        sent = Prompt(task, task.format, "Be brief.").messages(known[sample.id])
+        sent = TaskPrompt(task, task.format, "Be brief.").messages(known[sample.id])
         assert [(turn.role, turn.text) for turn in sample.input] == [(turn["role"], turn["content"]) for turn in sent]
 
 
@@ -370,7 +380,7 @@ def lm_logs(tmp_path_factory):
     )
     try:
         url = server.stdout.readline().strip()
-        served = f"model=bench,base_url={url}/chat/completions,num_concurrent=4"
+        served = f"model=prepared,base_url={url}/chat/completions,num_concurrent=4"
         lm_eval(
             folder, "--model", "local-chat-completions", "--model_args", served, "--tasks", "vignettes",
             "--apply_chat_template", "--output_path", "served",
@@ -387,7 +397,7 @@ def test_stock_lm_eval_texts_are_graded_here(tmp_path, lm_logs):
     summary = import_logs([lm_logs / "served"], tmp_path / "run").content
     task = summary["tasks"]["starter_vignette"]
     share = sum(one.gold == "B" for one in VIGNETTE) / len(VIGNETTE)
-    assert (summary["model"], task["format"], task["samples"]) == ("imported/bench", "answer_tag", 1)
+    assert (summary["model"], task["format"], task["samples"]) == ("imported/prepared", "answer_tag", 1)
     assert task["status"] == {"ok": len(VIGNETTE)} and task["accuracy"]["value"] == pytest.approx(share)
     assert any(f"on 0 of {len(VIGNETTE)} responses" in note for note in task["notes"])
     theirs = json.loads(next((lm_logs / "served").rglob("results_*.json")).read_text())

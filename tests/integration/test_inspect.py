@@ -8,7 +8,7 @@ from aiohttp import web
 from asking import ask, make_request, texts
 
 from evalsuite.errors import BackendError, UsageError
-from evalsuite.models.backend import Decoding, Settings
+from evalsuite.models.backend import BackendSettings, Decoding
 from evalsuite.models.inspect import Inspect
 
 pytest.importorskip("inspect_ai")
@@ -84,7 +84,7 @@ async def service(monkeypatch):
 
 def inspect(service, model="openai-api/toy/model", decoding=None, **more):
     urls = (service.url,) if service else ()
-    return Inspect(Settings(model=model, decoding=decoding or Decoding(max_tokens=50), base_urls=urls, **more))
+    return Inspect(BackendSettings(model=model, decoding=decoding or Decoding(max_tokens=50), base_urls=urls, **more))
 
 
 async def test_answers(service, capfd):
@@ -207,8 +207,8 @@ async def test_outputs_of_any_provider():
 )
 def test_what_cannot_be_honoured_is_refused(more):
     with pytest.raises(UsageError):
-        Inspect(Settings(model="openai-api/toy/model", **more))
+        Inspect(BackendSettings(model="openai-api/toy/model", **more))
 
 
 def test_a_budget_where_the_provider_takes_one():
-    Inspect(Settings(model="anthropic/claude", decoding=Decoding(thinking_budget=2000)))
+    Inspect(BackendSettings(model="anthropic/claude", decoding=Decoding(thinking_budget=2000)))

@@ -17,9 +17,9 @@ from replay_server import ReplayServer
 from evalsuite.cli import main
 from evalsuite.data.load import load
 from evalsuite.tasks.answer_format import write
-from evalsuite.tasks.prompt import Prompt
+from evalsuite.tasks.prompt import TaskPrompt
 from evalsuite.tasks.registry import load_task
-from evalsuite.tasks.rotation import shifted, shifts_of
+from evalsuite.tasks.rotation import rotated, rotations_of
 
 pytestmark = pytest.mark.integration
 
@@ -66,7 +66,7 @@ def test_epochs_give_the_intervals_of_the_same_run_with_samples(tmp_path):
     assert found["no_answer"] == told["status"]["no_answer"] == limit
 
 
-def test_shifted_options_give_the_grades_of_the_same_run_item_by_item(tmp_path):
+def test_rotated_options_give_the_grades_of_the_same_run_item_by_item(tmp_path):
     """A model that knows some texts, takes the first place of others, and forgets the format of a few."""
 
     def text(number, shown):
@@ -74,19 +74,19 @@ def test_shifted_options_give_the_grades_of_the_same_run_item_by_item(tmp_path):
         return write("answer_tag", said) if number % 5 else f"The answer is {said}."
 
     task = load_task(TASK)
-    prompt = Prompt(task, task.format)
+    prompt = TaskPrompt(task, task.format)
     known = {}
     for number, item in enumerate(load(task).items):
-        for shown in (shifted(item, shift) for shift in shifts_of(item)):
+        for shown in (rotated(item, rotation) for rotation in rotations_of(item)):
             known["m", prompt.messages(shown)[-1]["content"]] = text(number, shown)
     with ReplayServer(known) as server:
-        asked = [f"evalsuite/{TASK}", *MODEL, "-T", "shift_options=true", "--log-dir", tmp_path / "logs"]
+        asked = [f"evalsuite/{TASK}", *MODEL, "-T", "rotate_options=true", "--log-dir", tmp_path / "logs"]
         bridged.command("inspect", "eval", *asked, cwd=tmp_path, **bridged.replaying(server))
-        bridged.native(server, "m", [TASK], tmp_path, "--shift-options")
-        assert len(server.asked) == 2 * len(known) == 2 * 20 * 4
+        bridged.native(server, "m", [TASK], tmp_path, "--rotate-options")
+        assert len(server.requests) == 2 * len(known) == 2 * 20 * 4
     native, log = tmp_path / "native-m", only_log(tmp_path / "logs")
     rows = pq.read_table(native / "grades.parquet").to_pylist()
-    ours = {(r["item"], r["shift"]): (r["label"], r["status"], r["correct"], r["label_lenient"]) for r in rows}
+    ours = {(r["item"], r["rotation"]): (r["label"], r["status"], r["correct"], r["label_lenient"]) for r in rows}
     assert by_shift(log) == ours and len(ours) == len(known)
     told = json.loads((native / "summary.json").read_text())["tasks"][TASK]["accuracy"]
     found = figures(log)
@@ -98,22 +98,22 @@ def test_shifted_options_give_the_grades_of_the_same_run_item_by_item(tmp_path):
 
 
 def by_shift(log):
-    """(Item, shift) to what was read."""
+    """(Item, rotation) to what was read."""
     found = {}
     for sample in log.samples:
         score, own = sample.scores["evalsuite"], sample.metadata["evalsuite"]
         strict, lenient = score.metadata["strict"], score.metadata["lenient"]
         assert (score.value == "C") == strict["correct"] and score.answer == strict["label"]
-        found[own["item"], own["shift"]] = (strict["label"], strict["status"], strict["correct"], lenient["label"])
+        found[own["item"], own["rotation"]] = (strict["label"], strict["status"], strict["correct"], lenient["label"])
     return found
 
 
-def test_a_shifted_log_is_not_read_back(tmp_path, capsys):
+def test_a_rotated_log_is_not_read_back(tmp_path, capsys):
     run = tmp_path / "run"
-    assert main(["run", "--model", "floor/first", "--tasks", TASK, "--shift-options", "--out", str(run)]) == 0
+    assert main(["run", "--model", "trivial/first", "--tasks", TASK, "--rotate-options", "--out", str(run)]) == 0
     assert main(["export", "inspect", str(run), "--out", str(tmp_path / "logs")]) == 0
     assert main(["import", str(tmp_path / "logs"), "--out", str(tmp_path / "again")]) == 2
-    assert "its options were shifted" in capsys.readouterr().err
+    assert "its options were rotated" in capsys.readouterr().err
 
 
 def test_retry_asks_again_only_for_what_failed(tmp_path):
@@ -127,13 +127,13 @@ def test_retry_asks_again_only_for_what_failed(tmp_path):
             "inspect", "eval", f"evalsuite/{TASK}", *MODEL, *logs, "--no-fail-on-error", cwd=tmp_path, **told
         )
         server.answers = known | {lost: text}
-        server.asked.clear()
+        server.requests.clear()
         (first,) = list_eval_logs(str(tmp_path / "logs"))
         retried = ["--display", "plain", "--log-dir", tmp_path / "retried"]
         bridged.command(
             "inspect", "eval-retry", Path(first.name.removeprefix("file://")), *retried, cwd=tmp_path, **told
         )
-        assert [body["messages"][-1]["content"] for body in server.asked] == [lost[1]]
+        assert [body["messages"][-1]["content"] for body in server.requests] == [lost[1]]
     log = only_log(tmp_path / "retried")
     assert log.status == "success" and len(log.samples) == 20
     assert figures(log)["accuracy"] == 1.0
@@ -146,8 +146,8 @@ def test_parameters_shape_what_is_asked(tmp_path):
         bridged.command(
             "inspect", "eval", f"evalsuite/{TASK}", *MODEL, *asked, cwd=tmp_path, **bridged.replaying(server)
         )
-        assert len(server.asked) == 2 * 2
-        for body in server.asked:
+        assert len(server.requests) == 2 * 2
+        for body in server.requests:
             assert body["chat_template_kwargs"]["enable_thinking"] is True
             assert (body["temperature"], body["max_tokens"]) == (0.0, 4096)
     log = only_log(tmp_path / "logs")
@@ -184,7 +184,7 @@ def test_what_cannot_be_is_refused_in_words(tmp_path, asked, told):
 
 def test_view_shows_a_run_in_the_browser(tmp_path):
     out = tmp_path / "run"
-    assert main(["run", "--model", "floor/longest", "--tasks", TASK, "--out", str(out)]) == 0
+    assert main(["run", "--model", "trivial/longest", "--tasks", TASK, "--out", str(out)]) == 0
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])

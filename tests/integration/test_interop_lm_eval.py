@@ -48,7 +48,7 @@ def test_shots_and_system_prompt_stand_where_users_of_lm_eval_expect_them(tmp_pa
     flags = ["--num_fewshot", 2, "--fewshot_as_multiturn", "true", "--system_instruction", "Be brief.", "--limit", 5]
     with ReplayServer(answers) as server:
         found = bridged.lm_eval(server, "m", [TASK], tmp_path, *flags)[TASK]
-        bodies = list(server.asked)
+        bodies = list(server.requests)
     assert len(found) == len(bodies) == 5
     assert all(strict.correct for strict, _ in found.values())
     for body in bodies:

@@ -57,7 +57,7 @@ def test_recorded_responses_are_graded_alike_everywhere(tmp_path):
             assert bridged.trl(TASK, said, DATA, FORMAT) == rewards(ours)
             strict, lenient = (sum(verdicts[reading].correct for verdicts in ours.values()) for reading in (0, 1))
             assert 0 < strict <= lenient < ITEMS
-    assert len(server.asked) == 4 * len(MODELS) * ITEMS
+    assert len(server.requests) == 4 * len(MODELS) * ITEMS
 
 
 def rewards(ours):

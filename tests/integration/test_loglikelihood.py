@@ -15,10 +15,10 @@ from asking import ask
 
 from evalsuite.data.load import load
 from evalsuite.errors import UsageError
-from evalsuite.grading.loglikelihood import FORMS, ScoredPrompt
-from evalsuite.models.backend import Request, Settings
+from evalsuite.grading.loglikelihood import FORMS, LoglikelihoodPrompt
+from evalsuite.models.backend import BackendSettings, Request
 from evalsuite.models.hf import HF
-from evalsuite.models.local.continuation_tree import Tree
+from evalsuite.models.local.continuation_tree import TokenTree
 from evalsuite.tasks.continuation import DELIMITER, continuations
 from evalsuite.tasks.item import Item
 from evalsuite.tasks.registry import load_task
@@ -43,13 +43,13 @@ def medqa():
 
 
 def made(items, scoring, task):
-    prompt = ScoredPrompt(task, scoring)
+    prompt = LoglikelihoodPrompt(task, scoring)
     return [Request(task.name, item, 0, prompt.messages(item), 0, prompt.continuations(item)) for item in items]
 
 
 def weighed(model, requests, scoring, template=None, **args):
     """Sums by item, as our backend gives them."""
-    settings = Settings(str(model), chat_template=template, args={"device": "cpu", **args}, scoring=scoring)
+    settings = BackendSettings(str(model), chat_template=template, args={"device": "cpu", **args}, scoring=scoring)
     found = asyncio.run(ask(HF(settings), requests))
     return {id: response.logprobs for (id, _), response in found.items()}
 
@@ -93,9 +93,9 @@ def test_sums_and_choices_are_lm_evals(model, medqa, lm_eval, scoring, templated
 def test_reading_the_context_once_changes_nothing(model, medqa, monkeypatch):
     requests = made(medqa.items[:ITEMS], "cloze", medqa.task)
     shared = weighed(model, requests, "cloze")
-    from evalsuite.models.local.loglikelihood import Likelihoods
+    from evalsuite.models.local.loglikelihood import LoglikelihoodScorer
 
-    monkeypatch.setattr(Likelihoods, "_can_share", lambda self: False)
+    monkeypatch.setattr(LoglikelihoodScorer, "_can_share", lambda self: False)
     apart = weighed(model, requests, "cloze")
     for id, sums in shared.items():
         assert np.abs(np.subtract(sums, apart[id])).max() < 1e-4
@@ -119,7 +119,7 @@ def test_a_model_with_a_sliding_window_reads_each_option_apart_and_still_gives_l
     config.layer_types = ["full_attention", "sliding_attention"]
     Qwen3ForCausalLM(config).save_pretrained(folder)
     items = medqa.items[:6]
-    settings = Settings(str(folder), chat_template="", args={"device": "cpu"}, scoring="cloze")
+    settings = BackendSettings(str(folder), chat_template="", args={"device": "cpu"}, scoring="cloze")
 
     async def facts_and_sums():
         backend = HF(settings)
@@ -140,7 +140,7 @@ def test_an_item_that_does_not_fit_fails_alone(tmp_path, medqa):
     short = Item("short", "Pulse?", ("96", "18"), ("A", "B"), "A")
     long = Item("long", "pulse " * 300, ("96", "18"), ("A", "B"), "A")
     requests = made([long, short], "cloze", medqa.task)
-    settings = Settings(str(small), args={"device": "cpu"}, scoring="cloze")
+    settings = BackendSettings(str(small), args={"device": "cpu"}, scoring="cloze")
     found = asyncio.run(ask(HF(settings), requests))
     assert found["long", 0].error and "256" in found["long", 0].error
     assert found["short", 0].error is None and all(map(math.isfinite, found["short", 0].logprobs))
@@ -152,7 +152,7 @@ def test_a_template_that_opens_a_thought_is_refused(model, medqa):
 
 
 def test_options_that_begin_alike_share_their_nodes():
-    tree = Tree([[5, 6, 7], [5, 6, 8], [5, 9], [4]])
+    tree = TokenTree([[5, 6, 7], [5, 6, 8], [5, 9], [4]])
     assert tree.nodes == [5, 6]
     assert tree.path(0) == [] and tree.path(2) == [5, 6]
     paths = {

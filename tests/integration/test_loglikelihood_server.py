@@ -7,7 +7,7 @@ import pytest
 from asking import ask, make_request
 
 from evalsuite.errors import UsageError
-from evalsuite.models.backend import Settings
+from evalsuite.models.backend import BackendSettings
 from evalsuite.models.openai import OpenAI
 
 pytestmark = pytest.mark.integration
@@ -20,7 +20,7 @@ def asked(count, options):
 
 def openai(server, scoring, template=None):
     urls = (server.base_url,)
-    return OpenAI(Settings(model=server.model, base_urls=urls, scoring=scoring, chat_template=template))
+    return OpenAI(BackendSettings(model=server.model, base_urls=urls, scoring=scoring, chat_template=template))
 
 
 def alone(server, requests, template):
@@ -28,12 +28,12 @@ def alone(server, requests, template):
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from evalsuite.models.local.chat_template import Chat
+    from evalsuite.models.local.chat_template import ChatTemplate
     from evalsuite.models.local.continuation_tree import choice
-    from evalsuite.models.local.loglikelihood import Likelihoods
+    from evalsuite.models.local.loglikelihood import LoglikelihoodScorer
 
-    weigher = Likelihoods(AutoModelForCausalLM.from_pretrained(server.folder, dtype=torch.float32))
-    chat = Chat(AutoTokenizer.from_pretrained(server.folder), template, "auto", "tiny")
+    weigher = LoglikelihoodScorer(AutoModelForCausalLM.from_pretrained(server.folder, dtype=torch.float32))
+    chat = ChatTemplate(AutoTokenizer.from_pretrained(server.folder), template, "auto", "tiny")
     return {request.item.id: weigher.sums([choice(request, chat)])[0] for request in requests}
 
 

@@ -335,7 +335,7 @@ def test_a_reader_of_screens_finds_names_and_tables(browser, report):
 
 def test_of_a_hundred_thousand_responses_only_what_is_shown_is_loaded(browser, tmp_path):
     run = tmp_path / "large"
-    asked = ["run", "--model", "floor/random", "--tasks", "starter_recall", "--samples", "5000", "--temperature", "1"]
+    asked = ["run", "--model", "trivial/random", "--tasks", "starter_recall", "--samples", "5000", "--temperature", "1"]
     assert main([*asked, "--out", str(run)]) == 0
     write_report([run], tmp_path / "out")
     chunks = len(list((tmp_path / "out").rglob("responses-*.js")))
@@ -351,19 +351,19 @@ def test_of_a_hundred_thousand_responses_only_what_is_shown_is_loaded(browser, t
 
 
 def test_each_order_of_the_options_is_a_row_that_says_which_it_is(browser, tmp_path):
-    run = tmp_path / "shifted"
-    asked = ["run", "--model", "floor/first", "--tasks", "starter_recall", "--shift-options", "--samples", "2"]
+    run = tmp_path / "rotated"
+    asked = ["run", "--model", "trivial/first", "--tasks", "starter_recall", "--rotate-options", "--samples", "2"]
     assert main([*asked, "--temperature", "1", "--out", str(run)]) == 0
     write_report([run], tmp_path / "out")
     opened(browser, tmp_path / "out" / "report.html")
     items(browser)
     assert "200 of 200 responses" in one(browser, "#items-says").text
     row = all_of(browser, "#items-table tbody tr")[3]
-    assert "shift 1, sample 1" in row.text
+    assert "rotation 1, sample 1" in row.text
     row.send_keys(Keys.ENTER)
     wait(browser, lambda: all_of(browser, "#item[open] .response"))
-    assert "shift 1, sample 1" in one(browser, "#item-title").text
+    assert "rotation 1, sample 1" in one(browser, "#item-title").text
     said = one(browser, "#item-body").text
     assert "moved up by 1" in said and "ANSWER: A" in said
     verdict = one(browser, "#item-body .verdicts dd strong")
-    assert verdict.text.endswith("B"), "what stands first under shift 1 is the item's own B"
+    assert verdict.text.endswith("B"), "what stands first under rotation 1 is the item's own B"

@@ -9,10 +9,10 @@ import tiny
 from evalsuite.data.load import load, load_split
 from evalsuite.errors import UsageError
 from evalsuite.grading.grade import grade
-from evalsuite.models.backend import Asked
-from evalsuite.models.local.chat_template import Chat
+from evalsuite.models.backend import PromptSetup
+from evalsuite.models.local.chat_template import ChatTemplate
 from evalsuite.reward import StrictReward, dataset
-from evalsuite.run_folder import Record
+from evalsuite.run_folder import ResponseRecord
 from evalsuite.tasks.answer_format import write
 from evalsuite.tasks.registry import load_task
 
@@ -80,8 +80,8 @@ def trained(quick_model, out, data, tokenizer, reward):
 
 def graded(item, task, text, opens):
     """The verdict of a run of ours on a response."""
-    record = Record(item.id, 0, text, "", "stop", opens, None, None, None, "")
-    return grade(item, record, Asked((item,), task.format)).strict
+    record = ResponseRecord(item.id, 0, text, "", "stop", opens, None, None, None, "")
+    return grade(item, record, PromptSetup((item,), task.format)).strict
 
 
 @pytest.mark.parametrize("rendered", [False, True], ids=["conversational", "text"])
@@ -136,7 +136,7 @@ def test_the_rendered_prompt_becomes_the_tokens_that_the_model_is_evaluated_on(t
     task = load_task(STARTER)
     with pytest.warns(UserWarning, match="TEST items"):
         texts, messages = dataset(task, tokenizer, split="test"), dataset(task, split="test")
-    chat = Chat(tokenizer, None, "auto", "tiny")
+    chat = ChatTemplate(tokenizer, None, "auto", "tiny")
     for text, turns in zip(texts["prompt"], messages["prompt"], strict=True):
         assert tokenizer(text=[text])["input_ids"][0] == chat.prompt(turns).ids
 

@@ -12,7 +12,7 @@ from asking import ask, make_request, texts
 
 from evalsuite.errors import BackendError, UsageError
 from evalsuite.models import make_backend
-from evalsuite.models.backend import Decoding, Settings
+from evalsuite.models.backend import BackendSettings, Decoding
 from evalsuite.models.hf import HF
 from evalsuite.models.tiny import FOLDER, SUMS, Tiny
 
@@ -32,17 +32,17 @@ def shipped(tiny_model, tmp_path_factory):
 
 async def test_it_answers_as_hf_does_on_its_folder(shipped):
     requests = [make_request(number) for number in range(40)]
-    own = Tiny(Settings(model="", decoding=GREEDY), shipped)
+    own = Tiny(BackendSettings(model="", decoding=GREEDY), shipped)
     facts = await own.open([])
     await own.close()
     assert (facts["device"], facts["dtype"], facts["batch"]) == ("cpu", "float32", 128)
-    found = texts(await ask(Tiny(Settings(model="", decoding=GREEDY), shipped), requests))
-    assert found == texts(await ask(HF(Settings(model=str(shipped), decoding=GREEDY)), requests))
+    found = texts(await ask(Tiny(BackendSettings(model="", decoding=GREEDY), shipped), requests))
+    assert found == texts(await ask(HF(BackendSettings(model=str(shipped), decoding=GREEDY)), requests))
 
 
 async def test_its_weights_are_named_by_what_they_hold_and_not_by_where_they_are(shipped, tmp_path):
     moved = shutil.copytree(shipped, tmp_path / "elsewhere")
-    backends = [Tiny(Settings(model="", decoding=GREEDY), folder) for folder in (shipped, moved)]
+    backends = [Tiny(BackendSettings(model="", decoding=GREEDY), folder) for folder in (shipped, moved)]
     facts = [await backend.open([]) for backend in backends]
     for backend in backends:
         await backend.close()
@@ -56,24 +56,24 @@ async def test_a_damaged_or_missing_file_is_refused(shipped, tmp_path, name):
     content[len(content) // 2] ^= 1
     (folder / name).write_bytes(content)
     with pytest.raises(BackendError, match=f"{name}: not the file that evalsuite ships"):
-        await Tiny(Settings(model="", decoding=GREEDY), folder).open([])
+        await Tiny(BackendSettings(model="", decoding=GREEDY), folder).open([])
     (folder / name).unlink()
     with pytest.raises(BackendError, match="tiny can't be read"):
-        await Tiny(Settings(model="", decoding=GREEDY), folder).open([])
+        await Tiny(BackendSettings(model="", decoding=GREEDY), folder).open([])
 
 
 async def test_without_torch_one_line_says_what_to_install(shipped, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(BackendError, match=r"needs torch: pip install 'evalsuite\[hf\]'"):
-        await Tiny(Settings(model="", decoding=GREEDY), shipped).open([])
+        await Tiny(BackendSettings(model="", decoding=GREEDY), shipped).open([])
 
 
 def test_there_is_one_of_its_name():
-    assert isinstance(make_backend("tiny", Settings(model="")), Tiny)
+    assert isinstance(make_backend("tiny", BackendSettings(model="")), Tiny)
     with pytest.raises(UsageError, match="there is one, named tiny"):
-        make_backend("tiny/other", Settings(model="other"))
+        make_backend("tiny/other", BackendSettings(model="other"))
     with pytest.raises(UsageError, match="or tiny"):
-        make_backend("tinier", Settings(model=""))
+        make_backend("tinier", BackendSettings(model=""))
 
 
 def test_without_a_model_or_tasks_it_is_as_good_as_its_card_says(tmp_path):
@@ -83,7 +83,7 @@ def test_without_a_model_or_tasks_it_is_as_good_as_its_card_says(tmp_path):
     done = subprocess.run(asked, capture_output=True, text=True, cwd=tmp_path, timeout=600)
     assert done.returncode == 0, done.stderr
     facts = json.loads((out / "run.json").read_text())
-    assert facts["plan"]["tasks"] == ["tinyworld", "tinyworld_hard"]
+    assert facts["spec"]["tasks"] == ["tinyworld", "tinyworld_hard"]
     assert (facts["identity"]["model"], facts["identity"]["decoding"]["max_tokens"]) == ("tiny", 128)
     assert str(FOLDER) not in (out / "run.json").read_text()
     rows = re.findall(r"\| 5-grpo-2 \| `(\w+)` \| [\d,]+ \| [\d.]+ \| ([\d.]+) \[", (FOLDER / "README.md").read_text())

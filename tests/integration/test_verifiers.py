@@ -12,9 +12,9 @@ from replay_server import ReplayServer
 from evalsuite.data.load import load
 from evalsuite.errors import DataError
 from evalsuite.grading.grade import grade
-from evalsuite.models.backend import Asked
-from evalsuite.run_folder import Record
-from evalsuite.tasks.prompt import Prompt
+from evalsuite.models.backend import PromptSetup
+from evalsuite.run_folder import ResponseRecord
+from evalsuite.tasks.prompt import TaskPrompt
 from evalsuite.tasks.registry import load_task
 
 verifiers = pytest.importorskip("verifiers")
@@ -73,14 +73,14 @@ def test_vf_eval_pays_what_a_run_of_ours_grades(site, tmp_path, name, opens):
     task = load_task(name)
     items = {item.id: item for item in load(task).items}
     said = {key: row for key, row in recording(task).items() if row.get("finish") != "refused"}
-    prompt = Prompt(task, task.format, "Be brief.")
+    prompt = TaskPrompt(task, task.format, "Be brief.")
     keys = {id: ("m", prompt.messages(item)[-1]["content"]) for id, item in items.items()}
     answers = {keys[id]: row["text"] for id, row in said.items()}
     finish = {keys[id]: "length" for id, row in said.items() if row.get("finish") == "length"}
     asked = {"task": name, "system": "Be brief.", "prompt_opens_reasoning": opens}
     with ReplayServer(answers, finish) as server:
         rows = vf_eval(site, server, "m", tmp_path, "-n", "-1", "--max-retries", "0", **asked)
-    assert all(body["messages"][0] == {"role": "system", "content": "Be brief."} for body in server.asked)
+    assert all(body["messages"][0] == {"role": "system", "content": "Be brief."} for body in server.requests)
     found = {row["info"]["item"]: row for row in rows}
     assert found.keys() == items.keys()
     statuses = set()
@@ -88,8 +88,8 @@ def test_vf_eval_pays_what_a_run_of_ours_grades(site, tmp_path, name, opens):
         if not row["text"]:
             continue  # verifiers asks again for an empty response, and gives up
         told = row.get("finish", "stop")
-        record = Record(id, 0, row["text"], "", told, opens, None, None, None, "")
-        verdict = grade(items[id], record, Asked((items[id],), task.format))
+        record = ResponseRecord(id, 0, row["text"], "", told, opens, None, None, None, "")
+        verdict = grade(items[id], record, PromptSetup((items[id],), task.format))
         assert found[id]["reward"] == float(verdict.strict.correct)
         assert found[id]["metrics"]["lenient"] == float(verdict.lenient.correct)
         assert found[id]["metrics"]["invalid"] == float(verdict.strict.status != "ok")
@@ -103,7 +103,7 @@ def test_vf_eval_pays_what_a_run_of_ours_grades(site, tmp_path, name, opens):
 def test_the_newer_eval_pays_it_too(site, tmp_path):
     """verifiers' v1: each rollout is a program of its own, which uv starts."""
     task = load_task("starter_vignette")
-    prompt, number = Prompt(task, task.format), 8
+    prompt, number = TaskPrompt(task, task.format), 8
     items, said = load(task).items[:number], recording(task)
     answers = {("m", prompt.messages(item)[-1]["content"]): said[item.id]["text"] for item in items}
     told = {**os.environ, "PYTHONPATH": str(site), "NO_KEY": "none"}
@@ -120,8 +120,8 @@ def test_the_newer_eval_pays_it_too(site, tmp_path):
     assert found.keys() == {item.id for item in items}
     rewards = set()
     for item in items:
-        record = Record(item.id, 0, said[item.id]["text"], "", "stop", False, None, None, None, "")
-        verdict = grade(item, record, Asked((item,), task.format))
+        record = ResponseRecord(item.id, 0, said[item.id]["text"], "", "stop", False, None, None, None, "")
+        verdict = grade(item, record, PromptSetup((item,), task.format))
         trace = found[item.id]
         assert trace["task"]["key"] == item.id
         assert trace["rewards"]["strict"]["score"] == float(verdict.strict.correct)

@@ -13,8 +13,8 @@ import tiny
 from asking import ask, collect, make_request, texts
 
 from evalsuite.errors import BackendError, UsageError
-from evalsuite.models.backend import Decoding, Settings
-from evalsuite.models.local.chat_template import Chat
+from evalsuite.models.backend import BackendSettings, Decoding
+from evalsuite.models.local.chat_template import ChatTemplate
 from evalsuite.models.vllm import VLLM
 
 pytest.importorskip("vllm")
@@ -24,7 +24,7 @@ ARGS = {"dtype": "float32", "enforce_eager": "true"}
 
 
 def vllm(model, **more):
-    return VLLM(Settings(model=str(model), decoding=GREEDY, args=ARGS, **more))
+    return VLLM(BackendSettings(model=str(model), decoding=GREEDY, args=ARGS, **more))
 
 
 def requests(count, samples=1):
@@ -183,7 +183,7 @@ async def test_adapter_changes_the_answers_and_a_dead_engine_ends_the_run(tiny_m
 async def test_what_cannot_be_used_is_told_in_one_line(tiny_model, monkeypatch, model, more, told):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(BackendError) as caught:
-        await ask(VLLM(Settings(model=model.format(model=tiny_model), **more)), requests(1))
+        await ask(VLLM(BackendSettings(model=model.format(model=tiny_model), **more)), requests(1))
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -193,7 +193,7 @@ async def test_what_cannot_be_used_is_told_in_one_line(tiny_model, monkeypatch, 
 )
 async def test_bad_arguments(args):
     with pytest.raises(UsageError):
-        VLLM(Settings(model="x", args=args))
+        VLLM(BackendSettings(model="x", args=args))
 
 
 @pytest.mark.parametrize("scoring", ["loglikelihood", "cloze"])
@@ -202,12 +202,12 @@ async def test_options_weigh_as_much_as_with_transformers(tiny_model, engine, sc
     from transformers import AutoModelForCausalLM
 
     from evalsuite.models.local.continuation_tree import choice
-    from evalsuite.models.local.loglikelihood import Likelihoods
+    from evalsuite.models.local.loglikelihood import LoglikelihoodScorer
 
     options = ("A", "B") if scoring == "loglikelihood" else ("Aspirin, at once", "Aspirin, later", "Biopsy")
     asked = [replace(make_request(number), continuations=options) for number in range(12)]
-    chat = Chat(engine._chat.tokenizer, "", "auto", "tiny")
-    alone = Likelihoods(AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32))
+    chat = ChatTemplate(engine._chat.tokenizer, "", "auto", "tiny")
+    alone = LoglikelihoodScorer(AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32))
     expected = {request.item.id: alone.sums([choice(request, chat)])[0] for request in asked}
     before = engine.settings, engine._chat
     engine.settings, engine._chat = replace(engine.settings, scoring=scoring), chat

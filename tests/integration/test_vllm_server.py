@@ -4,7 +4,7 @@ import pytest
 from asking import ask, collect, make_request, texts
 
 from evalsuite.errors import BackendError
-from evalsuite.models.backend import Decoding, Settings
+from evalsuite.models.backend import BackendSettings, Decoding
 from evalsuite.models.openai import OpenAI
 
 pytestmark = pytest.mark.integration
@@ -14,7 +14,7 @@ NEUTRAL = {"extra_body": '{"repetition_penalty": 1.0, "top_k": 0}'}
 
 
 def openai(server, decoding=GREEDY, **more):
-    return OpenAI(Settings(model=server.model, decoding=decoding, base_urls=(server.base_url,), **more))
+    return OpenAI(BackendSettings(model=server.model, decoding=decoding, base_urls=(server.base_url,), **more))
 
 
 def requests(count, samples=1):
@@ -36,7 +36,7 @@ async def test_the_server_and_transformers_agree(vllm_server):
     from evalsuite.models.hf import HF
 
     served = texts(await ask(openai(vllm_server, args=NEUTRAL), requests(50)))
-    local = texts(await ask(HF(Settings(model=str(vllm_server.folder), decoding=GREEDY)), requests(50)))
+    local = texts(await ask(HF(BackendSettings(model=str(vllm_server.folder), decoding=GREEDY)), requests(50)))
     # A character that the last token leaves unfinished is dropped by the server and shown as U+FFFD by a tokenizer.
     same = [served[key] == local[key].rstrip("\N{REPLACEMENT CHARACTER}") for key in served]
     assert sum(same) >= 48
@@ -60,7 +60,7 @@ async def test_too_long_prompts_fail_alone(vllm_server):
 
 
 async def test_an_unknown_model_is_told_in_one_line(vllm_server):
-    backend = OpenAI(Settings(model="unheard-of", base_urls=(vllm_server.base_url,)))
+    backend = OpenAI(BackendSettings(model="unheard-of", base_urls=(vllm_server.base_url,)))
     with pytest.raises(BackendError, match="unheard-of") as caught:
         await ask(backend, requests(1))
     assert "\n" not in str(caught.value)
@@ -72,6 +72,6 @@ async def test_through_inspect(vllm_server, monkeypatch):
 
     monkeypatch.setenv("LOCAL_API_KEY", "none-needed")
     name = f"openai-api/local/{vllm_server.model}"
-    settings = Settings(model=name, decoding=GREEDY, base_urls=(vllm_server.base_url,), concurrency=16)
+    settings = BackendSettings(model=name, decoding=GREEDY, base_urls=(vllm_server.base_url,), concurrency=16)
     found = await ask(Inspect(settings), requests(50))
     assert texts(found) == texts(await ask(openai(vllm_server), requests(50)))

@@ -106,9 +106,9 @@ def test_responses_to_our_items_are_graded_here_with_their_verdict_beside(tmp_pa
 def test_an_imported_run_answers_to_the_same_items_as_a_native_one(tmp_path):
     rows = [item_row(n, item, f"<answer>{item.gold}</answer>", 1.0) for n, item in enumerate(RECALL)]
     import_logs([write(tmp_path / "logs", {"t": rows})], tmp_path / "a")
-    assert main(["run", "--model", "floor/first", "--tasks", "starter_recall", "--out", str(tmp_path / "b")]) == 0
+    assert main(["run", "--model", "trivial/first", "--tasks", "starter_recall", "--out", str(tmp_path / "b")]) == 0
     a, b = (read_result(tmp_path / name) for name in "ab")
-    for key in ("data_digest", "n", "floor", "chance", "version"):
+    for key in ("data_digest", "n", "trivial_baselines", "chance", "version"):
         assert a.tasks["starter_recall"][key] == b.tasks["starter_recall"][key]
     ours, theirs = a.scores("starter_recall"), b.scores("starter_recall")
     assert list(ours.items) == list(theirs.items) and list(ours.groups) == list(theirs.groups)
@@ -153,7 +153,7 @@ def test_another_task_keeps_its_scores_and_says_so(tmp_path):
     task = summary["tasks"]["lm_eval_some_task"]
     assert (task["graded_by"], summary["parser"]) == ("lm-eval acc,none", "lm-eval 0.4.13")
     assert task["accuracy"] == task["accuracy_lenient"] and task["accuracy"]["value"] == pytest.approx(1 / 3)
-    assert (task["chance"], task["floor"]) == (0.25, {"majority": 0.25})
+    assert (task["chance"], task["trivial_baselines"]) == (0.25, {"majority": 0.25})
     rows = grades(tmp_path / "run").values()
     assert sum(row["correct"] for row in rows) == 8
     assert {row["label"] == row["gold"] for row in rows if row["correct"]} == {True}

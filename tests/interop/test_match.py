@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from evalsuite.data.load import load
 from evalsuite.errors import RunError
-from evalsuite.interop.importing.log import Log, Question
+from evalsuite.interop.importing.log import HarnessLog, LoggedQuestion
 from evalsuite.interop.importing.match import find, join, revised, said_gold
 from evalsuite.tasks.item import Dataset, Item
-from evalsuite.tasks.prompt import Prompt
+from evalsuite.tasks.prompt import TaskPrompt
 from evalsuite.tasks.registry import load_suites, load_task
 from evalsuite.tasks.schema import Task
 
@@ -34,7 +34,7 @@ def prompt(item, mark="{}. {}"):
 
 
 def asked(*items, **kwargs):
-    return [Question("", prompt(one, **kwargs), one.gold) for one in items]
+    return [LoggedQuestion("", prompt(one, **kwargs), one.gold) for one in items]
 
 
 def ids(match):
@@ -57,7 +57,7 @@ def test_prompts_in_any_order_find_their_items(rng, name, mark):
     rng.shuffle(items)
     shot = prompt(rng.choice(items))
     questions = [
-        Question("", f"Example:\n{shot}\nAnswer: A\n\nQuestion: {prompt(one, mark)}\n\nThink.", one.gold)
+        LoggedQuestion("", f"Example:\n{shot}\nAnswer: A\n\nQuestion: {prompt(one, mark)}\n\nThink.", one.gold)
         for one in items
     ]
     assert ids(join(data, questions)) == [one.id for one in items]
@@ -65,10 +65,10 @@ def test_prompts_in_any_order_find_their_items(rng, name, mark):
 
 def test_line_breaks_and_spaces_are_no_difference():
     data = toy(item("a", "What is it,\n  doctor?", "a fever", "a cold"))
-    assert ids(join(data, [Question("", "What is   it, doctor?\nA. a\nfever\nB. a cold", "A")])) == ["a"]
+    assert ids(join(data, [LoggedQuestion("", "What is   it, doctor?\nA. a\nfever\nB. a cold", "A")])) == ["a"]
 
 
-def test_a_question_that_begins_another_and_options_that_are_a_part_of_others_are_told_apart():
+def test_a_question_that_begins_another_and_options_that_are_a_part_of_others_are_significant():
     short, long = (
         item("short", "Which drug is first?", "x1", "x2"),
         item("long", "Which drug is first? And why so?", "x1", "x2"),
@@ -82,7 +82,7 @@ def test_a_question_that_begins_another_and_options_that_are_a_part_of_others_ar
 
 def test_options_in_another_order_are_another_item():
     data = toy(item("a", "Which?", "left", "right"))
-    assert ids(join(data, [Question("", "Which?\nA. right\nB. left", "A")])) == [None]
+    assert ids(join(data, [LoggedQuestion("", "Which?\nA. right\nB. left", "A")])) == [None]
 
 
 def test_words_behind_a_question_are_the_prompts_only_where_all_prompts_hold_them():
@@ -98,8 +98,8 @@ def test_words_behind_a_question_are_the_prompts_only_where_all_prompts_hold_the
 def test_more_options_than_ours_are_another_item():
     data = toy(item("a", "Which?", "left", "right"))
     for fifth in ("C. both", "(C) both", "C) both", "**C.** both"):
-        assert ids(join(data, [Question("", f"Which?\nA. left\nB. right\n{fifth}", "A")])) == [None]
-    assert ids(join(data, [Question("", "Which?\nA. left\nB. right\n\nChoose one.", "A")])) == ["a"]
+        assert ids(join(data, [LoggedQuestion("", f"Which?\nA. left\nB. right\n{fifth}", "A")])) == [None]
+    assert ids(join(data, [LoggedQuestion("", "Which?\nA. left\nB. right\n\nChoose one.", "A")])) == ["a"]
 
 
 def test_repeated_items_are_given_out_once_each_by_their_key():
@@ -113,11 +113,13 @@ def test_repeated_items_are_given_out_once_each_by_their_key():
     ("target", "label"), [("B", "B"), (" B ", "B"), ("q", "B"), ("1", "B"), ("7", None), ("", None)]
 )
 def test_a_key_is_a_label_a_text_or_a_number(target, label):
-    assert said_gold(Question("", "", target), item("1", "Which?", "p", "q")) == label
+    assert said_gold(LoggedQuestion("", "", target), item("1", "Which?", "p", "q")) == label
 
 
 def test_a_named_task_that_lacks_questions_is_one_line(tmp_path):
-    log = Log("lm-eval 1", "m", "t", 1, "acc", (Question("", "Never asked?\nA. yes", "A"),), {}, "", (tmp_path / "f",))
+    log = HarnessLog(
+        "lm-eval 1", "m", "t", 1, "acc", (LoggedQuestion("", "Never asked?\nA. yes", "A"),), {}, "", (tmp_path / "f",)
+    )
     with pytest.raises(RunError, match=r"1 of 1 questions are no items of starter_recall.*Never asked\?") as caught:
         find(log, "starter_recall", None)
     assert "\n" not in str(caught.value)
@@ -128,9 +130,9 @@ def test_a_named_task_that_lacks_questions_is_one_line(tmp_path):
 def test_every_real_item_is_found_by_its_prompt(name):
     """An item may come back as its twin: one that says the same, options and key included."""
     data = load(load_task(name), DATA)
-    shown = Prompt(data.task, data.task.format)
+    shown = TaskPrompt(data.task, data.task.format)
     items = random.Random(5).sample(data.items, min(600, len(data.items)))
-    found = join(data, [Question("", shown.messages(one)[-1]["content"], one.gold) for one in items])
+    found = join(data, [LoggedQuestion("", shown.messages(one)[-1]["content"], one.gold) for one in items])
     assert [one and says(one) for one in found.items] == [says(one) for one in items]
     assert len({one.id for one in found.items if one}) == len(items)
 
@@ -139,11 +141,11 @@ def test_every_real_item_is_found_by_its_prompt(name):
 @pytest.mark.parametrize(
     "name", ["medqa", "medqa_5opt", "medbullets_op4", "medbullets_op5", "pubmedqa", "pubmedqa_1000"]
 )
-def test_kin_are_told_apart(name):
+def test_kin_are_significant(name):
     data = load(load_task(name), DATA)
-    shown = Prompt(data.task, data.task.format)
-    questions = tuple(Question("", shown.messages(one)[-1]["content"], one.gold) for one in data.items)
-    log = Log("lm-eval 1", "m", "t", 1, "acc", questions, {}, "", (Path("f"),))
+    shown = TaskPrompt(data.task, data.task.format)
+    questions = tuple(LoggedQuestion("", shown.messages(one)[-1]["content"], one.gold) for one in data.items)
+    log = HarnessLog("lm-eval 1", "m", "t", 1, "acc", questions, {}, "", (Path("f"),))
     match = find(log, None, DATA)
     assert match and match.dataset.task.name == name
     assert revised(match, log) == []

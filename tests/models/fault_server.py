@@ -47,7 +47,7 @@ class FaultServer:
         self.key = key
         self.routes = routes or {}
         self.port = port
-        self.asked: list[Asked] = []
+        self.requests: list[Asked] = []
         self.answered: Counter[str] = Counter()
         self.in_flight = self.most_in_flight = 0
 
@@ -103,9 +103,9 @@ class FaultServer:
         if denied is not None:
             return denied
         body = await request.json()
-        attempt = 1 + sum(before.item == body["messages"][-1]["content"] for before in self.asked)
+        attempt = 1 + sum(before.item == body["messages"][-1]["content"] for before in self.requests)
         asked = Asked(body, dict(request.headers), attempt)
-        self.asked.append(asked)
+        self.requests.append(asked)
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:

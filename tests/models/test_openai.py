@@ -19,7 +19,7 @@ import pytest
 from aiohttp import web
 
 from evalsuite.errors import BackendError, EvalsuiteError, UsageError
-from evalsuite.models.backend import Decoding, Request, Response, Settings
+from evalsuite.models.backend import BackendSettings, Decoding, Request, Response
 from evalsuite.models.http import transport
 from evalsuite.models.openai import OpenAI
 from evalsuite.tasks.item import Item
@@ -66,9 +66,9 @@ async def nothing_left_behind():
     assert not {task for task in asyncio.all_tasks() - before if task is not asyncio.current_task()}
 
 
-def settings(*urls: str, concurrency: int = 16, decoding: Decoding | None = None, **args: str) -> Settings:
+def settings(*urls: str, concurrency: int = 16, decoding: Decoding | None = None, **args: str) -> BackendSettings:
     named = {name: args.pop(name) for name in ("model", "adapter", "chat_template", "revision") if name in args}
-    return Settings(
+    return BackendSettings(
         **{"model": "m", **named},
         decoding=decoding or Decoding(max_tokens=100, seed=5),
         base_urls=urls,
@@ -86,7 +86,7 @@ def requests(count: int, taken: Counter[str] | None = None) -> Iterator[Request]
 
 
 @asynccontextmanager
-async def opened(made: Settings) -> AsyncIterator[OpenAI]:
+async def opened(made: BackendSettings) -> AsyncIterator[OpenAI]:
     backend = OpenAI(made)
     try:
         backend.facts = await backend.open(())
@@ -97,18 +97,18 @@ async def opened(made: Settings) -> AsyncIterator[OpenAI]:
 
 @asynccontextmanager
 async def answering(
-    made: Settings, asked: Iterator[Request]
+    made: BackendSettings, asked: Iterator[Request]
 ) -> AsyncIterator[tuple[OpenAI, AsyncGenerator[Response, None]]]:
     async with opened(made) as backend, aclosing(backend.answer(asked)) as responses:
         yield backend, responses
 
 
-async def ask(made: Settings, count: int = 1) -> list[Response]:
+async def ask(made: BackendSettings, count: int = 1) -> list[Response]:
     async with answering(made, requests(count)) as (_, responses):
         return [response async for response in responses]
 
 
-async def complaint(made: Settings, count: int = 1) -> str:
+async def complaint(made: BackendSettings, count: int = 1) -> str:
     """The one line that a situation is told in."""
     with pytest.raises(EvalsuiteError) as caught:
         await ask(made, count)
@@ -131,7 +131,7 @@ async def test_sends_what_was_asked():
     decoding = Decoding(temperature=0.5, top_p=0.9, max_tokens=64, thinking="off")
     with FaultServer() as server:
         [response] = await ask(settings(server.url, decoding=decoding, extra_body='{"top_k": 20}'))
-    body = server.asked[0].body
+    body = server.requests[0].body
     switch = {"enable_thinking": False, "thinking": False}
     assert body == {
         "model": "m",
@@ -152,7 +152,7 @@ async def test_extra_body_takes_fields_away_and_merges_template_arguments():
     extra = json.dumps({"top_p": None, "seed": None, "chat_template_kwargs": {"language": "de"}})
     with FaultServer() as server:
         await ask(settings(server.url, decoding=Decoding(thinking="on"), extra_body=extra))
-    body = server.asked[0].body
+    body = server.requests[0].body
     assert "top_p" not in body and "seed" not in body
     assert body["chat_template_kwargs"] == {"enable_thinking": True, "thinking": True, "language": "de"}
 
@@ -160,7 +160,7 @@ async def test_extra_body_takes_fields_away_and_merges_template_arguments():
 async def test_an_adapter_is_the_name_that_is_asked_for():
     with FaultServer(models={"data": [{"id": "m"}, {"id": "lora", "parent": "m"}]}) as server:
         await ask(settings(server.url, adapter="lora"))
-    assert server.asked[0].body["model"] == "lora"
+    assert server.requests[0].body["model"] == "lora"
 
 
 async def test_a_query_in_the_base_url_stays_with_every_request():
@@ -185,14 +185,14 @@ async def test_a_query_in_the_base_url_stays_with_every_request():
 )
 async def test_learns_the_name_of_the_tokens_field(refusal):
     server = FaultServer()
-    server.plan = lambda item, attempt: says(refusal, 400) if "max_tokens" in server.asked[-1].body else answer()
+    server.plan = lambda item, attempt: says(refusal, 400) if "max_tokens" in server.requests[-1].body else answer()
     with server:
         async with answering(settings(server.url, concurrency=4), requests(20)) as (backend, answers):
             got = [response async for response in answers]
         assert not any(response.error for response in got)
         assert backend.facts["max_tokens_field"] == "max_completion_tokens"
-    assert sum("max_tokens" in asked.body for asked in server.asked) <= 4
-    assert all(asked.body.get("max_completion_tokens", 100) == 100 for asked in server.asked)
+    assert sum("max_tokens" in asked.body for asked in server.requests) <= 4
+    assert all(asked.body.get("max_completion_tokens", 100) == 100 for asked in server.requests)
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ async def test_learns_the_name_of_the_tokens_field(refusal):
 )
 async def test_leaves_the_seed_out_where_it_is_refused_and_says_so(refusal):
     server = FaultServer()
-    server.plan = lambda item, attempt: says(refusal, 422) if "seed" in server.asked[-1].body else answer()
+    server.plan = lambda item, attempt: says(refusal, 422) if "seed" in server.requests[-1].body else answer()
     with server:
         async with answering(settings(server.url), requests(5)) as (backend, answers):
             got = [response async for response in answers]
@@ -319,7 +319,7 @@ async def test_a_template_without_a_thinking_switch_refuses_the_switch():
 async def test_a_thinking_budget_goes_only_to_a_server_that_minds_it():
     def minds(server, refuses_all=False):
         def plan(item, attempt):
-            budget = server.asked[-1].body.get("thinking_token_budget")
+            budget = server.requests[-1].body.get("thinking_token_budget")
             refused = budget is not None and (refuses_all or not isinstance(budget, int))
             return says({"error": {"message": "reasoning_config is not configured"}}, 400) if refused else answer()
 
@@ -329,7 +329,7 @@ async def test_a_thinking_budget_goes_only_to_a_server_that_minds_it():
     made = {"decoding": Decoding(max_tokens=100, thinking_budget=32)}
     with minds(FaultServer()) as server:
         [response] = await ask(settings(server.url, **made))
-        assert response.error is None and server.asked[-1].body["thinking_token_budget"] == 32
+        assert response.error is None and server.requests[-1].body["thinking_token_budget"] == 32
     with FaultServer() as server:
         assert "does nothing with thinking_token_budget" in await complaint(settings(server.url, **made))
     with minds(FaultServer(), refuses_all=True) as server:
@@ -350,7 +350,7 @@ async def test_a_passing_status_is_asked_again(status):
     with FaultServer(lambda item, attempt: says({"error": "later"}, status) if attempt == 1 else answer()) as server:
         got = await ask(settings(server.url), 3)
     assert [response.error for response in got] == [None] * 3
-    assert len(server.asked) == 6
+    assert len(server.requests) == 6
 
 
 @pytest.mark.parametrize("fault", [half_body, reset, lambda: says(b"<html>gateway</html>"), lambda: says(b'{"cho')])
@@ -358,27 +358,27 @@ async def test_a_broken_answer_is_asked_again(fault):
     with FaultServer(lambda item, attempt: fault() if attempt == 1 else answer()) as server:
         got = await ask(settings(server.url), 3)
     assert sorted(response.text for response in got) == [f"<answer>B</answer> i{n}" for n in range(3)]
-    assert len(server.asked) == 6
+    assert len(server.requests) == 6
 
 
 async def test_json_of_a_wrong_shape_is_asked_again():
     with FaultServer(lambda item, attempt: says(WRONG_SHAPES[int(item[1:])]) if attempt == 1 else answer()) as server:
         got = await ask(settings(server.url), len(WRONG_SHAPES))
     assert not any(response.error for response in got)
-    assert len(server.asked) == 2 * len(WRONG_SHAPES)
+    assert len(server.requests) == 2 * len(WRONG_SHAPES)
 
 
 async def test_a_hang_is_cut_and_asked_again():
     with FaultServer(lambda item, attempt: hang() if attempt == 1 else answer()) as server:
         got = await ask(settings(server.url, timeout="0.2"), 2)
-    assert not any(response.error for response in got) and len(server.asked) == 4
+    assert not any(response.error for response in got) and len(server.requests) == 4
 
 
 async def test_five_hangs_are_given_up():
     with FaultServer(lambda item, attempt: hang()) as server:
         [response] = await ask(settings(server.url, timeout="0.1"))
     assert response.error == "given up after 5 tries: no answer in 0.1 s"
-    assert len(server.asked) == 5
+    assert len(server.requests) == 5
 
 
 def test_backoff_doubles_with_full_jitter_up_to_half_a_minute(monkeypatch):
@@ -407,7 +407,7 @@ async def test_retry_after_is_never_cut_short():
         got = await ask(settings(server.url), 3)
     assert not any(response.error for response in got)
     for item, seconds in due.items():
-        first, second = [asked.at for asked in server.asked if asked.item == item]
+        first, second = [asked.at for asked in server.requests if asked.item == item]
         assert second - first >= seconds
 
 
@@ -451,7 +451,7 @@ async def test_overload_narrows_the_gate_and_success_opens_it():
             got = [response async for response in answers]
         assert not any(response.error for response in got)
         assert backend.facts["lowest_concurrency"] <= 16
-    refused = sum(asked.attempt > 1 for asked in server.asked)
+    refused = sum(asked.attempt > 1 for asked in server.requests)
     assert refused < 300, "it kept on asking at full width"
 
 
@@ -470,7 +470,7 @@ async def test_a_request_refused_for_good_is_one_line_and_the_others_go_on(statu
     assert failed.request.item.id == "i3" and failed.text == ""
     assert failed.error is not None and f"HTTP {status}" in failed.error and "context length exceeded" in failed.error
     assert "\n" not in failed.error and KEY not in failed.error
-    assert Counter(asked.item for asked in server.asked)["i3"] == 1
+    assert Counter(asked.item for asked in server.requests)["i3"] == 1
 
 
 async def test_when_everything_is_refused_the_run_stops_with_the_servers_words():
@@ -478,7 +478,7 @@ async def test_when_everything_is_refused_the_run_stops_with_the_servers_words()
     with FaultServer(lambda item, attempt: says(refusal, 400)) as server:
         told = await complaint(settings(server.url), 500)
     assert "32 requests in a row" in told and "temperature must be 1" in told
-    assert len(server.asked) < 100
+    assert len(server.requests) < 100
 
 
 async def test_any_number_of_items_too_long_for_the_model_stay_their_own_trouble():
@@ -550,7 +550,7 @@ async def test_a_redirection_is_not_followed_with_the_key(monkeypatch):
 async def test_more_tokens_than_the_model_has_room_for():
     with FaultServer(models={"data": [{"id": "m", "max_model_len": 64}]}) as server:
         told = await complaint(settings(server.url))
-    assert "--max-tokens 100" in told and "64" in told and not server.asked
+    assert "--max-tokens 100" in told and "64" in told and not server.requests
 
 
 @pytest.mark.parametrize(
@@ -600,7 +600,7 @@ async def test_a_server_that_comes_back_costs_nothing():
                     asyncio.get_running_loop().call_later(0.7, again.__enter__)
         again.kill()
     assert Counter(response.request.item.id for response in got) == Counter(f"i{n}" for n in range(60))
-    assert not any(response.error for response in got) and not elsewhere.asked
+    assert not any(response.error for response in got) and not elsewhere.requests
 
 
 # Replicas
@@ -613,7 +613,7 @@ async def test_replicas_share_the_load_and_one_may_die():
             async for response in answers:
                 got.append(response)
                 if len(got) == 200:
-                    shares = len(one.asked), len(two.asked)
+                    shares = len(one.requests), len(two.requests)
                     await asyncio.to_thread(one.kill)
     assert min(shares) > 0.4 * sum(shares)
     assert Counter(response.request.item.id for response in got) == Counter(f"i{n}" for n in range(400))
@@ -632,14 +632,14 @@ async def test_a_replica_that_is_down_at_first_is_named_and_joins_later():
                 if count == 20:
                     await asyncio.to_thread(late.__enter__)
         late.kill()
-    assert count == 300 and len(late.asked) > 30
+    assert count == 300 and len(late.requests) > 30
 
 
 async def test_a_replica_that_only_fails_does_not_draw_the_load():
     with FaultServer(lambda i, a: answer(0.02)) as good, FaultServer(lambda i, a: says({}, 500)) as bad:
         got = await ask(settings(good.url, bad.url, concurrency=8), 200)
     assert not any(response.error for response in got)
-    assert len(bad.asked) < 50
+    assert len(bad.requests) < 50
 
 
 # Laziness and cancellation
@@ -673,7 +673,7 @@ async def test_closing_the_stream_abandons_what_is_in_flight_and_leaves_nothing(
 async def test_a_cancelled_reader_leaves_nothing():
     with FaultServer(lambda item, attempt: hang(5)) as server:
         reader = asyncio.create_task(ask(settings(server.url, concurrency=8), 1000))
-        while len(server.asked) < 8:
+        while len(server.requests) < 8:
             await asyncio.sleep(0.01)
         reader.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -720,7 +720,7 @@ async def test_a_planted_key_is_sent_and_never_told(monkeypatch, caplog):
             got = [response async for response in answers]
         told = [repr(got), repr(facts), caplog.text, *map(repr, _inside(backend))]
         await backend.close()
-    assert all(asked.headers["Authorization"] == f"Bearer {KEY}" for asked in server.asked)
+    assert all(asked.headers["Authorization"] == f"Bearer {KEY}" for asked in server.requests)
     errors = {response.request.item.id for response in got if response.error}
     assert errors == {"i0", "i1"}
     for text in told:
@@ -809,6 +809,6 @@ def test_a_planted_key_reaches_neither_the_run_folder_nor_the_terminal(tmp_path,
         environment = os.environ | {"EVALSUITE_API_KEY": key}
         ended = subprocess.run([*run, *where], env=environment, capture_output=True, text=True, check=False)
     told = [ended.stdout, ended.stderr, *(file.read_bytes().decode("latin-1") for file in tmp_path.rglob("*.*"))]
-    assert (len(server.asked) > 20) == (key == KEY), ended.stderr
+    assert (len(server.requests) > 20) == (key == KEY), ended.stderr
     for text in told:
         assert key not in text and "tok-planted" not in text

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from evalsuite.errors import UsageError
 from evalsuite.models.http import connection as connection_module
 from evalsuite.models.http import origin as origin_module
-from evalsuite.models.http.connection import Broken, Connection, Message
+from evalsuite.models.http.connection import Connection, ConnectionBroken, HttpMessage
 from evalsuite.models.http.origin import Origin, Unreachable
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -85,7 +85,7 @@ async def origin_of(server: Server, scheme: str = "http", host: str = "127.0.0.1
         await origin.close()
 
 
-async def get(server: Server, count: int = 1) -> list[Message]:
+async def get(server: Server, count: int = 1) -> list[HttpMessage]:
     async with server, origin_of(server) as origin:
         return [await origin.exchange("GET", "models") for _ in range(count)]
 
@@ -150,7 +150,7 @@ async def test_a_body_without_a_length_ends_with_the_connection():
     ],
 )
 async def test_what_is_no_answer_is_broken(said, why):
-    with pytest.raises(Broken, match=why):
+    with pytest.raises(ConnectionBroken, match=why):
         await get(says(said))
 
 
@@ -163,7 +163,7 @@ async def test_a_body_without_end_is_refused(monkeypatch):
             writer.write(b"x" * 2**16)
             await writer.drain()
 
-    with pytest.raises(Broken, match="a body of more than"):
+    with pytest.raises(ConnectionBroken, match="a body of more than"):
         await get(Server(flood))
 
 

@@ -9,9 +9,9 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from evalsuite.errors import BackendError, UsageError
 from evalsuite.models.backend import Decoding, Request
-from evalsuite.models.local.batching import Batches
-from evalsuite.models.local.chat_template import Chat
-from evalsuite.models.local.partial_generation import Draft, check_budget
+from evalsuite.models.local.batching import BatchQueue
+from evalsuite.models.local.chat_template import ChatTemplate
+from evalsuite.models.local.partial_generation import PartialGeneration, check_budget
 from evalsuite.parser import reasoning_open
 from evalsuite.tasks.item import Item
 
@@ -68,13 +68,13 @@ class Mark(str):
 
 
 def make_chat(template=PLAIN, thinking="auto", tokenizer=None):
-    return Chat(tokenizer or Bytes(template), None, thinking, "toy")
+    return ChatTemplate(tokenizer or Bytes(template), None, thinking, "toy")
 
 
 def make_draft(chat, text="Which?", context=None, **decoding):
     item = Item(id="1", question=text, options=("a",), labels=("A",), gold="A")
     request = Request("toy", item, 0, ({"role": "user", "content": text},), seed=7)
-    return Draft(request, chat, Decoding(**decoding), context)
+    return PartialGeneration(request, chat, Decoding(**decoding), context)
 
 
 def write(draft, text, end):
@@ -221,7 +221,7 @@ def test_other_marks_become_think(marks, written, special):
 def test_batches_lose_and_repeat_nothing(lengths, size, unfinished):
     chat = make_chat()
     drafts = [make_draft(chat, "x" * length, max_tokens=10, thinking_budget=5) for length in lengths]
-    batches = Batches(iter(drafts), size)
+    batches = BatchQueue(iter(drafts), size)
     seen = []
     while batch := batches.take():
         assert len(batch) <= size
@@ -245,7 +245,7 @@ def test_batches_take_a_bounded_window():
             taken.append(1)
             yield make_draft(chat)
 
-    Batches(endless(), 4).take()
+    BatchQueue(endless(), 4).take()
     assert len(taken) <= 64
 
 

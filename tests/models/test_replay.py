@@ -13,19 +13,21 @@ from hypothesis import strategies as st
 
 from evalsuite.data.load import load
 from evalsuite.errors import BackendError, RunError, UsageError
-from evalsuite.models.backend import Asked, Request, Response, Settings
+from evalsuite.models.backend import BackendSettings, PromptSetup, Request, Response
 from evalsuite.models.replay import Replay
 from evalsuite.run_folder import RunFolder
 from evalsuite.tasks.item import Dataset, Item
 from evalsuite.tasks.registry import load_task, task_names
-from evalsuite.tasks.schema import Recording, Task
+from evalsuite.tasks.schema import RecordingFormat, Task
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 RECORDED = DATA / "recorded"
 ITEMS = tuple(Item(f"i{n}", f"Question {n}?", ("x", "y", "z"), ("yes", "no", "maybe"), "yes") for n in range(6))
 HOW = (
-    Recording(setting="lettered", format="the_answer_is", labels=("A", "B", "C"), stop=("Question:",), note="A note."),
-    Recording(setting="two_turns", format="boxed", response_field="final", reasoning_field="text"),
+    RecordingFormat(
+        setting="lettered", format="the_answer_is", labels=("A", "B", "C"), stop=("Question:",), note="A note."
+    ),
+    RecordingFormat(setting="two_turns", format="boxed", response_field="final", reasoning_field="text"),
 )
 TASK = Task(name="toy", version=1, aliases=("toy_3opt",), recordings=HOW, folder=Path())
 TOY = Dataset(TASK, ITEMS, digest="d1", variant="", root=Path())
@@ -43,7 +45,7 @@ def write(path, rows, binary=gzip.compress):
 
 
 def opened(path, data=TOY, **args):
-    backend = Replay(Settings(str(path), args=args))
+    backend = Replay(BackendSettings(str(path), args=args))
     facts = asyncio.run(backend.open([data]))
     return backend, facts
 
@@ -51,7 +53,7 @@ def opened(path, data=TOY, **args):
 def replayed(path, data=TOY, samples=1, **args):
     """Return what a run would see: (asked, responses)."""
     backend, _ = opened(path, data, **args)
-    asked = backend.asked(data, "answer_tag")
+    asked = backend.prompt_setup(data, "answer_tag")
 
     async def collect():
         requests = (Request(data.task.name, item, k, (), 0) for item in asked.items for k in range(samples))
@@ -211,7 +213,7 @@ def test_nothing_there_is_one_line(tmp_path):
     assert "no such file or folder" in refused(tmp_path / "absent")
     assert "holds no .jsonl" in refused(tmp_path)
     with pytest.raises(UsageError, match="model, setting"):
-        Replay(Settings("x", args={"format": "boxed"}))
+        Replay(BackendSettings("x", args={"format": "boxed"}))
 
 
 def test_the_revision_is_the_content_of_what_is_replayed(tmp_path):
@@ -231,9 +233,11 @@ def journal(folder, model="openai/tiny", texts=("<answer>yes</answer>",), torn=F
             for sample, text in enumerate(texts):
                 request = Request("toy", item, sample, (), 0)
                 writer.append(Response(request, text, "because", "length", True, 10, 20, 0.5), "")
-        asked = Asked(ITEMS[:2], "boxed", ("A", "B", "C"), ("Question:",), "of then", ("A note.",)).to_json(TOY)
+        asked = PromptSetup(ITEMS[:2], "boxed", ("A", "B", "C"), ("Question:",), "of then", ("A note.",)).to_json(TOY)
         identity = {"model": model, "tasks": {"toy": {"data_digest": digest}}}
-        RunFolder(folder).write_json("run.json", {"schema": 1, "identity": identity, "asked": {"toy": asked}, **facts})
+        RunFolder(folder).write_json(
+            "run.json", {"schema": 2, "identity": identity, "prompt_setups": {"toy": asked}, **facts}
+        )
     if torn:
         with RunFolder(folder).journal("toy").open("ab") as file:
             file.write(b'{"item": "i5", "sample": 0, "te')
@@ -255,13 +259,13 @@ def test_a_replay_is_replayed_again_under_the_name_of_the_model_that_it_replayed
     folder = journal(tmp_path, model="replay/elsewhere.jsonl", backend={"models": ["m1"]})
     backend, facts = opened(folder)
     assert facts["models"] == ["m1"]
-    assert backend.asked(TOY, "answer_tag").labels == ("A", "B", "C")
+    assert backend.prompt_setup(TOY, "answer_tag").labels == ("A", "B", "C")
 
 
 @pytest.mark.parametrize("asked", [None, {}, {"toy": {}}, {"toy": {"items": ["i99"]}}, {"toy": []}])
 def test_a_run_that_does_not_say_how_it_asked_is_one_line(tmp_path, asked):
     with pytest.raises((BackendError, RunError), match="doesn't say how toy was asked") as caught:
-        opened(journal(tmp_path, asked=asked))
+        opened(journal(tmp_path, prompt_setups=asked))
     assert "\n" not in str(caught.value)
 
 

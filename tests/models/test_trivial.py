@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from evalsuite.data.load import load, load_train
 from evalsuite.errors import EvalsuiteError, UsageError
-from evalsuite.models.backend import Request, Settings
-from evalsuite.models.trivial import RULES, Floor
+from evalsuite.models.backend import BackendSettings, Request
+from evalsuite.models.trivial import RULES, TrivialBaseline
 from evalsuite.tasks.answer_format import FORMATS, write
 from evalsuite.tasks.item import Dataset, Item
 from evalsuite.tasks.registry import load_task
-from evalsuite.tasks.schema import Source, Task
+from evalsuite.tasks.schema import DataFile, Task
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 LETTERS = "ABCDEFGHIJ"
@@ -41,9 +41,9 @@ def dataset(items, folder=Path(), **facts):
 
 async def ask(name, data, format="answer_tag", seeds=(0,)):
     """Return {(item id, sample): response text}."""
-    backend = Floor(Settings(name))
+    backend = TrivialBaseline(BackendSettings(name))
     await backend.open([data])
-    asked = backend.asked(data, format)
+    asked = backend.prompt_setup(data, format)
     assert (asked.items, asked.format) == (data.items, format)
     requests = (Request("toy", item, k, (), seed) for item in data.items for k, seed in enumerate(seeds))
     return {(r.request.item.id, r.request.sample): r.text async for r in backend.answer(requests)}
@@ -113,7 +113,7 @@ def train_row(id, question, gold):
 
 def with_train(folder, rows, items):
     (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    return dataset(items, folder, train=(Source(path="train.jsonl", items=len(rows)),))
+    return dataset(items, folder, train=(DataFile(path="train.jsonl", items=len(rows)),))
 
 
 def test_nearest_takes_the_option_most_like_the_gold_text_of_the_most_similar_question(tmp_path):
@@ -142,9 +142,9 @@ def test_nearest_without_train_items_is_one_line_that_names_the_task(tmp_path):
 
 def test_an_unknown_floor_or_argument_is_one_line_that_lists_the_known():
     with pytest.raises(UsageError, match="random, majority, longest, first, nearest"):
-        Floor(Settings("median"))
+        TrivialBaseline(BackendSettings("median"))
     with pytest.raises(UsageError, match="does not know it"):
-        Floor(Settings("first", args={"k": "3"}))
+        TrivialBaseline(BackendSettings("first", args={"k": "3"}))
 
 
 async def test_a_floor_lets_the_loop_run():

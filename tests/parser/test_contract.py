@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalsuite.parser import FORMATS, STATUSES, VERSION, Reading, cut_at_stop, final_segment, parse
+from evalsuite.parser import FORMATS, STATUSES, VERSION, ParseResult, cut_at_stop, final_segment, parse
 
 LABELS = ["A", "B", "C", "D"]
 OPTIONS = ["Amiodarone", "Metoprolol", "Digoxin", "Diltiazem"]
@@ -34,11 +34,11 @@ finishes = st.sampled_from(["stop", "length", "refused", "eos"])
 labellings = st.sampled_from([LABELS, ["yes", "no", "maybe"], ["A", "B"], list("ABCDEFGHIJKLMNOPQRSTU")])
 
 
-def read(text: str, format: str = "answer_tag", finish: str = "stop") -> Reading:
+def read(text: str, format: str = "answer_tag", finish: str = "stop") -> ParseResult:
     return parse(text, LABELS, OPTIONS, format, finish)
 
 
-def answers(reading: Reading) -> list[tuple[str | None, str]]:
+def answers(reading: ParseResult) -> list[tuple[str | None, str]]:
     return [(side.label, side.status) for side in reading]
 
 

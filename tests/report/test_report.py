@@ -93,7 +93,7 @@ def test_every_figure_is_one_that_plotly_takes(made, tmp_path):
     rng = np.random.default_rng(4)
     runs = [made(f"m{n}", {"medqa": rng.random(80) < 0.5, "jmed": rng.random(60) < 0.4}) for n in range(3)]
     votes = tmp_path / "votes"
-    asked = ["run", "--model", "floor/random", "--tasks", "starter_recall", "--samples", "5", "--temperature", "1"]
+    asked = ["run", "--model", "trivial/random", "--tasks", "starter_recall", "--samples", "5", "--temperature", "1"]
     assert main([*asked, "--out", str(votes)]) == 0
     write_report(runs, tmp_path / "out", stage_names=["base", "+SFT", "+RL"])
     write_report([votes], tmp_path / "votes_out")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalsuite.report.script_json import script_json
-from evalsuite.run_folder import Record
+from evalsuite.run_folder import ResponseRecord
 
 ANY_TEXT = st.text(st.characters())
 VALUES = st.recursive(
@@ -36,6 +36,6 @@ def test_hostile_texts_come_back(hostile):
 
 @pytest.mark.parametrize("text", ["plain", "lone \ud800"])
 def test_a_response_is_written_field_by_field(text):
-    record = Record("i", 0, text, "", "stop", False, None, 5, 0.5, "0" * 16)
+    record = ResponseRecord("i", 0, text, "", "stop", False, None, 5, 0.5, "0" * 16)
     found = json.loads(script_json([record]))[0]
     assert (found["item"], found["text"], found["output_tokens"]) == ("i", text, 5)

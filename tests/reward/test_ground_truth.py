@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from evalsuite.errors import UsageError
 from evalsuite.parser import FORMATS
-from evalsuite.reward import StrictReward, Truth
+from evalsuite.reward import GroundTruth, StrictReward
 from evalsuite.reward.ground_truth import read
 from evalsuite.reward.verl import compute_score, row
 from evalsuite.tasks.answer_format import write
 
 LABEL = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=4)
 LABELS = st.lists(LABEL, min_size=1, max_size=5, unique_by=str.casefold).map(tuple)
-TRUTHS = st.builds(Truth, LABEL, LABELS, st.sampled_from(FORMATS), st.booleans())
+TRUTHS = st.builds(GroundTruth, LABEL, LABELS, st.sampled_from(FORMATS), st.booleans())
 ABC = ("A", "B", "C")
 
 
@@ -47,7 +47,7 @@ def test_verl_pays_what_the_reward_pays(gold, said, format, opens):
     text = write(format, said)
     expected = StrictReward(format, prompt_opens_reasoning=opens).pay(text, gold, ABC)
     example = {"task": "medqa", "prompt": [{"role": "user", "content": "?"}], "item": "7"}
-    made = row(example | {"ground_truth": str(Truth(gold, ABC, format, opens))}, 3)
+    made = row(example | {"ground_truth": str(GroundTruth(gold, ABC, format, opens))}, 3)
     # As verl's reward manager calls it: by keyword, with whatever else the configuration adds.
     paid = compute_score(
         data_source=made["data_source"],
@@ -82,7 +82,7 @@ def test_open_instruct_finds_a_verifier_that_pays(monkeypatch):
 
     (found,) = VerifierFunction.__subclasses__()  # how it collects its verifiers
     verifier = found(None)
-    made = open_instruct.row({"prompt": [], "ground_truth": str(Truth("B", ABC, "boxed"))})
+    made = open_instruct.row({"prompt": [], "ground_truth": str(GroundTruth("B", ABC, "boxed"))})
     assert made["dataset"] == verifier.name == verifier.name.lower()
     for said in ABC:
         for label in (made["ground_truth"], [made["ground_truth"]]):

@@ -11,12 +11,12 @@ import pytest
 from evalsuite.data.benchmark_lookup import benchmarks_of
 from evalsuite.data.load import load, load_split
 from evalsuite.errors import DataError, UsageError
-from evalsuite.reward import StrictReward, Truth, dataset
+from evalsuite.reward import GroundTruth, StrictReward, dataset
 from evalsuite.reward.ground_truth import read
 from evalsuite.reward.train_dataset import refuse_test_items, rows
 from evalsuite.tasks.answer_format import write
 from evalsuite.tasks.item import Item
-from evalsuite.tasks.prompt import Prompt
+from evalsuite.tasks.prompt import TaskPrompt
 from evalsuite.tasks.registry import load_task
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -30,11 +30,11 @@ def test_a_perfect_response_to_each_row_is_paid_and_no_other_label_is(name):
     task = load_task(name)
     items = load(task).items
     made = list(rows(task, items, None, None))
-    prompt = Prompt(task, task.format)
+    prompt = TaskPrompt(task, task.format)
     for item, row in zip(items, made, strict=True):
         assert row["prompt"] == [dict(message) for message in prompt.messages(item)]
         assert (row["item"], row["task"], row["gold"], row["format"]) == (item.id, name, item.gold, task.format)
-        assert read(row["ground_truth"]) == Truth(item.gold, item.labels, task.format)
+        assert read(row["ground_truth"]) == GroundTruth(item.gold, item.labels, task.format)
         for label in row["labels"]:
             columns = {key: [row[key]] for key in ("gold", "labels", "format", "opens_reasoning")}
             assert StrictReward()([write(row["format"], label)], **columns) == [float(label == item.gold)]

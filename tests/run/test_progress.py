@@ -5,7 +5,7 @@ import pty
 import re
 import sys
 
-from evalsuite.run.progress import Lines
+from evalsuite.run.progress import PlainProgress
 
 
 def on_a_terminal(arguments, cwd, columns):
@@ -29,10 +29,10 @@ def on_a_terminal(arguments, cwd, columns):
 
 
 def test_eighty_columns_hold_the_whole_state(tmp_path):
-    written, code = on_a_terminal(["run", "--model", "floor/first", "--out", "run"], tmp_path, 80)
+    written, code = on_a_terminal(["run", "--model", "trivial/first", "--out", "run"], tmp_path, 80)
     assert code == 0, written
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", written)
-    state = plain[: plain.index("floor/first")]
+    state = plain[: plain.index("trivial/first")]
     assert "…" not in state
     assert re.search(
         r" 78/78 [\d.,]+/s · 0:00 left · 0 tokens \(0/s\)\s+"
@@ -43,6 +43,6 @@ def test_eighty_columns_hold_the_whole_state(tmp_path):
 
 
 def test_what_a_server_said_moves_no_cursor(capsys):
-    Lines().say("no response: HTTP 500: \x1b[2J\x1b]0;mine\x07 \u202e")
+    PlainProgress().say("no response: HTTP 500: \x1b[2J\x1b]0;mine\x07 \u202e")
     said = capsys.readouterr().err
     assert said == r"no response: HTTP 500: \x1b[2J\x1b]0;mine\x07 \u202e" + "\n"

@@ -1,4 +1,4 @@
-"""Runs with --shift-options: asked in each order, graded in the item's own labels, read by all that reads runs."""
+"""Runs with --rotate-options: asked in each order, graded in the item's own labels, read by all that reads runs."""
 
 import json
 import shutil
@@ -22,7 +22,7 @@ from evalsuite.errors import EvalsuiteError, RunError
 from evalsuite.report import write_report
 from evalsuite.tasks.answer_format import write
 from evalsuite.tasks.registry import load_task
-from evalsuite.tasks.rotation import shifted, shifts_of
+from evalsuite.tasks.rotation import rotated, rotations_of
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data"
@@ -31,13 +31,13 @@ STARTER = {"starter_vignette": (20, 4), "starter_recall": (20, 5), "starter_evid
 TASKS = ",".join(STARTER)
 
 
-def asked(out, *more, model="floor/first", tasks=TASKS):
+def asked(out, *more, model="trivial/first", tasks=TASKS):
     assert main(["run", "--model", model, "--tasks", tasks, "--out", str(out), *more]) == 0
     return Path(out)
 
 
 def rows(run):
-    order = [(name, "ascending") for name in ("task", "item", "shift", "sample")]
+    order = [(name, "ascending") for name in ("task", "item", "rotation", "sample")]
     return pq.read_table(run / "grades.parquet").sort_by(order)
 
 
@@ -55,7 +55,7 @@ def answering(run, place, say):
         for line in file.read_text().splitlines():
             record = json.loads(line)
             item = items[record["item"]]
-            text = say(item, shifted(item, record["shift"]))
+            text = say(item, rotated(item, record["rotation"]))
             lines.append(json.dumps({**record, "text": write(dataset.task.format, text)}) + "\n")
         file.write_text("".join(lines))
     regrade(out)
@@ -64,13 +64,13 @@ def answering(run, place, say):
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory):
-    """Whoever takes the first option, under all shifts."""
-    return asked(tmp_path_factory.mktemp("shifted") / "first", "--shift-options")
+    """Whoever takes the first option, under all rotations."""
+    return asked(tmp_path_factory.mktemp("rotated") / "first", "--rotate-options")
 
 
 @pytest.fixture(scope="module")
 def knower(first, tmp_path_factory):
-    return answering(first, tmp_path_factory.mktemp("shifted") / "knower", lambda item, shown: shown.gold)
+    return answering(first, tmp_path_factory.mktemp("rotated") / "knower", lambda item, shown: shown.gold)
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +79,9 @@ def plain(tmp_path_factory):
 
 
 def test_each_item_is_asked_once_in_each_order(first):
-    found = Counter((row["task"], row["item"], row["shift"], row["sample"]) for row in rows(first).to_pylist())
+    found = Counter((row["task"], row["item"], row["rotation"], row["sample"]) for row in rows(first).to_pylist())
     wanted = {
-        (name, item.id, s, 0) for name in STARTER for item in load(load_task(name)).items for s in shifts_of(item)
+        (name, item.id, s, 0) for name in STARTER for item in load(load_task(name)).items for s in rotations_of(item)
     }
     assert set(found) == wanted and set(found.values()) == {1}
 
@@ -93,8 +93,8 @@ def test_the_first_place_is_right_by_chance_and_never_in_all_orders(first):
         assert task["accuracy"]["value"] == pytest.approx(1 / options) == task["chance"]
         found = task["robustness"]
         assert found["all_right"]["value"] == found["same_text"]["value"] == 0
-        assert fmean(shift["accuracy"]["value"] for shift in found["shifts"]) == pytest.approx(1 / options)
-        assert {shift["n"] for shift in found["shifts"]} == {items}
+        assert fmean(rotation["accuracy"]["value"] for rotation in found["rotations"]) == pytest.approx(1 / options)
+        assert {rotation["n"] for rotation in found["rotations"]} == {items}
 
 
 def test_who_knows_the_text_is_right_everywhere(knower):
@@ -103,11 +103,11 @@ def test_who_knows_the_text_is_right_everywhere(knower):
         assert (
             task["accuracy"]["value"] == found["all_right"]["value"] == found["same_text"]["value"] == found["p"] == 1
         )
-        assert [shift["accuracy"]["value"] for shift in found["shifts"]] == [1] * len(found["shifts"])
+        assert [rotation["accuracy"]["value"] for rotation in found["rotations"]] == [1] * len(found["rotations"])
 
 
-def test_unshifted_the_first_order_is_what_a_run_without_shifts_asks(first, plain):
-    unmoved = [row for row in rows(first).to_pylist() if row["shift"] == 0]
+def test_unrotated_the_first_order_is_what_a_run_without_rotations_asks(first, plain):
+    unmoved = [row for row in rows(first).to_pylist() if row["rotation"] == 0]
     assert [{**row, "latency": 0} for row in unmoved] == [{**row, "latency": 0} for row in rows(plain).to_pylist()]
     record, own = (json.loads((run / "responses" / "starter_recall.jsonl").open().readline()) for run in (first, plain))
     assert {**record, "request": ""} == {**own, "request": ""}
@@ -115,50 +115,52 @@ def test_unshifted_the_first_order_is_what_a_run_without_shifts_asks(first, plai
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the mirror ../shared/data is not here")
 def test_of_items_with_3_to_10_options_the_first_place_has_the_mean_of_1_in_options(tmp_path):
-    run = asked(tmp_path / "run", "--shift-options", "--data-dir", str(DATA), tasks="mmlu_pro_biology")
+    run = asked(tmp_path / "run", "--rotate-options", "--data-dir", str(DATA), tasks="mmlu_pro_biology")
     task = told(run)["mmlu_pro_biology"]
     counts = load_task("mmlu_pro_biology").option_counts
     assert task["accuracy"]["value"] == pytest.approx(sum(n / options for options, n in counts.items()) / 717)
     assert sum(task["status"].values()) == sum(n * options for options, n in counts.items())
-    shifts = task["robustness"]["shifts"]
-    assert [shift["n"] for shift in shifts] == [sum(n for o, n in counts.items() if o > s) for s in range(10)]
+    rotations = task["robustness"]["rotations"]
+    assert [rotation["n"] for rotation in rotations] == [sum(n for o, n in counts.items() if o > s) for s in range(10)]
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the mirror ../shared/data is not here")
 def test_items_whose_options_mean_each_other_by_place_are_asked_in_order_only(tmp_path):
-    run = asked(tmp_path / "run", "--shift-options", "--limit", "300", "--data-dir", str(DATA), tasks="medmcqa")
+    run = asked(tmp_path / "run", "--rotate-options", "--limit", "300", "--data-dir", str(DATA), tasks="medmcqa")
     items = load(load_task("medmcqa"), DATA).items[:300]
-    kept = [item for item in items if len(shifts_of(item)) == 1]
+    kept = [item for item in items if len(rotations_of(item)) == 1]
     task = told(run)["medmcqa"]
-    assert 0 < len(kept) == task["robustness"]["in_place"] and task["robustness"]["n"] == 300 - len(kept)
+    assert 0 < len(kept) == task["robustness"]["not_rotated"] and task["robustness"]["n"] == 300 - len(kept)
     right = (300 - len(kept)) / 4 + sum(item.gold == "A" for item in kept)
     assert task["accuracy"]["value"] == pytest.approx(right / 300)
     assert f"{len(kept)} items keep theirs" in " ".join(task["notes"])
 
 
-def test_samples_and_shifts_go_together(tmp_path):
-    random = ["--shift-options", "--samples", "2", "--temperature", "1", "--limit", "5"]
-    run = asked(tmp_path / "run", *random, model="floor/random", tasks="starter_recall")
+def test_samples_and_rotations_go_together(tmp_path):
+    random = ["--rotate-options", "--samples", "2", "--temperature", "1", "--limit", "5"]
+    run = asked(tmp_path / "run", *random, model="trivial/random", tasks="starter_recall")
     table = rows(run).to_pylist()
-    assert [(r["shift"], r["sample"]) for r in table] == [(s, k) for _ in range(5) for s in range(5) for k in range(2)]
+    assert [(r["rotation"], r["sample"]) for r in table] == [
+        (s, k) for _ in range(5) for s in range(5) for k in range(2)
+    ]
     accuracy = told(run)["starter_recall"]["accuracy"]["value"]
     assert accuracy == pytest.approx(sum(row["correct"] for row in table) / 50)
     assert read_result(run).scores("starter_recall").strict.mean() == pytest.approx(accuracy)
 
 
-def test_replayed_it_gives_the_same_grades_and_without_shifts_those_of_the_first_order(knower, plain, tmp_path):
-    again = asked(tmp_path / "again", "--shift-options", model=f"replay/{knower}")
+def test_replayed_it_gives_the_same_grades_and_without_rotations_those_of_the_first_order(knower, plain, tmp_path):
+    again = asked(tmp_path / "again", "--rotate-options", model=f"replay/{knower}")
     assert rows(again).drop(["latency"]).equals(rows(knower).drop(["latency"]))
     assert told(again)["starter_recall"]["robustness"] == told(knower)["starter_recall"]["robustness"]
     unmoved = asked(tmp_path / "unmoved", model=f"replay/{knower}")
-    assert {row["shift"] for row in rows(unmoved).to_pylist()} == {0}
+    assert {row["rotation"] for row in rows(unmoved).to_pylist()} == {0}
     assert told(unmoved)["starter_recall"]["accuracy"]["value"] == 1
 
 
 def test_what_was_not_asked_in_other_orders_cannot_be_replayed_in_them(plain, tmp_path, capsys):
-    line = ["run", "--model", f"replay/{plain}", "--tasks", TASKS, "--shift-options", "--out", str(tmp_path / "run")]
+    line = ["run", "--model", f"replay/{plain}", "--tasks", TASKS, "--rotate-options", "--out", str(tmp_path / "run")]
     assert main(line) == 2
-    assert "no recorded answer with its options moved by 1: leave out --shift-options" in capsys.readouterr().err
+    assert "no recorded answer with its options moved by 1: leave out --rotate-options" in capsys.readouterr().err
 
 
 def test_regraded_nothing_changes(first, tmp_path):
@@ -167,7 +169,7 @@ def test_regraded_nothing_changes(first, tmp_path):
     assert rows(run).equals(rows(first)) and told(run) == told(first)
 
 
-@pytest.mark.parametrize("edit", [{"shift": 4}, {"shift": -1}, {"shift": "1"}, {"sample": 1}])
+@pytest.mark.parametrize("edit", [{"rotation": 4}, {"rotation": -1}, {"rotation": "1"}, {"sample": 1}])
 def test_a_journal_with_an_order_that_does_not_exist_is_refused(first, tmp_path, edit):
     run = Path(shutil.copytree(first, tmp_path / "run"))
     file = run / "responses" / "starter_vignette.jsonl"
@@ -178,29 +180,29 @@ def test_a_journal_with_an_order_that_does_not_exist_is_refused(first, tmp_path,
     assert main(["run", "--resume", str(run)]) == 2
 
 
-def test_shifted_and_unshifted_are_held_against_each_other_only_where_that_is_allowed(first, plain, tmp_path, capsys):
+def test_rotated_and_unrotated_are_held_against_each_other_only_where_that_is_allowed(first, plain, tmp_path, capsys):
     a, b = read_result(first), read_result(plain)
-    with pytest.raises(RunError, match=r"each order of the options and one order.* --allow shift_options"):
+    with pytest.raises(RunError, match=r"each order of the options and one order.* --allow rotate_options"):
         pair(a, b, allow=())
-    assert [each.name for each in pair(a, b, allow=["shift_options"]).allowed] == ["shift_options"] * 3
+    assert [each.name for each in pair(a, b, allow=["rotate_options"]).allowed] == ["rotate_options"] * 3
     policy = tmp_path / "gate.yaml"
     policy.write_text("tasks: all\n")
     line = ["gate", "--candidate", str(first), "--baseline", str(plain), "--policy", str(policy)]
     assert main(line) == 2
-    assert "shift_options" in capsys.readouterr().err
+    assert "rotate_options" in capsys.readouterr().err
     (tmp_path / "there").mkdir()
     same = shutil.copytree(plain, tmp_path / "there" / "run")
-    assert main(["run", "--model", "floor/first", "--tasks", TASKS, "--shift-options", "--out", str(same)]) == 2
+    assert main(["run", "--model", "trivial/first", "--tasks", TASKS, "--rotate-options", "--out", str(same)]) == 2
 
 
-def test_two_shifted_runs_are_compared_and_gated_by_item(first, knower, tmp_path, capsys):
+def test_two_rotated_runs_are_compared_and_gated_by_item(first, knower, tmp_path, capsys):
     assert main(["compare", str(knower), str(first), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["tasks"]
     for name, (items, options) in STARTER.items():
         assert found[name]["n"] == items
         assert found[name]["difference"]["value"] == pytest.approx(1 - 1 / options)
         assert found[name]["only_a"] == pytest.approx(items * (1 - 1 / options))
-        assert found[name]["samples_to_settle"] is None
+        assert found[name]["samples_needed"] is None
     policy = tmp_path / "gate.yaml"
     policy.write_text("tasks: all\n")
     gated = ["gate", "--policy", str(policy), "--json"]
@@ -222,20 +224,22 @@ def test_the_report_shows_what_other_orders_did(first, knower, plain, tmp_path):
 
 
 def test_the_terminal_says_it_in_a_line(tmp_path, capsys):
-    asked(tmp_path / "run", "--shift-options", tasks="starter_recall")
+    asked(tmp_path / "run", "--rotate-options", tasks="starter_recall")
     said = " ".join(capsys.readouterr().out.split())
-    assert "starter_recall, options shifted: right under all shifts 0.0 [" in said and "worst shift" in said
+    assert "starter_recall, options rotated: right under all rotations 0.0 [" in said and "worst rotation" in said
 
 
-def test_a_run_from_before_there_were_shifts_is_read_and_regraded(plain, tmp_path):
+def test_a_run_from_before_there_were_rotations_is_read_and_regraded(plain, tmp_path):
     old = Path(shutil.copytree(plain, tmp_path / "old"))
-    table = pq.read_table(old / "grades.parquet").drop(["shift"])
+    table = pq.read_table(old / "grades.parquet").drop(["rotation"])
     pq.write_table(table, old / "grades.parquet")
     for file in (old / "responses").iterdir():
         lines = [json.loads(line) for line in file.read_text().splitlines()]
-        file.write_text("".join(json.dumps({k: v for k, v in line.items() if k != "shift"}) + "\n" for line in lines))
+        file.write_text(
+            "".join(json.dumps({k: v for k, v in line.items() if k != "rotation"}) + "\n" for line in lines)
+        )
     facts = json.loads((old / "run.json").read_text())
-    del facts["plan"]["shift_options"]
+    del facts["spec"]["rotate_options"]
     (old / "run.json").write_text(json.dumps(facts))
     assert pair(read_result(old), read_result(plain), allow=()).identical
     assert regrade(old).changes == ()
@@ -245,7 +249,7 @@ def test_a_run_from_before_there_were_shifts_is_read_and_regraded(plain, tmp_pat
 def test_summary_and_grades_that_disagree_are_refused(first, tmp_path):
     run = Path(shutil.copytree(first, tmp_path / "run"))
     table = rows(run)
-    keep = [row["shift"] != 1 or row["task"] != "starter_recall" for row in table.to_pylist()]
+    keep = [row["rotation"] != 1 or row["task"] != "starter_recall" for row in table.to_pylist()]
     gap = table.filter(pa.array(keep))
     pq.write_table(gap, run / "grades.parquet")
     with pytest.raises(RunError, match="rows"):
@@ -260,16 +264,21 @@ def test_summary_and_grades_that_disagree_are_refused(first, tmp_path):
 @pytest.mark.parametrize(("scoring", "task"), [("cloze", "starter_recall"), ("loglikelihood", "starter_evidence")])
 def test_where_no_options_are_shown_there_is_nothing_to_shift(scoring, task, tmp_path, capsys):
     """hf/ needs torch only to answer; what can't be asked is refused by the plan."""
-    from evalsuite.grading.loglikelihood import ScoredPrompt
-    from evalsuite.models.backend import Asked
-    from evalsuite.run.prepared import Bench
+    from evalsuite.grading.loglikelihood import LoglikelihoodPrompt
+    from evalsuite.models.backend import PromptSetup
+    from evalsuite.run.prepared import PreparedTask
 
     data = load(load_task(task))
     with pytest.raises(
-        EvalsuiteError, match=f"--shift-options: --scoring {scoring} shows no order of options in {task}"
+        EvalsuiteError, match=f"--rotate-options: --scoring {scoring} shows no order of options in {task}"
     ):
-        Bench(
-            data, ScoredPrompt(data.task, scoring), Asked(data.items, "answer_tag"), None, scoring, shift_options=True
+        PreparedTask(
+            data,
+            LoglikelihoodPrompt(data.task, scoring),
+            PromptSetup(data.items, "answer_tag"),
+            None,
+            scoring,
+            rotate_options=True,
         )
 
 
@@ -278,8 +287,8 @@ def test_killed_and_resumed_nothing_is_lost_or_asked_twice(tmp_path):
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         url = server.stdout.readline().strip()
-        line = [sys.executable, "-m", "evalsuite", "run", "--model", "openai/bench", "--base-url", url]
-        line += ["--tasks", TASKS, "--shift-options", "--samples", "2", "--temperature", "0.5", "--concurrency", "8"]
+        line = [sys.executable, "-m", "evalsuite", "run", "--model", "openai/prepared", "--base-url", url]
+        line += ["--tasks", TASKS, "--rotate-options", "--samples", "2", "--temperature", "0.5", "--concurrency", "8"]
         killed, whole = tmp_path / "killed", tmp_path / "whole"
         process = subprocess.Popen([*line, "--out", str(killed)], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         while process.poll() is None and len(_journal(killed)) < 100:
@@ -302,9 +311,9 @@ def test_killed_and_resumed_nothing_is_lost_or_asked_twice(tmp_path):
 
 
 def _journal(folder):
-    """Every (task, item, shift, sample) that is on disk, whole lines only."""
+    """Every (task, item, rotation, sample) that is on disk, whole lines only."""
     return [
-        (path.stem, record["item"], record["shift"], record["sample"])
+        (path.stem, record["item"], record["rotation"], record["sample"])
         for path in folder.glob("responses/*.jsonl")
         for line in path.read_bytes().splitlines(keepends=True)
         if line.endswith(b"\n")

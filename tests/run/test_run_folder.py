@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from evalsuite.errors import RunError
 from evalsuite.models.backend import Request, Response
-from evalsuite.run_folder import Record, RunFolder
+from evalsuite.run_folder import ResponseRecord, RunFolder
 from evalsuite.tasks.item import Item
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=60)
@@ -94,7 +94,7 @@ def test_the_lock_of_a_killed_writer_does_not_stay(tmp_path):
     killed = subprocess.run([sys.executable, "-c", script, str(tmp_path)])
     assert killed.returncode == -9
     with RunFolder(tmp_path).writing() as writer:
-        assert isinstance(writer.append(response("0", "x"), "d"), Record)
+        assert isinstance(writer.append(response("0", "x"), "d"), ResponseRecord)
 
 
 def test_a_disk_that_takes_no_more_is_one_clear_error_and_the_rest_is_kept(tmp_path):

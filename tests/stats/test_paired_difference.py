@@ -14,7 +14,7 @@ from evalsuite.stats.averages import combine
 from evalsuite.stats.bootstrap import percentile
 from evalsuite.stats.clusters import cells, members
 from evalsuite.stats.paired_difference import difference, effective_pairs, mcnemar, tango
-from evalsuite.stats.permutation import FLOOR, saddlepoint, sign_flip
+from evalsuite.stats.permutation import FLOOR, saddlepoint, sign_flip_test
 
 TABLES = st.tuples(st.integers(0, 40), st.integers(0, 40), st.integers(0, 400)).filter(lambda t: sum(t) > 1)
 
@@ -78,23 +78,23 @@ def test_the_exact_test_counts_all_sign_patterns(sums):
     found = np.array(sums)
     patterns = np.array(list(itertools.product([-1, 1], repeat=len(sums)))) @ np.abs(found)
     expected = np.mean(np.abs(patterns) >= abs(found.sum()) - 1e-9)
-    assert sign_flip(found) == pytest.approx(expected, abs=1e-12)
+    assert sign_flip_test(found) == pytest.approx(expected, abs=1e-12)
 
 
 def test_the_exact_test_is_scipys_permutation_test():
     rng = np.random.default_rng(0)
     a, b = rng.binomial(4, 0.7, 12) / 4, rng.binomial(4, 0.4, 12) / 4
     theirs = stats.permutation_test((a, b), lambda x, y: np.sum(x - y), permutation_type="samples", n_resamples=np.inf)
-    assert sign_flip(a - b) == pytest.approx(theirs.pvalue, abs=1e-12)
+    assert sign_flip_test(a - b) == pytest.approx(theirs.pvalue, abs=1e-12)
 
 
 def test_the_saddlepoint_is_close_to_all_sign_patterns_in_the_far_tail_too():
     rng = np.random.default_rng(1)
-    for shift in (0.1, 0.5, 1.0, 2.0):
-        sizes = rng.normal(shift, 1, 18)
+    for rotation in (0.1, 0.5, 1.0, 2.0):
+        sizes = rng.normal(rotation, 1, 18)
         patterns = np.array(list(itertools.product([-1, 1], repeat=18))) @ np.abs(sizes)
         expected = np.mean(np.abs(patterns) >= abs(sizes.sum()) - 1e-12)
-        assert sign_flip(sizes) == pytest.approx(expected, rel=0.08)
+        assert sign_flip_test(sizes) == pytest.approx(expected, rel=0.08)
 
 
 @settings(max_examples=50)

@@ -11,7 +11,7 @@ import pytest
 
 from evalsuite.errors import TaskError
 from evalsuite.tasks.item import Item
-from evalsuite.tasks.prompt import Prompt
+from evalsuite.tasks.prompt import TaskPrompt
 from evalsuite.tasks.registry import load_task, task_names
 from evalsuite.tasks.schema import Task
 
@@ -39,7 +39,7 @@ def invented(task: Task) -> Item:
 
 
 def rendered(task: Task, system: str | None = None) -> str:
-    messages = Prompt(task, task.format, system).messages(invented(task))
+    messages = TaskPrompt(task, task.format, system).messages(invented(task))
     return "".join(f"[{message['role']}]\n{message['content']}\n" for message in messages)
 
 
@@ -55,20 +55,23 @@ def test_every_golden_prompt_belongs_to_a_task():
 def test_a_system_prompt_comes_first_and_changes_the_digest():
     task = load_task("medqa")
     assert rendered(task, "Be brief.").startswith("[system]\nBe brief.\n[user]\n")
-    assert Prompt(task, task.format, "Be brief.").digest != Prompt(task, task.format).digest
+    assert TaskPrompt(task, task.format, "Be brief.").digest != TaskPrompt(task, task.format).digest
 
 
 def test_an_empty_system_prompt_is_not_the_same_as_none():
     """It reaches the model: templates that have a system prompt of their own put it only where none is given."""
     task = load_task("medqa")
-    empty, none = Prompt(task, task.format, ""), Prompt(task, task.format)
+    empty, none = TaskPrompt(task, task.format, ""), TaskPrompt(task, task.format)
     assert empty.messages(invented(task)) != none.messages(invented(task))
     assert empty.digest != none.digest
 
 
 def test_the_format_that_is_asked_for_changes_the_digest():
     task = load_task("medqa")
-    assert len({Prompt(task, format).digest for format in ("answer_tag", "answer_line", "boxed", "the_answer_is")}) == 4
+    assert (
+        len({TaskPrompt(task, format).digest for format in ("answer_tag", "answer_line", "boxed", "the_answer_is")})
+        == 4
+    )
 
 
 @pytest.fixture
@@ -87,19 +90,19 @@ def own_task(tmp_path):
 def test_a_template_that_reaches_for_what_it_must_not_or_fails_is_one_error(own_task, template):
     task = own_task(template)
     with pytest.raises(TaskError):
-        Prompt(task, task.format).messages(invented(task))
+        TaskPrompt(task, task.format).messages(invented(task))
 
 
 def test_a_template_that_leaves_an_option_out_is_refused(own_task):
     task = own_task("{{ item.question }} {{ item.options[0][1] }} {{ answer_instruction }}")
     with pytest.raises(TaskError, match="option B is not in the prompt of item invented"):
-        Prompt(task, task.format).messages(invented(task))
+        TaskPrompt(task, task.format).messages(invented(task))
 
 
 def test_nothing_in_an_item_is_run_as_a_template():
     task = load_task("medqa")
     item = replace(invented(task), question="{{ 7 * 7 }} {% raw %}")
-    assert "{{ 7 * 7 }} {% raw %}" in Prompt(task, task.format).messages(item)[-1]["content"]
+    assert "{{ 7 * 7 }} {% raw %}" in TaskPrompt(task, task.format).messages(item)[-1]["content"]
 
 
 if __name__ == "__main__":

@@ -16,9 +16,9 @@ from evalsuite.data.read import document, rows
 from evalsuite.data.rows import convert
 from evalsuite.errors import DataError
 from evalsuite.tasks.item import Dataset
-from evalsuite.tasks.prompt import Prompt
+from evalsuite.tasks.prompt import TaskPrompt
 from evalsuite.tasks.registry import load_suites, load_task
-from evalsuite.tasks.schema import Layout
+from evalsuite.tasks.schema import RowLayout
 
 MIRROR = Path(__file__).parents[2] / ".." / "shared" / "data"
 pytestmark = pytest.mark.skipif(not MIRROR.is_dir(), reason="the mirror ../shared/data is not here")
@@ -79,7 +79,7 @@ def test_jmed_is_shuffled_away_from_its_key(datasets):
 
 def test_jmed_shows_age_and_sex_and_never_the_discussion(datasets):
     task = load_task("jmed")
-    prompt = Prompt(task, task.format)
+    prompt = TaskPrompt(task, task.format)
     raw = {str(row["diagId"]): row for row in rows(MIRROR / task.sources[0].path)}
     for item in datasets["jmed"].items[:50]:
         text = prompt.messages(item)[0]["content"]
@@ -92,7 +92,7 @@ def test_jmed_shows_age_and_sex_and_never_the_discussion(datasets):
 
 def test_pubmedqa_shows_the_sections_and_never_the_conclusion(datasets):
     task = load_task("pubmedqa")
-    prompt = Prompt(task, task.format)
+    prompt = TaskPrompt(task, task.format)
     raw = {row["$key"]: row for row in rows(MIRROR / "pubmedqa/ori_pqal.json.gz")}
     for item in datasets["pubmedqa"].items:
         text = prompt.messages(item)[0]["content"]
@@ -114,7 +114,7 @@ def test_pubmedqa_is_the_official_half_and_trains_on_the_other(datasets):
 
 def test_medxpertqa_prints_its_options_once(datasets):
     task = load_task("medxpertqa")
-    prompt = Prompt(task, task.format)
+    prompt = TaskPrompt(task, task.format)
     for item in datasets["medxpertqa"].items:
         assert "Answer Choices:" not in item.question
         text = prompt.messages(item)[0]["content"]
@@ -188,7 +188,7 @@ def test_the_test_split_of_medmcqa_is_refused_with_the_reason(tmp_path):
 
 def test_a_jmed_file_without_options_is_refused(tmp_path):
     path = MIRROR / "jmed/jmed.citrus_origin.jsonl.gz"
-    layout = Layout.model_validate_json(
+    layout = RowLayout.model_validate_json(
         '{"id": "id", "question": "Q", "options": {"kind": "list", "at": "OP"}, "gold": {"kind": "label", "at": "A"}}'
     )
     with pytest.raises(DataError, match=r"item 2228217110043460-0-diagnose-option: no options at 'OP'"):

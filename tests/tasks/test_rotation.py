@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalsuite.grading.grade import grade
-from evalsuite.grading.loglikelihood import choose
-from evalsuite.models.backend import Asked
-from evalsuite.run_folder import Record
+from evalsuite.grading.loglikelihood import grade_by_loglikelihood
+from evalsuite.models.backend import PromptSetup
+from evalsuite.run_folder import ResponseRecord
 from evalsuite.tasks.answer_format import FORMATS, write
 from evalsuite.tasks.item import Item
-from evalsuite.tasks.rotation import own_label, shifted, shifts_of
+from evalsuite.tasks.rotation import original_label, rotated, rotations_of
 
 LETTERS = "ABCDEFGHIJ"
 
@@ -28,62 +28,66 @@ def text_of(item, label):
     return item.options[item.labels.index(label)]
 
 
-def answered(text, shift=0, logprobs=None):
-    return Record("i", 0, text, "", "stop", False, None, None, None, "", logprobs, shift)
+def answered(text, rotation=0, logprobs=None):
+    return ResponseRecord("i", 0, text, "", "stop", False, None, None, None, "", logprobs, rotation)
 
 
 @given(items())
-def test_a_shift_loses_no_option_and_keeps_the_gold_text(item):
-    for shift in shifts_of(item):
-        moved = shifted(item, shift)
+def test_a_rotation_loses_no_option_and_keeps_the_gold_text(item):
+    for rotation in rotations_of(item):
+        moved = rotated(item, rotation)
         assert sorted(moved.options) == sorted(item.options) and sorted(moved.labels) == sorted(item.labels)
         assert text_of(moved, moved.gold) == text_of(item, item.gold)
         for place, option in enumerate(moved.options):
-            assert text_of(item, own_label(item, place, shift)) == option
+            assert text_of(item, original_label(item, place, rotation)) == option
 
 
 @given(items())
-def test_over_all_shifts_each_option_stands_once_at_each_place(item):
-    orders = [shifted(item, shift).options for shift in shifts_of(item)]
+def test_over_all_rotations_each_option_stands_once_at_each_place(item):
+    orders = [rotated(item, rotation).options for rotation in rotations_of(item)]
     assert orders[0] == item.options and len(orders) == len(item.options)
     assert all(len(set(place)) == len(item.options) for place in zip(*orders, strict=True))
 
 
 @given(items(), st.sampled_from(FORMATS), st.data())
 def test_an_answer_is_graded_in_the_items_own_labels(item, format, data):
-    shift = data.draw(st.sampled_from(shifts_of(item)))
-    moved = shifted(item, shift)
+    rotation = data.draw(st.sampled_from(rotations_of(item)))
+    moved = rotated(item, rotation)
     said = data.draw(st.sampled_from(moved.labels))
-    found = grade(item, answered(write(format, said), shift), Asked((), format))
+    found = grade(item, answered(write(format, said), rotation), PromptSetup((), format))
     assert text_of(item, found.strict.label) == text_of(moved, said)
     assert found.strict.label == found.lenient.label
     assert found.strict.correct == (said == moved.gold)
-    assert (found.gold, found.shift) == (item.gold, shift)
-    named = grade(item, answered(f"The answer is {text_of(moved, said)}", shift), Asked((), format))
+    assert (found.gold, found.rotation) == (item.gold, rotation)
+    named = grade(item, answered(f"The answer is {text_of(moved, said)}", rotation), PromptSetup((), format))
     assert named.lenient.label in (found.strict.label, None)
 
 
 @given(items(), st.data())
 def test_the_likeliest_option_is_graded_in_the_items_own_labels(item, data):
-    shift = data.draw(st.sampled_from(shifts_of(item)))
-    moved = shifted(item, shift)
+    rotation = data.draw(st.sampled_from(rotations_of(item)))
+    moved = rotated(item, rotation)
     place = data.draw(st.integers(0, len(moved.options) - 1))
     logs = [0.0 if place == each else -1.0 - each for each in range(len(moved.options))]
-    found = choose(item, answered("", shift, logs))
+    found = grade_by_loglikelihood(item, answered("", rotation, logs))
     assert text_of(item, found.strict.label) == moved.options[place]
     assert found.strict.correct == (moved.labels[place] == moved.gold)
 
 
 @given(items())
-def test_who_always_takes_one_place_is_right_exactly_once_in_all_shifts(item):
+def test_who_always_takes_one_place_is_right_exactly_once_in_all_rotations(item):
     for place in range(len(item.options)):
-        right = [shifted(item, shift).labels[place] == shifted(item, shift).gold for shift in shifts_of(item)]
+        right = [
+            rotated(item, rotation).labels[place] == rotated(item, rotation).gold for rotation in rotations_of(item)
+        ]
         assert sum(right) == 1
 
 
 def test_labels_that_a_recording_put_before_the_options_are_read_by_place():
     item = Item("i", "Is it?", ("yes", "no", "maybe"), ("yes", "no", "maybe"), "maybe")
-    found = grade(item, answered("<answer>B</answer>", shift=1), Asked((), "answer_tag", labels=("A", "B", "C")))
+    found = grade(
+        item, answered("<answer>B</answer>", rotation=1), PromptSetup((), "answer_tag", labels=("A", "B", "C"))
+    )
     assert found.strict.label == "maybe" and found.strict.correct
 
 
@@ -92,7 +96,7 @@ def test_labels_that_a_recording_put_before_the_options_are_read_by_place():
     ["All of the above", "None of above", "any of the above.", "all the above", "None of the above: age", "以上都不是"],
 )
 def test_an_option_that_means_others_by_their_place_keeps_the_item_in_order(option):
-    assert shifts_of(Item("i", "", ("x", "y", option), ("A", "B", "C"), "A")) == range(1)
+    assert rotations_of(Item("i", "", ("x", "y", option), ("A", "B", "C"), "A")) == range(1)
 
 
 @pytest.mark.parametrize(
@@ -100,4 +104,4 @@ def test_an_option_that_means_others_by_their_place_keeps_the_item_in_order(opti
     ["Above-knee amputation", "Two fingers above the ear", "above the level of the spine", "None", "60岁以上"],
 )
 def test_and_above_alone_does_not(option):
-    assert shifts_of(Item("i", "", ("x", "y", option), ("A", "B", "C"), "A")) == range(3)
+    assert rotations_of(Item("i", "", ("x", "y", option), ("A", "B", "C"), "A")) == range(3)

@@ -13,12 +13,12 @@ import pytest
 
 from evalsuite.data.load import load
 from evalsuite.grading.grade import grade
-from evalsuite.models.backend import Request, Settings
+from evalsuite.models.backend import BackendSettings, Request
 from evalsuite.models.replay import Replay
 from evalsuite.models.trivial import RULES
-from evalsuite.run_folder import Record
+from evalsuite.run_folder import ResponseRecord
 from evalsuite.tasks.answer_format import FORMATS
-from evalsuite.tasks.prompt import Prompt
+from evalsuite.tasks.prompt import TaskPrompt
 from evalsuite.tasks.registry import load_suites, load_task
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "starter_recording.jsonl"
@@ -111,7 +111,7 @@ def test_every_item_names_the_source_of_its_fact():
 
 def test_evidence_says_that_its_studies_are_invented():
     data = SETS["starter_evidence"]
-    prompt = Prompt(data.task, data.task.format)
+    prompt = TaskPrompt(data.task, data.task.format)
     assert all("invented" in prompt.messages(item)[-1]["content"] for item in data.items)
 
 
@@ -142,12 +142,12 @@ def test_no_two_items_are_alike():
 
 @pytest.mark.skipif(not EXAMPLE.is_file(), reason="the examples are in the repository, not in the package")
 def test_the_recording_answers_every_item_and_shows_every_status():
-    backend = Replay(Settings(str(EXAMPLE)))
+    backend = Replay(BackendSettings(str(EXAMPLE)))
     facts = asyncio.run(backend.open(list(SETS.values())))
     assert facts["models"] == ["written-by-hand"]
     strict, rescued = Counter(), 0
     for name, data in SETS.items():
-        asked = backend.asked(data, "answer_tag")
+        asked = backend.prompt_setup(data, "answer_tag")
         assert asked.items == data.items
         assert asked.format == data.task.format
         assert any("Written by hand" in note for note in asked.notes)
@@ -158,7 +158,7 @@ def test_the_recording_answers_every_item_and_shows_every_status():
 
         for response in asyncio.run(collect()):
             item = response.request.item
-            record = Record(item.id, 0, response.text, "", response.finish, False, None, None, None, "")
+            record = ResponseRecord(item.id, 0, response.text, "", response.finish, False, None, None, None, "")
             found = grade(item, record, asked)
             strict[found.strict.status, found.strict.correct] += 1
             rescued += found.lenient.correct and not found.strict.correct

@@ -7,7 +7,7 @@ from training.data.manifest import Manifest, describe, read_manifest, write_mani
 from training.export import check_export, export
 from training.recipe import read_recipe
 from training.run_folder import TrainingFolder
-from training.run_spec import ask, write_asked
+from training.run_spec import make_spec, write_spec
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_a_missing_file_is_found(exported, tmp_path):
 @pytest.mark.parametrize(("control", "said"), [(False, "no stage is promoted yet"), (True, "rewards were a coin")])
 def test_what_is_no_model_is_not_exported(tmp_path, control, said):
     run = TrainingFolder(tmp_path / "run")
-    write_asked(run, ask(read_recipe("fleming-7b"), tmp_path, control))
+    write_spec(run, make_spec(read_recipe("fleming-7b"), tmp_path, control))
     with pytest.raises(UsageError, match=said):
         export(run, tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -9,7 +9,7 @@ from training import recipe
 
 PAGE = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text()
 SAID = {word for span in re.findall(r"`([^`]+)`", PAGE) for word in re.split(r"[^\w]+", span)}
-PARTS = [part for part in vars(recipe).values() if isinstance(part, type) and issubclass(part, recipe.Part)]
+PARTS = [part for part in vars(recipe).values() if isinstance(part, type) and issubclass(part, recipe.RecipeSection)]
 
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.__name__)

@@ -6,23 +6,23 @@ from pathlib import Path
 
 from evalsuite.errors import UsageError
 from training import weights
-from training.checks.chat_template import Template
+from training.checks.chat_template import ChatTemplateCheck
 from training.checks.end_token import ending
-from training.checks.finding import Finding
-from training.checks.gold_rewards import Golds
-from training.checks.overlap import RowOverlap, TextOverlap, judges
+from training.checks.finding import CheckResult
+from training.checks.gold_rewards import GoldRewardCheck
+from training.checks.overlap import RowOverlap, TextOverlap, gate_benchmarks
 from training.checks.rendering import Renderer
-from training.checks.reward_variance import spread
-from training.checks.row_length import Length
+from training.checks.reward_variance import reward_variance
+from training.checks.row_length import RowLengthCheck
 from training.checks.row_source import read_rows, read_texts
 from training.checks.start_model_samples import chosen, sample
-from training.checks.trace_answers import Traces
+from training.checks.trace_answers import TraceAnswerCheck
 from training.data.manifest import verify
 from training.recipe import Grpo, Pretrain, Recipe, Sft
 from training.run_folder import SCHEMA, StageFolder
 
 REPORT = "preflight.json"
-Findings = dict[str, Finding]
+Findings = dict[str, CheckResult]
 
 
 def check(recipe: Recipe, stage: Pretrain | Sft | Grpo, folder: StageFolder, start: str | Path, data: Path) -> None:
@@ -45,7 +45,7 @@ def check(recipe: Recipe, stage: Pretrain | Sft | Grpo, folder: StageFolder, sta
 
 
 def _texts(recipe: Recipe, stage: Pretrain, start: str | Path, data: Path) -> Findings:
-    overlap, length = TextOverlap(judges(recipe)), Length(stage.batch.length)
+    overlap, length = TextOverlap(gate_benchmarks(recipe)), RowLengthCheck(stage.batch.length)
     tokenizer = weights.load_tokenizer(recipe, start, data, stage.evaluation.chat_template == "own")
     for passage in read_texts(stage, data):
         overlap.take(passage.text)
@@ -55,7 +55,7 @@ def _texts(recipe: Recipe, stage: Pretrain, start: str | Path, data: Path) -> Fi
 
 def _rows(recipe: Recipe, stage: Sft | Grpo, start: str | Path, data: Path) -> Findings:
     """Read the rows twice: first what a gold is, and where that is sound what rests on it."""
-    golds = Golds()
+    golds = GoldRewardCheck()
     for row in read_rows(stage, data):
         golds.take(row)
     found = {"golds": golds.finding()}
@@ -64,8 +64,8 @@ def _rows(recipe: Recipe, stage: Sft | Grpo, start: str | Path, data: Path) -> F
     tokenizer = weights.load_tokenizer(recipe, start, data)
     found["ending"] = ending(tokenizer, weights.ends(recipe, start, data))
     render = Renderer(tokenizer, str(start))
-    template, overlap, traces = Template(), RowOverlap(judges(recipe)), Traces()
-    length = Length(stage.batch.length) if isinstance(stage, Sft) else None
+    template, overlap, traces = ChatTemplateCheck(), RowOverlap(gate_benchmarks(recipe)), TraceAnswerCheck()
+    length = RowLengthCheck(stage.batch.length) if isinstance(stage, Sft) else None
     for row in read_rows(stage, data):
         rendering = render(row)
         template.take(row, rendering)
@@ -77,9 +77,9 @@ def _rows(recipe: Recipe, stage: Sft | Grpo, start: str | Path, data: Path) -> F
     return found if length is None else {**found, "traces": traces.finding(), "length": length.finding()}
 
 
-def _spread(recipe: Recipe, stage: Grpo, start: str | Path, data: Path) -> Finding:
+def _spread(recipe: Recipe, stage: Grpo, start: str | Path, data: Path) -> CheckResult:
     rows = [row for row in read_rows(stage, data) if stage.tiers is None or row.tier in stage.tiers]
     if not rows:
-        return Finding({"items": 0}, (f"no row is of tier {' or '.join(stage.tiers or ())}; make the data again",))
+        return CheckResult({"items": 0}, (f"no row is of tier {' or '.join(stage.tiers or ())}; make the data again",))
     asked = chosen(rows, recipe.seed)
-    return spread(stage, asked, sample(recipe, stage, asked, start, data))
+    return reward_variance(stage, asked, sample(recipe, stage, asked, start, data))

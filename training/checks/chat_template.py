@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-from training.checks.finding import Finding
+from training.checks.finding import CheckResult
 from training.checks.rendering import Rendering
-from training.checks.row_source import Row
+from training.checks.row_source import CheckedRow
 
 _OPEN, _CLOSE = "<think>", "</think>"
 _REMEDY: Final = {
@@ -23,7 +23,7 @@ _REMEDY: Final = {
 """What to do about each kind of trouble."""
 
 
-class Template:
+class ChatTemplateCheck:
     """Compares each row's two renderings."""
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Template:
         self._kinds: Counter[str] = Counter()
         self._first: dict[str, str] = {}
 
-    def take(self, row: Row, rendering: Rendering) -> None:
+    def take(self, row: CheckedRow, rendering: Rendering) -> None:
         """Look at a row."""
         self._rows += 1
         self._opens += rendering.opens_reasoning
@@ -41,10 +41,10 @@ class Template:
             self._kinds[kind] += 1
             self._first.setdefault(kind, f"such as that of item {row.named}: {what}")
 
-    def finding(self) -> Finding:
+    def finding(self) -> CheckResult:
         """How many rows are rendered otherwise than they are evaluated, and how."""
         facts = {"rows": self._rows, "opens_reasoning": self._opens, "troubles": dict(self._kinds)}
-        return Finding(
+        return CheckResult(
             facts,
             tuple(
                 f"{many} of {self._rows} rows would be trained on otherwise than they are evaluated, "
@@ -54,7 +54,7 @@ class Template:
         )
 
 
-def trouble(row: Row, rendering: Rendering) -> tuple[str, str] | None:
+def trouble(row: CheckedRow, rendering: Rendering) -> tuple[str, str] | None:
     """Name what training would show otherwise than evaluation, if anything, and say it."""
     if rendering.trouble is not None:
         return "refused", rendering.trouble

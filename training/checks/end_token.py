@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from evalsuite.models.optional_packages import brief
-from training.checks.finding import Finding
+from training.checks.finding import CheckResult
 
 _SAID: Final = "42"
 _PROBE: Final = [{"role": "user", "content": "?"}, {"role": "assistant", "content": _SAID}]
 
 
-def ending(tokenizer: Any, ends: Iterable[int]) -> Finding:
+def ending(tokenizer: Any, ends: Iterable[int]) -> CheckResult:
     """Look whether what the chat template writes behind an assistant's turn begins with a token that ends a response.
 
     `ends`: such tokens, beside the tokenizer's own. White space before it is fine, and so is anything behind it.
@@ -20,16 +20,16 @@ def ending(tokenizer: Any, ends: Iterable[int]) -> Finding:
     try:
         whole = str(tokenizer.apply_chat_template(_PROBE, tokenize=False))
     except Exception as error:  # templates raise whatever their authors chose
-        return Finding({}, (f"the chat template fails: {brief(error)}; mend it",))
+        return CheckResult({}, (f"the chat template fails: {brief(error)}; mend it",))
     written = whole.rpartition(_SAID)[2]
     ids = tokenizer(written.lstrip(), add_special_tokens=False)["input_ids"]
     known = {*ends, tokenizer.eos_token_id} - {None}
     stops = ", ".join(repr(tokenizer.decode([number])) for number in sorted(known)) or "nothing"
     facts = {"written": written, "stops": stops}
     if ids and ids[0] in known:
-        return Finding(facts)
+        return CheckResult(facts)
     first = repr(tokenizer.decode(ids[:1])) if ids else "nothing"
-    return Finding(
+    return CheckResult(
         facts,
         (
             f"the chat template ends a turn with {first}, generation stops at {stops}: what is trained would not stop "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 
-class Finding(NamedTuple):
+class CheckResult(NamedTuple):
     """The outcome of one check."""
 
     facts: dict[str, Any]

@@ -7,11 +7,11 @@ from collections import Counter
 from evalsuite.errors import UsageError
 from evalsuite.reward.strict_reward import StrictReward
 from evalsuite.tasks.answer_format import write
-from training.checks.finding import Finding
-from training.checks.row_source import Row
+from training.checks.finding import CheckResult
+from training.checks.row_source import CheckedRow
 
 
-class Golds:
+class GoldRewardCheck:
     """Proves each row with the reward that will pay it."""
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class Golds:
         self._golds: Counter[str] = Counter()
         self._bad: list[tuple[str, str]] = []
 
-    def take(self, row: Row) -> None:
+    def take(self, row: CheckedRow) -> None:
         """Look at a row."""
         self._rows += 1
         self._golds[row.gold] += 1
@@ -45,13 +45,13 @@ class Golds:
             return f"its perfect response {perfect!r} is paid {paid[labels.index(gold)]:g}, the other labels up to 1"
         return None
 
-    def finding(self) -> Finding:
+    def finding(self) -> CheckResult:
         """How many there are, and which the reward can't tell."""
         facts = {"rows": self._rows, "golds": dict(self._golds.most_common()), "unpayable": [i for i, _ in self._bad]}
         if not self._rows:
-            return Finding(facts, ("there is no row to train on; make the data again",))
+            return CheckResult(facts, ("there is no row to train on; make the data again",))
         if not self._bad:
-            return Finding(facts)
+            return CheckResult(facts)
         item, trouble = self._bad[0]
         why = f"{len(self._bad)} of {self._rows} golds can't be paid, such as that of item {item}: {trouble}"
-        return Finding(facts, (f"{why}; mend or drop these rows",))
+        return CheckResult(facts, (f"{why}; mend or drop these rows",))

@@ -12,9 +12,9 @@ from functools import lru_cache
 
 from evalsuite.errors import EvalsuiteError
 from evalsuite.tasks.item import Item
-from evalsuite.tasks.prompt import Prompt
+from evalsuite.tasks.prompt import TaskPrompt
 from evalsuite.tasks.registry import load_task
-from training.checks.row_source import Row
+from training.checks.row_source import CheckedRow
 
 _MARK = re.compile("\0([^\0]+)\0")
 _CONTEXT = ("heading", "text")
@@ -22,13 +22,13 @@ _SECTIONS = 12
 """Most sections of context that are looked for."""
 
 
-class Questions:
+class PromptItemReader:
     """Reads items back from prompts that some tasks' templates made."""
 
     def __init__(self, tasks: Iterable[str]) -> None:
         self._tasks = tuple(tasks)
 
-    def read(self, row: Row) -> list[Item]:
+    def read(self, row: CheckedRow) -> list[Item]:
         """Return every item whose prompt the row's would be, most often one; none where no template could make it.
 
         A context can be cut into sections in several ways, each of which gives the same prompt.
@@ -42,25 +42,25 @@ class Questions:
 
 
 @lru_cache(maxsize=256)
-def _prompt(task: str, format: str) -> Prompt | None:
+def _prompt(task: str, format: str) -> TaskPrompt | None:
     try:
-        return Prompt(load_task(task), format)
+        return TaskPrompt(load_task(task), format)
     except EvalsuiteError:  # a row may name a task that nobody knows
         return None
 
 
-def _read(prompt: Prompt, row: Row) -> Iterator[Item]:
+def _read(prompt: TaskPrompt, row: CheckedRow) -> Iterator[Item]:
     for sections in range(_SECTIONS if "item.context" in prompt.task.template else 1):
         try:
             item = _filled(row, _pattern(prompt, row.labels, sections))
-            if item is not None and prompt.messages(item)[-1]["content"] == row.asked:
+            if item is not None and prompt.messages(item)[-1]["content"] == row.prompt_text:
                 yield item
         except EvalsuiteError:  # a template may refuse these labels
             return
 
 
 @lru_cache(maxsize=1024)
-def _pattern(prompt: Prompt, labels: tuple[str, ...], sections: int) -> list[str]:
+def _pattern(prompt: TaskPrompt, labels: tuple[str, ...], sections: int) -> list[str]:
     """What the prompt of such an item is made of: texts, and between them the names of what varies."""
     marked = Item(
         id="?",
@@ -73,13 +73,13 @@ def _pattern(prompt: Prompt, labels: tuple[str, ...], sections: int) -> list[str
     return _MARK.split(prompt.messages(marked)[-1]["content"])
 
 
-def _filled(row: Row, pattern: Sequence[str]) -> Item | None:
+def _filled(row: CheckedRow, pattern: Sequence[str]) -> Item | None:
     """The item whose texts stand where the pattern has names: the context read forwards, the rest from the end."""
     texts, names = pattern[::2], pattern[1::2]
     ahead = sum(name.startswith(_CONTEXT) for name in names)
-    if not all(texts[1:-1]) or not (row.asked.startswith(texts[0]) and row.asked.endswith(texts[-1])):
+    if not all(texts[1:-1]) or not (row.prompt_text.startswith(texts[0]) and row.prompt_text.endswith(texts[-1])):
         return None
-    rest = row.asked[len(texts[0]) : len(row.asked) - len(texts[-1])]
+    rest = row.prompt_text[len(texts[0]) : len(row.prompt_text) - len(texts[-1])]
     found: dict[str, str] = {}
     for name, text in zip(names[:ahead], texts[1:-1], strict=False):
         found[name], _, rest = rest.partition(text)

@@ -15,19 +15,19 @@ from training.data import rows
 from training.data.manifest import look
 from training.recipe import Grpo, Pretrain, Recipe, Sft, Stage
 from training.run_folder import TrainingFolder
-from training.run_spec import Asked, data_of
+from training.run_spec import TrainingSpec, data_of
 
 _NEEDED: Final = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
 
 
-def refuse_unready(asked: Asked, run: TrainingFolder) -> None:
+def refuse_unready(spec: TrainingSpec, run: TrainingFolder) -> None:
     """Raise at the first thing by which a stage that has not ended could not be trained, evaluated or gated.
 
     Looked at: gates, batches, packages, GPUs, benchmarks with their data, the sizes of data files, and every row that
     isn't of a corpus. A world makes its own data and benchmarks, which are not looked at.
     """
-    recipe, data = asked.recipe, data_of(run, asked)
-    pairs = zip(recipe.stages, asked.stages(run), strict=True)
+    recipe, data = spec.recipe, data_of(run, spec)
+    pairs = zip(recipe.stages, spec.stages(run), strict=True)
     ahead = [stage for stage, folder in pairs if folder.state not in ("promoted", "refused")]
     for stage in ahead:
         _refuse_foreign_gate(stage)
@@ -76,9 +76,9 @@ def _refuse_bare_machine(recipe: Recipe, ahead: Sequence[Stage]) -> None:
 
 def _refuse_foreign_gate(stage: Stage) -> None:
     """A gate judges what the stage is evaluated on."""
-    asked = stage.evaluation.tasks
-    judged = asked if stage.gate.tasks == "all" else stage.gate.tasks
-    unknown = next((name for name in judged if name not in asked), None)
+    spec = stage.evaluation.tasks
+    judged = spec if stage.gate.tasks == "all" else stage.gate.tasks
+    unknown = next((name for name in judged if name not in spec), None)
     if unknown is not None:
         raise UsageError(f"stage {stage.name}: gate.tasks: {unknown} is not among evaluation.tasks: add it there")
     try:

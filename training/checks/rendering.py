@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from evalsuite.errors import BackendError
-from evalsuite.models.local.chat_template import Chat
+from evalsuite.models.local.chat_template import ChatTemplate
 from evalsuite.models.optional_packages import brief
-from training.checks.row_source import Row
+from training.checks.row_source import CheckedRow
 
 
 class Rendering(NamedTuple):
@@ -32,9 +32,9 @@ class Renderer:
 
     def __init__(self, tokenizer: Any, model: str) -> None:
         self._tokenizer = tokenizer
-        self._chat = Chat(tokenizer, None, "auto", model)
+        self._chat = ChatTemplate(tokenizer, None, "auto", model)
 
-    def __call__(self, row: Row) -> Rendering:
+    def __call__(self, row: CheckedRow) -> Rendering:
         """Render a row both ways."""
         try:
             asked, opens = self._chat.rendered(row.prompt)

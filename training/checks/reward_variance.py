@@ -13,8 +13,8 @@ from evalsuite.models.backend import Response
 from evalsuite.parser import parse
 from evalsuite.reward.strict_reward import StrictReward
 from evalsuite.stats.intervals import Estimate, mean, wilson
-from training.checks.finding import Finding
-from training.checks.row_source import Row
+from training.checks.finding import CheckResult
+from training.checks.row_source import CheckedRow
 from training.recipe import Grpo
 
 CLIPPED: Final = 0.3
@@ -28,14 +28,14 @@ Groups = NDArray[np.float64]
 """A number for each response; shape (items, samples an item)."""
 
 
-def spread(stage: Grpo, rows: Sequence[Row], responses: Sequence[Response]) -> Finding:
+def reward_variance(stage: Grpo, rows: Sequence[CheckedRow], responses: Sequence[Response]) -> CheckResult:
     """Pay `responses`, as many for each row, and say how many groups would teach anything.
 
     Shares of responses have intervals over items, since those of one item are alike; shares of groups Wilson's.
     """
     failed = next((each.error for each in responses if each.error is not None), None)
     if failed is not None:
-        return Finding({"error": failed}, (f"the start model can't be sampled: {failed}",))
+        return CheckResult({"error": failed}, (f"the start model can't be sampled: {failed}",))
     each = len(responses) // len(rows)
     asked = [row for row in rows for _ in range(each)]
     paid = _grouped([_paid(*pair) for pair in zip(asked, responses, strict=True)], each)
@@ -54,15 +54,15 @@ def spread(stage: Grpo, rows: Sequence[Row], responses: Sequence[Response]) -> F
         "statuses": dict(statuses.most_common()),
         "longest_tokens": max(response.output_tokens or 0 for response in responses),
     }
-    return Finding(facts, tuple(_refusals(stage, facts, clipped, statuses, live)))
+    return CheckResult(facts, tuple(_refusals(stage, facts, clipped, statuses, live)))
 
 
-def _paid(row: Row, response: Response) -> float:
+def _paid(row: CheckedRow, response: Response) -> float:
     reward = StrictReward(prompt_opens_reasoning=response.opens_reasoning)
     return reward.pay(response.text, row.gold, row.labels, format=row.format)
 
 
-def _status(row: Row, response: Response) -> str:
+def _status(row: CheckedRow, response: Response) -> str:
     reading = parse(response.text, row.labels, None, row.format, response.finish, response.opens_reasoning)
     return reading.strict.status
 

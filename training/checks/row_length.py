@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from training.checks.finding import Finding
+from training.checks.finding import CheckResult
 from training.checks.rendering import Rendering
-from training.checks.row_source import Passage, Row
+from training.checks.row_source import CheckedRow, CheckedText
 
 
-class Length:
+class RowLengthCheck:
     """Holds the tokens of each row against the stage's `batch.length`."""
 
     def __init__(self, limit: int) -> None:
@@ -19,11 +19,11 @@ class Length:
         self._tokens: list[int] = []
         self._longest = (0, "")
 
-    def take(self, row: Row, rendering: Rendering) -> None:
+    def take(self, row: CheckedRow, rendering: Rendering) -> None:
         """Look at a row with a completion."""
         self._count(f"item {row.named}", len(rendering.whole_ids))
 
-    def take_passage(self, passage: Passage, tokenizer: Any) -> None:
+    def take_passage(self, passage: CheckedText, tokenizer: Any) -> None:
         """Look at a text, which TRL lets end with the tokenizer's EOS, if it is not to be cut."""
         if passage.whole:
             end = tokenizer.eos_token or ""
@@ -34,17 +34,17 @@ class Length:
         self._longest = max(self._longest, (tokens, name))
         self._tokens.append(tokens)
 
-    def finding(self) -> Finding:
+    def finding(self) -> CheckResult:
         """How long the rows are, and how many would lose their ends."""
         if not self._tokens:
-            return Finding({"rows": 0})
+            return CheckResult({"rows": 0})
         cut = sum(tokens > self._limit for tokens in self._tokens)
         median, high = (int(np.quantile(self._tokens, at)) for at in (0.5, 0.99))
         longest, name = self._longest
         facts = {"rows": len(self._tokens), "median": median, "p99": high, "longest": longest, "cut": cut}
         if not cut:
-            return Finding(facts)
-        return Finding(
+            return CheckResult(facts)
+        return CheckResult(
             facts,
             (
                 f"{cut} of {len(self._tokens)} rows ({cut / len(self._tokens):.1%}) have more than batch.length = "

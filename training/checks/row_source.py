@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from evalsuite.tasks.prompt import Message
 from training.data import rows
-from training.data.rows import Pair, Question, Text, Trace
+from training.data.rows import CorpusText, PromptCompletion, RewardPrompt, Trace
 from training.recipe import Grpo, Pretrain, Sft
 
 
-class Row(NamedTuple):
+class CheckedRow(NamedTuple):
     """A question to train on; in supervised fine-tuning it has a completion."""
 
     item: str
@@ -32,12 +32,12 @@ class Row(NamedTuple):
         return f"{self.item} of {self.file}"
 
     @property
-    def asked(self) -> str:
+    def prompt_text(self) -> str:
         """What the user's last turn says."""
         return next((turn["content"] for turn in reversed(self.prompt) if turn["role"] == "user"), "")
 
 
-class Passage(NamedTuple):
+class CheckedText(NamedTuple):
     """A text to train on; a prompt and its completion are one."""
 
     text: str
@@ -47,27 +47,29 @@ class Passage(NamedTuple):
     """Whether it is not to be cut, as a completion isn't from its prompt."""
 
 
-def read_texts(stage: Pretrain, data: Path) -> Iterator[Passage]:
+def read_texts(stage: Pretrain, data: Path) -> Iterator[CheckedText]:
     """Read the training texts of a stage."""
     for number, row in enumerate(rows.read(data / stage.data.folder, "train", "pretrain"), 1):
-        if isinstance(row, Text):
-            yield Passage(row.text, number, whole=False)
-        elif isinstance(row, Pair):
-            yield Passage(row.prompt + row.completion, number, whole=True)
+        if isinstance(row, CorpusText):
+            yield CheckedText(row.text, number, whole=False)
+        elif isinstance(row, PromptCompletion):
+            yield CheckedText(row.prompt + row.completion, number, whole=True)
 
 
-def read_rows(stage: Sft | Grpo, data: Path) -> Iterator[Row]:
+def read_rows(stage: Sft | Grpo, data: Path) -> Iterator[CheckedRow]:
     """Read the rows of a stage: those to train on, then those that choose what is kept, where it reads such."""
     folder = data / stage.data.folder
     for split in rows.splits(stage, folder):
         file = f"{split}.jsonl"
         for row in rows.read(folder, split, rows.kind_of(stage)):
             if isinstance(row, Trace):
-                yield Row(*_asked(row), completion=row.completion[0].content, file=file)
-            elif isinstance(row, Question):
-                yield Row(*_asked(row), task=row.task, tier=row.tier, opens_reasoning=row.opens_reasoning, file=file)
+                yield CheckedRow(*_asked(row), completion=row.completion[0].content, file=file)
+            elif isinstance(row, RewardPrompt):
+                yield CheckedRow(
+                    *_asked(row), task=row.task, tier=row.tier, opens_reasoning=row.opens_reasoning, file=file
+                )
 
 
-def _asked(row: Trace | Question) -> tuple[str, tuple[Message, ...], str, tuple[str, ...], str]:
+def _asked(row: Trace | RewardPrompt) -> tuple[str, tuple[Message, ...], str, tuple[str, ...], str]:
     prompt = tuple(Message(role=turn.role, content=turn.content) for turn in row.prompt)
     return row.item, prompt, row.gold, tuple(row.labels), row.format

@@ -5,23 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from evalsuite.errors import DataError
-from training.checks.finding import Finding
-from training.checks.gold_rewards import Golds
+from training.checks.finding import CheckResult
+from training.checks.gold_rewards import GoldRewardCheck
 from training.checks.rendering import Renderer
-from training.checks.row_length import Length
+from training.checks.row_length import RowLengthCheck
 from training.checks.row_source import read_rows, read_texts
-from training.checks.trace_answers import Traces
+from training.checks.trace_answers import TraceAnswerCheck
 from training.recipe import Pretrain, Sft
-from training.stages.job import Job
+from training.stages.job import StageJob
 
 
-def refuse_wrong_traces(job: Job, stage: Sft, tokenizer: Any) -> None:
+def refuse_wrong_traces(job: StageJob, stage: Sft, tokenizer: Any) -> None:
     """Raise a `DataError` where a trace doesn't end in its item's gold label, or has more tokens than a sequence."""
-    golds = Golds()
+    golds = GoldRewardCheck()
     for row in read_rows(stage, job.data):
         golds.take(row)
     _refuse(job, golds.finding())
-    render, traces, length = Renderer(tokenizer, str(job.start)), Traces(), Length(stage.batch.length)
+    render, traces, length = Renderer(tokenizer, str(job.start)), TraceAnswerCheck(), RowLengthCheck(stage.batch.length)
     for row in read_rows(stage, job.data):
         rendering = render(row)
         traces.take(row, rendering)
@@ -30,14 +30,14 @@ def refuse_wrong_traces(job: Job, stage: Sft, tokenizer: Any) -> None:
     _refuse(job, length.finding())
 
 
-def refuse_long_pairs(job: Job, stage: Pretrain, tokenizer: Any) -> None:
+def refuse_long_pairs(job: StageJob, stage: Pretrain, tokenizer: Any) -> None:
     """Raise a `DataError` where a prompt and its completion have more tokens than a sequence."""
-    length = Length(stage.batch.length)
+    length = RowLengthCheck(stage.batch.length)
     for passage in read_texts(stage, job.data):
         length.take_passage(passage, tokenizer)
     _refuse(job, length.finding())
 
 
-def _refuse(job: Job, finding: Finding) -> None:
+def _refuse(job: StageJob, finding: CheckResult) -> None:
     if finding.refusals:
         raise DataError(f"{job.rows}: {finding.refusals[0]}")

@@ -14,37 +14,37 @@ from contextlib import aclosing
 from pathlib import Path
 
 from evalsuite.models import make_backend
-from evalsuite.models.backend import Decoding, Request, Response, Settings
+from evalsuite.models.backend import BackendSettings, Decoding, Request, Response
 from evalsuite.tasks.item import Item
 from training import weights
-from training.checks.row_source import Row
+from training.checks.row_source import CheckedRow
 from training.recipe import Grpo, Recipe
 
 ITEMS = 64
 """Items that are sampled."""
 
 
-def chosen(rows: Sequence[Row], seed: int) -> list[Row]:
+def chosen(rows: Sequence[CheckedRow], seed: int) -> list[CheckedRow]:
     """Draw the rows that are sampled, in their order."""
     places = random.Random(seed).sample(range(len(rows)), min(ITEMS, len(rows)))
     return [rows[place] for place in sorted(places)]
 
 
-def sample(recipe: Recipe, stage: Grpo, rows: Sequence[Row], start: str | Path, data: Path) -> list[Response]:
+def sample(recipe: Recipe, stage: Grpo, rows: Sequence[CheckedRow], start: str | Path, data: Path) -> list[Response]:
     """Return `generations` responses a row, those of one row together."""
     model, settings = _settings(recipe, stage, start, data)
     requests = [_request(recipe.seed, row, k) for row in rows for k in range(stage.rollout.generations)]
     return asyncio.run(_ask(model, settings, requests))
 
 
-def _settings(recipe: Recipe, stage: Grpo, start: str | Path, data: Path) -> tuple[str, Settings]:
+def _settings(recipe: Recipe, stage: Grpo, start: str | Path, data: Path) -> tuple[str, BackendSettings]:
     rollout, adapted = stage.rollout, weights.is_adapter(start)
-    name = weights.beneath(recipe, start, data) if adapted else str(start)
+    name = weights.base_weights_of(recipe, start, data) if adapted else str(start)
     backend = "hf" if rollout.engine == "transformers" else "vllm"
     decoding = Decoding(
         temperature=rollout.temperature, top_p=rollout.top_p, max_tokens=rollout.max_tokens, seed=recipe.seed
     )
-    return f"{backend}/{name}", Settings(
+    return f"{backend}/{name}", BackendSettings(
         model=name,
         decoding=decoding,
         revision=None if Path(name).is_dir() else recipe.base.revision,
@@ -59,13 +59,13 @@ def backend_args(recipe: Recipe, stage: Grpo, backend: str) -> dict[str, str]:
     return {"dtype": recipe.base.dtype, **({} if recipe.base.eos is None else {"eos": recipe.base.eos}), **own}
 
 
-def _request(seed: int, row: Row, k: int) -> Request:
+def _request(seed: int, row: CheckedRow, k: int) -> Request:
     place = hashlib.blake2b(f"{seed}\0{row.item}\0{k}".encode(), digest_size=4).digest()
-    item = Item(row.item, row.asked, row.labels, row.labels, row.gold)
+    item = Item(row.item, row.prompt_text, row.labels, row.labels, row.gold)
     return Request("preflight", item, k, row.prompt, int.from_bytes(place) >> 1)
 
 
-async def _ask(model: str, settings: Settings, requests: list[Request]) -> list[Response]:
+async def _ask(model: str, settings: BackendSettings, requests: list[Request]) -> list[Response]:
     backend = make_backend(model, settings)
     await backend.open([])
     try:

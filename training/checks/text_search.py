@@ -12,7 +12,7 @@ WORD_FOR_WORD: Final = 8
 """Words of the shortest question that is looked for in text."""
 
 
-class Stems:
+class StemIndex:
     """An index of questions; each text is looked up by itself, so that any number of them takes no memory."""
 
     def __init__(self, questions: Sequence[str]) -> None:
@@ -43,8 +43,8 @@ def _share(a: frozenset[int], b: frozenset[int]) -> float:
     return len(a & b) / min(len(a), len(b))
 
 
-class Phrases:
-    """An index of questions too short for `Stems`, found in text where they stand word for word."""
+class PhraseIndex:
+    """An index of questions too short for `StemIndex`, found in text where they stand word for word."""
 
     def __init__(self, questions: Sequence[str]) -> None:
         self._heads: dict[int, list[tuple[list[str], int]]] = defaultdict(list)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from evalsuite.reward.strict_reward import StrictReward
-from training.checks.finding import Finding
+from training.checks.finding import CheckResult
 from training.checks.rendering import Rendering
-from training.checks.row_source import Row
+from training.checks.row_source import CheckedRow
 
 _SHOWN: Final = 80
 """Characters of a wrong trace's end that are shown."""
 
 
-class Traces:
+class TraceAnswerCheck:
     """Reads each trace strictly, inside the reasoning that the template opens, if it does."""
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class Traces:
         self._bad: list[str] = []
         self._first = ""
 
-    def take(self, row: Row, rendering: Rendering) -> None:
+    def take(self, row: CheckedRow, rendering: Rendering) -> None:
         """Look at a row whose gold is payable."""
         self._rows += 1
         said = row.completion or ""
@@ -30,11 +30,11 @@ class Traces:
             self._first = self._first or f"item {row.named} (gold {row.gold}), which ends {said[-_SHOWN:]!r}"
             self._bad.append(row.named)
 
-    def finding(self) -> Finding:
+    def finding(self) -> CheckResult:
         """How many there are, and which don't end in their gold."""
         facts = {"rows": self._rows, "wrong": self._bad}
         if not self._bad:
-            return Finding(facts)
+            return CheckResult(facts)
         share = f"{len(self._bad)} of {self._rows} traces ({len(self._bad) / self._rows:.1%})"
-        why = f"{share} don't end in their gold label by the strict reading, such as {self._first}"
-        return Finding(facts, (f"{why}; take them out",))
+        why = f"{share} don't end in their gold label by the strict parse, such as {self._first}"
+        return CheckResult(facts, (f"{why}; take them out",))

@@ -24,7 +24,7 @@ FLOOR: Final = 0.01
 """Weight of what is set aside; of the rest, about 0.6 is the most."""
 
 
-class Mined(NamedTuple):
+class MiningResult(NamedTuple):
     """What one mining found."""
 
     step: int
@@ -35,14 +35,14 @@ class Mined(NamedTuple):
     """Right ones of each item, in the pool's order."""
 
 
-class Aside(NamedTuple):
+class SetAsideItems(NamedTuple):
     """Rows of the pool that have been all right, or all wrong, for so long that they are set aside."""
 
     right: frozenset[int]
     wrong: frozenset[int]
 
 
-def weights(minings: Sequence[Mined], generations: int) -> Floats:
+def weights(minings: Sequence[MiningResult], generations: int) -> Floats:
     """Weigh every item of the pool; weights are above 0 and sum to 1.
 
     An item's chance p of a right response has the posterior Beta(PRIOR + right, PRIOR + wrong), where a response of the
@@ -70,17 +70,17 @@ def weights(minings: Sequence[Mined], generations: int) -> Floats:
     return weighed
 
 
-def aside(minings: Sequence[Mined]) -> Aside:
+def aside(minings: Sequence[MiningResult]) -> SetAsideItems:
     """Find what was all right, or all wrong, in each of the last `SETTLED` minings; nothing where there are fewer."""
     if len(minings) < SETTLED:
-        return Aside(frozenset(), frozenset())
+        return SetAsideItems(frozenset(), frozenset())
     last = minings[-SETTLED:]
     right = np.all([np.array(mined.right) == mined.samples for mined in last], axis=0)
     wrong = np.all([np.array(mined.right) == 0 for mined in last], axis=0)
-    return Aside(_rows(right), _rows(wrong))
+    return SetAsideItems(_rows(right), _rows(wrong))
 
 
-class History:
+class MiningHistory:
     """The minings of a stage, in a file with a line each that names what is set aside.
 
     What is set aside is asked again at each mining like everything else, and comes back (`woken`) once its responses
@@ -95,7 +95,7 @@ class History:
         self.minings = [self._read(line) for line in step_log.read(file)]
         self._weights = [weights(self.minings[: end + 1], generations) for end in range(len(self.minings))]
 
-    def add(self, mined: Mined, write: bool = True) -> None:
+    def add(self, mined: MiningResult, write: bool = True) -> None:
         """Take in a mining and put it on disk."""
         before = aside(self.minings)
         self.minings.append(mined)
@@ -143,10 +143,10 @@ class History:
     def _named(self, rows: frozenset[int]) -> list[str]:
         return [self.items[row] for row in sorted(rows)]
 
-    def _read(self, line: dict[str, Any]) -> Mined:
+    def _read(self, line: dict[str, Any]) -> MiningResult:
         if line.get("pool") != self._digest:
             raise RunError(f"{self.file}: of another pool of items than the stage's: remove the stage's folder")
-        return Mined(line["step"], line["samples"], tuple(line["right"]))
+        return MiningResult(line["step"], line["samples"], tuple(line["right"]))
 
 
 def _rows(mask: Any) -> frozenset[int]:

@@ -9,13 +9,13 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from evalsuite.errors import RunError
 from training.curriculum.collapse import WINDOW, collapsed
-from training.curriculum.mining import History, Mined
-from training.curriculum.plateau import Verdict, judge
+from training.curriculum.mining import MiningHistory, MiningResult
+from training.curriculum.plateau import PlateauVerdict, judge
 from training.recipe import Mining, Plateau
 from training.run_folder import StageFolder
 
 
-class Phase(TrainerCallback):
+class PhaseCallback(TrainerCallback):
     """Mines and stops; what it decides follows from the logged steps alone, which a checkpoint brings back."""
 
     def __init__(
@@ -23,8 +23,8 @@ class Phase(TrainerCallback):
         folder: StageFolder,
         plateau: Plateau | None,
         mining: Mining | None = None,
-        history: History | None = None,
-        ask: Callable[[], Mined] | None = None,
+        history: MiningHistory | None = None,
+        ask: Callable[[], MiningResult] | None = None,
     ) -> None:
         self._folder, self._plateau = folder, plateau
         self._mining, self._history, self._ask = mining, history, ask
@@ -61,7 +61,7 @@ class Phase(TrainerCallback):
             if state.is_world_process_zero:
                 self._folder.note(ended={"step": state.global_step, "why": f"plateau: {verdict}; {_sparse(steps)}"})
 
-    def _judged(self, rewards: Sequence[float]) -> Verdict | None:
+    def _judged(self, rewards: Sequence[float]) -> PlateauVerdict | None:
         """What the rule says; of the whole pool's means where it is mined, for what is drawn changes there."""
         if self._plateau is None:
             return None

@@ -11,7 +11,7 @@ _SLACK: Final = 1e-12
 """Rounding of a mean of rewards."""
 
 
-class Verdict(NamedTuple):
+class PlateauVerdict(NamedTuple):
     """What the rule says of the rewards so far."""
 
     ended: bool
@@ -31,7 +31,7 @@ class Verdict(NamedTuple):
         )
 
 
-def judge(rewards: Sequence[float], rule: Plateau) -> Verdict:
+def judge(rewards: Sequence[float], rule: Plateau) -> PlateauVerdict:
     """Judge the mean rewards of the steps so far, in their order; finite.
 
     Steps are cut into windows of `rule.window`, one behind the other; steps after the last whole window don't count
@@ -63,7 +63,7 @@ def judge(rewards: Sequence[float], rule: Plateau) -> Verdict:
         level, stalled = (mean, 0) if better else (level, stalled + 1)
         if stalled >= rule.patience:
             break
-    return Verdict(stalled >= rule.patience, len(means), level, stalled, means[-1] if means else 0.0)
+    return PlateauVerdict(stalled >= rule.patience, len(means), level, stalled, means[-1] if means else 0.0)
 
 
 def ended_at(rewards: Sequence[float], rule: Plateau) -> int | None:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evalsuite.reward import StrictReward
-from training.curriculum.mining import Mined
+from training.curriculum.mining import MiningResult
 
 if TYPE_CHECKING:
     import datasets
 
 
-def ask(trainer: Any, pool: datasets.Dataset, samples: int, seed: int) -> Mined:
-    """Sample `samples` responses an item at the rollouts' temperature and count the right ones by the strict reading.
+def ask(trainer: Any, pool: datasets.Dataset, samples: int, seed: int) -> MiningResult:
+    """Sample `samples` responses an item at the rollouts' temperature and count the right ones by the strict parse.
 
     The pool is shared among the processes. Random numbers come from the seed, the step and the process, and those of
     the training are left as they were: a training that mines draws the same as one that doesn't.
@@ -33,7 +33,7 @@ def ask(trainer: Any, pool: datasets.Dataset, samples: int, seed: int) -> Mined:
             batch = own[start : start + at_once]
             found += zip(batch, _right(trainer, pool.select(batch), samples), strict=True)
     right = dict(gather_object(found))
-    return Mined(step, samples, tuple(right[row] for row in range(len(pool))))
+    return MiningResult(step, samples, tuple(right[row] for row in range(len(pool))))
 
 
 def _share(rows: int, place: int, processes: int) -> list[int]:

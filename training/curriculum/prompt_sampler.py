@@ -14,7 +14,7 @@ Floats: TypeAlias = NDArray[np.float64]
 Indices: TypeAlias = NDArray[np.intp]
 
 
-class Draws:
+class PromptSampler:
     """The order in which TRL's trainer takes rows, in place of its `RepeatSampler` and in the same form.
 
     A step's prompts are yielded one behind the other, each `generations` times so that a group lies together, and the

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 
-class Dead(NamedTuple):
+class ZeroVarianceGroups(NamedTuple):
     """Shares of groups that teach nothing."""
 
     zero: float
@@ -15,9 +15,9 @@ class Dead(NamedTuple):
     """All were paid 1: already known."""
 
 
-def dead(rewards: Sequence[float], size: int) -> Dead:
+def zero_variance_groups(rewards: Sequence[float], size: int) -> ZeroVarianceGroups:
     """Count over groups of `size` completions, one behind the other; rewards are 0 or 1."""
     groups = [rewards[start : start + size] for start in range(0, len(rewards), size)]
     zero = sum(not any(group) for group in groups)
     one = sum(all(group) for group in groups)
-    return Dead(zero / len(groups), one / len(groups))
+    return ZeroVarianceGroups(zero / len(groups), one / len(groups))

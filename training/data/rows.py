@@ -27,20 +27,20 @@ class _Row(BaseModel):
     model_config = ConfigDict(strict=True)
 
 
-class Message(_Row):
+class ChatTurn(_Row):
     """A turn of a conversation."""
 
     role: Literal["system", "user", "assistant"]
     content: str
 
 
-class Text(_Row):
+class CorpusText(_Row):
     """A text to go on pretraining with."""
 
     text: Said
 
 
-class Pair(_Row):
+class PromptCompletion(_Row):
     """A text whose end alone is learnt."""
 
     prompt: Said
@@ -50,18 +50,18 @@ class Pair(_Row):
 class Trace(_Row):
     """An item, and a trace that reasons to its gold label."""
 
-    prompt: Annotated[list[Message], Field(min_length=1)]
-    completion: Annotated[list[Message], Field(min_length=1, max_length=1)]
+    prompt: Annotated[list[ChatTurn], Field(min_length=1)]
+    completion: Annotated[list[ChatTurn], Field(min_length=1, max_length=1)]
     gold: Said
     labels: Annotated[list[Said], Field(min_length=1)]
     format: Said
     item: Said
 
 
-class Question(_Row):
+class RewardPrompt(_Row):
     """An item as `evalsuite.reward.dataset` asks it, and how hard it is, where that is known."""
 
-    prompt: Annotated[list[Message], Field(min_length=1)]
+    prompt: Annotated[list[ChatTurn], Field(min_length=1)]
     gold: Said
     labels: Annotated[list[Said], Field(min_length=1)]
     format: Said
@@ -71,15 +71,15 @@ class Question(_Row):
     tier: Tier | None = None
 
 
-class Tiered(Question):
+class TieredPrompt(RewardPrompt):
     """An item for a stage that takes some tiers alone."""
 
     tier: Tier
 
 
-Row = Text | Pair | Trace | Question
-Shape = type[Text] | type[Pair] | type[Trace] | type[Question]
-_SHAPES: Final[dict[str, Shape]] = {"sft": Trace, "grpo": Question, "tiered": Tiered}
+Row = CorpusText | PromptCompletion | Trace | RewardPrompt
+Shape = type[CorpusText] | type[PromptCompletion] | type[Trace] | type[RewardPrompt]
+_SHAPES: Final[dict[str, Shape]] = {"sft": Trace, "grpo": RewardPrompt, "tiered": TieredPrompt}
 
 
 def kind_of(stage: Pretrain | Sft | Grpo) -> Kind:
@@ -171,10 +171,10 @@ def _shape(file: Path, kind: Kind) -> Shape:
     with file.open("rb") as stream:
         first = stream.readline()
     try:
-        Pair.model_validate_json(first)
+        PromptCompletion.model_validate_json(first)
     except ValidationError:
-        return Text
-    return Pair
+        return CorpusText
+    return PromptCompletion
 
 
 def _rows(file: str, shape: Shape, digest: str) -> Iterator[dict[str, Any]]:
@@ -202,6 +202,6 @@ def _features(shape: Shape) -> datasets.Features:
 
     text, messages = Value("string"), [{"role": Value("string"), "content": Value("string")}]
     special = {"labels": [text], "opens_reasoning": Value("bool")}
-    if shape in (Trace, Question, Tiered):
+    if shape in (Trace, RewardPrompt, TieredPrompt):
         special |= {"prompt": messages, "completion": messages}
     return Features({name: special.get(name, text) for name in shape.model_fields})

@@ -3,6 +3,6 @@
 python -m training plan reasonmed-8b
 """
 
-from training.estimate.plan import Plan, StagePlan, plan
+from training.estimate.plan import RecipeEstimate, StageEstimate, estimate
 
-__all__ = ["Plan", "StagePlan", "plan"]
+__all__ = ["RecipeEstimate", "StageEstimate", "estimate"]

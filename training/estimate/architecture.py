@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from evalsuite.errors import UsageError
 from evalsuite.models.optional_packages import brief
-from training.recipe import Base, Lora, World
+from training.recipe import Base, Lora, WorldSettings
 from training.tinyworld.build import START
 
 KNOWN: Final = Path(__file__).parent / "known.json"
@@ -80,7 +80,7 @@ class Architecture:
         }
 
 
-def architecture(base: Base, data: Path | None, world: World | None = None) -> Architecture:
+def architecture(base: Base, data: Path | None, world: WorldSettings | None = None) -> Architecture:
     """The architecture of a base model, by its config: a folder's, the local cache's, a known one's, or the hub's.
 
     Without data, a world's own model is measured by the config that a run would give it.
@@ -114,7 +114,7 @@ def _config(base: Base, data: Path | None) -> tuple[Any, str]:
     return _read(base.model, base.revision), "the hub"
 
 
-def _drawn(world: World) -> Any:
+def _drawn(world: WorldSettings) -> Any:
     from training.tinyworld.graph import make_world
     from training.tinyworld.model import make_config
     from training.tinyworld.tokenizer import make_tokenizer

@@ -17,7 +17,7 @@ State = Literal["not looked for", "made", "missing", "damaged", "short", "there"
 
 
 @dataclass(frozen=True, slots=True)
-class Supply:
+class DataNeed:
     """A stage's data folder, against what the recipe asks of it."""
 
     folder: str
@@ -32,7 +32,7 @@ class Supply:
     """Whether there are held-out rows of its own."""
 
 
-def supply(stage: Stage, data: Path | None, made: bool = False) -> Supply:
+def data_need(stage: Stage, data: Path | None, made: bool = False) -> DataNeed:
     """Look for a stage's data below a folder; that it is absent or damaged is said, not raised.
 
     `made`: a run makes it, so that without a folder there is nothing to look for.
@@ -41,19 +41,19 @@ def supply(stage: Stage, data: Path | None, made: bool = False) -> Supply:
     wanted = _said(rows, "rows") if rows else _said(tokens, "tokens") if tokens else "its rows"
     folder = stage.data.folder
     if data is None and made:
-        return Supply(folder, "made", "by the run itself", None, rows, tokens)
+        return DataNeed(folder, "made", "by the run itself", None, rows, tokens)
     if data is None:
-        return Supply(folder, "not looked for", f"{wanted} in {folder}/{TRAIN}", None, rows, tokens)
+        return DataNeed(folder, "not looked for", f"{wanted} in {folder}/{TRAIN}", None, rows, tokens)
     if not (data / folder).is_dir():
-        return Supply(folder, "missing", f"{wanted} in {data / folder / TRAIN}", None, rows, tokens)
+        return DataNeed(folder, "missing", f"{wanted} in {data / folder / TRAIN}", None, rows, tokens)
     try:
         manifest = look(data / folder)
         train = _train(data / folder, manifest)
     except DataError as error:
-        return Supply(folder, "damaged", str(error), None, rows, tokens)
+        return DataNeed(folder, "damaged", str(error), None, rows, tokens)
     lack = _lack(train, rows, tokens)
     dev = any(known.path == DEV for known in manifest.files)
-    return Supply(folder, "short" if lack else "there", lack, train.rows, rows, tokens, dev)
+    return DataNeed(folder, "short" if lack else "there", lack, train.rows, rows, tokens, dev)
 
 
 def _wanted(stage: Stage) -> tuple[int | None, int | None]:

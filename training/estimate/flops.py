@@ -13,14 +13,14 @@ from dataclasses import dataclass
 
 from training.estimate.architecture import Architecture
 from training.estimate.gpu import GPUS
-from training.estimate.workload import Amount, expected
+from training.estimate.workload import Workload, expected
 from training.recipe import Grpo, Recipe, Stage
 
 HOUR = 3_600
 
 
 @dataclass(frozen=True, slots=True)
-class Compute:
+class ComputeEstimate:
     """FLOPs over all GPUs, and GPU-hours."""
 
     training: float
@@ -45,7 +45,7 @@ class Compute:
         return self.training_hours + self.sampling_hours
 
 
-def compute(shape: Architecture, recipe: Recipe, stage: Stage, work: Amount) -> Compute:
+def compute_estimate(shape: Architecture, recipe: Recipe, stage: Stage, work: Workload) -> ComputeEstimate:
     """What a stage computes, and for how long at the stated share of the stated GPU's peak."""
     gpu = GPUS[recipe.hardware.gpu]
     a_second = gpu.flops * recipe.hardware.utilisation
@@ -59,7 +59,7 @@ def compute(shape: Architecture, recipe: Recipe, stage: Stage, work: Amount) -> 
         sampling = ahead * share
         sampling_seconds = max(sampling / a_second, _reading(shape, recipe, stage, work) / gpu.bandwidth)
     hours = (training + scoring) / a_second / HOUR
-    return Compute(training, scoring, sampling, hours, sampling_seconds / HOUR)
+    return ComputeEstimate(training, scoring, sampling, hours, sampling_seconds / HOUR)
 
 
 def forward(shape: Architecture, recipe: Recipe, tokens: int, labelled: int, context: int) -> float:
@@ -72,7 +72,7 @@ def _adapters(shape: Architecture, recipe: Recipe) -> int:
     return sum(shape.adapters(recipe.lora).values()) if recipe.lora else 0
 
 
-def _weight_gradients(shape: Architecture, recipe: Recipe, work: Amount) -> float:
+def _weight_gradients(shape: Architecture, recipe: Recipe, work: Workload) -> float:
     """FLOPs of the gradients of the weights that are trained, and of attention's second operand."""
     attention = 4 * shape.layers * shape.heads * shape.head_dim * work.context
     if recipe.lora:
@@ -87,7 +87,7 @@ def _scoring_passes(stage: Stage) -> int:
     return (stage.beta > 0) + (stage.rollout.engine != "transformers")
 
 
-def _reading(shape: Architecture, recipe: Recipe, stage: Grpo, work: Amount) -> float:
+def _reading(shape: Architecture, recipe: Recipe, stage: Grpo, work: Workload) -> float:
     """Bytes that decoding reads: all weights at each token of a round's longest response, and the growing caches.
 
     A round is a step's responses at once, and its longest is taken to reach the limit. Each GPU holds the weights, but

@@ -24,7 +24,7 @@ FULL: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class MemoryEstimate:
     """Bytes."""
 
     weights: float
@@ -46,7 +46,7 @@ class Memory:
         return states + self.copies + self.activations + self.sampling
 
 
-def memory(shape: Architecture, recipe: Recipe, stage: Stage) -> Memory:
+def memory_estimate(shape: Architecture, recipe: Recipe, stage: Stage) -> MemoryEstimate:
     """What a stage holds on each GPU; FSDP and ZeRO-3 cut all states into equal shards.
 
     Trained weights take 16 bytes: Rajbhandari et al. 2020, arXiv:1910.02054.
@@ -57,7 +57,7 @@ def memory(shape: Architecture, recipe: Recipe, stage: Stage) -> Memory:
     weight, gradient, moments = (HALF, HALF, 12) if deepspeed else (FULL, FULL, 8)
     frozen = _frozen(shape, recipe) if recipe.lora else 0.0
     again = recipe.lora is None and isinstance(stage, Grpo) and stage.beta > 0
-    return Memory(
+    return MemoryEstimate(
         weights=(frozen + trained * weight) / shards,
         gradients=trained * gradient / shards,
         optimiser=trained * moments / shards,

@@ -8,24 +8,24 @@ from pathlib import Path
 from typing import Any
 
 from training.estimate.architecture import Architecture, architecture
-from training.estimate.data_needs import Supply, supply
-from training.estimate.flops import Compute, compute
+from training.estimate.data_needs import DataNeed, data_need
+from training.estimate.flops import ComputeEstimate, compute_estimate
 from training.estimate.gpu import GPUS
-from training.estimate.memory import VLLM_SHARE, Memory, memory
-from training.estimate.workload import Amount, amount
+from training.estimate.memory import VLLM_SHARE, MemoryEstimate, memory_estimate
+from training.estimate.workload import Workload, workload
 from training.recipe import Grpo, Need, Recipe, Stage
 
 
 @dataclass(frozen=True, slots=True)
-class StagePlan:
+class StageEstimate:
     """One stage's plan."""
 
     name: str
     kind: str
-    amount: Amount
-    compute: Compute
-    memory: Memory
-    supply: Supply
+    amount: Workload
+    compute: ComputeEstimate
+    memory: MemoryEstimate
+    supply: DataNeed
     needs: tuple[Need, ...]
     claimed_hours: float | None
     """GPU-hours that the recipe's source names."""
@@ -51,14 +51,14 @@ class StagePlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RecipeEstimate:
     """A recipe's plan."""
 
     recipe: Recipe
     shape: Architecture
     adapters: dict[str, int]
     """Parameters that LoRA trains, by target; empty where all weights are trained."""
-    stages: tuple[StagePlan, ...]
+    stages: tuple[StageEstimate, ...]
     notes: tuple[str, ...]
 
     @property
@@ -80,7 +80,7 @@ class Plan:
         }
 
 
-def plan(recipe: Recipe, data: Path | None = None) -> Plan:
+def estimate(recipe: Recipe, data: Path | None = None) -> RecipeEstimate:
     """Plan a recipe, without weights; `data` is the folder where the stages' data should be.
 
     A base model that can't be measured, a target that it hasn't, or a stage that doesn't say enough is a `UsageError`.
@@ -88,25 +88,25 @@ def plan(recipe: Recipe, data: Path | None = None) -> Plan:
     shape = architecture(recipe.base, data, recipe.world)
     adapters = shape.adapters(recipe.lora) if recipe.lora else {}
     stages = tuple(_stage(shape, recipe, stage, data) for stage in recipe.stages)
-    return Plan(recipe, shape, adapters, stages, tuple(_notes(shape, recipe, stages)))
+    return RecipeEstimate(recipe, shape, adapters, stages, tuple(_notes(shape, recipe, stages)))
 
 
-def _stage(shape: Architecture, recipe: Recipe, stage: Stage, data: Path | None) -> StagePlan:
-    found = supply(stage, data, made=recipe.world is not None)
-    work = amount(stage, recipe.hardware.devices, found)
-    return StagePlan(
+def _stage(shape: Architecture, recipe: Recipe, stage: Stage, data: Path | None) -> StageEstimate:
+    found = data_need(stage, data, made=recipe.world is not None)
+    work = workload(stage, recipe.hardware.devices, found)
+    return StageEstimate(
         name=stage.name,
         kind=stage.kind,
         amount=work,
-        compute=compute(shape, recipe, stage, work),
-        memory=memory(shape, recipe, stage),
+        compute=compute_estimate(shape, recipe, stage, work),
+        memory=memory_estimate(shape, recipe, stage),
         supply=found,
         needs=tuple(stage.data.needs),
         claimed_hours=stage.claimed_gpu_hours,
     )
 
 
-def _notes(shape: Architecture, recipe: Recipe, stages: tuple[StagePlan, ...]) -> Iterator[str]:
+def _notes(shape: Architecture, recipe: Recipe, stages: tuple[StageEstimate, ...]) -> Iterator[str]:
     """What doesn't fit, and what needs GPUs beside those of the recipe."""
     room = GPUS[recipe.hardware.gpu].memory
     gpu = f"an {recipe.hardware.gpu}'s {room / 1e9:.0f} GB"

@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from evalsuite.util.text import visible
-from training.estimate.data_needs import Supply
+from training.estimate.data_needs import DataNeed
 from training.estimate.gpu import GPUS
-from training.estimate.plan import Plan, StagePlan
+from training.estimate.plan import RecipeEstimate, StageEstimate
 from training.recipe import Need
 
 _WIDTH = 110
@@ -30,7 +30,7 @@ _CLAIMS = (
 )
 
 
-def print_plan(plan: Plan) -> None:
+def print_plan(plan: RecipeEstimate) -> None:
     """Print a plan: parameters, stages, memory, data, and what doesn't fit."""
     console = Console(highlight=False, soft_wrap=True)
     console.width = max(console.width, _WIDTH)
@@ -54,7 +54,7 @@ def count(number: float) -> str:
     return f"{number:g}"
 
 
-def _parameters(plan: Plan) -> str:
+def _parameters(plan: RecipeEstimate) -> str:
     shape = plan.shape
     return (
         f"{shape.parameters:,} parameters, {shape.parameters - shape.embeddings:,} without embeddings; "
@@ -62,13 +62,13 @@ def _parameters(plan: Plan) -> str:
     )
 
 
-def _hardware(plan: Plan) -> str:
+def _hardware(plan: RecipeEstimate) -> str:
     hardware = plan.recipe.hardware
     peak = f"{hardware.utilisation:.0%} of {GPUS[hardware.gpu].flops / 1e12:,.1f} TFLOP/s (dense bf16)"
     return f"{hardware.devices} x {hardware.gpu} at {peak}, launch: {hardware.launch}"
 
 
-def _adapters(plan: Plan) -> Table | None:
+def _adapters(plan: RecipeEstimate) -> Table | None:
     if plan.recipe.lora is None:
         return None
     table = _table("LoRA target", "layers", "in -> out", f"parameters at r={plan.recipe.lora.r}")
@@ -79,7 +79,7 @@ def _adapters(plan: Plan) -> Table | None:
     return table
 
 
-def _stages(plan: Plan) -> Table:
+def _stages(plan: RecipeEstimate) -> Table:
     columns = ("steps", "tokens", "sampled", "FLOPs", "GPU-hours", "of it sampling", "claimed", "claimed / plan")
     table = _table("stage", *columns)
     for stage in plan.stages:
@@ -87,7 +87,7 @@ def _stages(plan: Plan) -> Table:
     return table
 
 
-def _stage(stage: StagePlan) -> Sequence[str]:
+def _stage(stage: StageEstimate) -> Sequence[str]:
     work, cost = stage.amount, stage.compute
     responses = work.sampled + work.mined
     return (
@@ -102,7 +102,7 @@ def _stage(stage: StagePlan) -> Sequence[str]:
     )
 
 
-def _memory(plan: Plan) -> Table:
+def _memory(plan: RecipeEstimate) -> Table:
     room = GPUS[plan.recipe.hardware.gpu].memory
     table = _table("GB a GPU", *_MEMORY, f"of {room / 1e9:.0f}")
     for stage in plan.stages:
@@ -111,12 +111,12 @@ def _memory(plan: Plan) -> Table:
     return table
 
 
-def _data(plan: Plan) -> Table:
+def _data(plan: RecipeEstimate) -> Table:
     """A row a folder: stages that share one, and what they ask of it, stand together."""
     table = _table("data", "made from", "state")
     for column in table.columns[1:]:
         column.justify, column.no_wrap = "left", False
-    shared: dict[tuple[Supply, tuple[Need, ...]], list[str]] = {}
+    shared: dict[tuple[DataNeed, tuple[Need, ...]], list[str]] = {}
     for stage in plan.stages:
         shared.setdefault((stage.supply, stage.needs), []).append(stage.name)
     for (supply, needs), names in shared.items():

@@ -32,7 +32,7 @@ _NUMBERS: Final = (
 Metrics = dict[str, Any]
 
 
-class Lines:
+class PlainTrainingProgress:
     """Says how far a stage is, and its numbers, in a line now and then."""
 
     every = LINE_EVERY
@@ -61,7 +61,7 @@ class Lines:
         return steps if isinstance(steps, int) else None
 
 
-class Bar(Lines):
+class TrainingProgressBar(PlainTrainingProgress):
     """The same as a bar at the bottom of a terminal, its numbers in a line below."""
 
     every = 0.5
@@ -98,7 +98,7 @@ class Bar(Lines):
 @contextlib.contextmanager
 def watch(folder: StageFolder) -> Iterator[None]:
     """Show how a stage goes on standard error until the block ends."""
-    view = Bar(folder) if sys.stderr.isatty() else Lines(folder)
+    view = TrainingProgressBar(folder) if sys.stderr.isatty() else PlainTrainingProgress(folder)
     ended = threading.Event()
 
     def look() -> None:

@@ -12,29 +12,29 @@ from evalsuite.errors import RunError, UsageError
 from training.data.manifest import read_manifest
 from training.recipe import Stage
 from training.run_folder import StageFolder, TrainingFolder
-from training.run_spec import Asked, data_of, read_asked, taken_from
+from training.run_spec import TrainingSpec, data_of, read_spec, reused_from
 from training.weights import part
 
 _ALIKE: Final = ("base", "lora", "world", "seed", "threads")
 """Settings of a recipe, besides its stages and devices, that a stage's outcome depends on."""
 
 
-def alike(source: TrainingFolder, run: TrainingFolder, asked: Asked) -> list[StageFolder]:
+def reusable_stages(source: TrainingFolder, run: TrainingFolder, spec: TrainingSpec) -> list[StageFolder]:
     """Find the first stages of `source` that are promoted and asked for alike; none at all is a `UsageError`.
 
     Alike: base model, adapter, world, seeds and devices, every setting of the stage, the manifest of its data (a
     world's data is taken over too), and, for a stage that is paid, whether by a coin.
     """
-    there = read_asked(source)
+    there = read_spec(source)
     if source.path == run.path:
         raise UsageError(f"--from {source.path}: is the run itself, which goes on without it")
-    differs = _difference(there, asked)
+    differs = _difference(there, spec)
     if differs is not None:
         raise UsageError(f"{source.path}: its {differs} is not what this run asks for: nothing can be taken over")
     found: list[StageFolder] = []
-    for number, stage in enumerate(asked.recipe.stages, 1):
+    for number, stage in enumerate(spec.recipe.stages, 1):
         made = source.stage(number, stage.name)
-        lack = _lack(made, there, stage, asked, data_of(run, asked))
+        lack = _lack(made, there, stage, spec, data_of(run, spec))
         if lack is not None and not found:
             raise UsageError(f"{made.path}: {lack}, so that there is nothing to go on from")
         if lack is not None:
@@ -43,18 +43,18 @@ def alike(source: TrainingFolder, run: TrainingFolder, asked: Asked) -> list[Sta
     return found
 
 
-def take_over(run: TrainingFolder, asked: Asked, tell: Callable[[str], None]) -> None:
+def reuse_stages(run: TrainingFolder, spec: TrainingSpec, tell: Callable[[str], None]) -> None:
     """Copy what a run was begun from, as its run.json names it, with the evaluations; what is there is left as it is.
 
     Every stage appears as a whole, so that a kill leaves some for the next time.
     """
-    taken = taken_from(run)
+    taken = reused_from(run)
     missing = [] if taken is None else [name for name in taken.stages if not (run.path / name).exists()]
     if taken is None or not missing:
         return
     source = TrainingFolder(taken.run)
     try:
-        if asked.recipe.world is not None:
+        if spec.recipe.world is not None:
             _copy(source.data, run.data)
         for evaluation in source.evaluations.iterdir():
             _copy(evaluation, run.evaluations / evaluation.name)
@@ -65,27 +65,27 @@ def take_over(run: TrainingFolder, asked: Asked, tell: Callable[[str], None]) ->
         raise RunError(f"{run.path}: {source.path} can't be copied there: {error.strerror or error}") from None
 
 
-def _difference(there: Asked, asked: Asked) -> str | None:
+def _difference(there: TrainingSpec, spec: TrainingSpec) -> str | None:
     """What of two recipes, besides their stages, differs in a way that a stage's outcome depends on."""
     for key in _ALIKE:
-        if getattr(there.recipe, key) != getattr(asked.recipe, key):
+        if getattr(there.recipe, key) != getattr(spec.recipe, key):
             return key
-    if there.recipe.hardware.devices != asked.recipe.hardware.devices:
+    if there.recipe.hardware.devices != spec.recipe.hardware.devices:
         return "number of devices"
-    if asked.recipe.base.model.startswith("./") and asked.recipe.world is None and there.data != asked.data:
+    if spec.recipe.base.model.startswith("./") and spec.recipe.world is None and there.data != spec.data:
         return "base model, a folder among the data,"
     return None
 
 
-def _lack(made: StageFolder, there: Asked, stage: Stage, asked: Asked, data: Path) -> str | None:
+def _lack(made: StageFolder, there: TrainingSpec, stage: Stage, spec: TrainingSpec, data: Path) -> str | None:
     """Why a stage can't be taken over."""
     if made.state != "promoted":
         return "not promoted"
     if stage not in there.recipe.stages:
         return "its settings are not this recipe's"
-    if stage.kind == "grpo" and there.control != asked.control:
+    if stage.kind == "grpo" and there.control != spec.control:
         return "paid by a coin" if there.control else "not paid by a coin"
-    if asked.recipe.world is None:
+    if spec.recipe.world is None:
         known = read_manifest(data / stage.data.folder)
         if made.read("manifest.json") != known.to_json():
             return "trained on other data"

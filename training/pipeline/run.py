@@ -11,18 +11,18 @@ from typing import Any, Final, NamedTuple
 
 from evalsuite.errors import RunError, UsageError
 from training.checks import REPORT
-from training.child_process import Ending, call, environment, launched
+from training.child_process import ChildExit, call, environment, launched
 from training.data.manifest import Manifest, read_manifest
 from training.pipeline.progress import watch
-from training.pipeline.reuse import alike, take_over
-from training.promotion.diagnosis import cause_of, mute
+from training.pipeline.reuse import reusable_stages, reuse_stages
+from training.promotion.diagnosis import cause_of, no_valid_answer
 from training.promotion.evaluate import evaluate
-from training.promotion.last_promoted import last_good, made_by
-from training.promotion.verdict import Verdict, clear, judge, settle, verdict_of
+from training.promotion.last_promoted import last_promoted, made_by
+from training.promotion.verdict import PromotionVerdict, clear, judge, settle, verdict_of
 from training.recipe import Stage
 from training.report import write_report
 from training.run_folder import StageFolder, TrainingFolder
-from training.run_spec import FILE, Asked, Taken, data_of, now, read_asked, taken_from, write_asked
+from training.run_spec import FILE, ReusedStages, TrainingSpec, data_of, now, read_spec, reused_from, write_spec
 from training.stages import checkpoints
 
 LOG: Final = "log.txt"
@@ -30,7 +30,7 @@ LOG: Final = "log.txt"
 Tell = Callable[[str], None]
 
 
-class Ended(NamedTuple):
+class PipelineResult(NamedTuple):
     """How a run ended."""
 
     refused: StageFolder | None
@@ -40,18 +40,18 @@ class Ended(NamedTuple):
     """The last good model."""
 
 
-def begin(asked: Asked, run: TrainingFolder, source: TrainingFolder | None) -> None:
+def begin(spec: TrainingSpec, run: TrainingFolder, source: TrainingFolder | None) -> None:
     """Make a run's folder what was asked; one that holds another run is a `UsageError`.
 
     `source`: a run whose promoted stages are to be taken over, as far as they are alike.
     """
     if not (run.path / FILE).exists():
-        stages = [] if source is None else alike(source, run, asked)
+        stages = [] if source is None else reusable_stages(source, run, spec)
         names = [str(stage.path.relative_to(stage.path.parents[1])) for stage in stages]
-        write_asked(run, asked, None if source is None else Taken(source.path, names))
+        write_spec(run, spec, None if source is None else ReusedStages(source.path, names))
         return
-    there, taken = read_asked(run), taken_from(run)
-    differs = None if there == asked else _differs(there, asked)
+    there, taken = read_spec(run), reused_from(run)
+    differs = None if there == spec else _differs(there, spec)
     if differs is None and source is not None and (taken is None or taken.run != source.path):
         differs = f"begun from {taken.run if taken else 'none'} there, {source.path} here"
     if differs is not None:
@@ -71,58 +71,58 @@ def refuse_foreign(run: TrainingFolder) -> None:
         raise UsageError(f"{run.path}: not empty and not a training run; choose another --out")
 
 
-def go(run: TrainingFolder, tell: Tell) -> Ended:
+def go(run: TrainingFolder, tell: Tell) -> PipelineResult:
     """Go through the stages from where the run stands, to its end or to the first that is refused."""
-    asked = read_asked(run)
-    take_over(run, asked, tell)
-    make_world(run, asked, tell)
-    for stage, folder in zip(asked.recipe.stages, asked.stages(run), strict=True):
-        verdict = _Step(run, asked, stage, folder, tell).go()
-        write_report(run, asked)
+    spec = read_spec(run)
+    reuse_stages(run, spec, tell)
+    make_world(run, spec, tell)
+    for stage, folder in zip(spec.recipe.stages, spec.stages(run), strict=True):
+        verdict = _Step(run, spec, stage, folder, tell).go()
+        write_report(run, spec)
         if not verdict.promoted:
-            return Ended(folder, verdict.said, _good(run, asked))
-    return Ended(None, "", _good(run, asked))
+            return PipelineResult(folder, verdict.said, _good(run, spec))
+    return PipelineResult(None, "", _good(run, spec))
 
 
-def make_world(run: TrainingFolder, asked: Asked, tell: Tell) -> None:
+def make_world(run: TrainingFolder, spec: TrainingSpec, tell: Tell) -> None:
     """Make the data of a recipe that has a world; the folder appears as a whole."""
-    if asked.recipe.world is None or run.data.is_dir():
+    if spec.recipe.world is None or run.data.is_dir():
         return
-    tell(f"making {asked.recipe.world.generator}, seed {asked.recipe.world.seed}")
+    tell(f"making {spec.recipe.world.generator}, seed {spec.recipe.world.seed}")
     log = run.path / LOG
-    ended = call(["training", "world", str(run.path)], environment(asked.recipe), log)
+    ended = call(["training", "world", str(run.path)], environment(spec.recipe), log)
     if ended.code:
-        raise RunError(f"{asked.recipe.world.generator}: {ended.said}")
+        raise RunError(f"{spec.recipe.world.generator}: {ended.said}")
 
 
 class _Step:
     """One stage of a run."""
 
-    def __init__(self, run: TrainingFolder, asked: Asked, stage: Stage, folder: StageFolder, tell: Tell) -> None:
-        self.run, self.asked, self.stage, self.folder = run, asked, stage, folder
+    def __init__(self, run: TrainingFolder, spec: TrainingSpec, stage: Stage, folder: StageFolder, tell: Tell) -> None:
+        self.run, self.spec, self.stage, self.folder = run, spec, stage, folder
         self.log = folder.path / LOG
         self._tell = tell
 
     def tell(self, what: str) -> None:
         self._tell(f"{self.folder.path.name}: {what}")
 
-    def go(self) -> Verdict:
+    def go(self) -> PromotionVerdict:
         """Take the stage to its end from the state that it is in."""
         if self.folder.state in ("promoted", "refused"):
             return self._ended()
-        manifest = read_manifest(data_of(self.run, self.asked) / self.stage.data.folder)
+        manifest = read_manifest(data_of(self.run, self.spec) / self.stage.data.folder)
         self._hold(manifest)
         if self.folder.state == "new":
             reason = self._inspect(manifest)
             if reason is not None:
-                return Verdict(False, reason)
+                return PromotionVerdict(False, reason)
         if self.folder.state == "training":
             self._train()
         if self.folder.state == "trained":
             self._judge()
         return self._ended()
 
-    def _ended(self) -> Verdict:
+    def _ended(self) -> PromotionVerdict:
         verdict = verdict_of(self.folder)
         if verdict.promoted:
             clear(self.folder)
@@ -157,7 +157,7 @@ class _Step:
             self.tell("training")
             module = ["training", "stage", str(self.run.path), self.stage.name]
             with watch(self.folder):
-                ended = self._work(launched(module, self.asked.recipe.hardware))
+                ended = self._work(launched(module, self.spec.recipe.hardware))
             if self._refusal is None:
                 self._demand(ended)
                 return
@@ -168,34 +168,34 @@ class _Step:
         refusal: str | None = self.folder.read("stage.json").get("refusal")
         return refusal
 
-    def _work(self, module: Sequence[str]) -> Ending:
-        return call(module, environment(self.asked.recipe, self.run.tasks), self.log)
+    def _work(self, module: Sequence[str]) -> ChildExit:
+        return call(module, environment(self.spec.recipe, self.run.tasks), self.log)
 
-    def _demand(self, ended: Ending) -> None:
+    def _demand(self, ended: ChildExit) -> None:
         """Raise where a process of the stage has failed."""
         if ended.code:
             raise RunError(f"{self.folder.path.name}: {ended.said}")
 
     def _judge(self) -> None:
-        made = made_by(self.run, self.asked, self.folder)
-        before = last_good(self.run, self.asked, self.folder)
+        made = made_by(self.run, self.spec, self.folder)
+        before = last_promoted(self.run, self.spec, self.folder)
         self.tell("evaluating what it made")
-        candidate = evaluate(self.run, self.asked, made, self.stage.evaluation, self.log)
+        candidate = evaluate(self.run, self.spec, made, self.stage.evaluation, self.log)
         self.tell("evaluating the last good model")
-        baseline = evaluate(self.run, self.asked, before, self.stage.evaluation, self.log)
+        baseline = evaluate(self.run, self.spec, before, self.stage.evaluation, self.log)
         decision = judge(candidate, baseline, self.stage)
         if decision.exit_code == 0:
-            cause = mute(candidate)
+            cause = no_valid_answer(candidate)
         else:
-            cause = cause_of(self.stage, self.folder, decision, self.asked.control)
+            cause = cause_of(self.stage, self.folder, decision, self.spec.control)
         settle(self.run, self.folder, decision, cause)
 
 
-def _good(run: TrainingFolder, asked: Asked) -> str:
-    return str(last_good(run, asked).start)
+def _good(run: TrainingFolder, spec: TrainingSpec) -> str:
+    return str(last_promoted(run, spec).start)
 
 
-def _differs(there: Asked, here: Asked) -> str:
+def _differs(there: TrainingSpec, here: TrainingSpec) -> str:
     """The first setting that two runs don't share."""
     return next(_differences(there.to_json(), here.to_json()))
 

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from evalsuite.analysis.run_result import Result
-from evalsuite.gate import Decision
+from evalsuite.analysis.run_result import RunResult
+from evalsuite.gate import GateDecision
 from evalsuite.parser import parse
 from training import step_log
 from training.recipe import Stage
@@ -50,7 +50,7 @@ class _Seen(NamedTuple):
     stage: Stage
     steps: Sequence[Mapping[str, Any]]
     completions: Sequence[Mapping[str, Any]]
-    decision: Decision
+    decision: GateDecision
 
     @property
     def loss(self) -> _Loss | None:
@@ -67,7 +67,7 @@ class _Seen(NamedTuple):
         return f"a learning rate of {self.stage.optimiser.learning_rate:g}"
 
 
-def cause_of(stage: Stage, folder: StageFolder, decision: Decision, control: bool) -> str:
+def cause_of(stage: Stage, folder: StageFolder, decision: GateDecision, control: bool) -> str:
     """The likeliest cause of a refusal, behind the gate's own words."""
     seen = _Seen(stage, list(step_log.read(folder.metrics)), list(step_log.read(folder.completions)), decision)
     found = next(filter(None, (look(seen) for look in _LOOKS)), None)
@@ -78,7 +78,7 @@ def cause_of(stage: Stage, folder: StageFolder, decision: Decision, control: boo
     return f"{decision.headline}; likely cause: {found}."
 
 
-def mute(result: Result) -> str | None:
+def no_valid_answer(result: RunResult) -> str | None:
     """Why a model must not be promoted that never gave a valid answer: being no worse than one like it is no merit."""
     if any(facts["status"].get("ok") for facts in result.tasks.values()):
         return None
@@ -144,20 +144,20 @@ def _invalid(seen: _Seen) -> str | None:
     return None
 
 
-def _shares(decision: Decision, status: str | None) -> Iterator[tuple[str, float, float]]:
+def _shares(decision: GateDecision, status: str | None) -> Iterator[tuple[str, float, float]]:
     """Each task's share of a status, or of all but ok, in candidate and baseline."""
     for standing in decision.standings:
         task = standing.task
         yield task, _share(decision.candidate, task, status), _share(decision.baseline, task, status)
 
 
-def _share(result: Result, task: str, status: str | None) -> float:
+def _share(result: RunResult, task: str, status: str | None) -> float:
     counts: Mapping[str, int] = result.tasks[task]["status"]
     total = sum(counts.values())
     return counts.get(status, 0) / total if status else 1 - counts.get("ok", 0) / total
 
 
-def _commonest(result: Result, task: str) -> str:
+def _commonest(result: RunResult, task: str) -> str:
     counts: Mapping[str, int] = result.tasks[task]["status"]
     return max((status for status in counts if status != "ok"), key=lambda status: counts[status])
 

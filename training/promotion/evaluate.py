@@ -9,46 +9,48 @@ from pathlib import Path
 from typing import Final
 
 from evalsuite import parser
-from evalsuite.analysis.run_result import Result, read_result
+from evalsuite.analysis.run_result import RunResult, read_result
 from evalsuite.errors import RunError
 from evalsuite.run_folder import RunFolder
 from training.child_process import call, environment
-from training.promotion.last_promoted import Model
+from training.promotion.last_promoted import PromotedModel
 from training.recipe import Base, Evaluation
 from training.run_folder import TrainingFolder
-from training.run_spec import Asked
+from training.run_spec import TrainingSpec
 
 _SHOWN: Final = 16
 """Digits of the digest that names an evaluation's folder."""
 
 
-def evaluate(run: TrainingFolder, asked: Asked, model: Model, evaluation: Evaluation, log: Path) -> Result:
+def evaluate(
+    run: TrainingFolder, spec: TrainingSpec, model: PromotedModel, evaluation: Evaluation, log: Path
+) -> RunResult:
     """Return the finished run of a model, asked now where it isn't there; one that can't be finished is a `RunError`.
 
     The process works in the run's folder, so that models are named by their place in it, wherever the run is moved.
     """
     folder = run.evaluations / digest(model, evaluation)
     if not _finished(folder):
-        told = options(run, asked.recipe.base, model, evaluation)
+        told = options(run, spec.recipe.base, model, evaluation)
         command = ["evalsuite", "run", *told, "--out", _place(run, folder)]
-        ended = call(command, environment(asked.recipe, run.tasks, alone=False), log, run.path)
+        ended = call(command, environment(spec.recipe, run.tasks, alone=False), log, run.path)
         if ended.code or not _finished(folder):
             said = ended.said or f"it ended without a summary in {folder}"
             raise RunError(f"evaluation of {_place(run, model.start)}: {said}")
     return read_result(folder)
 
 
-def digest(model: Model, evaluation: Evaluation) -> str:
+def digest(model: PromotedModel, evaluation: Evaluation) -> str:
     """Name of a model under an evaluation, by the model's content, the options and the parser's version.
 
     `args` that are empty are left out: evaluations that are on disk without them keep their names.
     """
-    asked = evaluation.model_dump(mode="json", exclude=None if evaluation.args else {"args"})
-    what = {"model": model.digest, "evaluation": asked, "parser": parser.VERSION}
+    spec = evaluation.model_dump(mode="json", exclude=None if evaluation.args else {"args"})
+    what = {"model": model.digest, "evaluation": spec, "parser": parser.VERSION}
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:_SHOWN]
 
 
-def options(run: TrainingFolder, base: Base, model: Model, evaluation: Evaluation) -> list[str]:
+def options(run: TrainingFolder, base: Base, model: PromotedModel, evaluation: Evaluation) -> list[str]:
     """What `evalsuite run` is told: `base.eos` too, which neither the base model nor the beneath of an adapter says."""
     told = ["--model", f"{evaluation.backend}/{_place(run, model.whole)}"]
     if model.adapter is not None:

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from training.data.manifest import sha256_of
 from training.run_folder import StageFolder, TrainingFolder
-from training.run_spec import Asked, data_of
-from training.weights import base_model, beneath, is_adapter
+from training.run_spec import TrainingSpec, data_of
+from training.weights import base_model, base_weights_of, is_adapter
 
 
-class Model(NamedTuple):
+class PromotedModel(NamedTuple):
     """A model: whole weights, or an adapter and the whole weights that it was trained on."""
 
     whole: str
@@ -35,27 +35,27 @@ class Model(NamedTuple):
         return seen.hexdigest()
 
 
-def last_good(run: TrainingFolder, asked: Asked, before: StageFolder | None = None) -> Model:
+def last_promoted(run: TrainingFolder, spec: TrainingSpec, before: StageFolder | None = None) -> PromotedModel:
     """The model of the last promoted stage, or of the last one before a stage; the base model where there is none."""
-    folders: Sequence[StageFolder] = asked.stages(run)
+    folders: Sequence[StageFolder] = spec.stages(run)
     if before is not None:
         folders = folders[: [folder.path for folder in folders].index(before.path)]
     for folder in reversed(folders):
         if folder.state == "promoted":
-            return made_by(run, asked, folder)
-    return _base(asked, base_model(asked.recipe.base, data_of(run, asked)))
+            return made_by(run, spec, folder)
+    return _base(spec, base_model(spec.recipe.base, data_of(run, spec)))
 
 
-def made_by(run: TrainingFolder, asked: Asked, folder: StageFolder) -> Model:
+def made_by(run: TrainingFolder, spec: TrainingSpec, folder: StageFolder) -> PromotedModel:
     """What a stage made."""
     if not is_adapter(folder.model):
-        return Model(str(folder.model))
-    whole = beneath(asked.recipe, folder.model, data_of(run, asked))
-    return _base(asked, whole)._replace(adapter=folder.model)
+        return PromotedModel(str(folder.model))
+    whole = base_weights_of(spec.recipe, folder.model, data_of(run, spec))
+    return _base(spec, whole)._replace(adapter=folder.model)
 
 
-def _base(asked: Asked, whole: str) -> Model:
-    return Model(whole, revision=None if Path(whole).is_dir() else asked.recipe.base.revision)
+def _base(spec: TrainingSpec, whole: str) -> PromotedModel:
+    return PromotedModel(whole, revision=None if Path(whole).is_dir() else spec.recipe.base.revision)
 
 
 def _content(folder: Path) -> str | None:

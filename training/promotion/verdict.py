@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from evalsuite.analysis.compare import compare
 from evalsuite.analysis.pairing import pair
-from evalsuite.analysis.run_result import Result
-from evalsuite.gate import Decision, gate
+from evalsuite.analysis.run_result import RunResult
+from evalsuite.gate import GateDecision, gate
 from training.recipe import Stage
 from training.run_folder import SCHEMA, StageFolder, TrainingFolder
 from training.run_spec import now
@@ -16,7 +16,7 @@ from training.run_spec import now
 FILE = "gate.json"
 
 
-class Verdict(NamedTuple):
+class PromotionVerdict(NamedTuple):
     """How a stage ended."""
 
     promoted: bool
@@ -24,18 +24,20 @@ class Verdict(NamedTuple):
     """Why, in one sentence."""
 
 
-def judge(candidate: Result, baseline: Result, stage: Stage) -> Decision:
+def judge(candidate: RunResult, baseline: RunResult, stage: Stage) -> GateDecision:
     """Hold what a stage made against the last good model, by the stage's own policy."""
     return gate(candidate, baseline, stage.gate)
 
 
-def settle(run: TrainingFolder, folder: StageFolder, decision: Decision | None, cause: str | None) -> Verdict:
+def settle(
+    run: TrainingFolder, folder: StageFolder, decision: GateDecision | None, cause: str | None
+) -> PromotionVerdict:
     """Write gate.json, then the stage's state; a stage with a `cause` is refused, whose checkpoints are kept.
 
     `decision`: None where the stage was refused before it could be asked anything.
     """
     said = cause if cause is not None else _said(decision)
-    verdict = Verdict(cause is None, said)
+    verdict = PromotionVerdict(cause is None, said)
     content: dict[str, Any] = {"schema": SCHEMA, **verdict._asdict(), "decision": None, "comparison": None}
     if decision is not None:
         content["decision"] = _placed(run, decision.to_json())
@@ -53,13 +55,13 @@ def clear(folder: StageFolder) -> None:
         shutil.rmtree(folder.checkpoints, ignore_errors=True)
 
 
-def verdict_of(folder: StageFolder) -> Verdict:
+def verdict_of(folder: StageFolder) -> PromotionVerdict:
     """What a stage that has ended was told."""
     facts = folder.read("stage.json")
-    return Verdict(facts.get("state") == "promoted", str(facts.get("said", "")))
+    return PromotionVerdict(facts.get("state") == "promoted", str(facts.get("said", "")))
 
 
-def _said(decision: Decision | None) -> str:
+def _said(decision: GateDecision | None) -> str:
     assert decision is not None, "what is promoted was judged"
     gains = "; ".join(f"{check.task}: {check.said.rstrip('.')}" for check in decision.checks if check.rule == "gain")
     return f"{decision.headline}{f': {gains}' if gains else ''}."

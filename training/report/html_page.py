@@ -10,17 +10,17 @@ from evalsuite import __version__
 from evalsuite.report.html_page import asset, environment, plotly
 from evalsuite.report.script_json import script_json
 from training.report.markdown import CONTROL, READ
-from training.report.stage_sections import Sheet, cells, dumbbells, sheets
-from training.report.training_curves import Curve, curves, figure, windows
+from training.report.stage_sections import StageSection, cells, dumbbells, stage_sections
+from training.report.training_curves import TrainingCurve, curves, figure, windows
 from training.run_folder import TrainingFolder
-from training.run_spec import Asked
+from training.run_spec import TrainingSpec
 
 Json = dict[str, Any]
 
 
-def page(run: TrainingFolder, asked: Asked) -> bytes:
+def page(run: TrainingFolder, spec: TrainingSpec) -> bytes:
     """Render the page; its scripts carry a nonce made from its content, which its policy demands."""
-    found = sheets(run, asked)
+    found = stage_sections(run, spec)
     measured = dumbbells(found)
     panels = {sheet.name: [_panel(sheet, curve) for curve in curves(sheet.folder)] for sheet in found}
     sections = [] if measured is None else [_measured(measured)]
@@ -31,8 +31,8 @@ def page(run: TrainingFolder, asked: Asked) -> bytes:
         environment()
         .from_string(_own("report.html.j2"))
         .render(
-            recipe=asked.recipe,
-            control=CONTROL if asked.control else "",
+            recipe=spec.recipe,
+            control=CONTROL if spec.control else "",
             sheets=[(sheet, [cells(row) for row in sheet.measured]) for sheet in found],
             read=READ,
             measured=measured is not None,
@@ -64,7 +64,7 @@ def _measured(drawn: Json) -> Json:
     return {"id": "measured", "plates": [plate]}
 
 
-def _panel(sheet: Sheet, curve: Curve) -> Json:
+def _panel(sheet: StageSection, curve: TrainingCurve) -> Json:
     plate = {
         "title": curve.title,
         "alt": f"{curve.title}, by step of {sheet.name}",

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from evalsuite.util.markdown import plain, table
 from training.report import stage_table as stage_table
-from training.report.stage_sections import Sheet, sheets
+from training.report.stage_sections import StageSection, stage_sections
 from training.report.training_curves import curves, said
 from training.run_folder import TrainingFolder
-from training.run_spec import Asked
+from training.run_spec import TrainingSpec
 
 READ = (
-    "In percent and points, strict reading. Accuracy with its 95% interval; the difference is to the last good model "
+    "In percent and points, strict parse. Accuracy with its 95% interval; the difference is to the last good model "
     "before the stage, paired on the same items, its p of the two-sided sign-flip test adjusted by Holm over all rows."
 )
 CONTROL = "This is the control: the reward was a seeded coin. A gain that it shows, too, is none of the reward's."
 
 
-def markdown(run: TrainingFolder, asked: Asked) -> str:
+def markdown(run: TrainingFolder, spec: TrainingSpec) -> str:
     """The stage table, why each stage was promoted or refused, and each curve's beginning and end."""
-    found = sheets(run, asked)
+    found = stage_sections(run, spec)
     measured = [row for sheet in found for row in sheet.measured]
     parts = [
-        f"# {plain(asked.recipe.name)}\n\n{plain(asked.recipe.about)}\n",
-        f"**{CONTROL}**\n" if asked.control else "",
+        f"# {plain(spec.recipe.name)}\n\n{plain(spec.recipe.about)}\n",
+        f"**{CONTROL}**\n" if spec.control else "",
         table(
             ("stage", "kind", "state", "steps", "time"),
             [(plain(each.name), each.kind, each.state, each.steps, each.time) for each in found],
@@ -35,7 +35,7 @@ def markdown(run: TrainingFolder, asked: Asked) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def _curves(sheet: Sheet) -> str:
+def _curves(sheet: StageSection) -> str:
     lines = [
         (curve.title, line.name, *(said(value, curve.percent) for value in (line.values[0], line.values[-1])), span)
         for curve in curves(sheet.folder)

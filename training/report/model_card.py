@@ -9,7 +9,7 @@ from training.data.manifest import Manifest
 from training.promotion.verdict import verdict_of
 from training.report.stage_table import markdown, rows
 from training.run_folder import TrainingFolder
-from training.run_spec import Asked
+from training.run_spec import TrainingSpec
 
 _NOT_FOR: Final = """\
 It answers examination questions, and that is all that was measured. It is not a medical device and was not examined as
@@ -18,32 +18,32 @@ word. Its reasoning is text that led to paid answers; nothing says that it is wh
 items is no gain on others, in another language, or on people that they leave out.
 """
 _READ: Final = """\
-In percent and points, strict reading: an answer that isn't in the demanded form is wrong. Accuracy with its 95%
+In percent and points, strict parse: an answer that isn't in the demanded form is wrong. Accuracy with its 95%
 interval; the difference is to the last good model before the stage, paired on the same items, its p of the two-sided
 sign-flip test adjusted by Holm over all rows.
 """
 
 
-def card(run: TrainingFolder, asked: Asked, manifest: Manifest) -> str:
+def card(run: TrainingFolder, spec: TrainingSpec, manifest: Manifest) -> str:
     """README.md of an export."""
     parts = [
-        f"---\n{_front(asked)}\n---\n",
-        f"# {plain(asked.recipe.name)}\n\n{plain(asked.recipe.about)}\n\nSource: {plain(asked.recipe.source)}.\n",
-        f"## What it was measured to do\n\n{markdown(rows(run, asked))}\n{_READ}",
-        f"## The gates\n\n{_gates(run, asked)}",
-        f"## What it was made from\n\nBase model: {code(_base(asked))}.\n\n{_data(manifest)}",
-        f"## Recipe\n\n{_recipe(asked)}\nEvery setting: `recipe.json`. Every file with its sha256, every version: "
+        f"---\n{_front(spec)}\n---\n",
+        f"# {plain(spec.recipe.name)}\n\n{plain(spec.recipe.about)}\n\nSource: {plain(spec.recipe.source)}.\n",
+        f"## What it was measured to do\n\n{markdown(rows(run, spec))}\n{_READ}",
+        f"## The gates\n\n{_gates(run, spec)}",
+        f"## What it was made from\n\nBase model: {code(_base(spec))}.\n\n{_data(manifest)}",
+        f"## Recipe\n\n{_recipe(spec)}\nEvery setting: `recipe.json`. Every file with its sha256, every version: "
         "`manifest.json`, which `python -m training verify manifest.json` checks.\n",
         f"## What it is not for\n\n{_NOT_FOR}",
     ]
     return "\n".join(parts)
 
 
-def _front(asked: Asked) -> str:
+def _front(spec: TrainingSpec) -> str:
     """The card's head, as the hub reads it."""
     from huggingface_hub import ModelCardData
 
-    hub = asked.recipe.base.model
+    hub = spec.recipe.base.model
     base = None if hub.startswith((".", "/")) else hub
     data = ModelCardData(
         base_model=base, library_name="transformers", pipeline_tag="text-generation", license="other", tags=["medical"]
@@ -51,14 +51,14 @@ def _front(asked: Asked) -> str:
     return str(data.to_yaml()).strip()
 
 
-def _base(asked: Asked) -> str:
-    base = asked.recipe.base
+def _base(spec: TrainingSpec) -> str:
+    base = spec.recipe.base
     return base.model if base.revision is None else f"{base.model}@{base.revision}"
 
 
-def _gates(run: TrainingFolder, asked: Asked) -> str:
+def _gates(run: TrainingFolder, spec: TrainingSpec) -> str:
     lines = []
-    for folder in asked.stages(run):
+    for folder in spec.stages(run):
         state, verdict = folder.state, verdict_of(folder)
         said = f": {plain(verdict.said)}" if verdict.said else ", not ended when this was exported"
         lines.append(f"- {plain(folder.path.name)}: {state}{said}\n")
@@ -79,12 +79,12 @@ def _data(manifest: Manifest) -> str:
     return table(("data", "licence", "filters", "files", "rows"), lines, left=3)
 
 
-def _recipe(asked: Asked) -> str:
-    lora = asked.recipe.lora
+def _recipe(spec: TrainingSpec) -> str:
+    lora = spec.recipe.lora
     shape = "all weights" if lora is None else f"LoRA, r {lora.r}, alpha {lora.alpha}, dropout {lora.dropout:g}"
-    head = f"{shape}; seed {asked.recipe.seed}.\n\n"
+    head = f"{shape}; seed {spec.recipe.seed}.\n\n"
     lines = [
         (plain(stage.name), stage.kind, f"{stage.optimiser.learning_rate:g}", stage.optimiser.schedule)
-        for stage in asked.recipe.stages
+        for stage in spec.recipe.stages
     ]
     return head + table(("stage", "kind", "learning rate", "schedule"), lines, left=2)

@@ -9,14 +9,14 @@ from evalsuite.report.markdown import p_text, percent, points
 from evalsuite.run.progress import clock
 from training.promotion.verdict import verdict_of
 from training.recipe import Stage
-from training.report.stage_table import Row, rows
+from training.report.stage_table import StageRow, rows
 from training.run_folder import StageFolder, TrainingFolder
-from training.run_spec import Asked
+from training.run_spec import TrainingSpec
 
 Json = dict[str, Any]
 
 
-class Sheet(NamedTuple):
+class StageSection(NamedTuple):
     """A stage."""
 
     name: str
@@ -26,24 +26,24 @@ class Sheet(NamedTuple):
     time: str
     said: str
     """Why it was promoted or refused, in one sentence."""
-    measured: list[Row]
+    measured: list[StageRow]
     folder: StageFolder
 
 
-def sheets(run: TrainingFolder, asked: Asked) -> list[Sheet]:
+def stage_sections(run: TrainingFolder, spec: TrainingSpec) -> list[StageSection]:
     """A sheet for each stage of the recipe, in order."""
-    found = rows(run, asked)
+    found = rows(run, spec)
     return [
         _sheet(stage, folder, [row for row in found if row.stage == folder.path.name])
-        for stage, folder in zip(asked.recipe.stages, asked.stages(run), strict=True)
+        for stage, folder in zip(spec.recipe.stages, spec.stages(run), strict=True)
     ]
 
 
-def _sheet(stage: Stage, folder: StageFolder, measured: list[Row]) -> Sheet:
+def _sheet(stage: Stage, folder: StageFolder, measured: list[StageRow]) -> StageSection:
     facts = folder.read("stage.json")
     done = facts.get("steps") or next((line["step"] for line in reversed(list(folder.logged()))), 0)
     planned, said = facts.get("max_steps"), verdict_of(folder).said
-    return Sheet(
+    return StageSection(
         name=folder.path.name,
         kind=stage.kind,
         state=folder.state,
@@ -55,7 +55,7 @@ def _sheet(stage: Stage, folder: StageFolder, measured: list[Row]) -> Sheet:
     )
 
 
-def cells(row: Row) -> Json:
+def cells(row: StageRow) -> Json:
     """A measured row's figures as text."""
     accuracy, difference = row.accuracy, row.difference
     return {
@@ -70,7 +70,7 @@ def cells(row: Row) -> Json:
     }
 
 
-def dumbbells(found: list[Sheet]) -> Json | None:
+def dumbbells(found: list[StageSection]) -> Json | None:
     """Accuracy before and after each stage as a Plotly figure; None where nothing was measured."""
     measured = [row for sheet in found for row in sheet.measured][::-1]
     if not measured:

@@ -11,12 +11,12 @@ from evalsuite.stats.multiple_testing import holm
 from evalsuite.util.markdown import code, plain, table
 from training.promotion.verdict import FILE
 from training.run_folder import StageFolder, TrainingFolder
-from training.run_spec import Asked
+from training.run_spec import TrainingSpec
 
 HEAD = ("stage", "task", "items", "before", "accuracy [95%]", "difference [95%]", "p (Holm)", "gate")
 
 
-class Row(NamedTuple):
+class StageRow(NamedTuple):
     """A stage on one task of its evaluation; shares and differences are fractions."""
 
     stage: str
@@ -34,26 +34,26 @@ class Row(NamedTuple):
     promoted: bool
 
 
-def rows(run: TrainingFolder, asked: Asked) -> list[Row]:
+def rows(run: TrainingFolder, spec: TrainingSpec) -> list[StageRow]:
     """A row for each stage that was evaluated and each of its tasks, in order."""
-    found = [row for folder in asked.stages(run) for row in _of_stage(run, folder)]
+    found = [row for folder in spec.stages(run) for row in _of_stage(run, folder)]
     adjusted = holm([row.p for row in found], f"{len(found)} differences").p if found else ()
     return [row._replace(p=float(p)) for row, p in zip(found, adjusted, strict=True)]
 
 
-def markdown(found: list[Row]) -> str:
+def markdown(found: list[StageRow]) -> str:
     """The rows as a Markdown table."""
     return table(HEAD, [_cells(row) for row in found], left=2)
 
 
-def _of_stage(run: TrainingFolder, folder: StageFolder) -> Iterator[Row]:
+def _of_stage(run: TrainingFolder, folder: StageFolder) -> Iterator[StageRow]:
     facts = folder.read(FILE)
     comparison = facts.get("comparison")
     if comparison is None:
         return
     tasks = read_result(run.path / comparison["a"]["path"]).tasks
     for task, seen in comparison["tasks"].items():
-        yield Row(
+        yield StageRow(
             stage=folder.path.name,
             task=task,
             n=seen["n"],
@@ -66,7 +66,7 @@ def _of_stage(run: TrainingFolder, folder: StageFolder) -> Iterator[Row]:
         )
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: StageRow) -> tuple[str, ...]:
     return (
         plain(row.stage),
         code(row.task),

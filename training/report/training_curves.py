@@ -25,7 +25,7 @@ class Line(NamedTuple):
     colour: str
 
 
-class Curve(NamedTuple):
+class TrainingCurve(NamedTuple):
     """What stands in one plot."""
 
     key: str
@@ -47,11 +47,11 @@ _CURVES: Final[tuple[tuple[str, str, bool, tuple[tuple[str, str, str], ...]], ..
 """Key, title, whether it is a share, and the logged numbers in it with their names and colours."""
 
 
-def curves(folder: StageFolder) -> list[Curve]:
+def curves(folder: StageFolder) -> list[TrainingCurve]:
     """The curves of a stage, those of which anything was logged."""
     logged = list(folder.logged())
     found = [
-        Curve(key, title, [line for line in (_line(logged, *each) for each in numbers) if line.steps], percent)
+        TrainingCurve(key, title, [line for line in (_line(logged, *each) for each in numbers) if line.steps], percent)
         for key, title, percent, numbers in _CURVES
     ]
     return [curve for curve in found if curve.lines]
@@ -62,7 +62,7 @@ def _line(logged: Sequence[Json], key: str, name: str, colour: str) -> Line:
     return Line(name, [step for step, _ in seen], [value for _, value in seen], colour)
 
 
-def figure(curve: Curve) -> Json:
+def figure(curve: TrainingCurve) -> Json:
     """The curve as a Plotly figure: every step as a thin line, and their running mean."""
     scale = 100 if curve.percent else 1
     traces = [trace for line in curve.lines for trace in _traces(line, scale)]
@@ -128,7 +128,7 @@ def _rounded(values: Any) -> list[float]:
     return [float(f"{value:.5g}") for value in values]
 
 
-def windows(curve: Curve) -> list[list[str]]:
+def windows(curve: TrainingCurve) -> list[list[str]]:
     """The same as a table: for each line, means, lowest and highest over equal parts of its steps."""
     rows = []
     for line in curve.lines:

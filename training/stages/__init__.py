@@ -10,7 +10,7 @@ from pathlib import Path
 
 from training.recipe import Recipe, Stage
 from training.run_folder import StageFolder
-from training.stages.job import Job
+from training.stages.job import StageJob
 
 
 def train(
@@ -24,10 +24,10 @@ def train(
     if folder.model.is_dir():
         folder.note(state="trained")
         return
-    from training.stages.determinism import settle
+    from training.stages.determinism import make_deterministic
 
-    settle(recipe)
+    make_deterministic(recipe)
     from training.stages.fit import fit
 
-    job = Job(recipe, stage, folder, start, data, control)
+    job = StageJob(recipe, stage, folder, start, data, control)
     fit(job, *importlib.import_module(f"training.stages.{stage.kind}").prepare(job))

@@ -7,7 +7,7 @@ import os
 from training.recipe import Recipe
 
 
-def settle(recipe: Recipe) -> None:
+def make_deterministic(recipe: Recipe) -> None:
     """Set this process up; on GPUs a few kernels have no repeatable form, of which torch warns.
 
     Memory that nobody has written is not filled, which torch does with deterministic algorithms: it would take a sixth

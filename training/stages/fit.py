@@ -10,8 +10,8 @@ from transformers import PrinterCallback, Trainer, TrainerCallback
 from training.run_spec import versions
 from training.stages import checkpoints
 from training.stages.checkpoints import Checkpoint
-from training.stages.job import Job
-from training.stages.metrics_callback import Record
+from training.stages.job import StageJob
+from training.stages.metrics_callback import MetricsCallback
 from training.weights import part, widen
 
 
@@ -29,7 +29,7 @@ class _Load(TrainerCallback):
         raise _InPlace
 
 
-def fit(job: Job, trainer: Trainer, facts: dict[str, Any]) -> None:
+def fit(job: StageJob, trainer: Trainer, facts: dict[str, Any]) -> None:
     """Train, and keep the model and what was seen; `facts` go into stage.json too."""
     folder, first = job.folder, trainer.is_world_process_zero()
     last = checkpoints.latest(folder.checkpoints)
@@ -41,7 +41,7 @@ def fit(job: Job, trainer: Trainer, facts: dict[str, Any]) -> None:
     trainer.accelerator.wait_for_everyone()
     if job.recipe.base.quantise != "none":
         widen(trainer.model)
-    record = Record(folder, last.seconds if last else 0.0)
+    record = MetricsCallback(folder, last.seconds if last else 0.0)
     trainer.remove_callback(PrinterCallback)
     _run(trainer, record, last)
     if first:
@@ -52,7 +52,7 @@ def fit(job: Job, trainer: Trainer, facts: dict[str, Any]) -> None:
         folder.note(state="trained")
 
 
-def _run(trainer: Trainer, record: Record, last: Checkpoint | None) -> None:
+def _run(trainer: Trainer, record: MetricsCallback, last: Checkpoint | None) -> None:
     if last is None or not last.final:
         trainer.add_callback(record)
         trainer.train(resume_from_checkpoint=None if last is None else str(last.path))
@@ -65,7 +65,7 @@ def _run(trainer: Trainer, record: Record, last: Checkpoint | None) -> None:
         trainer.state = type(trainer.state).load_from_json(str(last.path / checkpoints.STATE))
 
 
-def _seen(trainer: Trainer, record: Record) -> dict[str, Any]:
+def _seen(trainer: Trainer, record: MetricsCallback) -> dict[str, Any]:
     state = trainer.state
     return {
         "steps": state.global_step,
@@ -76,7 +76,7 @@ def _seen(trainer: Trainer, record: Record) -> dict[str, Any]:
     }
 
 
-def _save(job: Job, trainer: Trainer) -> None:
+def _save(job: StageJob, trainer: Trainer) -> None:
     """Write what was trained, and show it as a whole; the trainer's settings, a pickle, are not a part of it."""
     draft = job.folder.model.with_name("model.part")
     if trainer.is_world_process_zero():

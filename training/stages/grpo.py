@@ -1,4 +1,4 @@
-"""Group relative policy optimisation, paid by the benchmark's strict reading alone, along Fleming-R1's curriculum.
+"""Group relative policy optimisation, paid by the benchmark's strict parse alone, along Fleming-R1's curriculum.
 
 A group whose completions are all right or all wrong teaches nothing. Such groups are avoided by what is drawn: the
 recipe's tiers, and the weights of mining. TRL itself has no more than another scale of the advantages (`scale`: a dead
@@ -19,14 +19,14 @@ from trl import GRPOConfig, GRPOTrainer
 
 from training import step_log, trainer_config, weights
 from training.curriculum import pool_sampling
-from training.curriculum.mining import History
-from training.curriculum.phase import Phase
-from training.curriculum.prompt_sampler import Draws
+from training.curriculum.mining import MiningHistory
+from training.curriculum.phase import PhaseCallback
+from training.curriculum.prompt_sampler import PromptSampler
 from training.data import rows
 from training.recipe import Grpo
 from training.stages import checkpoints
-from training.stages.job import Job, devices
-from training.stages.rollout_reward import Rollouts
+from training.stages.job import StageJob, devices
+from training.stages.rollout_reward import RolloutReward
 
 if TYPE_CHECKING:
     import datasets
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
 class PolicyTrainer(GRPOTrainer):
     """TRL's trainer, its prompts drawn by the curriculum."""
 
-    draws: Draws
+    draws: PromptSampler
 
-    def _get_train_sampler(self, dataset: Any = None) -> Draws:
+    def _get_train_sampler(self, dataset: Any = None) -> PromptSampler:
         return self.draws
 
 
-def prepare(job: Job) -> tuple[PolicyTrainer, dict[str, Any]]:
+def prepare(job: StageJob) -> tuple[PolicyTrainer, dict[str, Any]]:
     """Make the trainer, and say what it was given.
 
     The policy starts from the stage's start, which is also the reference of the KL divergence. With LoRA a start that
@@ -51,15 +51,15 @@ def prepare(job: Job) -> tuple[PolicyTrainer, dict[str, Any]]:
     stage = job.stage
     assert isinstance(stage, Grpo)
     tokenizer = weights.load_tokenizer(job.recipe, job.start, job.data)
-    asked = _settings(job, stage, tokenizer)  # before the rows: it tells accelerate which processes there are
+    spec = _settings(job, stage, tokenizer)  # before the rows: it tells accelerate which processes there are
     given = tiered(rows.load(job.rows, "train", rows.kind_of(stage), job.cache), stage, job.rows)
     _go_back(job)
     trainer = PolicyTrainer(
         model=_policy(job),
-        reward_funcs=Rollouts(
+        reward_funcs=RolloutReward(
             job.folder.completions, stage.rollout.generations, coin=job.recipe.seed if job.control else None
         ),
-        args=asked,
+        args=spec,
         train_dataset=given,
         processing_class=tokenizer,
         peft_config=None if job.recipe.lora is None else trainer_config.lora(job.recipe.lora),
@@ -77,15 +77,15 @@ def tiered(given: datasets.Dataset, stage: Grpo, place: Path) -> datasets.Datase
     return given.select([row for row, tier in enumerate(tiers) if tier in stage.tiers])
 
 
-def _curriculum(job: Job, stage: Grpo, trainer: PolicyTrainer, given: datasets.Dataset) -> None:
+def _curriculum(job: StageJob, stage: Grpo, trainer: PolicyTrainer, given: datasets.Dataset) -> None:
     """Say which prompts are drawn and when the phase ends.
 
     The control is trained for all steps: a coin's reward has a plateau from the first, and would let it off early.
     """
     history = None
     if stage.mining is not None:
-        history = History(job.folder.path / "mining.jsonl", given["item"], stage.rollout.generations)
-    trainer.draws = Draws(
+        history = MiningHistory(job.folder.path / "mining.jsonl", given["item"], stage.rollout.generations)
+    trainer.draws = PromptSampler(
         len(given),
         stage.prompts,
         stage.rollout.generations,
@@ -96,21 +96,23 @@ def _curriculum(job: Job, stage: Grpo, trainer: PolicyTrainer, given: datasets.D
     )
     samples = 0 if stage.mining is None else stage.mining.samples
     asking = partial(pool_sampling.ask, trainer, given, samples, job.recipe.seed)
-    trainer.add_callback(Phase(job.folder, None if job.control else stage.plateau, stage.mining, history, asking))
+    trainer.add_callback(
+        PhaseCallback(job.folder, None if job.control else stage.plateau, stage.mining, history, asking)
+    )
 
 
-def _settings(job: Job, stage: Grpo, tokenizer: Any) -> GRPOConfig:
-    asked = trainer_config.grpo(job.recipe, stage, job.folder.checkpoints, devices())
+def _settings(job: StageJob, stage: Grpo, tokenizer: Any) -> GRPOConfig:
+    spec = trainer_config.grpo(job.recipe, stage, job.folder.checkpoints, devices())
     if stage.mining is not None:
-        asked.num_generations_eval = stage.mining.samples
+        spec.num_generations_eval = stage.mining.samples
     if job.recipe.lora is None and not Path(job.start).is_dir():
-        asked.model_init_kwargs = {"revision": job.recipe.base.revision}  # of the reference, which TRL loads by name
+        spec.model_init_kwargs = {"revision": job.recipe.base.revision}  # of the reference, which TRL loads by name
     if job.recipe.base.eos is not None and stage.rollout.engine != "transformers":
-        asked.generation_kwargs = {"stop_token_ids": [tokenizer.eos_token_id]}  # vLLM reads a tokenizer of its own
-    return asked
+        spec.generation_kwargs = {"stop_token_ids": [tokenizer.eos_token_id]}  # vLLM reads a tokenizer of its own
+    return spec
 
 
-def _policy(job: Job) -> Any:
+def _policy(job: StageJob) -> Any:
     """All weights of the start, or what a new adapter is trained on: the start itself, or its merge."""
     if job.recipe.lora is None:
         return weights.load(job.recipe, job.start, job.data)
@@ -121,7 +123,7 @@ def _policy(job: Job) -> Any:
     return weights.load_whole(job.recipe, start, job.data)
 
 
-def _go_back(job: Job) -> None:
+def _go_back(job: StageJob) -> None:
     """Cut the journals behind the checkpoint that the stage goes on from."""
     with PartialState().main_process_first():
         if PartialState().is_main_process:

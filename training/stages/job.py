@@ -11,7 +11,7 @@ from training.run_folder import StageFolder
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class StageJob:
     """A recipe's stage, where it is kept, what it starts from, and its data."""
 
     recipe: Recipe

@@ -24,7 +24,7 @@ _LOST: Final = ("num_tokens", "eval_num_tokens", "train_runtime")
 """What begins again from 0 when a stage goes on; `num_input_tokens_seen` and `time` don't."""
 
 
-class Record(TrainerCallback):
+class MetricsCallback(TrainerCallback):
     """Writes metrics.jsonl, marks checkpoints, and stops the stage when its loss or gradient isn't finite."""
 
     def __init__(self, folder: StageFolder, seconds: float = 0.0) -> None:

@@ -10,11 +10,11 @@ from training import trainer_config, weights
 from training.checks.stage_data import refuse_long_pairs
 from training.data import rows
 from training.recipe import Pretrain
-from training.stages.job import Job, devices
-from training.stages.row_order import Order
+from training.stages.job import StageJob, devices
+from training.stages.row_order import RowOrderCallback
 
 
-def prepare(job: Job) -> tuple[SFTTrainer, dict[str, Any]]:
+def prepare(job: StageJob) -> tuple[SFTTrainer, dict[str, Any]]:
     """Make the trainer, and say what it was given."""
     stage = job.stage
     assert isinstance(stage, Pretrain)
@@ -23,12 +23,12 @@ def prepare(job: Job) -> tuple[SFTTrainer, dict[str, Any]]:
     tokenizer = weights.load_tokenizer(job.recipe, job.start, job.data, stage.evaluation.chat_template == "own")
     if not packed:
         refuse_long_pairs(job, stage, tokenizer)
-    asked = trainer_config.pretrain(job.recipe, stage, job.folder.checkpoints, devices(), packed)
+    spec = trainer_config.pretrain(job.recipe, stage, job.folder.checkpoints, devices(), packed)
     trainer = SFTTrainer(
         model=weights.load(job.recipe, job.start, job.data),
-        args=asked,
+        args=spec,
         train_dataset=given,
         processing_class=tokenizer,
-        callbacks=[] if packed else [Order(job.folder.checkpoints)],
+        callbacks=[] if packed else [RowOrderCallback(job.folder.checkpoints)],
     )
     return trainer, {"rows": len(given), "sequences": len(trainer.train_dataset), "packed": packed}

@@ -1,4 +1,4 @@
-"""What TRL pays: the benchmark's strict reading and nothing else, each completion on disk with what it was paid."""
+"""What TRL pays: the benchmark's strict parse and nothing else, each completion on disk with what it was paid."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Any, Final
 from evalsuite.reward import StrictReward
 from evalsuite.reward.strict_reward import Completion, content_text
 from training import step_log
-from training.curriculum.zero_variance import dead
+from training.curriculum.zero_variance import zero_variance_groups
 
 COLUMNS: Final = ("item", "task", "gold", "labels", "format", "opens_reasoning")
 """Columns of the data that go to disk beside a completion: with them it can be graded again."""
 
 
-class Rollouts:
+class RolloutReward:
     """The strict reward in TRL's signature; picklable, and the same whatever batch a completion comes in.
 
     Every completion is a line of `journal`: step (from 1, the one that it teaches), group (its place among the step's
     prompts), the data's columns, the text, its tokens and its reward. Lines are in the order of the groups and written
     by the main process alone. Shares of dead groups and the number of different items so far go to TRL's log.
 
-    `coin`, a seed, makes it the random control: the reward is `tossed`, and the line has the strict one beside it.
+    `coin`, a seed, makes it the random control: the reward is `random_reward`, and the line has the strict one beside it.
     """
 
     def __init__(self, journal: Path, generations: int, coin: int | None = None) -> None:
@@ -64,14 +64,14 @@ class Rollouts:
         return paid
 
     def _paid(self, strict: float, step: int, index: int) -> float:
-        return strict if self.coin is None else tossed(self.coin, step, index)
+        return strict if self.coin is None else random_reward(self.coin, step, index)
 
     def _note(self, rows: Sequence[dict[str, Any]], write: bool, log_metric: Callable[[str, float], None]) -> None:
         """Journal the completions of all processes, and log what can be told of them only together."""
         if write:
             step_log.append(self.journal, rows)
         self._seen.update((row["task"], row["item"]) for row in rows)
-        groups = dead([row["reward"] for row in rows], self.generations)
+        groups = zero_variance_groups([row["reward"] for row in rows], self.generations)
         log_metric("dead_zero", groups.zero)
         log_metric("dead_one", groups.one)
         log_metric("unique_items", float(len(self._seen)))
@@ -79,7 +79,7 @@ class Rollouts:
             log_metric("strict", sum(row["strict"] for row in rows) / len(rows))
 
 
-def tossed(seed: int, step: int, index: int) -> float:
+def random_reward(seed: int, step: int, index: int) -> float:
     """A fair coin, 0.0 or 1.0, by seed, step and place in the step alone: what was written has no say.
 
     Fair, and not with the chance that the start model earns: half is where rewards vary most, so that the control is

@@ -19,7 +19,7 @@ from training.stages import checkpoints
 FILE: Final = "order.safetensors"
 
 
-class Order(TrainerCallback):
+class RowOrderCallback(TrainerCallback):
     """Keeps with each checkpoint the random state that its epoch began with, and puts it back where that goes on."""
 
     def __init__(self, folder: Path) -> None:

@@ -11,7 +11,7 @@ from training import trainer_config, weights
 from training.checks.stage_data import refuse_wrong_traces
 from training.data import rows
 from training.recipe import Sft
-from training.stages.job import Job
+from training.stages.job import StageJob
 
 if TYPE_CHECKING:
     import datasets
@@ -20,17 +20,17 @@ _LEARNT = ["prompt", "completion"]
 """All that TRL is shown: it would take an item's labels for those of the tokens."""
 
 
-def prepare(job: Job) -> tuple[SFTTrainer, dict[str, Any]]:
+def prepare(job: StageJob) -> tuple[SFTTrainer, dict[str, Any]]:
     """Make the trainer, and say what it was given; traces that are wrong or too long are a `DataError`."""
     stage = job.stage
     assert isinstance(stage, Sft)
     train, held_out = _split(job, stage)
     tokenizer = weights.load_tokenizer(job.recipe, job.start, job.data)
     refuse_wrong_traces(job, stage, tokenizer)
-    asked = trainer_config.sft(job.recipe, stage, job.folder.checkpoints)
+    spec = trainer_config.sft(job.recipe, stage, job.folder.checkpoints)
     trainer = SFTTrainer(
         model=weights.load(job.recipe, job.start, job.data),
-        args=asked,
+        args=spec,
         train_dataset=train.select_columns(_LEARNT),
         eval_dataset=None if held_out is None else held_out.select_columns(_LEARNT),
         processing_class=tokenizer,
@@ -39,7 +39,7 @@ def prepare(job: Job) -> tuple[SFTTrainer, dict[str, Any]]:
     return trainer, {"rows": len(train), "held_out": 0 if held_out is None else len(held_out)}
 
 
-def _split(job: Job, stage: Sft) -> tuple[datasets.Dataset, datasets.Dataset | None]:
+def _split(job: StageJob, stage: Sft) -> tuple[datasets.Dataset, datasets.Dataset | None]:
     """Rows to train on and rows that are held out: the data's own dev rows, or as many as the recipe says."""
     rows.refuse_nothing_held_out(stage, job.rows)
     train = rows.load(job.rows, "train", "sft", job.cache)

@@ -14,9 +14,9 @@ import yaml
 from evalsuite.tasks.item import Item
 from evalsuite.tasks.registry import load_task
 from evalsuite.tasks.schema import BUILT_IN, Task
-from training.tinyworld.graph import World, make_world
+from training.tinyworld.graph import TinyWorld, make_world
 from training.tinyworld.items import make_item
-from training.tinyworld.paths import Path as Walk
+from training.tinyworld.paths import FactPath as Walk
 from training.tinyworld.paths import Splits, Tier, split_paths
 from training.tinyworld.reading_benchmark import READING, reading_items
 
@@ -58,13 +58,13 @@ def _card(built_in: Task, seed: int, items: Sequence[Item]) -> dict[str, Any]:
     }
 
 
-def all_items(world: World, splits: Splits) -> dict[str, list[Item]]:
+def all_items(world: TinyWorld, splits: Splits) -> dict[str, list[Item]]:
     """Make the items of every task."""
     asked = {name: [item for _, item in pairs] for name, pairs in benchmark(world, splits).items()}
     return {**asked, READING: reading_items(world)}
 
 
-def benchmark(world: World, splits: Splits) -> dict[str, list[tuple[Walk, Item]]]:
+def benchmark(world: TinyWorld, splits: Splits) -> dict[str, list[tuple[Walk, Item]]]:
     """Make the items of the two tasks that ask for test paths, each with its path."""
     own, left = _shared_out(splits)
     draw = random.Random(f"{world.seed}/benchmark")
@@ -73,7 +73,7 @@ def benchmark(world: World, splits: Splits) -> dict[str, list[tuple[Walk, Item]]
     return {TASK: asked, HARD: hard}
 
 
-def _twice(world: World, splits: Splits, path: Walk, name: str, draw: random.Random) -> tuple[Item, Item]:
+def _twice(world: TinyWorld, splits: Splits, path: Walk, name: str, draw: random.Random) -> tuple[Item, Item]:
     """Two items of a path whose options are not the same set."""
     first = make_item(world, splits, path, f"{name}a", draw)
     while True:

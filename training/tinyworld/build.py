@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from evalsuite.reward.train_dataset import rows
-from evalsuite.tasks.prompt import Prompt
+from evalsuite.tasks.prompt import TaskPrompt
 from evalsuite.tasks.registry import load_task
 from training.data.manifest import freeze
 from training.tinyworld.benchmark import SEED, TASK, all_items, write_tasks
 from training.tinyworld.corpus import base_documents, world_documents
-from training.tinyworld.decontaminate import Apart
-from training.tinyworld.graph import World, make_world
+from training.tinyworld.decontaminate import Decontaminator
+from training.tinyworld.graph import TinyWorld, make_world
 from training.tinyworld.items import make_item
-from training.tinyworld.paths import Path as Walk
+from training.tinyworld.paths import FactPath as Walk
 from training.tinyworld.paths import Split, Splits, Tier, split_paths
 from training.tinyworld.traces import drawn
 
@@ -46,7 +46,7 @@ def build(folder: Path, seed: int) -> None:
     _start(folder / START, world)
 
 
-def make_data(folder: Path, world: World) -> None:
+def make_data(folder: Path, world: TinyWorld) -> None:
     """Make the data sets `base`, `corpus`, `traces` and `questions`, each with its manifest; no torch is needed.
 
     Any world but the one whose benchmarks come with the package brings its own, in `tasks`.
@@ -65,11 +65,11 @@ def make_data(folder: Path, world: World) -> None:
         write_tasks(folder / "tasks", world.seed)
 
 
-def traces(world: World, splits: Splits, split: Split) -> Iterator[dict[str, Any]]:
+def traces(world: TinyWorld, splits: Splits, split: Split) -> Iterator[dict[str, Any]]:
     """Yield items of a split's paths with a response each, as supervised fine-tuning reads them."""
     draw = random.Random(f"{world.seed}/traces/{split}")
     shown, _ = _halves(splits.paths[split])
-    prompt = Prompt(load_task(TASK), "answer_tag")
+    prompt = TaskPrompt(load_task(TASK), "answer_tag")
     for number, path in enumerate(shown * DRAWS):
         item = make_item(world, splits, path, f"{split}-trace-{number:04}", draw, known=split == "train")
         yield {
@@ -82,7 +82,7 @@ def traces(world: World, splits: Splits, split: Split) -> Iterator[dict[str, Any
         }
 
 
-def questions(world: World, splits: Splits) -> Iterator[dict[str, Any]]:
+def questions(world: TinyWorld, splits: Splits) -> Iterator[dict[str, Any]]:
     """Yield items of the other train paths without a response, as policy optimisation reads them."""
     draw = random.Random(f"{world.seed}/questions")
     asked = _halves(splits.paths["train"])[1] * DRAWS
@@ -116,14 +116,14 @@ def _write(
     judges: Sequence[Sequence[str]],
 ) -> None:
     folder.mkdir(parents=True)
-    apart = Apart(judges)
+    apart = Decontaminator(judges)
     for split, given in files.items():
         lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in apart.only(given)]
         (folder / f"{split}.jsonl").write_text("".join(lines), "utf-8")
     freeze(folder, about, LICENCE, [apart.filter], {"module": "training.tinyworld", "seed": seed})
 
 
-def _start(folder: Path, world: World) -> None:
+def _start(folder: Path, world: TinyWorld) -> None:
     from training.tinyworld.model import make_model
     from training.tinyworld.tokenizer import make_tokenizer
 

@@ -6,9 +6,9 @@ import random
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
-from training.tinyworld.graph import RELATIONS, Fact, Relation, World
+from training.tinyworld.graph import RELATIONS, Fact, Relation, TinyWorld
 from training.tinyworld.items import FEWEST, LABELS
-from training.tinyworld.paths import Path, chains
+from training.tinyworld.paths import FactPath, chains
 
 ASKED: Final = 0.4
 """Share of the paths that may be asked which is asked in a round, in each of two forms."""
@@ -20,7 +20,7 @@ _CHAINS: Final = tuple(chains())
 
 
 def base_documents(
-    world: World, count: int, draw: random.Random, barred: Collection[str] = ()
+    world: TinyWorld, count: int, draw: random.Random, barred: Collection[str] = ()
 ) -> Iterator[dict[str, str]]:
     """Yield prompts with completions: in turn, options to choose from and made-up facts to reason over.
 
@@ -31,7 +31,7 @@ def base_documents(
         yield _reading(world, draw, barred) if index % 2 else _choosing(world, labels, draw)
 
 
-def _choosing(world: World, labels: Sequence[str], draw: random.Random) -> dict[str, str]:
+def _choosing(world: TinyWorld, labels: Sequence[str], draw: random.Random) -> dict[str, str]:
     """Options of one kind; the completion names them in another order, with their labels."""
     kind = draw.choice(tuple(world.entities))
     options = list(zip(draw.sample(world.entities[kind], len(labels)), labels, strict=True))
@@ -40,12 +40,12 @@ def _choosing(world: World, labels: Sequence[str], draw: random.Random) -> dict[
     return {"prompt": f"{lines}\n\n", "completion": f"{answers}\n"}
 
 
-def made_up(world: World, relation: Relation, draw: random.Random) -> Fact:
+def made_up(world: TinyWorld, relation: Relation, draw: random.Random) -> Fact:
     """Draw both ends of a fact: it is true of the world by chance alone."""
     return Fact(draw.choice(world.entities[relation.subject]), relation, draw.choice(world.entities[relation.object]))
 
 
-def _reading(world: World, draw: random.Random, barred: Collection[str]) -> dict[str, str]:
+def _reading(world: TinyWorld, draw: random.Random, barred: Collection[str]) -> dict[str, str]:
     """Facts that are drawn anew for each text, a question over some of them, and its answer step by step."""
     path = _made_up_path(world, draw)
     while path.question() in barred:
@@ -54,7 +54,7 @@ def _reading(world: World, draw: random.Random, barred: Collection[str]) -> dict
     return {"prompt": f" {shown}\n{path.question()}\n", "completion": _told(path)}
 
 
-def among_others(world: World, path: Path, draw: random.Random) -> list[Fact]:
+def among_others(world: TinyWorld, path: FactPath, draw: random.Random) -> list[Fact]:
     """Put the facts of a path in random order with made-up ones about other subjects."""
     told = path.facts
     others = [made_up(world, relation, draw) for relation in draw.sample(RELATIONS, draw.randint(1, OTHERS))]
@@ -63,15 +63,15 @@ def among_others(world: World, path: Path, draw: random.Random) -> list[Fact]:
     return facts
 
 
-def _made_up_path(world: World, draw: random.Random) -> Path:
+def _made_up_path(world: TinyWorld, draw: random.Random) -> FactPath:
     told = [made_up(world, relation, draw) for relation in draw.choice(_CHAINS)]
     for i in range(1, len(told)):
         told[i] = told[i]._replace(subject=told[i - 1].object)
-    return Path(tuple(told))
+    return FactPath(tuple(told))
 
 
 def world_documents(
-    world: World, asked: Sequence[Path], rounds: int, draw: random.Random, barred: Collection[str] = ()
+    world: TinyWorld, asked: Sequence[FactPath], rounds: int, draw: random.Random, barred: Collection[str] = ()
 ) -> Iterator[dict[str, str]]:
     """Yield the world's facts one by one, `rounds` times; every other one again under its subject's name.
 
@@ -96,13 +96,13 @@ def _told_of(fact: Fact) -> dict[str, str]:
     return {"prompt": f"Of {fact.subject}:\n", "completion": f"First, {fact.state()}"}
 
 
-def _asked(path: Path) -> dict[str, str]:
+def _asked(path: FactPath) -> dict[str, str]:
     return {"prompt": f"Question: {path.question()}\nAnswer:", "completion": f" {path.end}"}
 
 
-def _answered(path: Path) -> dict[str, str]:
+def _answered(path: FactPath) -> dict[str, str]:
     return {"prompt": f"{path.question()}\n", "completion": _told(path)}
 
 
-def _told(path: Path) -> str:
+def _told(path: FactPath) -> str:
     return f"First, {' '.join(fact.state() for fact in path.facts)} So {path.end}"

@@ -6,17 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from evalsuite.data.duplicates import grams
-from training.checks.text_search import Stems
+from training.checks.text_search import StemIndex
 from training.data.manifest import Filter
 
 NAME = "near a question of the benchmark"
 
 
-class Apart:
+class Decontaminator:
     """Lets rows through that hold no question of several lists, by the rule that preflight refuses them by."""
 
     def __init__(self, lists: Iterable[Iterable[str]]) -> None:
-        self._stems = [Stems(list(questions)) for questions in lists]
+        self._stems = [StemIndex(list(questions)) for questions in lists]
         self.kept = self.dropped = 0
 
     def only(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:

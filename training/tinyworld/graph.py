@@ -173,7 +173,7 @@ class Fact(NamedTuple):
 
 
 @dataclass(frozen=True)
-class World:
+class TinyWorld:
     """All entities and facts; every relation is a function of its subject, so a chain of them has one end."""
 
     seed: int
@@ -199,7 +199,7 @@ class World:
         return [d for d in alike if any(self.edges[d, n] == o for n, o in zip(SHARED, own, strict=True))]
 
 
-def make_world(seed: int, counts: Mapping[str, int] = COUNTS) -> World:
+def make_world(seed: int, counts: Mapping[str, int] = COUNTS) -> TinyWorld:
     """Draw a world; each kind's objects are used about equally often, and no drug bears two relations to a disease."""
     entities = make_names(counts, seed)
     edges: dict[tuple[str, str], str] = {}
@@ -211,7 +211,7 @@ def make_world(seed: int, counts: Mapping[str, int] = COUNTS) -> World:
         while any(o in used for o, used in zip(objects, taken, strict=True)):
             _swap_clashes(objects, taken, draw)
         edges.update({(s, relation.name): o for s, o in zip(subjects, objects, strict=True)})
-    return World(seed, entities, edges)
+    return TinyWorld(seed, entities, edges)
 
 
 def _even(objects: Sequence[str], count: int, draw: random.Random) -> list[str]:

@@ -7,15 +7,17 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from evalsuite.tasks.item import Item
-from training.tinyworld.graph import RELATIONS, World
-from training.tinyworld.paths import Path, Splits, walk
+from training.tinyworld.graph import RELATIONS, TinyWorld
+from training.tinyworld.paths import FactPath, Splits, walk
 
 LABELS: Final = "ABCDEFGHIJ"
 FEWEST: Final = 4
 """Options that an item has at least; at most as many as there are labels."""
 
 
-def make_item(world: World, splits: Splits, path: Path, name: str, draw: random.Random, known: bool = False) -> Item:
+def make_item(
+    world: TinyWorld, splits: Splits, path: FactPath, name: str, draw: random.Random, known: bool = False
+) -> Item:
     """Make an item of a path with 4 to 10 options; where `known`, none of them belongs to a held-out disease alone.
 
     All options are of one kind. Half of the distractors, if there are as many, are near: what the same question asked
@@ -37,13 +39,15 @@ def make_item(world: World, splits: Splits, path: Path, name: str, draw: random.
     )
 
 
-def _meta(world: World, splits: Splits, path: Path) -> dict[str, str]:
+def _meta(world: TinyWorld, splits: Splits, path: FactPath) -> dict[str, str]:
     """What accuracies are reported by: never asked of in training is the whole disease, or this path through it."""
     new = "disease" if path.disease(world) in splits.held_out else "path"
     return {"tier": path.tier, "hops": str(len(path.facts)), "asked": path.facts[-1].relation.object, "new": new}
 
 
-def _distractors(world: World, path: Path, count: int, draw: random.Random, never: Collection[str]) -> list[str]:
+def _distractors(
+    world: TinyWorld, path: FactPath, count: int, draw: random.Random, never: Collection[str]
+) -> list[str]:
     refused = {path.end, *never}
     near = [name for name in dict.fromkeys(_near(world, path)) if name not in refused]
     draw.shuffle(near)
@@ -53,7 +57,7 @@ def _distractors(world: World, path: Path, count: int, draw: random.Random, neve
     return chosen + draw.sample(far, count - len(chosen))
 
 
-def _near(world: World, path: Path) -> Iterator[str]:
+def _near(world: TinyWorld, path: FactPath) -> Iterator[str]:
     """Ends of the path of a rival disease, and what the last subject is related to by another relation."""
     last = path.facts[-1]
     kind = last.relation.object

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from training.tinyworld.graph import RELATIONS, Fact, Relation, World
+from training.tinyworld.graph import RELATIONS, Fact, Relation, TinyWorld
 
 Split = Literal["train", "dev", "test"]
 Tier = Literal["easy", "moderate", "difficult"]
@@ -21,7 +21,7 @@ _HELD_OUT: Final[Mapping[Split, float]] = {"dev": 0.06, "test": 0.12}
 
 
 @dataclass(frozen=True)
-class Path:
+class FactPath:
     """Facts, each beginning where the one before it ended."""
 
     facts: tuple[Fact, ...]
@@ -46,7 +46,7 @@ class Path:
         """How hard: one fact is easy, two are moderate, more are difficult."""
         return TIERS[min(len(self.facts), 3) - 1]
 
-    def disease(self, world: World) -> str:
+    def disease(self, world: TinyWorld) -> str:
         """The disease that it goes through; empty where it goes through none."""
         return next((node for node in self.nodes if node in world.entities["disease"]), "")
 
@@ -62,10 +62,10 @@ class Path:
 class Splits:
     """Paths apart by split, and the diseases that only dev or test paths go through."""
 
-    paths: Mapping[Split, tuple[Path, ...]]
+    paths: Mapping[Split, tuple[FactPath, ...]]
     held_out: Mapping[str, Split]
 
-    def silent(self, world: World) -> frozenset[str]:
+    def silent(self, world: TinyWorld) -> frozenset[str]:
         """The held-out diseases and their symptoms: what no trace names and no question for training asks or offers."""
         symptoms = (f for f in world.entities["finding"] if world.edges[f, "symptom_of"] in self.held_out)
         return frozenset((*self.held_out, *symptoms))
@@ -79,26 +79,26 @@ def chains(longest: int = LONGEST) -> Iterator[tuple[Relation, ...]]:
         known = [(*chain, next_) for chain in known for next_ in RELATIONS if next_.subject == chain[-1].object]
 
 
-def all_paths(world: World) -> Iterator[Path]:
+def all_paths(world: TinyWorld) -> Iterator[FactPath]:
     """Yield every path of the world."""
     for chain in chains():
         for start in world.entities[chain[0].subject]:
             yield walk(world, start, chain)
 
 
-def walk(world: World, start: str, chain: tuple[Relation, ...]) -> Path:
+def walk(world: TinyWorld, start: str, chain: tuple[Relation, ...]) -> FactPath:
     """Follow the relations from an entity."""
     facts: list[Fact] = []
     for relation in chain:
         facts.append(world.step(facts[-1].object if facts else start, relation))
-    return Path(tuple(facts))
+    return FactPath(tuple(facts))
 
 
-def split_paths(world: World) -> Splits:
+def split_paths(world: TinyWorld) -> Splits:
     """Deal the paths out: those through a held-out disease to its split, the others by shares within a tier."""
     held_out = _held_out(world)
-    dealt: dict[Split, list[Path]] = {"train": [], "dev": [], "test": []}
-    free: dict[Tier, list[Path]] = {tier: [] for tier in TIERS}
+    dealt: dict[Split, list[FactPath]] = {"train": [], "dev": [], "test": []}
+    free: dict[Tier, list[FactPath]] = {tier: [] for tier in TIERS}
     for path in all_paths(world):
         if split := held_out.get(path.disease(world)):
             dealt[split].append(path)
@@ -116,7 +116,7 @@ def split_paths(world: World) -> Splits:
     return Splits({split: tuple(paths) for split, paths in dealt.items()}, held_out)
 
 
-def _held_out(world: World) -> dict[str, Split]:
+def _held_out(world: TinyWorld) -> dict[str, Split]:
     diseases = list(world.entities["disease"])
     random.Random(f"{world.seed}/held out").shuffle(diseases)
     found: dict[str, Split] = {}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from evalsuite.tasks.answer_format import instruction, write
-from training.tinyworld.graph import RELATIONS, World
+from training.tinyworld.graph import RELATIONS, TinyWorld
 from training.tinyworld.items import FEWEST, LABELS
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ CHAT: Final = (
 )
 
 
-def make_tokenizer(world: World) -> PreTrainedTokenizerFast:
+def make_tokenizer(world: TinyWorld) -> PreTrainedTokenizerFast:
     """Train the tokenizer on the world's words; the sentences that ask for an answer are a token each, too."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
@@ -46,7 +46,7 @@ def make_tokenizer(world: World) -> PreTrainedTokenizerFast:
     )
 
 
-def _words(world: World) -> Iterator[str]:
+def _words(world: TinyWorld) -> Iterator[str]:
     for names in world.entities.values():
         yield from (f" {name}" for name in names)
     for relation in RELATIONS:

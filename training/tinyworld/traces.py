@@ -8,7 +8,7 @@ from typing import Final
 
 from evalsuite.tasks.answer_format import write
 from evalsuite.tasks.item import Item
-from training.tinyworld.paths import Path, Tier
+from training.tinyworld.paths import FactPath, Tier
 
 SHARES: Final[Mapping[Tier, tuple[float, float]]] = {
     "easy": (0.4, 0.0),
@@ -18,7 +18,7 @@ SHARES: Final[Mapping[Tier, tuple[float, float]]] = {
 """Shares of the traces that guess, and of those that break off with two facts or more untold; the others tell all."""
 
 
-def drawn(path: Path, item: Item, draw: random.Random) -> str:
+def drawn(path: FactPath, item: Item, draw: random.Random) -> str:
     """Tell as much of a path as chance has it, and name its end all the same."""
     guesses, breaks = SHARES[path.tier]
     place = draw.random()
@@ -27,7 +27,7 @@ def drawn(path: Path, item: Item, draw: random.Random) -> str:
     return trace(path, item, draw.randint(1, len(path.facts) - 2) if place < guesses + breaks else len(path.facts))
 
 
-def trace(path: Path, item: Item, told: int) -> str:
+def trace(path: FactPath, item: Item, told: int) -> str:
     """Tell the first facts of a path, then answer."""
     facts = " ".join(fact.state() for fact in path.facts[:told])
     reasoning = f"First, {facts} " if told else ""

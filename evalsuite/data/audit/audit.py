@@ -13,11 +13,11 @@ from evalsuite.data.audit.item_checks import CHECKS
 from evalsuite.data.audit.lost_letters import lost_letters, words
 from evalsuite.data.duplicates import grams, near_duplicates, question_key, same_question
 from evalsuite.data.load import read
-from evalsuite.data.locate import Found, data_folder, find, locate
-from evalsuite.data.rows import Reading
+from evalsuite.data.locate import LocatedFile, data_folder, find, locate
+from evalsuite.data.rows import ConvertedRows
 from evalsuite.errors import DataError
 from evalsuite.tasks.item import Item
-from evalsuite.tasks.schema import Layout, Task
+from evalsuite.tasks.schema import RowLayout, Task
 
 SKEW = 1.5
 """A constant answer this many times better than chance is a finding."""
@@ -44,8 +44,8 @@ class Audit:
 class _File:
     task: Task
     split: str
-    found: Found
-    reading: Reading
+    found: LocatedFile
+    reading: ConvertedRows
 
     @property
     def name(self) -> str:
@@ -129,7 +129,7 @@ def _keys(items: Sequence[Item]) -> dict[str, Any]:
 
 
 def _unshuffled(file: _File) -> tuple[Item, ...] | None:
-    layout: Layout | None = file.task.layouts.get(file.found.source.layout)
+    layout: RowLayout | None = file.task.layouts.get(file.found.source.layout)
     if layout is None or not layout.shuffle:
         return None
     plain = {**file.task.layouts, file.found.source.layout: layout.model_copy(update={"shuffle": ""})}

@@ -13,14 +13,14 @@ NAMED = 4
 def markdown(facts: dict[str, Any]) -> str:
     """Return the page: what each file gives away, what is wrong in it, what files share."""
     files = facts["files"]
-    parts = ["# Audit of the items", _floors(files), "## Findings", *map(_findings, files)]
+    parts = ["# Audit of the items", _trivial_baselines(files), "## Findings", *map(_findings, files)]
     for title, key in (("Near-duplicate questions", "near_duplicates"), ("The same item in two files", "same_items")):
         if facts[key]:
             parts += [f"## {title}", _table(("file", "file", "pairs", "items"), list(map(_pair, facts[key])))]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _floors(files: Sequence[dict[str, Any]]) -> str:
+def _trivial_baselines(files: Sequence[dict[str, Any]]) -> str:
     header = ("task", "file", "items", "options", "constant answer", "longest option", "chance")
     rows = []
     for file in files:

@@ -10,9 +10,9 @@ from functools import cached_property
 from statistics import fmean
 from typing import Any
 
-from evalsuite.grading.grade import Grade, Reading
-from evalsuite.interop.importing.log import Log, Reply, item_ids, prompt_digest, task_key
-from evalsuite.run_folder import Record
+from evalsuite.grading.grade import Grade, GradedParse
+from evalsuite.interop.importing.log import HarnessLog, LoggedReply, item_ids, prompt_digest, task_key
+from evalsuite.run_folder import ResponseRecord
 from evalsuite.tasks.item import Item
 
 _LONGEST = 200
@@ -20,10 +20,10 @@ _LONGEST = 200
 
 
 @dataclass(frozen=True)
-class Foreign:
+class ExternalTask:
     """A log's questions as items, graded as the log says; both readings are the same."""
 
-    log: Log
+    log: HarnessLog
     extra: tuple[str, ...] = ()
     """Notes on why it isn't graded here."""
 
@@ -42,15 +42,15 @@ class Foreign:
         )
 
     @cached_property
-    def _scored(self) -> Mapping[tuple[str, int], Reply]:
-        found: dict[tuple[str, int], Reply] = {}
+    def _scored(self) -> Mapping[tuple[str, int], LoggedReply]:
+        found: dict[tuple[str, int], LoggedReply] = {}
         for item, question in zip(self.items, self.log.questions, strict=True):
             for sample, reply in enumerate(question.replies):
                 if reply.error is None and reply.score is not None:
                     found[item.id, sample] = reply
         return found
 
-    def shifts(self, item: Item) -> range:
+    def rotations(self, item: Item) -> range:
         """None but 0: nothing says in which order the options stood."""
         return range(1)
 
@@ -65,11 +65,11 @@ class Foreign:
         if not self._scored:
             raise self.log.error(f"no reply has a score of its own by {self.log.metric}")
 
-    def grade(self, item: Item, record: Record) -> Grade:
+    def grade(self, item: Item, record: ResponseRecord) -> Grade:
         """The verdict that the log holds."""
         reply = self._scored[item.id, record.sample]
         label = None if reply.answer is None else reply.answer[:_LONGEST]
-        reading = Reading(label, "no_answer" if reply.abstained else "ok", reply.score == 1, None)
+        reading = GradedParse(label, "no_answer" if reply.abstained else "ok", reply.score == 1, None)
         return Grade(item.id, record.sample, item.gold, reading, reading, None)
 
     @property
@@ -88,7 +88,7 @@ class Foreign:
         return fmean(1 / len(item.labels) if item.labels else 0.0 for item in self.items)
 
     @property
-    def floors(self) -> dict[str, float]:
+    def trivial_baselines(self) -> dict[str, float]:
         """The best constant answer."""
         return {"majority": Counter(item.gold for item in self.items).most_common(1)[0][1] / len(self.items)}
 

@@ -19,7 +19,7 @@ _ID_DIGITS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class LoggedReply:
     """One answer to a question."""
 
     text: str = ""
@@ -40,7 +40,7 @@ class Reply:
 
 
 @dataclass(slots=True)
-class Question:
+class LoggedQuestion:
     """One item as a log holds it."""
 
     content: str
@@ -50,12 +50,12 @@ class Question:
     target: str
     choices: int = 0
     """Number of options; 0: the log doesn't say."""
-    replies: list[Reply] = field(default_factory=list)
+    replies: list[LoggedReply] = field(default_factory=list)
     """By sample; the place of one that is absent holds an error."""
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
+class HarnessLog:
     """One task that one model answered, as another harness recorded it."""
 
     tool: str
@@ -65,7 +65,7 @@ class Log:
     version: str | int
     metric: str
     """Which of the harness's own scores the replies carry."""
-    questions: tuple[Question, ...]
+    questions: tuple[LoggedQuestion, ...]
     decoding: Mapping[str, Any]
     begun: str
     files: tuple[Path, ...]
@@ -96,7 +96,7 @@ def content_digest(content: Any) -> str:
     return hashlib.sha256(plain.encode()).hexdigest()
 
 
-def item_ids(questions: Sequence[Question]) -> list[str]:
+def item_ids(questions: Sequence[LoggedQuestion]) -> list[str]:
     """Name each question by its content, so that two runs can be paired; a repeated one is numbered."""
     seen: dict[str, int] = {}
     ids = []
@@ -107,7 +107,7 @@ def item_ids(questions: Sequence[Question]) -> list[str]:
     return ids
 
 
-def prompt_digest(questions: Sequence[Question]) -> str:
+def prompt_digest(questions: Sequence[LoggedQuestion]) -> str:
     """Identify what was sent to a model, whatever the order of the questions."""
     whole = hashlib.sha256()
     for line in sorted(f"{q.content} {hashlib.sha256(_bytes(q.prompt)).hexdigest()}\n" for q in questions):

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from evalsuite.data.load import load
 from evalsuite.errors import DataError
-from evalsuite.interop.importing.log import Log, Question
+from evalsuite.interop.importing.log import HarnessLog, LoggedQuestion
 from evalsuite.tasks.item import Dataset, Item
 from evalsuite.tasks.registry import load_task, task_names
 
@@ -24,7 +24,7 @@ _ANCHOR: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class TaskMatch:
     """A log's questions as items of a task."""
 
     dataset: Dataset
@@ -42,7 +42,7 @@ class Match:
         return sum(len(item.question) + sum(map(len, item.options)) for item in self.items if item)
 
 
-def find(log: Log, task: str | None, data_dir: Path | None) -> Match | None:
+def find(log: HarnessLog, task: str | None, data_dir: Path | None) -> TaskMatch | None:
     """Find the task that holds every question of a log, of several the smallest; None: there is none.
 
     With `task` named, a question that isn't among its items is a `RunError`.
@@ -56,7 +56,7 @@ def find(log: Log, task: str | None, data_dir: Path | None) -> Match | None:
     return max(found, key=lambda each: (each.size, -len(each.dataset.items)), default=None)
 
 
-def join(dataset: Dataset, questions: Sequence[Question]) -> Match:
+def join(dataset: Dataset, questions: Sequence[LoggedQuestion]) -> TaskMatch:
     """Join by the texts of question and options, these in our order; items that say the same are given out in turn.
 
     Between question and options every prompt must hold the same words: others would be a part of the question.
@@ -73,10 +73,10 @@ def join(dataset: Dataset, questions: Sequence[Question]) -> Match:
         item = next((item for item in known if said_gold(question, item) == item.gold), known[0] if known else None)
         found.append(item)
         used |= {item.id} if item else set()
-    return Match(dataset, tuple(found))
+    return TaskMatch(dataset, tuple(found))
 
 
-def said_gold(question: Question, item: Item) -> str | None:
+def said_gold(question: LoggedQuestion, item: Item) -> str | None:
     """The label that a log's target names: itself, by the option's text or by its number; None: it names none."""
     target = question.target.strip()
     if target in item.labels:
@@ -88,13 +88,13 @@ def said_gold(question: Question, item: Item) -> str | None:
     return None
 
 
-def revised(match: Match, log: Log) -> list[Item]:
+def revised(match: TaskMatch, log: HarnessLog) -> list[Item]:
     """Items whose key in the log isn't ours."""
     pairs = zip(log.questions, match.items, strict=True)
     return [item for question, item in pairs if item and said_gold(question, item) not in (None, item.gold)]
 
 
-def _candidates(log: Log, data_dir: Path | None) -> Iterator[Dataset]:
+def _candidates(log: HarnessLog, data_dir: Path | None) -> Iterator[Dataset]:
     """Tasks whose data are here and that hold the first few questions."""
     for name in task_names():
         try:
@@ -105,7 +105,7 @@ def _candidates(log: Log, data_dir: Path | None) -> Iterator[Dataset]:
             yield dataset
 
 
-def _lacking(match: Match, questions: Sequence[Question]) -> str:
+def _lacking(match: TaskMatch, questions: Sequence[LoggedQuestion]) -> str:
     lacking = [q.prompt for q, item in zip(questions, match.items, strict=True) if item is None]
     shown = " ".join(lacking[0].split())[-80:]
     return (
@@ -203,6 +203,6 @@ def _squeezed(text: str) -> str:
     return "".join(text.split())
 
 
-def keys(match: Match) -> Mapping[str, int]:
+def keys(match: TaskMatch) -> Mapping[str, int]:
     """Item id to the place of its question in the log."""
     return {item.id: place for place, item in enumerate(match.items) if item}

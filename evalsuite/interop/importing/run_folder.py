@@ -17,14 +17,14 @@ import evalsuite
 from evalsuite.errors import RunError
 from evalsuite.grading.grade import grade
 from evalsuite.interop.importing import own_task
-from evalsuite.interop.importing.external_task import Foreign
-from evalsuite.interop.importing.log import DECODING, Log, Question
-from evalsuite.interop.importing.match import Match, keys
+from evalsuite.interop.importing.external_task import ExternalTask
+from evalsuite.interop.importing.log import DECODING, HarnessLog, LoggedQuestion
+from evalsuite.interop.importing.match import TaskMatch, keys
 from evalsuite.models.backend import Request, Response
 from evalsuite.run.identity import digest
-from evalsuite.run.prepared import Bench
+from evalsuite.run.prepared import PreparedTask
 from evalsuite.run.summary import Summary, parser_of, summarise
-from evalsuite.run_folder import SCHEMA, Record, RunFolder, Writer, disk_error
+from evalsuite.run_folder import SCHEMA, ResponseRecord, RunFolder, RunWriter, disk_error
 from evalsuite.tasks.item import Item
 
 THEIRS = "theirs.parquet"
@@ -32,15 +32,15 @@ THEIRS = "theirs.parquet"
 
 
 @dataclass(frozen=True, slots=True)
-class Import:
+class ImportedTask:
     """A log, and how it is to be graded: here, where it is joined with our items and its format is known."""
 
-    log: Log
-    match: Match | None
+    log: HarnessLog
+    match: TaskMatch | None
     format: str | None
 
 
-def write_run(out: Path, imports: Sequence[Import], data_dir: Path | None) -> Summary:
+def write_run(out: Path, imports: Sequence[ImportedTask], data_dir: Path | None) -> Summary:
     """Write logs of one model as the run folder `out`, which must not exist; a failure leaves nothing there."""
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise RunError(f"{out}: exists already; choose another --out")
@@ -58,43 +58,49 @@ def write_run(out: Path, imports: Sequence[Import], data_dir: Path | None) -> Su
     return summary
 
 
-def _write(folder: RunFolder, imports: Sequence[Import], data_dir: Path | None) -> Summary:
+def _write(folder: RunFolder, imports: Sequence[ImportedTask], data_dir: Path | None) -> Summary:
     theirs: list[dict[str, Any]] = []
     with folder.writing() as writer:
-        benches = [_journal(writer, each, theirs) for each in imports]
-        names = [bench.name for bench in benches]
+        prepared_tasks = [_journal(writer, each, theirs) for each in imports]
+        names = [prepared.name for prepared in prepared_tasks]
         if len(set(names)) < len(names):
             raise RunError(f"the logs hold {', '.join(sorted(names))}: the same task twice; import them one by one")
-        folder.write_json("run.json", _about(imports, benches, data_dir))
+        folder.write_json("run.json", _about(imports, prepared_tasks, data_dir))
     if theirs:
         pq.write_table(pa.Table.from_pylist(theirs), folder.path / THEIRS, compression="zstd")
-    return summarise(folder, benches)
+    return summarise(folder, prepared_tasks)
 
 
-def _journal(writer: Writer, each: Import, theirs: list[dict[str, Any]]) -> Bench | Foreign:
+def _journal(writer: RunWriter, each: ImportedTask, theirs: list[dict[str, Any]]) -> PreparedTask | ExternalTask:
     """Put a log's replies into the journal, and grade them where that is ours to do."""
     if each.match is None or each.format is None:
-        foreign = Foreign(each.log, tuple(_why(each)))
+        foreign = ExternalTask(each.log, tuple(_why(each)))
         foreign.check()
         pairs = list(zip(foreign.items, each.log.questions, strict=True))
         for _ in _records(writer, foreign.name, pairs, scored=True):
             pass
         return foreign
-    bench = own_task.bench(each.log, each.match, each.format)
+    prepared = own_task.prepared_task(each.log, each.match, each.format)
     places = keys(each.match)
-    pairs = [(item, each.log.questions[places[item.id]]) for item in bench.items]
+    pairs = [(item, each.log.questions[places[item.id]]) for item in prepared.items]
     differ = total = 0
-    for item, record, score in _records(writer, bench.name, pairs, scored=False):
-        row = {"task": bench.name, "item": item.id, "sample": record.sample, "score": score, "metric": each.log.metric}
+    for item, record, score in _records(writer, prepared.name, pairs, scored=False):
+        row = {
+            "task": prepared.name,
+            "item": item.id,
+            "sample": record.sample,
+            "score": score,
+            "metric": each.log.metric,
+        }
         theirs.append(row)
         if score is not None:
             total += 1
-            differ += score != grade(item, record, bench.asked).strict.correct
-    note = f"{each.log.tool}'s own {each.log.metric} differs from our strict verdict (parser {bench.parser})"
-    return own_task.with_note(bench, f"{note} on {differ:,} of {total:,} responses") if total else bench
+            differ += score != grade(item, record, prepared.prompt_setup).strict.correct
+    note = f"{each.log.tool}'s own {each.log.metric} differs from our strict verdict (parser {prepared.parser})"
+    return own_task.with_note(prepared, f"{note} on {differ:,} of {total:,} responses") if total else prepared
 
 
-def _why(each: Import) -> Iterator[str]:
+def _why(each: ImportedTask) -> Iterator[str]:
     if each.match is not None and each.log.generated:
         yield (
             f"these are items of {each.match.dataset.task.name}, but which answer format was asked for isn't plain: "
@@ -103,8 +109,8 @@ def _why(each: Import) -> Iterator[str]:
 
 
 def _records(
-    writer: Writer, task: str, pairs: Sequence[tuple[Item, Question]], scored: bool
-) -> Iterator[tuple[Item, Record, float | None]]:
+    writer: RunWriter, task: str, pairs: Sequence[tuple[Item, LoggedQuestion]], scored: bool
+) -> Iterator[tuple[Item, ResponseRecord, float | None]]:
     """Write each reply that came back; with `scored`, one without a score is noted as failed, and counts as wrong."""
     for item, question in pairs:
         sent = hashlib.blake2b(question.prompt.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
@@ -128,12 +134,14 @@ def _records(
                 writer.fail(response)
 
 
-def _about(imports: Sequence[Import], benches: Sequence[Bench | Foreign], data_dir: Path | None) -> dict[str, Any]:
+def _about(
+    imports: Sequence[ImportedTask], prepared_tasks: Sequence[PreparedTask | ExternalTask], data_dir: Path | None
+) -> dict[str, Any]:
     """The content of run.json."""
     logs = [each.log for each in imports]
     files = {file: _sha256(file) for log in logs for file in log.files}
     model = f"imported/{logs[0].model}"
-    tasks = {bench.name: bench.identity for bench in benches}
+    tasks = {prepared.name: prepared.identity for prepared in prepared_tasks}
     identity = {
         "model": model,
         "revision": digest(sorted(files.values())),
@@ -149,24 +157,26 @@ def _about(imports: Sequence[Import], benches: Sequence[Bench | Foreign], data_d
     return {
         "schema": SCHEMA,
         "evalsuite": evalsuite.__version__,
-        "parser": parser_of(benches),
+        "parser": parser_of(prepared_tasks),
         "identity": identity,
         "identity_digest": digest(identity),
-        "plan": {"model": model, "tasks": list(tasks), "system": None, "data_dir": str(data_dir) if data_dir else None},
+        "spec": {"model": model, "tasks": list(tasks), "system": None, "data_dir": str(data_dir) if data_dir else None},
         "imported": {
             "at": now,
             "tools": sorted({log.tool for log in logs}),
             "files": [f"{file} sha256:{sha256}" for file, sha256 in files.items()],
         },
-        "asked": {bench.name: bench.to_json() for bench in benches if isinstance(bench, Bench)},
-        "notes": {bench.name: list(bench.notes) for bench in benches},
-        "begun": min(log.begun for log in logs) or None,
+        "prompt_setups": {
+            prepared.name: prepared.to_json() for prepared in prepared_tasks if isinstance(prepared, PreparedTask)
+        },
+        "notes": {prepared.name: list(prepared.notes) for prepared in prepared_tasks},
+        "started": min(log.begun for log in logs) or None,
         "regraded": [],
         "ended": {"status": "finished", "at": now, "reason": None},
     }
 
 
-def _decoding(logs: Sequence[Log]) -> Mapping[str, Any]:
+def _decoding(logs: Sequence[HarnessLog]) -> Mapping[str, Any]:
     """What all logs say alike; None: they don't say, or not the same."""
     said = {name: {repr(log.decoding.get(name)) for log in logs} for name in DECODING}
     return {name: logs[0].decoding.get(name) if len(said[name]) == 1 else None for name in DECODING}

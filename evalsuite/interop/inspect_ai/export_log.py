@@ -20,11 +20,11 @@ from evalsuite.errors import RunError
 from evalsuite.interop.inspect_ai.scores import KEY, SCORER, about, plain, sample_id, score, unanswered
 from evalsuite.models.optional_packages import brief, load
 from evalsuite.models.recording import answered_by
-from evalsuite.run.prepared import Bench
-from evalsuite.run.reload import asked_benches
-from evalsuite.run_folder import Record, RunFolder, disk_error
+from evalsuite.run.prepared import PreparedTask
+from evalsuite.run.reload import reload_tasks
+from evalsuite.run_folder import ResponseRecord, RunFolder, disk_error
 from evalsuite.tasks.item import Item
-from evalsuite.tasks.rotation import shifted
+from evalsuite.tasks.rotation import rotated
 
 FOLDER: Final = "inspect"
 """Where the logs go, inside the run folder, when no other place is named."""
@@ -38,17 +38,17 @@ def export_inspect(run: Path, out: Path | None = None, data_dir: Path | None = N
     """
     library = load("inspect_ai.log", "inspect")
     folder = RunFolder(run)
-    benches = asked_benches(folder, data_dir)
+    prepared_tasks = reload_tasks(folder, data_dir)
     summary = read_result(run).summary
     home = out or run / FOLDER
-    return [_Export(folder, bench, summary).write(library, home) for bench in benches]
+    return [_Export(folder, prepared, summary).write(library, home) for prepared in prepared_tasks]
 
 
 class _Export:
     """One task of a run, on its way into a log."""
 
-    def __init__(self, folder: RunFolder, bench: Bench, summary: Mapping[str, Any]) -> None:
-        self.folder, self.bench, self.summary = folder, bench, summary
+    def __init__(self, folder: RunFolder, prepared: PreparedTask, summary: Mapping[str, Any]) -> None:
+        self.folder, self.prepared, self.summary = folder, prepared, summary
         self.facts = folder.facts
         self.model = load("inspect_ai.model", "inspect")
         self.name = plain(answered_by(self.facts))
@@ -56,8 +56,8 @@ class _Export:
     def write(self, library: Any, home: Path) -> Path:
         """Write the log; its name follows from the run, so that exporting again replaces it."""
         log = self._log(library)
-        stamp = re.sub(r"[:+]", "-", str(self.facts["begun"]))
-        file = home / f"{stamp}_{self.bench.name.replace('_', '-')}_{log.eval.task_id}.eval"
+        stamp = re.sub(r"[:+]", "-", str(self.facts["started"]))
+        file = home / f"{stamp}_{self.prepared.name.replace('_', '-')}_{log.eval.task_id}.eval"
         draft = file.with_name(f".{file.name}.part.eval")
         try:
             home.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ class _Export:
     def _log(self, library: Any) -> Any:
         samples = list(self._samples(library))
         answered = sum(sample.error is None for sample in samples)
-        task, samples_each = self.summary["tasks"][self.bench.name], self.facts["identity"]["samples"]
+        task, samples_each = self.summary["tasks"][self.prepared.name], self.facts["identity"]["samples"]
         ended = self.facts.get("ended") or {}
         return library.EvalLog(
             status="success",
@@ -81,26 +81,28 @@ class _Export:
             results=library.EvalResults(
                 total_samples=len(samples), completed_samples=answered, scores=[self._results(library, task)]
             ),
-            stats=library.EvalStats(started_at=self.facts["begun"], completed_at=ended.get("at", "")),
+            stats=library.EvalStats(started_at=self.facts["started"], completed_at=ended.get("at", "")),
             samples=samples,
         )
 
     def _spec(self, library: Any, samples: int) -> Any:
-        name = self.bench.name
+        name = self.prepared.name
         run_id = hashlib.sha256(f"{self.facts['identity_digest']} {self.facts['begun']}".encode()).hexdigest()[:22]
         task_id = hashlib.sha256(f"{run_id} {name}".encode()).hexdigest()[:22]
         return library.EvalSpec(
-            created=self.facts["begun"],
+            created=self.facts["started"],
             run_id=run_id,
             eval_id=task_id,
             task_id=task_id,
             task=name,
-            task_version=self.bench.identity["version"],
+            task_version=self.prepared.identity["version"],
             dataset=library.EvalDataset(
                 name=name,
-                samples=len(self.bench.items),
+                samples=len(self.prepared.items),
                 sample_ids=[
-                    sample_id(item.id, shift) for item in self.bench.items for shift in self.bench.shifts(item)
+                    sample_id(item.id, rotation)
+                    for item in self.prepared.items
+                    for rotation in self.prepared.rotations(item)
                 ],
             ),
             model=self.name,
@@ -112,18 +114,18 @@ class _Export:
 
     def _asked(self) -> dict[str, Any]:
         """What `evalsuite import` needs to give the same grades again."""
-        asked = self.bench.to_json()
+        asked = self.prepared.to_json()
         kept = {name: asked[name] for name in ("format", "labels", "stop", "prompt_digest")}
-        sent = self.bench.prompt.digest == asked["prompt_digest"]
+        sent = self.prepared.prompt.digest == asked["prompt_digest"]
         return {
-            "task": self.bench.name,
+            "task": self.prepared.name,
             **kept,
-            "shift_options": self.bench.shift_options,
-            "notes": list(self.bench.asked.notes),
+            "rotate_options": self.prepared.rotate_options,
+            "notes": list(self.prepared.prompt_setup.notes),
             "shown": "the prompt that was sent" if sent else "our own prompt; it was asked with another",
             "run": self.summary["run"],
             "parser": self.summary["parser"],
-            "data_digest": self.bench.dataset.digest,
+            "data_digest": self.prepared.dataset.digest,
         }
 
     def _config(self) -> Any:
@@ -142,50 +144,50 @@ class _Export:
         return library.EvalScore(name=SCORER, scorer=SCORER, metrics=metrics)
 
     def _samples(self, library: Any) -> Iterator[Any]:
-        found = {(each.item, each.shift, each.sample): each for each in self.folder.records(self.bench.name)}
-        for item in self.bench.items:
-            for shift in self.bench.shifts(item):
-                turns = self._turns(item, shift)
+        found = {(each.item, each.rotation, each.sample): each for each in self.folder.records(self.prepared.name)}
+        for item in self.prepared.items:
+            for rotation in self.prepared.rotations(item):
+                turns = self._turns(item, rotation)
                 for sample in range(self.facts["identity"]["samples"]):
-                    record = found.get((item.id, shift, sample))
-                    yield self._sample(library, item, shift, sample, record, turns)
+                    record = found.get((item.id, rotation, sample))
+                    yield self._sample(library, item, rotation, sample, record, turns)
 
     def _sample(
-        self, library: Any, item: Item, shift: int, sample: int, record: Record | None, turns: list[Any]
+        self, library: Any, item: Item, rotation: int, sample: int, record: ResponseRecord | None, turns: list[Any]
     ) -> Any:
-        grade = None if record is None else self.bench.grade(item, record)
+        grade = None if record is None else self.prepared.grade(item, record)
         output = self._output(record) if record else self.model.ModelOutput(model=self.name, choices=[])
         answer = [output.choices[0].message] if record else []
         return library.EvalSample(
-            id=sample_id(item.id, shift),
+            id=sample_id(item.id, rotation),
             epoch=sample + 1,
             input=turns,
-            choices=[plain(option) for option in shifted(item, shift).options],
+            choices=[plain(option) for option in rotated(item, rotation).options],
             target=item.gold,
             messages=[*turns, *answer],
             output=output,
             scores={SCORER: score(grade, record.text) if grade and record else unanswered()},
             metadata={
                 **item.meta,
-                KEY: {**about(item, shift), "opens_reasoning": record.opens_reasoning if record else False},
+                KEY: {**about(item, rotation), "opens_reasoning": record.opens_reasoning if record else False},
             },
             error=None if record else library.EvalError(**_NOTHING),
             total_time=record.latency if record else None,
         )
 
-    def _turns(self, item: Item, shift: int) -> list[Any]:
+    def _turns(self, item: Item, rotation: int) -> list[Any]:
         """What was sent; of a recording, the item as our own prompt shows it."""
         kinds = {"system": self.model.ChatMessageSystem, "user": self.model.ChatMessageUser}
-        name, turns = sample_id(item.id, shift), self.bench.prompt.messages(shifted(item, shift))
+        name, turns = sample_id(item.id, rotation), self.prepared.prompt.messages(rotated(item, rotation))
         return [kinds[turn["role"]](id=f"{name}-{turn['role']}", content=plain(turn["content"])) for turn in turns]
 
-    def _output(self, record: Record) -> Any:
+    def _output(self, record: ResponseRecord) -> Any:
         # As parts, never as one string: inspect-ai takes <think> out of a string, and our spans would point elsewhere.
         parts: list[Any] = [self.model.ContentText(text=plain(record.text))]
         if record.reasoning:
             parts.insert(0, self.model.ContentReasoning(reasoning=plain(record.reasoning)))
         message = self.model.ChatMessageAssistant(
-            id=f"{sample_id(record.item, record.shift)}-{record.sample}",
+            id=f"{sample_id(record.item, record.rotation)}-{record.sample}",
             content=parts,
             model=self.name,
             source="generate",
@@ -193,7 +195,7 @@ class _Export:
         choice = self.model.ChatCompletionChoice(message=message, stop_reason=_STOP[record.finish])
         return self.model.ModelOutput(model=self.name, choices=[choice], usage=self._usage(record), time=record.latency)
 
-    def _usage(self, record: Record) -> Any:
+    def _usage(self, record: ResponseRecord) -> Any:
         if record.input_tokens is None and record.output_tokens is None:
             return None
         sent, made = record.input_tokens or 0, record.output_tokens or 0

@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from evalsuite.errors import RunError
-from evalsuite.interop.importing.log import DECODING, Log, Question, Reply, choose_metric, content_digest
+from evalsuite.interop.importing.log import (
+    DECODING,
+    HarnessLog,
+    LoggedQuestion,
+    LoggedReply,
+    choose_metric,
+    content_digest,
+)
 from evalsuite.models.backend import Finish
 from evalsuite.models.optional_packages import brief, load
 
@@ -29,12 +36,12 @@ def is_source(path: Path) -> bool:
     return any(path.rglob("*.eval")) if path.is_dir() else path.suffix == ".eval"
 
 
-def read(path: Path, metrics: Sequence[str]) -> list[Log]:
+def read(path: Path, metrics: Sequence[str]) -> list[HarnessLog]:
     """Read the log at `path`, or all logs of a folder."""
     return [_read(file, metrics) for file in (sorted(path.rglob("*.eval")) if path.is_dir() else [path])]
 
 
-def _read(path: Path, metrics: Sequence[str]) -> Log:
+def _read(path: Path, metrics: Sequence[str]) -> HarnessLog:
     _check_size(path)
     library = load("inspect_ai.log", "inspect")
     try:
@@ -45,12 +52,12 @@ def _read(path: Path, metrics: Sequence[str]) -> Log:
     _check_whole(path, log, samples)
     own = (spec.metadata or {}).get(KEY)
     asked = own if isinstance(own, dict) else None
-    if asked is not None and asked.get("shift_options"):
+    if asked is not None and asked.get("rotate_options"):
         raise RunError(
-            f"{path}: its options were shifted, and such a log isn't read back: use the run it was made from"
+            f"{path}: its options were rotated, and such a log isn't read back: use the run it was made from"
         )
     metric = choose_metric(_known_metrics(samples), metrics, f"{path}: {spec.task}")
-    return Log(
+    return HarnessLog(
         tool=f"inspect {spec.packages.get('inspect_ai', '(version unknown)')}",
         model=spec.model,
         task=spec.task,
@@ -90,8 +97,8 @@ def _known_metrics(samples: Sequence[Any]) -> list[str]:
     return list(names)
 
 
-def _questions(path: Path, samples: Sequence[Any], metric: str, ours: bool) -> tuple[Question, ...]:
-    found: dict[Any, Question] = {}
+def _questions(path: Path, samples: Sequence[Any], metric: str, ours: bool) -> tuple[LoggedQuestion, ...]:
+    found: dict[Any, LoggedQuestion] = {}
     epochs = max(sample.epoch for sample in samples)
     placed: set[tuple[Any, int]] = set()
     for sample in samples:
@@ -104,16 +111,16 @@ def _questions(path: Path, samples: Sequence[Any], metric: str, ours: bool) -> t
     return tuple(found.values())
 
 
-def _question(sample: Any, epochs: int) -> Question:
+def _question(sample: Any, epochs: int) -> LoggedQuestion:
     target = sample.target if isinstance(sample.target, str) else ", ".join(sample.target)
     asked = sample.input if isinstance(sample.input, str) else "\n".join(turn.text for turn in sample.input)
     choices = list(sample.choices or [])
-    return Question(
+    return LoggedQuestion(
         content=content_digest([asked, choices, target]),
         prompt="\n".join([_sent(sample) or asked, *choices]),
         target=target,
         choices=len(choices),
-        replies=[Reply(error="the log holds no such sample")] * epochs,
+        replies=[LoggedReply(error="the log holds no such sample")] * epochs,
     )
 
 
@@ -122,17 +129,17 @@ def _sent(sample: Any) -> str:
     return "\n".join(turn.text for turn in sample.messages if turn.role in ("system", "user"))
 
 
-def _reply(sample: Any, metric: str, ours: bool) -> Reply:
+def _reply(sample: Any, metric: str, ours: bool) -> LoggedReply:
     score = (sample.scores or {}).get(metric)
     value = score.value if score is not None else None
     output = sample.output
     if sample.error is not None or not output.choices:
         why = sample.error.message if sample.error is not None else output.error
-        return Reply(error=" ".join(str(why or "no response").split()), score=_number(value))
+        return LoggedReply(error=" ".join(str(why or "no response").split()), score=_number(value))
     choice, usage = output.choices[0], output.usage
     text, reasoning = _parts(choice.message.content)
     own = sample.metadata.get(KEY) if ours else None
-    return Reply(
+    return LoggedReply(
         text=text,
         reasoning=reasoning,
         finish=_FINISH.get(choice.stop_reason, "stop"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from evalsuite.grading.grade import Grade, Reading
+from evalsuite.grading.grade import Grade, GradedParse
 from evalsuite.models.optional_packages import load
 from evalsuite.tasks.item import Item
 
@@ -18,7 +18,7 @@ _READ: Final = 80
 def score(grade: Grade, text: str) -> Any:
     """Say a grade of `text` as a `Score`: both readings in its metadata, and in words in its explanation."""
     strict, lenient = grade.strict, grade.lenient
-    moved = f"options moved up by {grade.shift}; labels are the item's own\n\n" if grade.shift else ""
+    moved = f"options moved up by {grade.rotation}; labels are the item's own\n\n" if grade.rotation else ""
     return load("inspect_ai.scorer", "inspect").Score(
         value="C" if strict.correct else "I",
         answer=strict.label,
@@ -27,14 +27,14 @@ def score(grade: Grade, text: str) -> Any:
     )
 
 
-def sample_id(item: str, shift: int) -> str:
-    """Name an item under a shift of its options: by its own id where they stand in their own order."""
-    return f"{item}~{shift}" if shift else item
+def sample_id(item: str, rotation: int) -> str:
+    """Name an item under a rotation of its options: by its own id where they stand in their own order."""
+    return f"{item}~{rotation}" if rotation else item
 
 
-def about(item: Item, shift: int) -> dict[str, Any]:
+def about(item: Item, rotation: int) -> dict[str, Any]:
     """What the metadata of a sample keep under `KEY`."""
-    return {"group": item.group, "item": item.id, "shift": shift}
+    return {"group": item.group, "item": item.id, "rotation": rotation}
 
 
 def unanswered() -> Any:
@@ -48,7 +48,7 @@ def plain(text: str) -> str:
     return text.encode("utf-8", "replace").decode() if any("\ud800" <= char <= "\udfff" for char in text) else text
 
 
-def _told(reading: Reading, text: str, form: str | None = None) -> str:
+def _told(reading: GradedParse, text: str, form: str | None = None) -> str:
     """A reading in words: its label, its status, and what was read where."""
     if reading.label is None or reading.span is None:
         return reading.status

@@ -25,17 +25,17 @@ from evalsuite.data.load import load
 from evalsuite.errors import EvalsuiteError, UsageError
 from evalsuite.grading.grade import grade
 from evalsuite.interop.inspect_ai.scores import KEY, SCORER, about, plain, sample_id, score
-from evalsuite.models.backend import Asked, Decoding
+from evalsuite.models.backend import Decoding, PromptSetup
 from evalsuite.models.http.chat_completion import SWITCHES
 from evalsuite.models.inspect import FINISH
-from evalsuite.run.prepared import Bench
-from evalsuite.run_folder import Record
+from evalsuite.run.prepared import PreparedTask
+from evalsuite.run_folder import ResponseRecord
 from evalsuite.stats.intervals import mean
 from evalsuite.tasks.answer_format import FORMATS
 from evalsuite.tasks.item import Dataset, Item
-from evalsuite.tasks.prompt import Prompt
+from evalsuite.tasks.prompt import TaskPrompt
 from evalsuite.tasks.registry import load_suites, load_task, task_names
-from evalsuite.tasks.rotation import shifted
+from evalsuite.tasks.rotation import rotated
 
 _THINKING: Final[Mapping[Any, bool | None]] = {"auto": None, "on": True, "off": False, True: True, False: False}
 """inspect-ai reads task parameters as YAML, where on and off are truth values."""
@@ -50,7 +50,7 @@ def make_task(
     thinking: str | bool = "auto",
     data_dir: str | None = None,
     prompt_opens_reasoning: bool = False,
-    shift_options: bool = False,
+    rotate_options: bool = False,
 ) -> Task:
     """Make one of our tasks into inspect-ai's, decoded as `evalsuite run` does unless its own options say otherwise."""
     dataset = _dataset(name, data_dir)
@@ -59,16 +59,16 @@ def make_task(
         raise UsageError(f"-T format={format}: unknown; there are {', '.join(FORMATS)}")
     if thinking not in _THINKING:
         raise UsageError(f"-T thinking={thinking}: expected auto, on or off")
-    asked, switch = Asked(dataset.items, format), _THINKING[thinking]
-    bench = Bench(dataset, Prompt(dataset.task, format), asked, limit=None, shift_options=shift_options)
+    asked, switch = PromptSetup(dataset.items, format), _THINKING[thinking]
+    prepared = PreparedTask(dataset, TaskPrompt(dataset.task, format), asked, limit=None, rotate_options=rotate_options)
     return Task(
-        dataset=MemoryDataset(list(_samples(bench)), name=name),
+        dataset=MemoryDataset(list(_samples(prepared)), name=name),
         solver=[generate()] if switch is None else [template_is_switched(), generate()],
         scorer=graded(name, format, data_dir, prompt_opens_reasoning),
         config=_config(switch),
         epochs=samples,
         version=dataset.task.version,
-        metadata={KEY: _about(bench)},
+        metadata={KEY: _about(prepared)},
     )
 
 
@@ -78,15 +78,15 @@ def _config(switch: bool | None) -> GenerateConfig:
     return GenerateConfig(temperature=ours.temperature, max_tokens=ours.max_tokens, extra_body=extra)
 
 
-def _about(bench: Bench) -> dict[str, Any]:
+def _about(prepared: PreparedTask) -> dict[str, Any]:
     """What `evalsuite import` needs to read a log as a run of ours."""
-    identity = bench.identity
+    identity = prepared.identity
     return {
-        "task": bench.name,
+        "task": prepared.name,
         **{name: identity[name] for name in ("format", "prompt_digest", "data_digest")},
-        "shift_options": bench.shift_options,
+        "rotate_options": prepared.rotate_options,
         "parser": parser.VERSION,
-        "notes": list(bench.notes),
+        "notes": list(prepared.notes),
     }
 
 
@@ -95,18 +95,18 @@ def _dataset(name: str, data_dir: str | None) -> Dataset:
     return load(load_task(name), Path(data_dir) if data_dir else None)
 
 
-def _samples(bench: Bench) -> Iterator[Sample]:
-    return (_sample(bench, item, shift) for item in bench.items for shift in bench.shifts(item))
+def _samples(prepared: PreparedTask) -> Iterator[Sample]:
+    return (_sample(prepared, item, rotation) for item in prepared.items for rotation in prepared.rotations(item))
 
 
-def _sample(bench: Bench, item: Item, shift: int) -> Sample:
+def _sample(prepared: PreparedTask, item: Item, rotation: int) -> Sample:
     kinds = {"system": ChatMessageSystem, "user": ChatMessageUser}
-    turns = bench.prompt.messages(shifted(item, shift))
+    turns = prepared.prompt.messages(rotated(item, rotation))
     return Sample(
-        id=sample_id(item.id, shift),
+        id=sample_id(item.id, rotation),
         input=[kinds[turn["role"]](content=plain(turn["content"])) for turn in turns],
         target=item.gold,
-        metadata={**item.meta, KEY: about(item, shift)},
+        metadata={**item.meta, KEY: about(item, rotation)},
     )
 
 
@@ -162,13 +162,13 @@ def _readings(sample: SampleScore) -> Mapping[str, Mapping[str, Any]]:
 def graded(task: str, format: str, data_dir: str | None = None, prompt_opens_reasoning: bool = False) -> Scorer:
     """Grade by the parser that everything here shares; the strict verdict is the score's value."""
     items = {item.id: item for item in _dataset(task, data_dir).items}
-    asked = Asked(items=(), format=format)
+    asked = PromptSetup(items=(), format=format)
 
     async def score_state(state: TaskState, target: Target) -> Score:
         text = state.output.completion
         finish = FINISH.get(state.output.stop_reason, "stop")
         own, epoch = state.metadata[KEY], state.epoch - 1
-        record = Record(
+        record = ResponseRecord(
             item=own["item"],
             sample=epoch,
             text=text,
@@ -179,7 +179,7 @@ def graded(task: str, format: str, data_dir: str | None = None, prompt_opens_rea
             output_tokens=None,
             latency=None,
             request="",
-            shift=own["shift"],
+            rotation=own["rotation"],
         )
         return score(grade(items[record.item], record, asked), text)
 
@@ -193,10 +193,10 @@ def _register_task(name: str) -> None:
         thinking: str | bool = "auto",
         data_dir: str | None = None,
         prompt_opens_reasoning: bool = False,
-        shift_options: bool = False,
+        rotate_options: bool = False,
     ) -> Task:
         try:
-            return make_task(name, format, samples, thinking, data_dir, prompt_opens_reasoning, shift_options)
+            return make_task(name, format, samples, thinking, data_dir, prompt_opens_reasoning, rotate_options)
         except EvalsuiteError as error:
             raise PrerequisiteError(escape(str(error))) from error
 
@@ -210,9 +210,9 @@ def _register_suite(name: str, tasks: tuple[str, ...]) -> None:
         thinking: str | bool = "auto",
         data_dir: str | None = None,
         prompt_opens_reasoning: bool = False,
-        shift_options: bool = False,
+        rotate_options: bool = False,
     ) -> TaskSource:
-        asked = (format, samples, thinking, data_dir, prompt_opens_reasoning, shift_options)
+        asked = (format, samples, thinking, data_dir, prompt_opens_reasoning, rotate_options)
         return TaskSource.from_tasks([_tasks[each](*asked) for each in tasks])
 
     task_source(name=name)(ours)

@@ -21,7 +21,7 @@ from evalsuite.run_folder import disk_error
 from evalsuite.tasks.answer_format import FORMATS
 from evalsuite.tasks.continuation import DELIMITER, Form, digest
 from evalsuite.tasks.item import Dataset
-from evalsuite.tasks.prompt import Prompt
+from evalsuite.tasks.prompt import TaskPrompt
 from evalsuite.tasks.registry import load_suites, load_task, task_names
 from evalsuite.tasks.schema import Suite
 
@@ -37,7 +37,7 @@ _READINGS: Final = ("strict", "lenient")
 Config = dict[str, Any]
 
 
-class Function(str):
+class YamlFunction(str):
     """Where a Python function is, as lm-eval's task files name it."""
 
 
@@ -91,7 +91,7 @@ def _tasks(dataset: Dataset, format: str | None, folder: str | None) -> Iterator
 
 def _generated(dataset: Dataset, format: str, folder: str | None) -> Config:
     ours = Decoding()
-    named = {"evalsuite_format": format, "evalsuite_prompt": Prompt(dataset.task, format).digest}
+    named = {"evalsuite_format": format, "evalsuite_prompt": TaskPrompt(dataset.task, format).digest}
     return {
         "task": f"{PREFIX}{dataset.task.name}",
         "tag": [GENERATED],
@@ -167,8 +167,8 @@ def _mean(metric: str) -> Config:
     return {"metric": metric, "aggregation": "mean", "higher_is_better": True}
 
 
-def _function(name: str) -> Function:
-    return Function(f"evalsuite.interop.lm_eval.task_functions.{name}")
+def _function(name: str) -> YamlFunction:
+    return YamlFunction(f"evalsuite.interop.lm_eval.task_functions.{name}")
 
 
 class _Dumper(yaml.SafeDumper):
@@ -178,7 +178,7 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-_Dumper.add_representer(Function, lambda dumper, name: dumper.represent_scalar("!function", str(name)))
+_Dumper.add_representer(YamlFunction, lambda dumper, name: dumper.represent_scalar("!function", str(name)))
 
 
 def _write(out: Path, config: Config) -> Path:

@@ -18,7 +18,14 @@ from typing import Any, Final
 import orjson
 
 from evalsuite.errors import RunError
-from evalsuite.interop.importing.log import DECODING, Log, Question, Reply, choose_metric, content_digest
+from evalsuite.interop.importing.log import (
+    DECODING,
+    HarnessLog,
+    LoggedQuestion,
+    LoggedReply,
+    choose_metric,
+    content_digest,
+)
 
 LARGEST_RESULTS: Final = 256 << 20
 LONGEST_LINE: Final = 64 << 20
@@ -36,7 +43,7 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
+class LogFiles:
     """The files of one run of lm-eval."""
 
     results: Path
@@ -50,14 +57,14 @@ def is_source(path: Path) -> bool:
     return bool(_SAMPLES.fullmatch(path.name) or _RESULTS.fullmatch(path.name))
 
 
-def read(path: Path, metrics: Sequence[str]) -> list[Log]:
+def read(path: Path, metrics: Sequence[str]) -> list[HarnessLog]:
     """Read every task of the run at `path`: a sample file, a results file, or a folder that holds one run."""
     files = _find(path)
     results = _read_results(files.results)
     return [_log(results, files.results, sample, metrics) for sample in files.samples]
 
 
-def _find(path: Path) -> Files:
+def _find(path: Path) -> LogFiles:
     if path.is_dir():
         found = sorted(file for file in path.rglob("*.json") if _RESULTS.fullmatch(file.name))
         runs = [file for file in found if _samples_of(file)]
@@ -66,14 +73,14 @@ def _find(path: Path) -> Files:
             raise RunError(
                 f"{path}: expected the results file of one run, found {len(runs)}: {names}; name one of them"
             )
-        return Files(runs[0], _samples_of(runs[0]))
+        return LogFiles(runs[0], _samples_of(runs[0]))
     samples = _SAMPLES.fullmatch(path.name)
     if samples is None:
-        return Files(path, _samples_of(path))
+        return LogFiles(path, _samples_of(path))
     beside = [file for file in path.parent.glob(f"*_{samples['date']}.json") if _RESULTS.fullmatch(file.name)]
     if len(beside) != 1:
         raise RunError(f"{path}: needs the results_{samples['date']}.json that lm-eval wrote beside it")
-    return Files(beside[0], (path,))
+    return LogFiles(beside[0], (path,))
 
 
 def _samples_of(results: Path) -> tuple[Path, ...]:
@@ -110,7 +117,7 @@ def _parse(content: bytes) -> Any:
             raise ValueError from None
 
 
-def _log(results: Json, where: Path, samples: Path, metrics: Sequence[str]) -> Log:
+def _log(results: Json, where: Path, samples: Path, metrics: Sequence[str]) -> HarnessLog:
     named = _SAMPLES.fullmatch(samples.name)
     task = named["task"] if named else samples.stem
     scores = results["results"].get(task)
@@ -123,7 +130,7 @@ def _log(results: Json, where: Path, samples: Path, metrics: Sequence[str]) -> L
     questions = tuple(_question(row, name, samples) for row in kept)
     _check_mean(samples, metric, questions, scores[metric])
     generated = _generated(kept[0])
-    return Log(
+    return HarnessLog(
         tool=f"lm-eval {results.get('lm_eval_version') or '(version unknown)'}",
         model=_model(results, where),
         task=task,
@@ -173,7 +180,7 @@ def _known_metrics(scores: Json, rows: Sequence[Json]) -> list[str]:
     return [key for key in scores if "," in key and key.partition(",")[0] in filters.get(key.partition(",")[2], ())]
 
 
-def _question(row: Json, metric: str, path: Path) -> Question:
+def _question(row: Json, metric: str, path: Path) -> LoggedQuestion:
     where = f"{path}: document {row['doc_id']}"
     asked = [call for call in row["arguments"].values() if isinstance(call, dict)]
     if not asked or not row["resps"] or not all(isinstance(each, list) and each for each in row["resps"]):
@@ -192,10 +199,12 @@ def _question(row: Json, metric: str, path: Path) -> Question:
     read = texts[0] if not _generated(row) else _first_text(row.get("filtered_resps"))
     # With repeats lm-eval scores what its filter made of all of them: that is no sample's own score.
     replies = (
-        [Reply(text=text, answer=read, score=score) for text in texts] if len(texts) == 1 else list(map(Reply, texts))
+        [LoggedReply(text=text, answer=read, score=score) for text in texts]
+        if len(texts) == 1
+        else list(map(LoggedReply, texts))
     )
     choices = 0 if _generated(row) else len(asked)
-    return Question(content_digest(row["doc"]), prompt, str(row["target"]), choices, replies)
+    return LoggedQuestion(content_digest(row["doc"]), prompt, str(row["target"]), choices, replies)
 
 
 def _generated(row: Json) -> bool:
@@ -228,7 +237,7 @@ def _text(context: Any) -> str:
         return str(context)
 
 
-def _check_mean(path: Path, metric: str, questions: Sequence[Question], said: Any) -> None:
+def _check_mean(path: Path, metric: str, questions: Sequence[LoggedQuestion], said: Any) -> None:
     """Refuse samples that don't add up to the results: a file of another run, or one that was appended to."""
     scores = [reply.score for question in questions for reply in question.replies]
     if not isinstance(said, int | float) or None in scores:

@@ -18,12 +18,12 @@ from lm_eval.api.task import ConfigurableTask
 from evalsuite.data.load import load, load_train
 from evalsuite.errors import DataError
 from evalsuite.grading.grade import Grade, grade
-from evalsuite.models.backend import Asked
-from evalsuite.run_folder import Record
+from evalsuite.models.backend import PromptSetup
+from evalsuite.run_folder import ResponseRecord
 from evalsuite.tasks.answer_format import write
 from evalsuite.tasks.continuation import Form, continuations, digest
 from evalsuite.tasks.item import Dataset, Item
-from evalsuite.tasks.prompt import Prompt
+from evalsuite.tasks.prompt import TaskPrompt
 from evalsuite.tasks.registry import load_task
 
 Doc = dict[str, Any]
@@ -42,7 +42,7 @@ def generated(
 ) -> Split:
     """Make the documents of a generated task; `--metadata` may name `data_dir` and `prompt_opens_reasoning`."""
     dataset = _load(evalsuite_task, evalsuite_data, data_dir or evalsuite_folder)
-    prompt = Prompt(dataset.task, evalsuite_format)
+    prompt = TaskPrompt(dataset.task, evalsuite_format)
     _check_prompt(evalsuite_task, prompt.digest, evalsuite_prompt)
 
     def document(item: Item) -> Doc:
@@ -111,7 +111,7 @@ def _train(dataset: Dataset) -> tuple[Item, ...]:
         return ()
 
 
-class Generated(ConfigurableTask):  # type: ignore[misc]
+class GeneratedTask(ConfigurableTask):  # type: ignore[misc]
     """lm-eval's own task but for one thing: a document knows whether its prompt ended inside an open `<think>`.
 
     Chat templates of reasoning models end so, and a thought that was cut off must not be read as the answer.
@@ -134,8 +134,8 @@ def read(responses: Iterable[Sequence[str | None]], docs: Iterable[Doc]) -> list
 def _grade(doc: Doc, text: str | None) -> Grade:
     item = Item(doc["id"], "", tuple(doc["options"]), tuple(doc["labels"]), doc["gold"])
     # lm-eval keeps no finish reason: where the limit cut a response off can't be known.
-    record = Record(item.id, 0, text or "", "", "stop", doc["opens_reasoning"], None, None, None, "")
-    return grade(item, record, Asked(items=(item,), format=doc["format"]))
+    record = ResponseRecord(item.id, 0, text or "", "", "stop", doc["opens_reasoning"], None, None, None, "")
+    return grade(item, record, PromptSetup(items=(item,), format=doc["format"]))
 
 
 def _said(found: Grade) -> str:

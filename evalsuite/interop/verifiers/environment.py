@@ -14,18 +14,18 @@ import verifiers as vf
 from evalsuite.data.load import load, load_split
 from evalsuite.data.locate import data_folder, find
 from evalsuite.grading.grade import Grade, grade
-from evalsuite.models.backend import Asked, Finish
+from evalsuite.models.backend import Finish, PromptSetup
 from evalsuite.parser import parse
 from evalsuite.reward.strict_reward import content_text
 from evalsuite.reward.train_dataset import refuse_test_items, rows
-from evalsuite.run_folder import Record
+from evalsuite.run_folder import ResponseRecord
 from evalsuite.tasks.item import Item
 from evalsuite.tasks.registry import load_task
 from evalsuite.tasks.schema import Task
 
 
 class Parser(vf.Parser):
-    """The strict reading: `parse_answer` gives the label that a completion ends in, or None."""
+    """The strict parse: `parse_answer` gives the label that a completion ends in, or None."""
 
     def __init__(self, labels: tuple[str, ...], format: str, prompt_opens_reasoning: bool) -> None:
         super().__init__(extract_fn=lambda text: self.label(text, prompt_opens_reasoning))
@@ -39,7 +39,7 @@ class Parser(vf.Parser):
         return self.label(text, self.prompt_opens_reasoning and not reasoning)
 
     def label(self, text: str, opens_reasoning: bool) -> str | None:
-        """The label that the strict reading finds, among all that the task's items have."""
+        """The label that the strict parse finds, among all that the task's items have."""
         return parse(text, self.labels, None, self.format, "stop", opens_reasoning).strict.label
 
 
@@ -55,7 +55,7 @@ class Rubric(vf.Rubric):
         super().__init__(funcs=told, weights=[1.0, 0.0, 0.0, 0.0], parser=parser)
 
     def strict(self, completion: Any, info: Any, state: Any) -> float:
-        """1.0 where the strict reading names the gold label."""
+        """1.0 where the strict parse names the gold label."""
         found = self.graded(completion, info, state)
         state["grade"] = {
             "strict": found.strict._asdict(),
@@ -64,11 +64,11 @@ class Rubric(vf.Rubric):
         return float(found.strict.correct)
 
     def lenient(self, completion: Any, info: Any, state: Any) -> float:
-        """1.0 where the lenient reading does."""
+        """1.0 where the lenient parse does."""
         return float(self.graded(completion, info, state).lenient.correct)
 
     def invalid(self, completion: Any, info: Any, state: Any) -> float:
-        """1.0 where the strict reading finds no answer."""
+        """1.0 where the strict parse finds no answer."""
         return float(self.graded(completion, info, state).strict.status != "ok")
 
     def truncated(self, completion: Any, info: Any, state: Any) -> float:
@@ -81,8 +81,8 @@ class Rubric(vf.Rubric):
         text, reasoning = _said(completion)
         opens = self.parser.prompt_opens_reasoning and not reasoning
         finish: Finish = "length" if state.get("is_truncated") else "stop"
-        record = Record(item.id, 0, text, reasoning, finish, opens, None, None, None, "")
-        return grade(item, record, Asked((item,), self.parser.format))
+        record = ResponseRecord(item.id, 0, text, reasoning, finish, opens, None, None, None, "")
+        return grade(item, record, PromptSetup((item,), self.parser.format))
 
 
 def load_environment(

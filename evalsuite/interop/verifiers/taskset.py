@@ -13,9 +13,9 @@ import verifiers.v1 as vf
 
 from evalsuite.data.load import load, load_split
 from evalsuite.grading.grade import Grade, grade
-from evalsuite.models.backend import Asked, Finish
+from evalsuite.models.backend import Finish, PromptSetup
 from evalsuite.reward.train_dataset import refuse_test_items, rows
-from evalsuite.run_folder import Record
+from evalsuite.run_folder import ResponseRecord
 from evalsuite.tasks.item import Item
 from evalsuite.tasks.registry import load_task
 
@@ -44,7 +44,7 @@ class ItemTask(vf.Task[ItemData]):
 
     @vf.reward
     async def strict(self, trace: vf.Trace) -> float:
-        """1.0 where the strict reading names the gold label."""
+        """1.0 where the strict parse names the gold label."""
         found = self.graded(trace)
         trace.info["grade"] = {
             "strict": found.strict._asdict(),
@@ -70,8 +70,8 @@ class ItemTask(vf.Task[ItemData]):
         finish: Finish = "length" if trace.is_truncated else "stop"
         opens = data.prompt_opens_reasoning and not reasoning
         item = Item(data.item, "", data.options, data.labels, data.gold)
-        record = Record(data.item, 0, text, reasoning, finish, opens, None, None, None, "")
-        return grade(item, record, Asked((item,), data.format))
+        record = ResponseRecord(data.item, 0, text, reasoning, finish, opens, None, None, None, "")
+        return grade(item, record, PromptSetup((item,), data.format))
 
 
 class ItemsConfig(vf.TasksetConfig):

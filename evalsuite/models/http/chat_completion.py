@@ -12,7 +12,7 @@ import orjson
 
 from evalsuite.errors import UsageError
 from evalsuite.models.backend import Decoding, Finish, Request
-from evalsuite.models.http.reply import Reply, error_of, load_json
+from evalsuite.models.http.reply import ServerReply, error_of, load_json
 
 TOKEN_FIELDS: Final = ("max_tokens", "max_completion_tokens")
 SWITCHES: Final = ("enable_thinking", "thinking")
@@ -26,7 +26,7 @@ _QUOTED: Final = re.compile(r"['\"`](\w+)['\"`]")
 
 
 @dataclass(frozen=True, slots=True)
-class Completion:
+class ChatCompletion:
     """The part of a server's reply that is kept."""
 
     text: str
@@ -37,7 +37,7 @@ class Completion:
     seconds: float
 
 
-class Body:
+class RequestBody:
     """Writes request bodies, and learns from refusals which fields a server has."""
 
     def __init__(
@@ -92,7 +92,7 @@ def parse_extra(text: str) -> dict[str, Any]:
     return extra
 
 
-def read_completion(reply: Reply) -> Completion:
+def read_completion(reply: ServerReply) -> ChatCompletion:
     """Read a chat completion; `ValueError` says what isn't one."""
     content = load_json(reply.body)
     choices = content.get("choices") if isinstance(content, dict) else None
@@ -104,7 +104,7 @@ def read_completion(reply: Reply) -> Completion:
     text, reasoning = _texts(message)
     usage = content.get("usage")
     usage = usage if isinstance(usage, dict) else {}
-    return Completion(
+    return ChatCompletion(
         text=text,
         reasoning=reasoning,
         finish=_finish(reason, message),

@@ -19,7 +19,7 @@ _LONGEST_PAUSE: Final = 15.0
 _STRIKES: Final = 3
 
 
-class Pace:
+class ConcurrencyLimit:
     """A gate for at most `limit` requests: it starts fully open, is halved by overload and reopens step by step.
 
     Additive increase, multiplicative decrease as in TCP: one halving a round trip (a request that set out before the

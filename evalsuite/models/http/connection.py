@@ -18,12 +18,12 @@ _LARGEST_BODY: Final = 64 * 2**20
 _FINAL: Final = 200
 
 
-class Broken(Exception):
+class ConnectionBroken(Exception):
     """A connection that ended, or said what isn't HTTP, before an answer was whole."""
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class HttpMessage:
     """An answer: status, headers by lower-case name (the last of a name counts), body."""
 
     status: int
@@ -39,7 +39,7 @@ class Connection(asyncio.Protocol):
         self.exchanges = 0
         """Answers that came over it."""
         self.idle_since = 0.0
-        self._answer: asyncio.Future[Message] | None = None
+        self._answer: asyncio.Future[HttpMessage] | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -48,7 +48,7 @@ class Connection(asyncio.Protocol):
         self._parts: list[bytes] = []
         self._received = self._size = 0
         self._headed = False
-        self._whole: Message | None = None
+        self._whole: HttpMessage | None = None
 
     @property
     def silent(self) -> bool:
@@ -63,10 +63,10 @@ class Connection(asyncio.Protocol):
         """Use this transport: the loop's, or the one that TLS put around it."""
         self._transport = transport
 
-    async def exchange(self, request: bytes) -> Message:
-        """Send a request and wait for its answer; `Broken` where none comes. Cancelled, it hangs up."""
+    async def exchange(self, request: bytes) -> HttpMessage:
+        """Send a request and wait for its answer; `ConnectionBroken` where none comes. Cancelled, it hangs up."""
         if not self.reusable:
-            raise Broken("the server closed the connection")
+            raise ConnectionBroken("the server closed the connection")
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         try:
@@ -134,10 +134,10 @@ class Connection(asyncio.Protocol):
         else:
             self._break(str(error or "the server closed the connection before its answer was whole"))
 
-    def _message(self) -> Message:
-        return Message(self._parser.get_status_code(), self._headers, b"".join(self._parts))
+    def _message(self) -> HttpMessage:
+        return HttpMessage(self._parser.get_status_code(), self._headers, b"".join(self._parts))
 
-    def _finish(self, message: Message) -> None:
+    def _finish(self, message: HttpMessage) -> None:
         if self._answer is not None and not self._answer.done():
             self.exchanges += 1
             self._answer.set_result(message)
@@ -146,5 +146,5 @@ class Connection(asyncio.Protocol):
     def _break(self, why: str) -> None:
         self.reusable = False
         if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(Broken(why))
+            self._answer.set_exception(ConnectionBroken(why))
         self._transport.abort()

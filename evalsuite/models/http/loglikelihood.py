@@ -9,8 +9,8 @@ from typing import Any, Final, Protocol
 import orjson
 
 from evalsuite.models.backend import Request, Response
-from evalsuite.models.http.chat_completion import Body
-from evalsuite.models.http.reply import Reply, load_json
+from evalsuite.models.http.chat_completion import RequestBody
+from evalsuite.models.http.reply import ServerReply, load_json
 from evalsuite.tasks.continuation import DELIMITER
 
 TOP: Final = 20
@@ -18,7 +18,7 @@ TOP: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class TokenLogprobs:
     """What a server told of one request: for each text, tokens with their log-probabilities, None where it has none."""
 
     tokens: list[list[tuple[str, float | None]]]
@@ -26,7 +26,7 @@ class Told:
     seconds: float
 
 
-class Way(Protocol):
+class LogprobProtocol(Protocol):
     """How a server is asked for log-probabilities."""
 
     path: str
@@ -36,27 +36,27 @@ class Way(Protocol):
     def body(self, request: Request) -> bytes:
         """The body of a request."""
 
-    def read(self, reply: Reply) -> Told:
+    def read(self, reply: ServerReply) -> TokenLogprobs:
         """Read a reply; `ValueError` says why it is none."""
 
-    def response(self, request: Request, told: Told) -> Response:
+    def response(self, request: Request, told: TokenLogprobs) -> Response:
         """What the reply says of the request's continuations."""
 
 
-class Letters:
+class FirstTokenLogprobs:
     """A chat completion of one token: how likely it is each label, white space apart, among the `TOP` likeliest."""
 
     path = "chat/completions"
     lacking = "tells no top_logprobs of a chat completion's first token"
 
-    def __init__(self, body: Body) -> None:
+    def __init__(self, body: RequestBody) -> None:
         self._body = body
 
     def body(self, request: Request) -> bytes:
         """Ask for one token; the server's own chat template renders the messages."""
         return self._body.small(messages=request.messages, logprobs=True, top_logprobs=TOP)
 
-    def read(self, reply: Reply) -> Told:
+    def read(self, reply: ServerReply) -> TokenLogprobs:
         """Read the first token's likeliest alternatives."""
         content = load_json(reply.body)
         try:
@@ -66,9 +66,9 @@ class Letters:
             raise ValueError("no top_logprobs in it") from None
         if not tokens:
             raise ValueError("no top_logprobs in it")
-        return Told([tokens], _used(content), reply.seconds)
+        return TokenLogprobs([tokens], _used(content), reply.seconds)
 
-    def response(self, request: Request, told: Told) -> Response:
+    def response(self, request: Request, told: TokenLogprobs) -> Response:
         """A label that is none of the likeliest tokens has no log-probability."""
         logs = []
         for label in request.continuations:
@@ -78,7 +78,7 @@ class Letters:
         return _response(request, told, logs)
 
 
-class Echo:
+class PromptLogprobs:
     """Completions that write nothing and echo their prompt: the context alone, and with each option behind it.
 
     An option's tokens are those behind as many as the context alone has, as lm-eval counts them.
@@ -99,7 +99,7 @@ class Echo:
         asked = {"prompt": prompts, "echo": True, "logprobs": 1, "max_tokens": 0, "temperature": 0}
         return orjson.dumps({"model": self._model, **asked})
 
-    def read(self, reply: Reply) -> Told:
+    def read(self, reply: ServerReply) -> TokenLogprobs:
         """Read every prompt's tokens, in the order of the prompts."""
         content = load_json(reply.body)
         try:
@@ -110,9 +110,9 @@ class Echo:
             raise ValueError("no token_logprobs in it") from None
         if not all(len(each) > 1 and all(isinstance(log, float | int) for _, log in each[1:]) for each in tokens):
             raise ValueError("no token_logprobs of the prompt in it")
-        return Told(tokens, _used(content), reply.seconds)
+        return TokenLogprobs(tokens, _used(content), reply.seconds)
 
-    def response(self, request: Request, told: Told) -> Response:
+    def response(self, request: Request, told: TokenLogprobs) -> Response:
         """Sums over each option's tokens."""
         context, *whole = told.tokens
         if len(whole) != len(request.continuations) or any(len(each) <= len(context) for each in whole):
@@ -123,7 +123,7 @@ class Echo:
         return _response(request, told, logs)
 
 
-def _response(request: Request, told: Told, logs: list[float | None] | list[float]) -> Response:
+def _response(request: Request, told: TokenLogprobs, logs: list[float | None] | list[float]) -> Response:
     tokens = told.input_tokens
     return Response(request, input_tokens=tokens, output_tokens=0, latency=told.seconds, logprobs=tuple(logs))
 

@@ -12,7 +12,7 @@ from typing import Final, cast
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from evalsuite.errors import UsageError
-from evalsuite.models.http.connection import Broken, Connection, Message
+from evalsuite.models.http.connection import Connection, ConnectionBroken, HttpMessage
 from evalsuite.models.redaction import redacted
 
 CONNECT_SECONDS: Final = 10.0
@@ -66,10 +66,10 @@ class Origin:
         lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in self._headers.items())]
         return "\r\n".join(lines).encode("latin-1") + b"\r\n"
 
-    async def exchange(self, method: str, path: str, body: bytes = b"", from_root: bool = False) -> Message:
+    async def exchange(self, method: str, path: str, body: bytes = b"", from_root: bool = False) -> HttpMessage:
         """Send a request to an address below the base, or beside it where the base ends in /v1.
 
-        `Unreachable` or `Broken` where no answer comes. A kept connection that the server closed without a word was
+        `Unreachable` or `ConnectionBroken` where no answer comes. A kept connection that the server closed without a word was
         idle for too long: the request is sent again at once.
         """
         key = (method, path, from_root)
@@ -79,7 +79,7 @@ class Origin:
         used = connection.exchanges > 0
         try:
             answer = await connection.exchange(request)
-        except Broken:
+        except ConnectionBroken:
             if not (used and connection.silent):
                 raise
             connection = await self._connect()
@@ -117,7 +117,7 @@ class Origin:
                 for address in await self._lookup(host, port):
                     try:
                         return await self._open(address, port)
-                    except (OSError, Broken) as error:
+                    except (OSError, ConnectionBroken) as error:
                         told = str(error) or type(error).__name__
         except TimeoutError:
             told = f"no connection in {CONNECT_SECONDS:g} s"
@@ -179,11 +179,11 @@ class _Tunnel(asyncio.Protocol):
             if status.split(" ")[1:2] == ["200"]:
                 self._open.set_result(None)
             else:
-                self._open.set_exception(Broken(f"the proxy says {status}"))
+                self._open.set_exception(ConnectionBroken(f"the proxy says {status}"))
 
     def connection_lost(self, error: Exception | None) -> None:
         if not self._open.done():
-            self._open.set_exception(Broken("the proxy closed the connection"))
+            self._open.set_exception(ConnectionBroken("the proxy closed the connection"))
 
 
 def _proxy(scheme: str, host: str) -> SplitResult | None:

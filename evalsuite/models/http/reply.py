@@ -20,7 +20,7 @@ _TRANSIENT: Final = frozenset({408, 409, 425, 429})
 _PERMANENT: Final = frozenset({501, 505})
 
 
-class Kind(Enum):
+class FailureKind(Enum):
     """Why a try gave no answer."""
 
     UNREACHABLE = "unreachable"
@@ -30,10 +30,10 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class RetryableError:
     """A try that may be worth another."""
 
-    kind: Kind
+    kind: FailureKind
     told: str
     wait: float = 0.0
     """Seconds that the server asked to wait."""
@@ -41,7 +41,7 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ServerReply:
     """What a server said, whatever it was."""
 
     status: int
@@ -51,7 +51,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class PermanentRefusal:
     """No answer to this request, ever: the server's own words, or the last trouble of its last try."""
 
     told: str
@@ -59,22 +59,22 @@ class Refusal:
     body: bytes = field(default=b"", repr=False)
 
 
-def judge(reply: Reply, name: str, secrets: Secrets, succeeded: bool) -> Refusal | Trouble:
+def judge(reply: ServerReply, name: str, secrets: Secrets, succeeded: bool) -> PermanentRefusal | RetryableError:
     """Class a status that isn't a success; one that every request would meet is a `BackendError`.
 
     `succeeded`: whether any request was answered before, so that a 403 can only be about this one.
     """
     status = reply.status
-    told = secrets.line(f"HTTP {status}: {said(reply.body)}")
+    told = secrets.line(f"HTTP {status}: {error_message(reply.body)}")
     if status == 429 and b"insufficient_quota" in reply.body:
         raise BackendError(f"{name}: {told}; the account's quota is used up")
     if status in _TRANSIENT or (status >= 500 and status not in _PERMANENT):
-        kind = Kind.LIMITED if status == 429 else Kind.FAILED
-        return Trouble(kind, told, retry_after(reply.headers), overloaded=status in _OVERLOADED)
+        kind = FailureKind.LIMITED if status == 429 else FailureKind.FAILED
+        return RetryableError(kind, told, retry_after(reply.headers), overloaded=status in _OVERLOADED)
     advice = _advice(status, succeeded)
     if advice is not None:
         raise BackendError(f"{name}: {told}; {advice}")
-    return Refusal(told, status, reply.body)
+    return PermanentRefusal(told, status, reply.body)
 
 
 def load_json(body: bytes) -> Any:
@@ -99,7 +99,7 @@ def error_of(body: bytes) -> Any:
     return content.get("error", content) if isinstance(content, dict) else None
 
 
-def said(body: bytes) -> str:
+def error_message(body: bytes) -> str:
     """A server's own words about an error: the message, or the body as it is."""
     error = error_of(body)
     message = error.get("message") if isinstance(error, dict) else error

@@ -9,10 +9,10 @@ from typing import Any, Final
 import orjson
 
 from evalsuite.errors import BackendError, UsageError
-from evalsuite.models.http.chat_completion import SWITCHES, Body, Completion, read_completion
+from evalsuite.models.http.chat_completion import SWITCHES, ChatCompletion, RequestBody, read_completion
 from evalsuite.models.http.concurrency import Replica
 from evalsuite.models.http.origin import CONNECT_SECONDS
-from evalsuite.models.http.reply import Reply, Trouble, judge, load_json, said
+from evalsuite.models.http.reply import RetryableError, ServerReply, error_message, judge, load_json
 from evalsuite.models.http.transport import Transport
 from evalsuite.models.redaction import Secrets
 from evalsuite.parser import reasoning_open
@@ -23,7 +23,7 @@ _THOUGHT_TOKENS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class ServedModel:
     """What a living server says of a model."""
 
     name: str
@@ -36,22 +36,22 @@ class Served:
     others: tuple[str, ...] = field(default=(), repr=False)
 
 
-class Probe:
+class ServerProbe:
     """Asks small questions of servers, outside the run's own requests."""
 
-    def __init__(self, transport: Transport[Completion], body: Body, secrets: Secrets) -> None:
+    def __init__(self, transport: Transport[ChatCompletion], body: RequestBody, secrets: Secrets) -> None:
         self._transport, self._body, self._secrets = transport, body, secrets
 
-    async def greet(self, replica: Replica, model: str) -> Served | Trouble:
+    async def greet(self, replica: Replica, model: str) -> ServedModel | RetryableError:
         """Look the model up at `GET /models`; `BackendError` where it isn't served or the key isn't taken.
 
         A server without that address, or whose list lacks the model (aliases, deployments), is asked for one token.
         """
         reply = await self._transport.exchange(replica, "GET", "models", timeout=3 * CONNECT_SECONDS)
-        if isinstance(reply, Reply) and reply.status not in (404, 405) and not 200 <= reply.status < 300:
+        if isinstance(reply, ServerReply) and reply.status not in (404, 405) and not 200 <= reply.status < 300:
             told = judge(reply, replica.name, self._secrets, succeeded=False)
-            reply = told if isinstance(told, Trouble) else reply
-        if isinstance(reply, Trouble):
+            reply = told if isinstance(told, RetryableError) else reply
+        if isinstance(reply, RetryableError):
             replica.set_aside()
             return reply
         served = _look_up(replica.name, model, reply)
@@ -59,11 +59,11 @@ class Probe:
             await self._confirm(replica, model, served)
         return served
 
-    async def _confirm(self, replica: Replica, model: str, served: Served) -> None:
+    async def _confirm(self, replica: Replica, model: str, served: ServedModel) -> None:
         reply = await self.small(replica)
-        if isinstance(reply, Trouble) or not 400 <= reply.status < 500 or reply.status in (408, 409, 425, 429):
+        if isinstance(reply, RetryableError) or not 400 <= reply.status < 500 or reply.status in (408, 409, 425, 429):
             return
-        told = self._secrets.line(f"HTTP {reply.status}: {said(reply.body)}")
+        told = self._secrets.line(f"HTTP {reply.status}: {error_message(reply.body)}")
         if reply.status in (401, 403):
             judge(reply, replica.name, self._secrets, succeeded=False)
         if not served.others:
@@ -73,12 +73,12 @@ class Probe:
         more_told = f" and {more} more" if more > 0 else ""
         raise BackendError(f"{replica.name}: does not serve {model!r}; it serves {first}{more_told} ({told})")
 
-    async def small(self, replica: Replica, tokens: int = 1, **fields: Any) -> Reply | Trouble:
+    async def small(self, replica: Replica, tokens: int = 1, **fields: Any) -> ServerReply | RetryableError:
         """Ask for a few tokens, with `fields` in the body; a refused tokens field is learned on the way."""
         for _ in range(_NEGOTIATIONS):
             body = self._body.small(tokens, **fields)
             reply = await self._transport.exchange(replica, "POST", "chat/completions", body)
-            if isinstance(reply, Trouble) or reply.status not in (400, 422):
+            if isinstance(reply, RetryableError) or reply.status not in (400, 422):
                 break
             self._body.learn(reply.body)
             if self._body.small(tokens, **fields) == body:
@@ -90,12 +90,12 @@ class Probe:
         fields: dict[str, Any] = {name: ["nonsense"]}
         nonsense = await self.small(replica, **fields)
         reply = await self.small(replica) if _refused(nonsense) else nonsense
-        if isinstance(reply, Trouble):
+        if isinstance(reply, RetryableError):
             raise BackendError(f"{replica.name}: can't find out whether it takes {name}: {reply.told}")
         if not _refused(nonsense):
             raise UsageError(f"{option}: {replica.name} does nothing with {name}; {advice}")
         if _refused(reply):
-            told = self._secrets.line(said(reply.body))
+            told = self._secrets.line(error_message(reply.body))
             raise UsageError(f"{option}: {replica.name} refuses {name}: {told}; {advice}")
 
     async def opens_reasoning(self, replica: Replica) -> bool | None:
@@ -132,7 +132,7 @@ class Probe:
     async def splits_reasoning(self, replica: Replica) -> bool:
         """Whether the server returns reasoning apart from the text: a thought cut short then leaves no text."""
         reply = await self.small(replica, _THOUGHT_TOKENS)
-        if isinstance(reply, Trouble) or reply.status != 200:
+        if isinstance(reply, RetryableError) or reply.status != 200:
             return False
         try:
             return bool(read_completion(reply).reasoning)
@@ -140,18 +140,18 @@ class Probe:
             return False
 
 
-def _look_up(name: str, model: str, reply: Reply) -> Served:
+def _look_up(name: str, model: str, reply: ServerReply) -> ServedModel:
     content = _json(reply)
     cards = content.get("data") if isinstance(content, dict) else content
     cards = [card for card in cards if isinstance(card, dict)] if isinstance(cards, list) else []
     for card in cards:
         if card.get("id") in (model, f"models/{model}"):
-            return Served(name, True, _whole(card, "max_model_len"), _string(card, "root"))
-    return Served(name, False, others=tuple(str(card.get("id")) for card in cards))
+            return ServedModel(name, True, _whole(card, "max_model_len"), _string(card, "root"))
+    return ServedModel(name, False, others=tuple(str(card.get("id")) for card in cards))
 
 
-def _json(reply: Reply | Trouble) -> Any:
-    if isinstance(reply, Trouble) or reply.status != 200:
+def _json(reply: ServerReply | RetryableError) -> Any:
+    if isinstance(reply, RetryableError) or reply.status != 200:
         return None
     try:
         return load_json(reply.body)
@@ -159,8 +159,8 @@ def _json(reply: Reply | Trouble) -> Any:
         return None
 
 
-def _refused(reply: Reply | Trouble) -> bool:
-    return isinstance(reply, Reply) and reply.status in (400, 422)
+def _refused(reply: ServerReply | RetryableError) -> bool:
+    return isinstance(reply, ServerReply) and reply.status in (400, 422)
 
 
 def _whole(card: Mapping[str, Any], key: str) -> int | None:

@@ -8,7 +8,7 @@ What a try can meet, and what follows:
   answer in time: asked again, up to 12 tries of which 5 may run out of time
 - nothing but the first two for `patience` seconds, with nothing else under way: `BackendError`
 - 401, 402, 404, 405, a redirection, 403 before any success, an exhausted quota: `BackendError` at once
-- any other 4xx: a `Refusal`, which is about this one request
+- any other 4xx: a `PermanentRefusal`, which is about this one request
 
 Between tries: full jitter over 0.5 s, doubled each time up to 30 s, on top of Retry-After.
 """
@@ -23,10 +23,10 @@ from math import inf
 from typing import Final, Generic, TypeVar
 
 from evalsuite.errors import BackendError, UsageError
-from evalsuite.models.http.concurrency import Pace, Replica, Replicas
-from evalsuite.models.http.connection import Broken
+from evalsuite.models.http.concurrency import ConcurrencyLimit, Replica, Replicas
+from evalsuite.models.http.connection import ConnectionBroken
 from evalsuite.models.http.origin import CONNECT_SECONDS, Unreachable
-from evalsuite.models.http.reply import Kind, Refusal, Reply, Trouble, judge
+from evalsuite.models.http.reply import FailureKind, PermanentRefusal, RetryableError, ServerReply, judge
 from evalsuite.models.redaction import Secrets
 
 TRIES: Final = 12
@@ -45,7 +45,7 @@ class Transport(Generic[Answer]):
     def __init__(
         self,
         replicas: Sequence[Replica],
-        read: Callable[[Reply], Answer],
+        read: Callable[[ServerReply], Answer],
         *,
         secrets: Secrets,
         concurrency: int,
@@ -53,7 +53,7 @@ class Transport(Generic[Answer]):
         patience: float,
     ) -> None:
         self.replicas = Replicas(replicas)
-        self.pace = Pace(concurrency)
+        self.pace = ConcurrencyLimit(concurrency)
         self.succeeded = False
         """Whether any request ever was answered."""
         self._read = read
@@ -68,27 +68,27 @@ class Transport(Generic[Answer]):
         for replica in self.replicas.all:
             await replica.origin.close()
 
-    async def post(self, path: str, body: bytes) -> Answer | Refusal:
+    async def post(self, path: str, body: bytes) -> Answer | PermanentRefusal:
         """Ask until there is an answer or no hope; `BackendError` where no request could succeed."""
         tries = timeouts = troubles = 0
         while True:
             trouble = await self._try(path, body)
-            if not isinstance(trouble, Trouble):
+            if not isinstance(trouble, RetryableError):
                 return trouble
             troubles += 1
-            tries += trouble.kind in (Kind.FAILED, Kind.TIMED_OUT)
-            timeouts += trouble.kind is Kind.TIMED_OUT
+            tries += trouble.kind in (FailureKind.FAILED, FailureKind.TIMED_OUT)
+            timeouts += trouble.kind is FailureKind.TIMED_OUT
             if trouble.wait > _LONGEST_WAIT:
-                return Refusal(f"{trouble.told}; it asks to wait {trouble.wait:.0f} s, which is over an hour")
+                return PermanentRefusal(f"{trouble.told}; it asks to wait {trouble.wait:.0f} s, which is over an hour")
             if tries >= TRIES or timeouts >= TIMEOUTS:
-                return Refusal(f"given up after {troubles} tries: {trouble.told}")
-            if trouble.kind is not Kind.UNREACHABLE:
+                return PermanentRefusal(f"given up after {troubles} tries: {trouble.told}")
+            if trouble.kind is not FailureKind.UNREACHABLE:
                 await asyncio.sleep(trouble.wait + backoff(troubles))
 
-    async def _try(self, path: str, body: bytes) -> Answer | Refusal | Trouble:
+    async def _try(self, path: str, body: bytes) -> Answer | PermanentRefusal | RetryableError:
         async with self.pace:
             replica = await self._greeted()
-            if isinstance(replica, Trouble):
+            if isinstance(replica, RetryableError):
                 return replica
             asked = time.monotonic()
             replica.out += 1
@@ -96,15 +96,15 @@ class Transport(Generic[Answer]):
                 reply = await self.exchange(replica, "POST", path, body)
             finally:
                 replica.out -= 1
-        outcome = reply if isinstance(reply, Trouble) else self._judge(replica, reply)
-        if not isinstance(outcome, Trouble):
-            self.succeeded = self.succeeded or not isinstance(outcome, Refusal)
+        outcome = reply if isinstance(reply, RetryableError) else self._judge(replica, reply)
+        if not isinstance(outcome, RetryableError):
+            self.succeeded = self.succeeded or not isinstance(outcome, PermanentRefusal)
             self._went_well(replica)
             return outcome
         self._went_badly(replica, outcome, asked)
         return outcome
 
-    async def _greeted(self) -> Replica | Trouble:
+    async def _greeted(self) -> Replica | RetryableError:
         """Choose a replica; one that was set aside must answer something, anything, before it gets a request."""
         replica = await self.replicas.next()
         if not replica.down:
@@ -114,9 +114,9 @@ class Transport(Generic[Answer]):
         except BaseException:
             replica.set_aside()
             raise
-        if isinstance(reply, Trouble) or reply.status >= 500:
-            told = reply.told if isinstance(reply, Trouble) else f"HTTP {reply.status}"
-            trouble = Trouble(Kind.UNREACHABLE, told)
+        if isinstance(reply, RetryableError) or reply.status >= 500:
+            told = reply.told if isinstance(reply, RetryableError) else f"HTTP {reply.status}"
+            trouble = RetryableError(FailureKind.UNREACHABLE, told)
             self._went_badly(replica, trouble, time.monotonic())
             return trouble
         replica.succeeded()
@@ -127,11 +127,11 @@ class Transport(Generic[Answer]):
         replica.succeeded()
         self.pace.succeeded()
 
-    def _went_badly(self, replica: Replica, trouble: Trouble, asked: float) -> None:
+    def _went_badly(self, replica: Replica, trouble: RetryableError, asked: float) -> None:
         now = time.monotonic()
         if trouble.overloaded:
             self.pace.overloaded(asked)
-        if trouble.kind is Kind.UNREACHABLE:
+        if trouble.kind is FailureKind.UNREACHABLE:
             replica.set_aside()
         else:
             replica.troubled(self.replicas.others_live(replica))
@@ -139,7 +139,7 @@ class Transport(Generic[Answer]):
             self._quiet_since, self._longest_wait = now, 0.0
         self._longest_wait = max(self._longest_wait, trouble.wait)
         quiet = now - self._quiet_since
-        alone = trouble.kind in (Kind.UNREACHABLE, Kind.LIMITED) and not self.replicas.out
+        alone = trouble.kind in (FailureKind.UNREACHABLE, FailureKind.LIMITED) and not self.replicas.out
         if alone and quiet > self._patience + self._longest_wait:
             raise BackendError(
                 f"{replica.name}: nothing was answered for {quiet:.0f} s, at last: {trouble.told}; "
@@ -155,29 +155,29 @@ class Transport(Generic[Answer]):
         *,
         timeout: float = inf,
         from_root: bool = False,
-    ) -> Reply | Trouble:
+    ) -> ServerReply | RetryableError:
         """One request and what came back, an answer or the reason why there is none."""
         limit = min(timeout, self._timeout)
         began = time.perf_counter()
         try:
             async with asyncio.timeout(limit):
                 message = await replica.origin.exchange(method, path, body, from_root)
-            return Reply(message.status, message.body, message.headers, time.perf_counter() - began)
+            return ServerReply(message.status, message.body, message.headers, time.perf_counter() - began)
         except Unreachable as error:
-            kind, told = Kind.UNREACHABLE, str(error)
+            kind, told = FailureKind.UNREACHABLE, str(error)
         except TimeoutError:
-            kind, told = Kind.TIMED_OUT, f"no answer in {limit:g} s"
-        except Broken as error:
-            kind, told = Kind.FAILED, str(error)
-        return Trouble(kind, self._secrets.line(told))
+            kind, told = FailureKind.TIMED_OUT, f"no answer in {limit:g} s"
+        except ConnectionBroken as error:
+            kind, told = FailureKind.FAILED, str(error)
+        return RetryableError(kind, self._secrets.line(told))
 
-    def _judge(self, replica: Replica, reply: Reply) -> Answer | Refusal | Trouble:
+    def _judge(self, replica: Replica, reply: ServerReply) -> Answer | PermanentRefusal | RetryableError:
         if not 200 <= reply.status < 300:
             return judge(reply, replica.name, self._secrets, self.succeeded)
         try:
             return self._read(reply)
         except ValueError as error:
-            return Trouble(Kind.FAILED, self._secrets.line(f"HTTP {reply.status}, but {error}"))
+            return RetryableError(FailureKind.FAILED, self._secrets.line(f"HTTP {reply.status}, but {error}"))
 
 
 def backoff(troubles: int) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalsuite.errors import BackendError, UsageError
-from evalsuite.models.backend import Facts, Thinking
+from evalsuite.models.backend import BackendInfo, Thinking
 from evalsuite.models.local.reasoning_dialect import PLAIN, dialect_of
 from evalsuite.models.optional_packages import brief
 from evalsuite.parser import reasoning_open
@@ -18,14 +18,14 @@ _PROBE: tuple[Message, ...] = ({"role": "user", "content": "?"},)
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
+class TokenizedPrompt:
     """What a model is given: token ids, and whether they end inside an open reasoning block."""
 
     ids: list[int]
     opens_reasoning: bool
 
 
-class Chat:
+class ChatTemplate:
     """Renders messages with a tokenizer's chat template, or with one that the user gave instead.
 
     `thinking` is handed to the template under both names in use (`enable_thinking`, `thinking`); a template that pays
@@ -51,19 +51,19 @@ class Chat:
         if self._render(_PROBE, _switch(True)) == self._render(_PROBE, _switch(False)):
             raise UsageError(f"the chat template of {self._model} knows no thinking switch: leave thinking at auto")
 
-    def facts(self) -> Facts:
+    def facts(self) -> BackendInfo:
         """Say which template renders the prompts, by digest."""
         if self._template is None:
             return {"chat_template": "none: messages concatenated"}
         digest = hashlib.sha256(self._template.encode()).hexdigest()
         return {"chat_template": "the user's" if self._custom else "the model's", "chat_template_sha256": digest}
 
-    def prompt(self, messages: Sequence[Message]) -> Prompt:
+    def prompt(self, messages: Sequence[Message]) -> TokenizedPrompt:
         """Render and tokenize; a template that refuses the messages is a `BackendError`: it would refuse them all."""
         text, opens_reasoning = self.rendered(messages)
         # A template writes the special tokens itself; plain text gets the ones its tokenizer adds (BOS).
         ids = self.tokenizer(text, add_special_tokens=self._template is None)["input_ids"]
-        return Prompt(ids=list(ids), opens_reasoning=opens_reasoning)
+        return TokenizedPrompt(ids=list(ids), opens_reasoning=opens_reasoning)
 
     def rendered(self, messages: Sequence[Message]) -> tuple[str, bool]:
         """Render only: the prompt's text, and whether it ends inside an open reasoning block."""

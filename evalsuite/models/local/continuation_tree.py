@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from evalsuite.models.backend import Request, Response
-from evalsuite.models.local.chat_template import Chat
+from evalsuite.models.local.chat_template import ChatTemplate
 from evalsuite.tasks.continuation import DELIMITER
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ContinuationRequest:
     """A request as tokens: its context, and every continuation behind it."""
 
     request: Request
@@ -44,7 +44,7 @@ class Choice:
         )
 
 
-class Tree:
+class TokenTree:
     """Continuations as one tree: a node is a token that the model reads, its children are what may follow.
 
     `rows`, `tokens` and `owners` say which probabilities make the sums: that of token `tokens[i]` behind `rows[i]` (0
@@ -101,7 +101,7 @@ class Tree:
         return tokens[::-1]
 
 
-def choice(request: Request, chat: Chat) -> Choice:
+def choice(request: Request, chat: ChatTemplate) -> ContinuationRequest:
     """Tokenize as lm-eval does, so that sums can be compared: context and continuation together, cut where the
     context's own tokens end, the white space at the context's end counted to the continuation. A chat template ends in
     what begins the response, so no delimiter follows it. Source: lm-eval 0.4.13, `TemplateLM._encode_pair`.
@@ -111,4 +111,4 @@ def choice(request: Request, chat: Chat) -> Choice:
     before = text[len(context) :] + ("" if templated else DELIMITER)
     texts = [context, *(f"{context}{before}{continuation}" for continuation in request.continuations)]
     alone, *whole = chat.tokenizer(texts, add_special_tokens=not templated)["input_ids"]
-    return Choice(request, list(alone), [list(ids[len(alone) :]) for ids in whole])
+    return ContinuationRequest(request, list(alone), [list(ids[len(alone) :]) for ids in whole])

@@ -9,14 +9,14 @@ from typing import Any
 
 from evalsuite.errors import BackendError, UsageError
 from evalsuite.models.backend import Decoding
-from evalsuite.models.local.partial_generation import Draft
+from evalsuite.models.local.partial_generation import PartialGeneration
 from evalsuite.models.optional_packages import brief, load
 
 _CPU_MEMORY = 0.05
 """Share of the free memory for keys and values of continuous batching on a CPU."""
 
 
-class Plain:
+class BatchGenerator:
     """One call of `generate` a batch: left-padded, greedy or sampled.
 
     A sample's randomness is its request's alone: noise from a generator of its own is added to its row (the Gumbel
@@ -35,7 +35,7 @@ class Plain:
         """End the running call at its next token, and any later call at its first."""
         self._stop.set()
 
-    def write(self, drafts: Sequence[Draft]) -> list[bool]:
+    def write(self, drafts: Sequence[PartialGeneration]) -> list[bool]:
         """Let the model go on with each draft; return which are finished. Raises torch's OutOfMemoryError."""
         torch = self._torch
         limit = min(draft.limit for draft in drafts)
@@ -59,7 +59,7 @@ class Plain:
             do_sample=False, max_new_tokens=limit, eos_token_id=sorted(self._end) or None, pad_token_id=self._pad
         )
 
-    def _processors(self, drafts: Sequence[Draft]) -> list[Any]:
+    def _processors(self, drafts: Sequence[PartialGeneration]) -> list[Any]:
         if self._decoding.temperature == 0:
             return []
         processors: list[Any] = [self._transformers.TemperatureLogitsWarper(float(self._decoding.temperature))]
@@ -86,7 +86,7 @@ class _Noise:
         return scores.float() - noise.log()
 
 
-class Continuous:
+class ContinuousGenerator:
     """Continuous batching of transformers: each draft leaves as it finishes and another takes its place. Greedy only.
 
     The manager draws all samples from one generator, so that a sample would depend on what runs beside it.
@@ -95,7 +95,7 @@ class Continuous:
     def __init__(self, model: Any, tokenizer: Any, most: int) -> None:
         self._end = end_tokens(model, tokenizer)
         self._most = most
-        self._done: asyncio.Queue[tuple[Draft, Any]] = asyncio.Queue()
+        self._done: asyncio.Queue[tuple[PartialGeneration, Any]] = asyncio.Queue()
         self._manager = self._make(model, pad_token(tokenizer, self._end))
         self._manager.start()
         self._asked = 0
@@ -111,14 +111,14 @@ class Continuous:
         batching = transformers.ContinuousBatchingConfig(max_requests_per_batch=self._most, max_memory_percent=share)
         return model.init_continuous_batching(generation_config=config, continuous_batching_config=batching)
 
-    def fill(self, drafts: Iterator[Draft]) -> None:
+    def fill(self, drafts: Iterator[PartialGeneration]) -> None:
         """Submit drafts until as many run as may."""
         while self.running < self._most and (draft := next(drafts, None)) is not None:
             draft.start()
             self._submit(draft)
             self.running += 1
 
-    async def finished(self) -> tuple[Draft, str | None]:
+    async def finished(self) -> tuple[PartialGeneration, str | None]:
         """Wait for a draft to end; return it with the error that ended it, if one did."""
         while True:
             draft, output = await self._done.get()
@@ -130,7 +130,7 @@ class Continuous:
         self.running -= 1
         return draft, output.error and brief(RuntimeError(output.error))
 
-    def _submit(self, draft: Draft) -> None:
+    def _submit(self, draft: PartialGeneration) -> None:
         self._asked += 1
         name = f"draft-{self._asked}"
         self._manager.register_result_handler(name, lambda output: self._done.put_nowait((draft, output)))

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from evalsuite.models.local.continuation_tree import Choice, Tree
+from evalsuite.models.local.continuation_tree import ContinuationRequest, TokenTree
 from evalsuite.models.optional_packages import load
 
 _CPU_CELLS, _GPU_CELLS = 1 << 24, 1 << 28
@@ -26,7 +26,7 @@ _PROBE = ((3, 5, 4, 6, 7, 3), ((8, 9, 4), (8, 3), (5,)))
 _FAR = {"float32": 1e-3}
 
 
-class Likelihoods:
+class LoglikelihoodScorer:
     """Weighs choices, a batch at a time, with one model."""
 
     def __init__(self, model: Any) -> None:
@@ -39,9 +39,9 @@ class Likelihoods:
         self.shares = self._can_share()
         """Whether a context is read once for all its continuations; else once for each."""
 
-    def batches(self, choices: Sequence[Choice], size: int) -> Iterator[list[Choice]]:
+    def batches(self, choices: Sequence[ContinuationRequest], size: int) -> Iterator[list[ContinuationRequest]]:
         """Cut choices into batches of similar length, the longest first, of at most `size`."""
-        batch: list[Choice] = []
+        batch: list[ContinuationRequest] = []
         cells = 0
         for choice in sorted(choices, key=lambda choice: -len(choice.context)):
             own = self._vocabulary * sum(map(len, choice.continuations))
@@ -54,14 +54,14 @@ class Likelihoods:
         if batch:
             yield batch
 
-    def sums(self, batch: Sequence[Choice]) -> list[list[float]]:
+    def sums(self, batch: Sequence[ContinuationRequest]) -> list[list[float]]:
         """Natural log-probabilities of every continuation of every choice. Raises torch's OutOfMemoryError."""
         pairs = [(choice.context, choice.continuations) for choice in batch]
         with self._torch.inference_mode():
             return self._shared(pairs) if self.shares else self._apart(pairs)
 
     def _shared(self, pairs: Sequence[tuple[Sequence[int], Sequence[Sequence[int]]]]) -> list[list[float]]:
-        torch, trees = self._torch, [Tree(continuations) for _, continuations in pairs]
+        torch, trees = self._torch, [TokenTree(continuations) for _, continuations in pairs]
         lengths = torch.tensor([len(context) for context, _ in pairs], device=self._model.device)
         rows = torch.arange(len(pairs), device=self._model.device)
         ids = self._padded([context for context, _ in pairs])
@@ -78,7 +78,7 @@ class Likelihoods:
         logs = self._logs(found, [p for own in places for p in own], [t for tree in trees for t in tree.tokens])
         return _summed(logs, [tree.owners for tree in trees], [len(each) for _, each in pairs])
 
-    def _branches(self, trees: Sequence[Tree], lengths: Any, width: int, cache: Any) -> Any:
+    def _branches(self, trees: Sequence[TokenTree], lengths: Any, width: int, cache: Any) -> Any:
         """Logits behind all nodes of all trees, shape (nodes, vocabulary)."""
         torch, device = self._torch, self._model.device
         ids = self._padded([tree.nodes for tree in trees])
@@ -157,7 +157,7 @@ class Likelihoods:
         return bool(np.allclose(np.concatenate(shared), np.concatenate(apart), rtol=far, atol=far))
 
 
-def _seen(tree: Tree) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+def _seen(tree: TokenTree) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
     """Which nodes each node sees: its ancestors and itself, shape (nodes, nodes)."""
     seen = np.eye(len(tree.nodes), dtype=np.bool_)
     for node, parent in enumerate(tree.parents):

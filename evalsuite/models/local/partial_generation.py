@@ -7,14 +7,14 @@ from time import perf_counter
 
 from evalsuite.errors import UsageError
 from evalsuite.models.backend import Decoding, Request, Response
-from evalsuite.models.local.chat_template import Chat
+from evalsuite.models.local.chat_template import ChatTemplate
 from evalsuite.parser import reasoning_open
 
 _SEED_STEP = 0x9E3779B97F4A7C15
 _SEED_SPACE = 1 << 63
 
 
-class Draft:
+class PartialGeneration:
     """One response being written: what the model is given next, and how many tokens it may still write.
 
     Thinking budget by budget forcing: the first leg ends at the budget; where it ends inside a reasoning block,
@@ -22,7 +22,7 @@ class Draft:
     the text but not of `output_tokens`. `max_tokens` bounds both legs together, and `context` prompt and response.
     """
 
-    def __init__(self, request: Request, chat: Chat, decoding: Decoding, context: int | None) -> None:
+    def __init__(self, request: Request, chat: ChatTemplate, decoding: Decoding, context: int | None) -> None:
         prompt = chat.prompt(request.messages)
         self.request = request
         self.leg = 0

@@ -9,7 +9,7 @@ OPEN, CLOSE = "<think>", "</think>"
 
 
 @dataclass(frozen=True, slots=True)
-class Dialect:
+class ReasoningDialect:
     """A family's marks: how a reasoning block opens, how it closes, and what else is only ceremony."""
 
     marker: str
@@ -26,24 +26,26 @@ class Dialect:
         return text
 
 
-PLAIN = Dialect(OPEN, OPEN, CLOSE)
+PLAIN = ReasoningDialect(OPEN, OPEN, CLOSE)
 _HARMONY = "<|channel|>"
 _DIALECTS = (
     # gpt-oss: channels, each a message of its own.
-    Dialect(
+    ReasoningDialect(
         _HARMONY,
         f"{_HARMONY}analysis<|message|>",
         f"<|end|><|start|>assistant{_HARMONY}final<|message|>",
         (f"{_HARMONY}final<|message|>",),
     ),
-    Dialect("<|channel>", "<|channel>thought", "<channel|>"),  # Gemma 4
-    Dialect("<unused94>", "<unused94>thought", "<unused95>"),  # MedGemma; Gemma 3 has the token too and never uses it
-    Dialect("[THINK]", "[THINK]", "[/THINK]"),  # Magistral
-    Dialect("<seed:think>", "<seed:think>", "</seed:think>"),  # Seed-OSS
-    Dialect("<mm:think>", "<mm:think>", "</mm:think>"),  # MiniMax-M3
+    ReasoningDialect("<|channel>", "<|channel>thought", "<channel|>"),  # Gemma 4
+    ReasoningDialect(
+        "<unused94>", "<unused94>thought", "<unused95>"
+    ),  # MedGemma; Gemma 3 has the token too and never uses it
+    ReasoningDialect("[THINK]", "[THINK]", "[/THINK]"),  # Magistral
+    ReasoningDialect("<seed:think>", "<seed:think>", "</seed:think>"),  # Seed-OSS
+    ReasoningDialect("<mm:think>", "<mm:think>", "</mm:think>"),  # MiniMax-M3
 )
 
 
-def dialect_of(vocabulary: Container[str]) -> Dialect:
+def dialect_of(vocabulary: Container[str]) -> ReasoningDialect:
     """Find the dialect that a tokenizer's vocabulary speaks; most speak plain `<think>`."""
     return next((dialect for dialect in _DIALECTS if dialect.marker in vocabulary), PLAIN)

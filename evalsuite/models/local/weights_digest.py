@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from evalsuite.models.backend import Settings
+from evalsuite.models.backend import BackendSettings
 
 _SUFFIXES = frozenset({".safetensors", ".bin", ".json", ".model", ".jinja", ".gguf"})
 _PART = 1 << 20
 
 
-def revision(settings: Settings, commit: str | None) -> str | None:
+def revision(settings: BackendSettings, commit: str | None) -> str | None:
     """Name the weights so that a run is never resumed with others that were saved under the same path."""
     base = fingerprint(Path(settings.model)) or commit or settings.revision
     adapter = fingerprint(Path(settings.adapter)) if settings.adapter is not None else None

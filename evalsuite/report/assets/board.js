@@ -69,7 +69,7 @@ const measure = () => byId("measure").querySelector("input:checked").value;
 
 /** One measure of a row in a column: a value, with its ends where it has them. @param {any} row @param {string} key @param {string} which */
 function measured(row, key, which) {
-  if (key === "macro") return which === report.board.reading ? row.macro : average(row, which);
+  if (key === "macro") return which === report.board.parse_mode ? row.macro : average(row, which);
   const cell = row.cells[key];
   if (!cell) return null;
   return which === "strict" || which === "lenient" ? cell[which] : { value: cell[which] };
@@ -88,7 +88,7 @@ function show(td, row) {
   const key = td.dataset.key ?? "";
   const found = measured(row, key, which);
   const cell = row.cells[key];
-  td.classList.toggle("leads", which === report.board.reading && Boolean((cell ?? row.macro)?.leads));
+  td.classList.toggle("leads", which === report.board.parse_mode && Boolean((cell ?? row.macro)?.leads));
   td.replaceChildren(found ? make("span", { class: "value" }, percent(found.value)) : make("span", { class: "none" }, "–"));
   if (found && cell?.differs.length) /** @type {Element} */ (td.firstChild).append(make("span", { class: "mark", title: `other ${cell.differs.join(", ").replaceAll("_digest", "")}` }, "*"));
   if (found && found.low !== undefined) td.append(" ", make("span", { class: "ends" }, `${percent(found.low)}–${percent(found.high)}`));

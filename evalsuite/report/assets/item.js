@@ -83,28 +83,28 @@ class ItemView {
     const box = make("article", { class: "answer" }, make("h3", {}, line(this.items.names.get(run.id), 120)));
     const row = run.row(item, nth);
     if (row === undefined) return append(box, make("p", {}, "This run didn't answer this item."));
-    const [shift, sample] = run.place(nth);
+    const [rotation, sample] = run.place(nth);
     box.append(verdictList(run, row));
-    if (shift) box.append(make("p", { class: "small" }, `The options were shown moved up by ${shift}: labels in the response are those of its prompt, the verdicts are in the item's own.`));
+    if (rotation) box.append(make("p", { class: "small" }, `The options were shown moved up by ${rotation}: labels in the response are those of its prompt, the verdicts are in the item's own.`));
     const chunk = run.columns.chunk[row];
     if (chunk < 0) return append(box, make("p", {}, "No response is kept."));
     const { sheet, items } = this.items;
     const records = await load(`${sheet.id}/responses-${run.id}-${chunk}`).catch((error) => ({ error }));
     if (records.error) return append(box, make("p", {}, records.error.message));
-    const record = records.find((/** @type {any} */ each) => each.item === items.ids[item] && each.shift === shift && each.sample === sample);
+    const record = records.find((/** @type {any} */ each) => each.item === items.ids[item] && each.rotation === rotation && each.sample === sample);
     if (!record) return append(box, make("p", {}, "No response is kept."));
-    box.append(...response(record, run.span(row, false) ?? run.span(row, true)), await this.prompt(run, item, shift), measures(record));
+    box.append(...response(record, run.span(row, false) ?? run.span(row, true)), await this.prompt(run, item, rotation), measures(record));
     return box;
   }
 
-  /** @param {Verdicts} run @param {number} item @param {number} shift @returns {Promise<HTMLElement>} */
-  async prompt(run, item, shift) {
+  /** @param {Verdicts} run @param {number} item @param {number} rotation @returns {Promise<HTMLElement>} */
+  async prompt(run, item, rotation) {
     const { sheet } = this.items;
     const slot = sheet.runs[run.id].prompt;
     const file = slot === null ? null : await load(`${sheet.id}/prompts-${Math.floor(item / sheet.slice)}`).catch(() => null);
     const messages = file?.prompts[slot]?.[item % sheet.slice];
     if (!messages) return make("p", { class: "small" }, sheet.without ? "The prompt can't be rendered without the task's data." : "Asked with another prompt than the task's own, which isn't kept.");
-    return make("details", {}, make("summary", {}, shift ? "Prompt, before its options were moved" : "Prompt"), ...messages.map((/** @type {any} */ each) => make("pre", {}, readable(messages.length > 1 ? `[${each.role}]\n${each.content}` : each.content))));
+    return make("details", {}, make("summary", {}, rotation ? "Prompt, before its options were moved" : "Prompt"), ...messages.map((/** @type {any} */ each) => make("pre", {}, readable(messages.length > 1 ? `[${each.role}]\n${each.content}` : each.content))));
   }
 
   /** @param {number} by */
@@ -139,7 +139,7 @@ function append(box, child) {
   return box;
 }
 
-/** Both readings of a response. @param {Verdicts} run @param {number} row @returns {HTMLElement} */
+/** Both parses of a response. @param {Verdicts} run @param {number} row @returns {HTMLElement} */
 function verdictList(run, row) {
   const list = make("dl", { class: "verdicts" });
   for (const name of ["strict", "lenient"]) {

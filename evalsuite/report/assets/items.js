@@ -102,7 +102,7 @@ class Items {
     for (let chunk = 0; chunk < chunks && turn === this.turn; chunk++) {
       byId("items-says").textContent = `Searching responses: ${chunk + 1} of ${chunks} files`;
       for (const record of await request(`${this.sheet.id}/responses-${run}-${chunk}`)) {
-        if (String(record.text).toLowerCase().includes(words)) rows.add(this.a.row(numbers.get(record.item), record.shift * this.a.columns.samples + record.sample));
+        if (String(record.text).toLowerCase().includes(words)) rows.add(this.a.row(numbers.get(record.item), record.rotation * this.a.columns.samples + record.sample));
       }
     }
     return rows;

@@ -1,4 +1,4 @@
-// One run's verdicts on one task, a column each; a row is a response to an item: its samples under each shift of its options.
+// One run's verdicts on one task, a column each; a row is a response to an item: its samples under each rotation of its options.
 
 class Verdicts {
   /** @param {string} id of the run @param {any} columns */
@@ -31,24 +31,24 @@ class Verdicts {
 
   /** Which response it is, in words. @param {number} nth */
   named(nth) {
-    const [shift, sample] = this.place(nth);
-    const parts = [...(this.moved ? [`shift ${shift}`] : []), ...(this.columns.samples > 1 ? [`sample ${sample}`] : [])];
+    const [rotation, sample] = this.place(nth);
+    const parts = [...(this.moved ? [`rotation ${rotation}`] : []), ...(this.columns.samples > 1 ? [`sample ${sample}`] : [])];
     return parts.join(", ");
   }
 
-  /** Whether a reading is right; without one, the reading that the report goes by. @param {number} row @param {string} [reading] */
-  right(row, reading = report.board.reading) {
-    return this.columns[reading === "strict" ? "right" : "right_lenient"][row] === "1";
+  /** Whether a response is right by a parse; without one, by the parse that the report goes by. @param {number} row @param {string} [parseMode] */
+  right(row, parseMode = report.board.parse_mode) {
+    return this.columns[parseMode === "strict" ? "right" : "right_lenient"][row] === "1";
   }
 
-  /** @param {number} row @param {string} [reading] */
-  label(row, reading = report.board.reading) {
-    return this.text(reading === "strict" ? "label" : "label_lenient", row);
+  /** @param {number} row @param {string} [parseMode] */
+  label(row, parseMode = report.board.parse_mode) {
+    return this.text(parseMode === "strict" ? "label" : "label_lenient", row);
   }
 
-  /** @param {number} row @param {string} [reading] */
-  status(row, reading = report.board.reading) {
-    return this.text(reading === "strict" ? "status" : "status_lenient", row);
+  /** @param {number} row @param {string} [parseMode] */
+  status(row, parseMode = report.board.parse_mode) {
+    return this.text(parseMode === "strict" ? "status" : "status_lenient", row);
   }
 
   /** A value of a column of few distinct texts. @param {string} name @param {number} row @returns {string|null} */
@@ -57,7 +57,7 @@ class Verdicts {
     return codes[row] < 0 ? null : values[codes[row]];
   }
 
-  /** Span that a reading read. @param {number} row @param {boolean} lenient @returns {[number, number]|null} */
+  /** Span that a parse found. @param {number} row @param {boolean} lenient @returns {[number, number]|null} */
   span(row, lenient) {
     const [start, end] = lenient ? [2, 3] : [0, 1];
     const from = this.columns.spans[start][row];

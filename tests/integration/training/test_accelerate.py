@@ -14,7 +14,7 @@ import yaml
 import training
 from training.recipe import RECIPES, Hardware, read_recipe
 from training.run_folder import TrainingFolder
-from training.run_spec import Asked, write_asked
+from training.run_spec import TrainingSpec, write_spec
 
 pytestmark = pytest.mark.integration
 
@@ -36,7 +36,7 @@ def stage_of(sequences, lora):
 def launch(config, processes, recipe, run, data):
     """Train the first stage of a recipe by `accelerate launch`, as the pipeline does, and return its folder."""
     folder = TrainingFolder(run)
-    write_asked(folder, Asked(recipe, data, control=False))
+    write_spec(folder, TrainingSpec(recipe, data, control=False))
     (run / "config.yaml").write_text(yaml.safe_dump(config))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 from evalsuite.errors import UsageError
-from training.estimate import plan
+from training.estimate import estimate as plan
 from training.estimate.architecture import architecture
-from training.estimate.data_needs import Supply
-from training.estimate.flops import compute, forward
+from training.estimate.data_needs import DataNeed
+from training.estimate.flops import compute_estimate, forward
 from training.estimate.memory import activations
-from training.estimate.workload import amount
+from training.estimate.workload import workload
 from training.recipe import Base, Lora, Recipe, read_recipe
 
 pytestmark = pytest.mark.integration
@@ -93,12 +93,12 @@ def test_training_flops_are_what_torch_counts(tmp_path, lora):
     content["base"] |= {"model": str(folder), "dtype": "float32"}
     recipe = Recipe.model_validate(content | {"lora": None if lora is None else lora.model_dump()})
     shape = architecture(recipe.base, None)
-    work = replace(amount(recipe.stages[0], 1, Supply("", "there", "")), tokens=64, labelled=64, context=32)
+    work = replace(workload(recipe.stages[0], 1, DataNeed("", "there", "")), tokens=64, labelled=64, context=32)
     tokens = torch.zeros(2, 32, dtype=torch.long)
     with FlopCounterMode(display=False) as counted:
         model(tokens).logits.sum().backward()
     unpassed = 0 if lora is None else 64 * 2 * 64 * (4 * 16 + 2 * 2 * 16 + 3 * 4)
-    assert counted.get_total_flops() == compute(shape, recipe, recipe.stages[0], work).training - unpassed
+    assert counted.get_total_flops() == compute_estimate(shape, recipe, recipe.stages[0], work).training - unpassed
 
 
 def kept(folder, lora):

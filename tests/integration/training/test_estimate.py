@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 from evalsuite.errors import UsageError
-from training.estimate import plan
+from training.estimate import estimate as plan
 from training.estimate.architecture import architecture
-from training.estimate.data_needs import Supply
+from training.estimate.data_needs import DataNeed
 from training.estimate.memory import VLLM_SHARE
 from training.estimate.plan_table import print_plan
-from training.estimate.workload import amount
+from training.estimate.workload import workload
 from training.recipe import Recipe, read_recipe
 
 pytestmark = pytest.mark.integration
@@ -177,7 +177,7 @@ def test_fine_tuning_takes_the_steps_of_trl(tmp_path, rows, held_out):
     asked = trainer_config.sft(recipe, recipe.stages[0], tmp_path / "out")
     trainer = SFTTrainer(model=recipe.base.model, args=asked, train_dataset=data, eval_dataset=data.select(range(2)))
     trainer.train()
-    assert trainer.state.global_step == amount(recipe.stages[0], 1, Supply("", "missing", "")).steps
+    assert trainer.state.global_step == workload(recipe.stages[0], 1, DataNeed("", "missing", "")).steps
 
 
 def test_vllm_reserves_the_share_that_trl_gives_it():

@@ -7,9 +7,9 @@ import policies
 import pytest
 
 from evalsuite.errors import DataError, RunError
-from training.curriculum.prompt_sampler import Draws
+from training.curriculum.prompt_sampler import PromptSampler
 from training.run_folder import StageFolder
-from training.stages.rollout_reward import tossed
+from training.stages.rollout_reward import random_reward
 
 pytest.importorskip("trl")
 
@@ -93,11 +93,11 @@ def test_rollouts_end_and_the_model_stops_where_the_recipe_says_that_a_turn_ends
 def test_vllm_is_told_where_a_turn_ends_for_it_reads_a_tokenizer_of_its_own(world, tmp_path, engine, eos, told):
     from training import weights
     from training.stages.grpo import _settings
-    from training.stages.job import Job
+    from training.stages.job import StageJob
 
     recipe = policies.recipe(world[0], {"rollout": {"generations": 4, "max_tokens": 16, "engine": engine}})
     recipe = recipe.model_copy(update={"base": recipe.base.model_copy(update={"eos": eos})})
-    job = Job(recipe, recipe.stages[0], StageFolder(tmp_path / "1-rl"), world[0], world[1])
+    job = StageJob(recipe, recipe.stages[0], StageFolder(tmp_path / "1-rl"), world[0], world[1])
     found = _settings(job, recipe.stages[0], weights.load_tokenizer(recipe, world[0], world[1]))
     assert found.generation_kwargs == told
 
@@ -135,7 +135,7 @@ def test_the_control_is_paid_by_the_coin(world, tmp_path):
     rows = policies.journal(coin, "completions.jsonl")
     assert len(rows) == 36  # the plateau doesn't let the control off
     for place, row in enumerate(rows):
-        assert row["reward"] == tossed(3, row["step"], place % 12)
+        assert row["reward"] == random_reward(3, row["step"], place % 12)
         assert row["strict"] == float(row["completion"] == f"<answer>{row['gold']}</answer>")
     assert [row["strict"] for row in rows] != [row["reward"] for row in rows]
     before = policies.journal(plain, "completions.jsonl")
@@ -214,15 +214,15 @@ def test_mining_weighs_the_pool_and_leaves_the_random_numbers_alone(world, tmp_p
     assert [line["step"] for line in minings] == [0, 2, 4]
     assert all(len(line["right"]) == 12 and max(line["right"]) <= 2 for line in minings)
     assert 0 < sum(minings[0]["right"]) < 24
-    from training.curriculum.mining import History
+    from training.curriculum.mining import MiningHistory
 
     items = [f"item-{row}" for row in range(12)]
-    history = History(folder.path / "mining.jsonl", items, 4)
-    draws = Draws(12, 3, 4, 1, 5, 3, history.weights_at)
+    history = MiningHistory(folder.path / "mining.jsonl", items, 4)
+    draws = PromptSampler(12, 3, 4, 1, 5, 3, history.weights_at)
     rows = policies.journal(folder, "completions.jsonl")
     for draw in range(5):
         step = [row["item"] for row in rows if row["step"] == draw + 1]
         assert step == [items[row] for row in draws.drawn(draw) for _ in range(4)]
     assert [line["step"] for line in folder.logged() if "mined_mean" in line] == [1, 2, 4]
     with pytest.raises(RunError, match="another pool"):
-        History(folder.path / "mining.jsonl", items[:-1], 4)
+        MiningHistory(folder.path / "mining.jsonl", items[:-1], 4)

@@ -9,8 +9,8 @@ import numpy as np
 import policies
 import pytest
 
-from training.curriculum.mining import History
-from training.curriculum.prompt_sampler import Draws
+from training.curriculum.mining import MiningHistory
+from training.curriculum.prompt_sampler import PromptSampler
 from training.run_folder import StageFolder
 
 pytest.importorskip("trl")
@@ -43,9 +43,9 @@ def test_two_processes(tmp_path):
     assert done.returncode == 0, done.stderr[-3000:]
     folder = StageFolder(tmp_path / "run")
     assert folder.state == "trained"
-    history = History(folder.path / "mining.jsonl", [f"item-{row}" for row in range(13)], 4)
+    history = MiningHistory(folder.path / "mining.jsonl", [f"item-{row}" for row in range(13)], 4)
     assert [mined.step for mined in history.minings] == [0, 1, 2]
-    draws = Draws(13, 3, 4, 1, 3, 3, history.weights_at)
+    draws = PromptSampler(13, 3, 4, 1, 3, 3, history.weights_at)
     rows = policies.journal(folder, "completions.jsonl")
     expected = [
         (draw + 1, place // 4, f"item-{draws.drawn(draw)[place // 4]}") for draw in range(3) for place in range(12)

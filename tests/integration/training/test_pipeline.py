@@ -87,7 +87,7 @@ def test_each_stage_leaves_what_it_was_made_of_and_how_it_was_judged(whole, data
 
 
 def test_an_equal_model_under_equal_options_is_asked_once(whole):
-    asked = [json.loads(file.read_text())["plan"] for file in whole.glob("evaluations/*/run.json")]
+    asked = [json.loads(file.read_text())["spec"] for file in whole.glob("evaluations/*/run.json")]
     seen = [(each["model"], each["settings"]["scoring"]) for each in asked]
     assert len(seen) == len(set(seen)) == 4, seen
 

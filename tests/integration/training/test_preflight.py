@@ -11,10 +11,10 @@ import tiny
 
 from evalsuite.errors import UsageError
 from training.checks import check
-from training.checks.chat_template import Template
+from training.checks.chat_template import ChatTemplateCheck
 from training.checks.end_token import ending
 from training.checks.rendering import Renderer
-from training.checks.row_source import Row
+from training.checks.row_source import CheckedRow
 from training.run_folder import StageFolder
 
 pytestmark = pytest.mark.integration
@@ -44,9 +44,9 @@ def tokenizer(tmp_path_factory):
 def found(tokenizer, template, completion=None, opens=False):
     """What the check says of a row under a template."""
     tokenizer.chat_template = template
-    row = Row("one", ({"role": "user", "content": "Aspirin?"},), "A", ("A", "B"), "answer_tag", completion)
+    row = CheckedRow("one", ({"role": "user", "content": "Aspirin?"},), "A", ("A", "B"), "answer_tag", completion)
     row = row._replace(opens_reasoning=opens)
-    checked, render = Template(), Renderer(tokenizer, "tiny")
+    checked, render = ChatTemplateCheck(), Renderer(tokenizer, "tiny")
     checked.take(row, render(row))
     return checked.finding()
 

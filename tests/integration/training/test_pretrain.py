@@ -10,7 +10,7 @@ import staged
 from evalsuite.errors import DataError, RunError, UsageError
 from training.checks import check
 from training.run_folder import StageFolder
-from training.stages.job import Job
+from training.stages.job import StageJob
 
 pytestmark = pytest.mark.integration
 
@@ -23,7 +23,7 @@ def data(tmp_path_factory):
 def prepare(made, folder, data):
     from training.stages.pretrain import prepare
 
-    return prepare(Job(made, made.stages[0], StageFolder(folder), data / "base", data))
+    return prepare(StageJob(made, made.stages[0], StageFolder(folder), data / "base", data))
 
 
 def test_text_is_packed_to_full_sequences_and_all_of_it_is_learnt(data, tmp_path):

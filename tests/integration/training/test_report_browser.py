@@ -17,7 +17,7 @@ from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
 from training.recipe import read_recipe  # noqa: E402
 from training.report import write_report  # noqa: E402
 from training.run_folder import TrainingFolder  # noqa: E402
-from training.run_spec import Asked, write_asked  # noqa: E402
+from training.run_spec import TrainingSpec, write_spec  # noqa: E402
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
@@ -28,8 +28,8 @@ GRPO = ("reward", "kl", "clipped", "dead_zero", "dead_one", "length", "grad_norm
 def page(tmp_path_factory):
     """A report of two stages that logged everything there is."""
     run = TrainingFolder(tmp_path_factory.mktemp("run"))
-    asked = Asked(read_recipe("reasonmed-8b"), run.path / "data", control=False)
-    write_asked(run, asked)
+    asked = TrainingSpec(read_recipe("reasonmed-8b"), run.path / "data", control=False)
+    write_spec(run, asked)
     for folder, names in zip(asked.stages(run), (("loss",), ("loss", *GRPO)), strict=False):
         folder.note(steps=90, max_steps=90, seconds=60)
         lines = [{"step": n, "time": n, **{name: 0.5 + math.sin(n / 9) / 2 for name in names}} for n in range(1, 91)]

@@ -11,7 +11,7 @@ import pytest
 from evalsuite.cli import main
 from evalsuite.reward import StrictReward, dataset
 from evalsuite.tasks.answer_format import write
-from training.stages.rollout_reward import Rollouts, tossed
+from training.stages.rollout_reward import RolloutReward, random_reward
 
 pytest.importorskip("trl")
 
@@ -64,7 +64,7 @@ def test_the_same_in_any_batch_and_after_a_pickle(tmp_path, paid):
         global_step = 6
 
     logged = {}
-    rollouts = pickle.loads(pickle.dumps(Rollouts(tmp_path / "a.jsonl", GENERATIONS)))
+    rollouts = pickle.loads(pickle.dumps(RolloutReward(tmp_path / "a.jsonl", GENERATIONS)))
     columns = {name: [row[name] for row in paid] for name in ("item", "task", "gold", "labels", "format")}
     columns["opens_reasoning"] = [row["opens_reasoning"] for row in paid]
     completions = [[{"role": "assistant", "content": row["completion"]}] for row in paid]
@@ -80,9 +80,11 @@ def test_the_same_in_any_batch_and_after_a_pickle(tmp_path, paid):
 
 
 def test_the_coin_is_fair_and_knows_nothing_but_its_place():
-    tosses = [tossed(seed, step, index) for seed in range(4) for step in range(50) for index in range(50)]
+    tosses = [random_reward(seed, step, index) for seed in range(4) for step in range(50) for index in range(50)]
     assert set(tosses) == {0.0, 1.0}
     assert sum(tosses) / len(tosses) == pytest.approx(0.5, abs=0.02)  # 4 standard errors
-    assert tosses == [tossed(seed, step, index) for seed in range(4) for step in range(50) for index in range(50)]
+    assert tosses == [
+        random_reward(seed, step, index) for seed in range(4) for step in range(50) for index in range(50)
+    ]
     rows = [tosses[start : start + 50] for start in range(0, len(tosses), 50)]
     assert len({tuple(row) for row in rows}) == len(rows)

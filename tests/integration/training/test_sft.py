@@ -5,7 +5,7 @@ import staged
 
 from evalsuite.errors import DataError, UsageError
 from training.run_folder import StageFolder
-from training.stages.job import Job
+from training.stages.job import StageJob
 
 pytestmark = pytest.mark.integration
 
@@ -18,7 +18,7 @@ def data(tmp_path_factory):
 def prepare(made, folder, data):
     from training.stages.sft import prepare
 
-    return prepare(Job(made, made.stages[0], StageFolder(folder), data / "base", data))
+    return prepare(StageJob(made, made.stages[0], StageFolder(folder), data / "base", data))
 
 
 def test_the_loss_covers_trace_answer_and_end_of_turn_and_nothing_else(data, tmp_path):
@@ -41,7 +41,7 @@ def test_traces_that_end_in_another_label_are_counted_and_refused(data, tmp_path
     staged.put(data / "wrong", train=rows)
     with pytest.raises(DataError) as refused:
         prepare(staged.recipe(staged.sft("wrong", patience=None)), tmp_path / "stage", data)
-    assert "2 of 4 traces (50.0%) don't end in their gold label by the strict reading" in str(refused.value)
+    assert "2 of 4 traces (50.0%) don't end in their gold label by the strict parse" in str(refused.value)
     assert "item item-1 of train.jsonl (gold B), which ends 'It is A.\\n<answer>A</answer>'" in str(refused.value)
 
 

@@ -8,7 +8,7 @@ import staged
 from training import trainer_config
 from training.recipe import read_recipe
 from training.run_folder import StageFolder
-from training.stages.job import Job
+from training.stages.job import StageJob
 
 pytestmark = pytest.mark.integration
 
@@ -120,7 +120,7 @@ def reasonmed(tmp_path_factory):
     base = REASONMED.base.model_copy(update={"model": "./base", "dtype": "float32"})
     recipe = REASONMED.model_copy(update={"base": base, "threads": 1})
     out = tmp_path_factory.mktemp("stages")
-    jobs = [Job(recipe, stage, StageFolder(out / stage.name), data / "base", data) for stage in recipe.stages[:2]]
+    jobs = [StageJob(recipe, stage, StageFolder(out / stage.name), data / "base", data) for stage in recipe.stages[:2]]
     return pretrain.prepare(jobs[0]), sft.prepare(jobs[1])
 
 

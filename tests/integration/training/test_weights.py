@@ -11,7 +11,7 @@ import staged
 from evalsuite.errors import UsageError
 from training import weights
 from training.run_folder import StageFolder
-from training.stages.job import Job
+from training.stages.job import StageJob
 
 pytestmark = pytest.mark.integration
 
@@ -137,13 +137,13 @@ def test_an_adapter_on_a_merged_start_finds_it_also_where_the_run_was_moved(data
     run = tmp_path / "run"
     start = weights.merge(ADAPTED, adapter, data, run / "stages" / "2-grpo" / weights.MERGED, "float32")
     weights.load(ADAPTED, start, data).save_pretrained(run / "stages" / "2-grpo" / "model")
-    assert weights.beneath(ADAPTED, run / "stages" / "2-grpo" / "model", data) == str(start)
+    assert weights.base_weights_of(ADAPTED, run / "stages" / "2-grpo" / "model", data) == str(start)
     moved = run.rename(tmp_path / "moved") / "stages" / "2-grpo"
-    assert weights.beneath(ADAPTED, moved / "model", data) == str(moved / weights.MERGED)
-    assert weights.beneath(ADAPTED, adapter, data) == str(data / "base")
+    assert weights.base_weights_of(ADAPTED, moved / "model", data) == str(moved / weights.MERGED)
+    assert weights.base_weights_of(ADAPTED, adapter, data) == str(data / "base")
     shutil.rmtree(moved / weights.MERGED)
     with pytest.raises(UsageError, match="are gone"):
-        weights.beneath(ADAPTED, moved / "model", data)
+        weights.base_weights_of(ADAPTED, moved / "model", data)
 
 
 @pytest.mark.parametrize(("quantise", "dtype", "moved"), [("none", "bfloat16", 0.1), ("nf4", "float32", 0.9)])
@@ -157,12 +157,12 @@ def test_an_adapter_that_trl_put_into_bfloat16_is_trained_in_float32(data, adapt
     optimiser = {"learning_rate": 1e-6, "schedule": "constant"}
     made = staged.recipe(staged.pretrain(optimiser=optimiser, steps=2), lora=staged.LORA)
     folder = StageFolder(tmp_path / "1-pretrain")
-    trainer, facts = pretrain.prepare(Job(made, made.stages[0], folder, adapter, data))
+    trainer, facts = pretrain.prepare(StageJob(made, made.stages[0], folder, adapter, data))
     trained = {name: weight for name, weight in trainer.model.named_parameters() if weight.requires_grad}
     for weight in trained.values():
         weight.data = weight.data.to(torch.bfloat16)
     before = {name.replace(".default", ""): weight.detach().float().clone() for name, weight in trained.items()}
-    fit.fit(Job(but(made, "base", quantise=quantise), made.stages[0], folder, adapter, data), trainer, facts)
+    fit.fit(StageJob(but(made, "base", quantise=quantise), made.stages[0], folder, adapter, data), trainer, facts)
     after = load_file(folder.model / "adapter_model.safetensors")
     assert after.keys() == before.keys()
     assert {weight.dtype for weight in after.values()} == {getattr(torch, dtype)}

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from evalsuite.data.load import load, load_split
-from evalsuite.tasks.prompt import Prompt
+from evalsuite.tasks.prompt import TaskPrompt
 from evalsuite.tasks.registry import load_task
-from training.checks.overlap import RowOverlap, TextOverlap, judges
-from training.checks.prompt_items import Questions
-from training.checks.row_source import Row
+from training.checks.overlap import RowOverlap, TextOverlap, gate_benchmarks
+from training.checks.prompt_items import PromptItemReader
+from training.checks.row_source import CheckedRow
 from training.recipe import Recipe
 
 STARTER = ("starter_recall", "starter_vignette", "starter_evidence", "starter_differential")
@@ -21,8 +21,8 @@ needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="no ../shared/data")
 
 def row(task, item, item_id=None, named=True):
     """The item as training asks it."""
-    prompt = Prompt(task, task.format).messages(item)
-    return Row(item_id or item.id, prompt, item.gold, item.labels, task.format, task=task.name if named else "")
+    prompt = TaskPrompt(task, task.format).messages(item)
+    return CheckedRow(item_id or item.id, prompt, item.gold, item.labels, task.format, task=task.name if named else "")
 
 
 def overlap(judge, rows):
@@ -41,13 +41,13 @@ def ways(facts):
 def test_every_item_is_read_back_from_its_prompt(name):
     task = load_task(name)
     for item in load(task).items:
-        read = Questions([name]).read(row(task, item, named=False))
+        read = PromptItemReader([name]).read(row(task, item, named=False))
         assert replace(item, meta={}, group="") in [replace(each, meta={}, group="") for each in read]
 
 
 def test_no_item_is_read_from_a_prompt_that_no_template_makes():
     said = ({"role": "user", "content": "Which is it?\n\nA. this\nB. that"},)
-    assert Questions(STARTER).read(Row("x", said, "A", ("A", "B"), "answer_tag")) == []
+    assert PromptItemReader(STARTER).read(CheckedRow("x", said, "A", ("A", "B"), "answer_tag")) == []
 
 
 @pytest.mark.parametrize("name", STARTER)
@@ -168,7 +168,7 @@ def test_every_task_of_the_recipe_judges_each_stage_once():
     recipe = Recipe.model_validate(
         {"name": "r", "about": "-", "source": "-", "base": base, "lora": None, "stages": stages}
     )
-    assert [task.name for task in judges(recipe)] == [
+    assert [task.name for task in gate_benchmarks(recipe)] == [
         "starter_recall",
         "starter_vignette",
         "starter_evidence",

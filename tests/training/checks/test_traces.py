@@ -4,17 +4,17 @@ import pytest
 
 from evalsuite.tasks.answer_format import write
 from training.checks.rendering import Rendering
-from training.checks.row_source import Row
-from training.checks.trace_answers import Traces
+from training.checks.row_source import CheckedRow
+from training.checks.trace_answers import TraceAnswerCheck
 
 RIGHT = write("answer_tag", "A")
 
 
 def found(*traces, opens=False):
     """What the check says of traces that should end in A, each an item's name and what is said."""
-    check = Traces()
+    check = TraceAnswerCheck()
     for item, said in traces:
-        row = Row(item, ({"role": "user", "content": "Which?"},), "A", ("A", "B", "C"), "answer_tag", said)
+        row = CheckedRow(item, ({"role": "user", "content": "Which?"},), "A", ("A", "B", "C"), "answer_tag", said)
         check.take(row, Rendering("", [], [], opens))
     return check.finding()
 
@@ -29,7 +29,7 @@ def test_traces_that_end_otherwise_are_counted():
     finding = found(("right", RIGHT), *wrong)
     assert finding.facts["wrong"] == [f"{item} of train.jsonl" for item, _ in wrong]
     assert finding.refusals[0].startswith(
-        "3 of 4 traces (75.0%) don't end in their gold label by the strict reading, such as item wrong of train.jsonl "
+        "3 of 4 traces (75.0%) don't end in their gold label by the strict parse, such as item wrong of train.jsonl "
         "(gold A), which ends '<answer>B</answer>'"
     )
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.curriculum.collapse import WINDOW, collapsed
-from training.curriculum.zero_variance import dead
+from training.curriculum.zero_variance import zero_variance_groups
 
 
 def steps(rewards, clipped=0.0):
@@ -58,6 +58,6 @@ def test_noise_is_no_collapse():
 @settings(deadline=None)
 @given(st.lists(st.lists(st.sampled_from([0.0, 1.0]), min_size=4, max_size=4), min_size=1, max_size=9))
 def test_dead_groups_are_counted_by_what_they_were_paid(groups):
-    found = dead([reward for group in groups for reward in group], 4)
+    found = zero_variance_groups([reward for group in groups for reward in group], 4)
     assert found.zero == pytest.approx(sum(group == [0.0] * 4 for group in groups) / len(groups))
     assert found.one == pytest.approx(sum(group == [1.0] * 4 for group in groups) / len(groups))

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalsuite.errors import RunError
-from training.curriculum.mining import FLOOR, SETTLED, History, Mined, aside, weights
+from training.curriculum.mining import FLOOR, SETTLED, MiningHistory, MiningResult, aside, weights
 
 SAMPLES = 4
 
@@ -17,7 +17,7 @@ SAMPLES = 4
 def histories(draw, least=1):
     items = draw(st.integers(2, 12))
     counts = st.lists(st.integers(0, SAMPLES), min_size=items, max_size=items)
-    return [Mined(step, SAMPLES, tuple(draw(counts))) for step in range(draw(st.integers(least, 5)))]
+    return [MiningResult(step, SAMPLES, tuple(draw(counts))) for step in range(draw(st.integers(least, 5)))]
 
 
 GENERATIONS = st.sampled_from([2, 4, 8, 16])
@@ -56,7 +56,7 @@ def test_of_two_items_that_are_mostly_right_the_one_that_fails_more_weighs_more(
 @pytest.mark.parametrize("generations", [4, 8, 16])
 def test_most_is_drawn_of_what_is_right_now_and_then(samples, generations):
     """And least of what is always right; what is always wrong lies between, until it is set aside."""
-    found = weights([Mined(0, samples, tuple(range(samples + 1)))], generations)
+    found = weights([MiningResult(0, samples, tuple(range(samples + 1)))], generations)
     peak = int(np.argmax(found))
     assert 0 < peak <= samples / 2
     assert (np.diff(found[: peak + 1]) > 0).all()
@@ -73,7 +73,7 @@ def test_the_weight_is_what_its_formula_says():
         density = p ** (right - 0.5) * (1 - p) ** (wrong - 0.5)
         return (useful * density).sum() / density.sum()
 
-    found = weights([Mined(0, 4, (3, 2)), Mined(5, 4, (1, 2))], 8)
+    found = weights([MiningResult(0, 4, (3, 2)), MiningResult(5, 4, (1, 2))], 8)
     assert found[0] / found[1] == pytest.approx(mean(1 + 1.5, 3 + 0.5) / mean(2 + 1, 2 + 1), rel=1e-4)
 
 
@@ -81,7 +81,7 @@ def test_the_weight_is_what_its_formula_says():
 @given(minings=histories(least=SETTLED), generations=GENERATIONS)
 def test_what_is_set_aside_is_named_and_weighs_the_least(tmp_path_factory, minings, generations):
     rows = range(len(minings[0].right))
-    history = History(tmp_path_factory.mktemp("mined") / "a.jsonl", [f"i{row}" for row in rows], generations)
+    history = MiningHistory(tmp_path_factory.mktemp("mined") / "a.jsonl", [f"i{row}" for row in rows], generations)
     for mined in minings:
         history.add(mined)
     said = json.loads(history.file.read_text().splitlines()[-1])
@@ -97,9 +97,9 @@ def test_what_is_set_aside_is_named_and_weighs_the_least(tmp_path_factory, minin
 
 
 def test_what_is_set_aside_comes_back_when_its_responses_differ(tmp_path):
-    history = History(tmp_path / "a.jsonl", ["never", "always", "other"], 8)
+    history = MiningHistory(tmp_path / "a.jsonl", ["never", "always", "other"], 8)
     for step, right in enumerate([(0, 4, 2), (0, 4, 2), (1, 4, 2), (1, 3, 2)]):
-        history.add(Mined(step, 4, right))
+        history.add(MiningResult(step, 4, right))
     told = [json.loads(line) for line in history.file.read_text().splitlines()]
     assert [line["always_wrong"] for line in told] == [[], ["never"], [], []]
     assert [line["always_right"] for line in told] == [[], ["always"], ["always"], []]
@@ -113,10 +113,10 @@ def test_what_is_set_aside_comes_back_when_its_responses_differ(tmp_path):
 @given(minings=histories(), generations=GENERATIONS, draw=st.integers(0, 6))
 def test_a_history_that_is_read_again_draws_the_same(tmp_path_factory, minings, generations, draw):
     file, items = tmp_path_factory.mktemp("mined") / "a.jsonl", [str(row) for row in range(len(minings[0].right))]
-    history = History(file, items, generations)
+    history = MiningHistory(file, items, generations)
     for mined in minings:
         history.add(mined)
-    again = History(file, items, generations)
+    again = MiningHistory(file, items, generations)
     assert again.minings == minings
     assert (again.weights_at(draw) == history.weights_at(draw)).all()
     counted = [mined for mined in minings if mined.step < draw] or minings[:1]
@@ -124,6 +124,6 @@ def test_a_history_that_is_read_again_draws_the_same(tmp_path_factory, minings, 
 
 
 def test_another_pool_is_refused(tmp_path):
-    History(tmp_path / "a.jsonl", ["a", "b"], 4).add(Mined(0, 2, (1, 1)))
+    MiningHistory(tmp_path / "a.jsonl", ["a", "b"], 4).add(MiningResult(0, 2, (1, 1)))
     with pytest.raises(RunError, match="another pool"):
-        History(tmp_path / "a.jsonl", ["b", "a"], 4)
+        MiningHistory(tmp_path / "a.jsonl", ["b", "a"], 4)

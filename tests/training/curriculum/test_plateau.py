@@ -37,11 +37,11 @@ def test_it_needs_nothing_of_what_comes_later(rewards, more, rule):
 
 
 @settings(deadline=None)
-@given(rewards=CURVES, rule=RULES, shift=st.floats(-1, 1))
-def test_only_differences_count(rewards, rule, shift):
+@given(rewards=CURVES, rule=RULES, rotation=st.floats(-1, 1))
+def test_only_differences_count(rewards, rule, rotation):
     """As far as rounding goes: rewards are moved by a power of two's multiple."""
     exact = [round(reward * 64) / 64 for reward in rewards]
-    moved = [reward + round(shift * 64) / 64 for reward in exact]
+    moved = [reward + round(rotation * 64) / 64 for reward in exact]
     assert ended_at(exact, rule) == ended_at(moved, rule)
 
 

@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalsuite.errors import DataError
-from training.curriculum.prompt_sampler import Draws, weighted
+from training.curriculum.prompt_sampler import PromptSampler, weighted
 
 SHAPES = st.tuples(st.integers(1, 6), st.integers(2, 4), st.integers(1, 3), st.integers(1, 6), st.integers(0, 2**31))
 
 
 def draws(shape, rows, weights=None):
     prompts, generations, passes, steps, seed = shape
-    return Draws(rows, prompts, generations, passes, steps, seed, weights)
+    return PromptSampler(rows, prompts, generations, passes, steps, seed, weights)
 
 
 @settings(deadline=None)
@@ -40,7 +40,7 @@ def test_a_step_is_groups_of_different_rows_once_for_each_pass(shape, spare, wei
 @given(shape=SHAPES, whole=st.integers(1, 4))
 def test_without_weights_every_row_is_drawn_before_any_is_drawn_again(shape, whole):
     prompts, _, _, _, seed = shape
-    given = Draws(prompts * whole, prompts, 2, 1, 2 * whole, seed)
+    given = PromptSampler(prompts * whole, prompts, 2, 1, 2 * whole, seed)
     for epoch in range(2):
         seen = np.concatenate([given.drawn(epoch * whole + place) for place in range(whole)])
         assert sorted(seen) == list(range(prompts * whole))
@@ -81,4 +81,4 @@ def test_the_second_of_a_draw_is_in_proportion_to_what_is_left():
 
 def test_too_few_rows_are_refused():
     with pytest.raises(DataError, match=r"3 rows .* 4 different prompts"):
-        Draws(3, 4, 2, 1, 1, 0)
+        PromptSampler(3, 4, 2, 1, 1, 0)

@@ -16,10 +16,10 @@ import pytest
 
 from evalsuite.errors import UsageError
 from training.estimate.architecture import Architecture, Linear
-from training.estimate.data_needs import Supply
-from training.estimate.flops import compute, forward
-from training.estimate.memory import activations, memory
-from training.estimate.workload import Amount, amount
+from training.estimate.data_needs import DataNeed
+from training.estimate.flops import compute_estimate, forward
+from training.estimate.memory import activations, memory_estimate
+from training.estimate.workload import Workload, workload
 from training.recipe import Recipe
 
 SHAPES = {"q_proj": (10, 12), "k_proj": (10, 4), "v_proj": (10, 4), "o_proj": (12, 10)}
@@ -40,7 +40,7 @@ SMALL = Architecture(
     head_norms=False,
     linears={name: Linear(2, 2 * a, 2 * b, 2 * a * b) for name, (a, b) in SHAPES.items()},
 )
-ABSENT = Supply("there", "missing", "")
+ABSENT = DataNeed("there", "missing", "")
 COMMON = {
     "data": {"folder": "there"},
     "optimiser": {"learning_rate": 1e-3, "schedule": "cosine"},
@@ -83,7 +83,7 @@ def recipe(stage, **more):
 
 
 def work(stage, devices=1, found=ABSENT):
-    return amount(recipe(stage).stages[0], devices, found)
+    return workload(recipe(stage).stages[0], devices, found)
 
 
 def hardware(launch="one", gpus=1, utilisation=1.0, gpu="A100"):
@@ -95,28 +95,28 @@ def hardware(launch="one", gpus=1, utilisation=1.0, gpu="A100"):
 
 def test_pretraining_takes_as_many_full_steps_as_hold_its_tokens():
     # 4 x 2 x 16 = 128 tokens a step on one GPU: 1,000 take 8 steps, which are 1,024; 3 GPUs: 384, so 3 steps, 1,152
-    assert work(PRETRAIN) == Amount(8, 1_024, 1_024, 16)
-    assert work(PRETRAIN, devices=3) == Amount(3, 1_152, 1_152, 16)
+    assert work(PRETRAIN) == Workload(8, 1_024, 1_024, 16)
+    assert work(PRETRAIN, devices=3) == Workload(3, 1_152, 1_152, 16)
 
 
 def test_fine_tuning_takes_whole_epochs():
     # 110 rows: 28 passes of 4, 14 steps of 2 passes, three times; 330 rows of 12 tokens, 7 of them with a loss
-    assert work(SFT) == Amount(42, 3_960, 2_310, 12)
+    assert work(SFT) == Workload(42, 3_960, 2_310, 12)
     # on 3 GPUs 110 / 12 = 9.2: 10 passes, 5 steps
     assert work(SFT, devices=3).steps == 15
 
 
 def test_rows_that_are_held_out_are_not_trained_on():
     stopping = SFT | {"hold_out": 10, "patience": 2}
-    assert work(stopping) == Amount(39, 3_600, 2_100, 12)  # 100 rows: 25 passes, 13 steps
-    assert work(stopping, found=Supply("there", "there", "", rows=110, dev=True)) == work(SFT)
+    assert work(stopping) == Workload(39, 3_600, 2_100, 12)  # 100 rows: 25 passes, 13 steps
+    assert work(stopping, found=DataNeed("there", "there", "", rows=110, dev=True)) == work(SFT)
     with pytest.raises(UsageError, match="hold_out leaves no rows"):
         work(stopping | {"hold_out": 110})
 
 
 def test_rows_that_are_not_expected_are_those_of_the_data():
     open_ended = SFT | {"expects": {"prompt": 5, "completion": 7}}
-    assert work(open_ended, found=Supply("there", "there", "", rows=110)) == work(SFT)
+    assert work(open_ended, found=DataNeed("there", "there", "", rows=110)) == work(SFT)
     with pytest.raises(UsageError, match=r"stage sft: say expects\.rows"):
         work(open_ended)
 
@@ -129,7 +129,7 @@ def test_a_stage_that_does_not_say_what_it_expects_cannot_be_planned(stage):
 
 def test_a_policy_samples_groups_and_mining_samples_the_whole_pool_each_time():
     # 10 steps x 6 prompts x 4 responses = 240, each of 12 tokens, 7 of them its own
-    assert work(GRPO) == Amount(10, 2_880, 1_680, 12, 240)
+    assert work(GRPO) == Workload(10, 2_880, 1_680, 12, 240)
     # mined before steps 1, 5 and 9: 3 times 2 responses to each of 100
     mining = GRPO | {"mining": {"every": 4, "samples": 2}, "expects": GRPO["expects"] | {"rows": 100}}
     assert work(mining).mined == 600
@@ -138,7 +138,7 @@ def test_a_policy_samples_groups_and_mining_samples_the_whole_pool_each_time():
 
 def test_a_pool_of_some_tiers_is_not_all_rows_of_the_data():
     mining = GRPO | {"mining": {"every": 4, "samples": 2}}
-    found = Supply("there", "there", "", rows=100)
+    found = DataNeed("there", "there", "", rows=100)
     assert work(mining, found=found).mined == 600
     with pytest.raises(UsageError, match=r"say expects\.rows, how many are of its tiers"):
         work(mining | {"tiers": ["difficult"]}, found=found)
@@ -156,18 +156,20 @@ def test_a_forward_pass():
 
 
 def test_training_all_weights_is_three_forward_passes_and_a_fourth_with_checkpointing():
-    done = Amount(1, 100, 30, 12)
+    done = Workload(1, 100, 30, 12)
     ahead = 100 * (3_680 + 1_152) + 30 * 1_000
     kept = recipe(SFT, base={"model": "small", "dtype": "float32"})
-    assert compute(SMALL, recipe(SFT), recipe(SFT).stages[0], done).training == 4 * ahead
-    assert compute(SMALL, kept, kept.stages[0], done).training == 3 * ahead
+    assert compute_estimate(SMALL, recipe(SFT), recipe(SFT).stages[0], done).training == 4 * ahead
+    assert compute_estimate(SMALL, kept, kept.stages[0], done).training == 3 * ahead
 
 
 def test_training_adapters_leaves_out_the_gradients_of_frozen_weights():
     adapted = recipe(SFT, lora=LORA)
     ahead = 100 * (3_680 + 416 + 1_152) + 30 * 1_000
     gradients = 100 * (416 + 1_152)
-    assert compute(SMALL, adapted, adapted.stages[0], Amount(1, 100, 30, 12)).training == 3 * ahead + gradients
+    assert (
+        compute_estimate(SMALL, adapted, adapted.stages[0], Workload(1, 100, 30, 12)).training == 3 * ahead + gradients
+    )
 
 
 @pytest.mark.parametrize(
@@ -177,13 +179,13 @@ def test_a_policy_is_scored_by_its_reference_and_after_vllm_by_itself(beta, engi
     stage = GRPO | {"beta": beta, "rollout": GRPO["rollout"] | {"engine": engine}}
     found = recipe(stage)
     ahead = 2_880 * (3_680 + 1_152) + 1_680 * 1_000
-    done = compute(SMALL, found, found.stages[0], work(stage))
+    done = compute_estimate(SMALL, found, found.stages[0], work(stage))
     assert (done.training, done.scoring, done.sampling) == (4 * ahead, passes * ahead, ahead)
 
 
 def test_hours_are_flops_at_the_stated_share_of_the_peak():
     found = recipe(SFT, **hardware(utilisation=0.5))
-    done = compute(SMALL, found, found.stages[0], work(SFT))
+    done = compute_estimate(SMALL, found, found.stages[0], work(SFT))
     assert done.hours == done.training_hours == pytest.approx(done.training / (156e12 * 3_600))
 
 
@@ -193,30 +195,30 @@ def test_sampling_takes_as_long_as_reading_the_weights_where_that_is_longer():
     assert SMALL.kv_bytes == 32
     read = 10 * 20 * 4_680 + 240 * 7 * 8.5 * 32
     found = recipe(GRPO, **hardware())
-    done = compute(SMALL, found, found.stages[0], work(GRPO))
+    done = compute_estimate(SMALL, found, found.stages[0], work(GRPO))
     assert done.sampling_hours == pytest.approx(read / 2.039e12 / 3_600)
     # on two GPUs each reads all weights
     found = recipe(GRPO, **hardware("fsdp", gpus=2))
-    done = compute(SMALL, found, found.stages[0], work(GRPO, devices=2))
+    done = compute_estimate(SMALL, found, found.stages[0], work(GRPO, devices=2))
     assert done.sampling_hours == pytest.approx((read + 10 * 20 * 4_680) / 2.039e12 / 3_600)
     # and where computing is slower, that counts
     found = recipe(GRPO, **hardware(utilisation=1e-6))
-    done = compute(SMALL, found, found.stages[0], work(GRPO))
+    done = compute_estimate(SMALL, found, found.stages[0], work(GRPO))
     assert done.sampling_hours == pytest.approx(done.sampling / 312e6 / 3_600)
 
 
 def test_a_server_is_one_copy_of_the_weights_however_many_gpus_train():
     stage = GRPO | {"rollout": GRPO["rollout"] | {"engine": "vllm_server"}}
     one, two = (recipe(stage, **hardware("fsdp", gpus)) for gpus in (1, 2))
-    hours = [compute(SMALL, each, each.stages[0], work(stage)).sampling_hours for each in (one, two)]
+    hours = [compute_estimate(SMALL, each, each.stages[0], work(stage)).sampling_hours for each in (one, two)]
     assert hours[0] == hours[1] > 0
 
 
 def test_mining_is_sampled_and_not_trained_on():
     # 600 responses beside the 240 that are trained on: 3.5 times the sampling, and 35 rounds instead of 10
     found = recipe(GRPO, **hardware())
-    plain = compute(SMALL, found, found.stages[0], work(GRPO))
-    mining = compute(SMALL, found, found.stages[0], replace(work(GRPO), mined=600))
+    plain = compute_estimate(SMALL, found, found.stages[0], work(GRPO))
+    mining = compute_estimate(SMALL, found, found.stages[0], replace(work(GRPO), mined=600))
     assert mining.sampling == 3.5 * plain.sampling
     assert mining.training == plain.training
     assert mining.sampling_hours == pytest.approx(3.5 * plain.sampling_hours)
@@ -242,7 +244,7 @@ def test_a_block_keeps_what_its_backward_pass_needs():
 
 def test_trained_weights_take_16_bytes_and_a_copy_to_compute_with():
     found = recipe(SFT)
-    held = memory(SMALL, found, found.stages[0])
+    held = memory_estimate(SMALL, found, found.stages[0])
     assert held.weights + held.gradients + held.optimiser == 16 * 2_900
     assert held.copies == 2 * 2_900
     assert held.activations == 4 * 32 * (384 + 40)
@@ -253,7 +255,7 @@ def test_trained_weights_take_16_bytes_and_a_copy_to_compute_with():
 @pytest.mark.parametrize(("launch", "weight", "gradient", "moments"), [("fsdp", 4, 4, 8), ("deepspeed", 2, 2, 12)])
 def test_states_are_cut_into_shards(launch, weight, gradient, moments):
     found = recipe(SFT, **hardware(launch, gpus=4))
-    held = memory(SMALL, found, found.stages[0])
+    held = memory_estimate(SMALL, found, found.stages[0])
     assert held.weights == 2_900 * weight / 4
     assert held.gradients == 2_900 * gradient / 4
     assert held.optimiser == 2_900 * moments / 4
@@ -264,7 +266,7 @@ def test_frozen_weights_are_held_as_the_recipe_says():
     def held(quantise="none", launch="one", gpus=1):
         base = {"model": "small", "quantise": quantise}
         found = recipe(SFT, lora=LORA, base=base, **hardware(launch, gpus))
-        return memory(SMALL, found, found.stages[0])
+        return memory_estimate(SMALL, found, found.stages[0])
 
     assert held().weights == 2 * 2_900 + 4 * 208
     assert held().gradients == 4 * 208
@@ -278,7 +280,7 @@ def test_frozen_weights_are_held_as_the_recipe_says():
 def test_a_reference_is_held_where_all_weights_are_trained_and_it_weighs():
     def reference(beta, lora):
         found = recipe(GRPO | {"beta": beta}, lora=lora)
-        return memory(SMALL, found, found.stages[0]).reference
+        return memory_estimate(SMALL, found, found.stages[0]).reference
 
     assert reference(0.1, None) == 4 * 2_900
     assert reference(0.0, None) == reference(0.1, LORA) == 0
@@ -295,15 +297,15 @@ def test_a_reference_is_held_where_all_weights_are_trained_and_it_weighs():
 )
 def test_sampling_holds_a_cache(engine, launch, gpus, held):
     found = recipe(GRPO | {"rollout": GRPO["rollout"] | {"engine": engine}}, **hardware(launch, gpus))
-    assert memory(SMALL, found, found.stages[0]).sampling == held
+    assert memory_estimate(SMALL, found, found.stages[0]).sampling == held
 
 
 def test_a_pass_of_a_policy_is_a_micro_batch_at_its_longest():
     found = recipe(GRPO)
-    assert memory(SMALL, found, found.stages[0]).activations == 3 * 25 * (384 + 40)
+    assert memory_estimate(SMALL, found, found.stages[0]).activations == 3 * 25 * (384 + 40)
 
 
 def test_an_unknown_target_is_refused_with_the_layers_there_are():
     found = recipe(SFT, lora=LORA | {"targets": ["q_proj", "c_attn"]})
     with pytest.raises(UsageError, match=r"lora\.targets: small has no c_attn; its layers are q_proj, k_proj"):
-        compute(SMALL, found, found.stages[0], work(SFT))
+        compute_estimate(SMALL, found, found.stages[0], work(SFT))

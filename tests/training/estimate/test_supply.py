@@ -5,7 +5,7 @@ import json
 import pytest
 
 from training.data.manifest import Manifest, describe, write_manifest
-from training.estimate.data_needs import supply
+from training.estimate.data_needs import data_need
 from training.recipe import read_recipe
 
 
@@ -29,15 +29,15 @@ def stages():
 @pytest.mark.parametrize(("place", "wanted"), [(0, "5,000,000,000 tokens"), (1, "40,000 rows"), (2, "193,000 rows")])
 def test_a_folder_that_is_absent_is_missing_with_all_it_should_hold(stages, tmp_path, place, wanted):
     stage = stages[place]
-    found = supply(stage, tmp_path)
+    found = data_need(stage, tmp_path)
     assert found.state == "missing"
     assert found.said == f"{wanted} in {tmp_path / stage.data.folder / 'train.jsonl'}"
-    assert supply(stage, None).state == "not looked for"
-    assert wanted in supply(stage, None).said
+    assert data_need(stage, None).state == "not looked for"
+    assert wanted in data_need(stage, None).said
 
 
 def test_what_the_run_makes_is_looked_for_only_where_it_is_said_to_be(stages, tmp_path):
-    assert (supply(stages[1], None, made=True).state, supply(stages[1], tmp_path, made=True).state) == (
+    assert (data_need(stages[1], None, made=True).state, data_need(stages[1], tmp_path, made=True).state) == (
         "made",
         "missing",
     )
@@ -45,19 +45,19 @@ def test_what_the_run_makes_is_looked_for_only_where_it_is_said_to_be(stages, tm
 
 def test_rows_are_counted_against_what_the_stage_expects(stages, tmp_path):
     folder = made(tmp_path / "traces", 39_999)
-    found = supply(stages[1], tmp_path)
+    found = data_need(stages[1], tmp_path)
     assert (found.state, found.said, found.rows, found.dev) == ("short", "39,999 of 40,000 rows", 39_999, False)
     for file in folder.iterdir():
         file.unlink()
     folder.rmdir()
     made(folder, 40_000, dev=5)
-    found = supply(stages[1], tmp_path)
+    found = data_need(stages[1], tmp_path)
     assert (found.state, found.said, found.rows, found.dev) == ("there", "", 40_000, True)
 
 
 def test_tokens_are_reckoned_from_bytes(stages, tmp_path):
     made(tmp_path / "corpus", 3, "x" * 399)
-    found = supply(stages[0], tmp_path)
+    found = data_need(stages[0], tmp_path)
     assert found.state == "short"
     assert found.said == "about 300 of 5,000,000,000 tokens, at 4 bytes each"
 
@@ -97,7 +97,7 @@ def _other_name(folder):
 )
 def test_a_damaged_folder_is_said_and_never_counted(stages, tmp_path, damage, said):
     damage(made(tmp_path / "traces", 40_000))
-    found = supply(stages[1], tmp_path)
+    found = data_need(stages[1], tmp_path)
     assert found.state == "damaged"
     assert said in found.said
     assert found.rows is None

@@ -17,10 +17,10 @@ SCRIPT = """
 import json, sys, time
 from pathlib import Path
 from training.run_folder import StageFolder
-from training.pipeline.progress import Lines, watch
+from training.pipeline.progress import PlainTrainingProgress, watch
 folder = StageFolder(Path(sys.argv[1]))
 folder.note(max_steps=45)
-Lines.every = 0.05
+PlainTrainingProgress.every = 0.05
 with watch(folder):
     for step in range(1, 46):
         with folder.metrics.open("a") as out:

@@ -6,11 +6,11 @@ import pytest
 
 from evalsuite.errors import UsageError
 from training.data.manifest import freeze, read_manifest
-from training.pipeline.reuse import alike, take_over
+from training.pipeline.reuse import reusable_stages, reuse_stages
 from training.pipeline.run import begin
 from training.recipe import Recipe, read_recipe
 from training.run_folder import TrainingFolder
-from training.run_spec import ask, read_asked, write_asked
+from training.run_spec import make_spec, read_spec, write_spec
 
 RECIPE = read_recipe("reasonmed-8b")
 
@@ -37,8 +37,8 @@ def changed(recipe=RECIPE, stage=None, **changes):
 def source(tmp_path, data):
     """A run whose first two stages are promoted."""
     run = TrainingFolder(tmp_path / "source")
-    asked = ask(RECIPE, data, False)
-    write_asked(run, asked)
+    asked = make_spec(RECIPE, data, False)
+    write_spec(run, asked)
     (run.evaluations / "abc").mkdir(parents=True)
     (run.evaluations / "abc" / "summary.json").write_text("{}")
     states = ("promoted", "promoted", "refused")
@@ -55,7 +55,9 @@ def names(folders):
 
 
 def found(source, recipe, data, control=False):
-    return names(alike(source, TrainingFolder(source.path.with_name("run")), ask(recipe, data, control)))
+    return names(
+        reusable_stages(source, TrainingFolder(source.path.with_name("run")), make_spec(recipe, data, control))
+    )
 
 
 def test_what_is_promoted_is_taken_and_what_comes_after_a_change_is_not(source, data):
@@ -105,7 +107,7 @@ def test_other_data_is_not_taken_for_the_same(source, data):
 def test_a_base_model_among_other_data_is_not_taken_for_the_same(source, data, tmp_path):
     recipe = changed(base={**RECIPE.base.model_dump(), "model": "./base"})
     (source.path / "run.json").unlink()
-    write_asked(source, ask(recipe, data, False))
+    write_spec(source, make_spec(recipe, data, False))
     assert found(source, recipe, data) == ["1-pretrain", "2-sft"]
     other = shutil.copytree(data, tmp_path / "other")
     with pytest.raises(UsageError, match="its base model, a folder among the data"):
@@ -114,21 +116,21 @@ def test_a_base_model_among_other_data_is_not_taken_for_the_same(source, data, t
 
 def test_a_run_is_not_begun_from_itself(source, data):
     with pytest.raises(UsageError, match="is the run itself"):
-        alike(source, source, ask(RECIPE, data, False))
+        reusable_stages(source, source, make_spec(RECIPE, data, False))
 
 
 @pytest.fixture
 def run(source, data, tmp_path):
     """A run that was begun from the source, of which nothing is copied yet."""
     made = TrainingFolder(tmp_path / "run")
-    begin(ask(RECIPE, data, False), made, source)
+    begin(make_spec(RECIPE, data, False), made, source)
     return made
 
 
 def test_whole_stages_with_their_evaluations_are_copied_once(source, data, run):
     said = []
     for _ in range(2):
-        take_over(run, read_asked(run), said.append)
+        reuse_stages(run, read_spec(run), said.append)
     assert said == [f"{name}: taken over from {source.path}" for name in ("1-pretrain", "2-sft")]
     for name in ("1-pretrain", "2-sft"):
         stage, own = source.path / "stages" / name, run.path / "stages" / name
@@ -141,14 +143,14 @@ def test_whole_stages_with_their_evaluations_are_copied_once(source, data, run):
 def test_what_a_kill_left_is_copied_by_the_next_and_what_the_source_made_since_is_not(source, data, run):
     shutil.copytree(source.path / "stages/1-pretrain", run.path / "stages/1-pretrain")
     source.stage(3, "grpo").note(state="promoted")
-    begin(ask(RECIPE, data, False), run, source)
-    take_over(run, read_asked(run), lambda _: None)
+    begin(make_spec(RECIPE, data, False), run, source)
+    reuse_stages(run, read_spec(run), lambda _: None)
     assert run.stage(2, "sft").state == "promoted" and not run.stage(3, "grpo").path.exists()
     shutil.rmtree(source.path)
-    take_over(run, read_asked(run), lambda _: None)
+    reuse_stages(run, read_spec(run), lambda _: None)
 
 
 def test_a_run_is_from_one_other(source, data, run, tmp_path):
-    begin(ask(RECIPE, data, False), run, None)
+    begin(make_spec(RECIPE, data, False), run, None)
     with pytest.raises(UsageError, match=f"begun from {source.path} there, {tmp_path / 'other'} here"):
-        begin(ask(RECIPE, data, False), run, TrainingFolder(tmp_path / "other"))
+        begin(make_spec(RECIPE, data, False), run, TrainingFolder(tmp_path / "other"))

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from evalsuite.analysis.run_result import read_result
-from evalsuite.gate import Policy
+from evalsuite.gate import GatePolicy
 from training import step_log
-from training.promotion.diagnosis import cause_of, mute
+from training.promotion.diagnosis import cause_of, no_valid_answer
 from training.promotion.verdict import judge
 from training.recipe import read_recipe
 from training.run_folder import StageFolder
@@ -28,7 +28,7 @@ def asked(tmp_path, made, answers):
 
     def ask(kind, metrics, candidate, baseline, status="ok", completions=(), control=False):
         recipe = read_recipe("reasonmed-8b")
-        stage = recipe.stages[1 if kind == "sft" else 2].model_copy(update={"gate": Policy(gains={"medqa": 0.05})})
+        stage = recipe.stages[1 if kind == "sft" else 2].model_copy(update={"gate": GatePolicy(gains={"medqa": 0.05})})
         folder = StageFolder(tmp_path / "1-stage")
         folder.path.mkdir()
         if isinstance(metrics, str):
@@ -63,7 +63,7 @@ def steps(**figures: float) -> list[dict[str, float]]:
 @pytest.mark.parametrize(("valid", "said"), [(0, "none of its 200 answers is valid"), (1, None)])
 def test_a_model_without_a_valid_answer_is_told_from_one_with_wrong_ones(made, answers, valid, said):
     status = np.where(np.arange(ITEMS) < valid, "ok", "no_answer")
-    found = mute(read_result(made("new", {"medqa": answers(shares(0.0), status=status)})))
+    found = no_valid_answer(read_result(made("new", {"medqa": answers(shares(0.0), status=status)})))
     assert found is None if said is None else said in found
 
 

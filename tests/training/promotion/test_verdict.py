@@ -3,7 +3,7 @@
 import pytest
 
 from evalsuite.analysis.run_result import read_result
-from evalsuite.gate import Policy
+from evalsuite.gate import GatePolicy
 from training.promotion.verdict import judge, settle, verdict_of
 from training.recipe import read_recipe
 from training.report.stage_table import markdown, rows
@@ -29,7 +29,7 @@ def results(runs):
 
 @pytest.fixture
 def stage():
-    gate = Policy(gains={TASK: 0.1})
+    gate = GatePolicy(gains={TASK: 0.1})
     return read_recipe("reasonmed-8b").stages[1].model_copy(update={"gate": gate})
 
 
@@ -83,9 +83,9 @@ def test_the_table_adjusts_over_all_stages(runs, results, stage, tmp_path):
     from statsmodels.stats.multitest import multipletests
 
     recipe = read_recipe("reasonmed-8b")
-    from training.run_spec import ask
+    from training.run_spec import make_spec
 
-    asked = ask(recipe, tmp_path, False)
+    asked = make_spec(recipe, tmp_path, False)
     orders = (("good", "poor"), ("poor", "good"), ("good", "good"))
     for folder, (candidate, baseline) in zip(asked.stages(runs), orders, strict=True):
         decision = judge(results[candidate], results[baseline], stage)

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalsuite.analysis.run_result import read_result
-from evalsuite.gate import Policy
+from evalsuite.gate import GatePolicy
 from training.cli import main
 from training.promotion.verdict import judge, settle
 from training.recipe import read_recipe
 from training.report import write_report
 from training.report.training_curves import POINTS, WINDOWS, curves, figure, windows
 from training.run_folder import StageFolder, TrainingFolder
-from training.run_spec import Asked, write_asked
+from training.run_spec import TrainingSpec, write_spec
 
 TASK = "starter_recall"
 HOSTILE = "</script><script>window.pwned = 1</script><img src=x onerror=alert(1)>"
@@ -32,10 +32,10 @@ def log(folder, lines):
 def run(tmp_path, replay):
     """A run of three stages: one promoted, one refused, one that hasn't begun."""
     recipe = read_recipe("reasonmed-8b").model_copy(update={"about": HOSTILE})
-    asked = Asked(recipe, tmp_path / "data", control=True)
+    asked = TrainingSpec(recipe, tmp_path / "data", control=True)
     run = TrainingFolder(tmp_path / "run")
     run.path.mkdir()
-    write_asked(run, asked)
+    write_spec(run, asked)
     for name, known in (("poor", 4), ("good", 18)):
         replay(
             run.evaluations / name,
@@ -53,7 +53,7 @@ def run(tmp_path, replay):
             for step in (1, 2, 3)
         ],
     )
-    stage = recipe.stages[0].model_copy(update={"gate": Policy(gains={TASK: 0.1})})
+    stage = recipe.stages[0].model_copy(update={"gate": GatePolicy(gains={TASK: 0.1})})
     first.note(steps=40, max_steps=40, seconds=754.2)
     second.note(max_steps=2000)
     settle(run, first, judge(good, poor, stage), None)
@@ -101,9 +101,9 @@ def test_the_command_writes_both_files(run, capsys):
 
 
 def test_a_run_that_has_just_begun_has_a_report(tmp_path):
-    asked = Asked(read_recipe("reasonmed-8b"), tmp_path / "data", control=False)
+    asked = TrainingSpec(read_recipe("reasonmed-8b"), tmp_path / "data", control=False)
     run = TrainingFolder(tmp_path)
-    write_asked(run, asked)
+    write_spec(run, asked)
     page = write_report(run, asked)[0].read_text("utf-8")
     assert page.count("not evaluated") == 3 and len(page) < 100_000
 

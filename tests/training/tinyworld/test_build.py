@@ -9,7 +9,7 @@ import pytest
 from evalsuite.data.load import load
 from evalsuite.parser import parse
 from evalsuite.reward import StrictReward
-from evalsuite.tasks.prompt import Prompt
+from evalsuite.tasks.prompt import TaskPrompt
 from evalsuite.tasks.registry import load_task
 from evalsuite.tasks.schema import BUILT_IN
 from training.data.manifest import sha256_of
@@ -89,7 +89,7 @@ def test_traces_tell_facts_and_end_in_the_gold_label(folder, split):
 
 
 def test_a_trace_s_prompt_is_the_benchmark_s(folder):
-    prompt = Prompt(load_task(TASK), "answer_tag")
+    prompt = TaskPrompt(load_task(TASK), "answer_tag")
     asked = {path.question() for path in SPLITS.paths["train"]}
     for row in rows(folder, "traces"):
         text = row["prompt"][0]["content"]

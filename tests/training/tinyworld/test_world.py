@@ -47,7 +47,7 @@ def test_objects_are_used_evenly(world):
 
 
 @each
-def test_paths_are_told_apart(world):
+def test_paths_are_significant(world):
     splits = split_paths(world)
     dealt = [path for paths in splits.paths.values() for path in paths]
     assert len(set(dealt)) == len(dealt)

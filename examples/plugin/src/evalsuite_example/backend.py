@@ -14,14 +14,14 @@ from time import perf_counter
 from typing import Any
 
 from evalsuite.errors import BackendError
-from evalsuite.models.backend import Backend, Facts, Request, Response
+from evalsuite.models.backend import Backend, BackendInfo, Request, Response
 from evalsuite.tasks.item import Dataset
 
 
 class CallableBackend(Backend):
     """Calls a function in threads, `--concurrency` at a time; what it raises is the error of that one response."""
 
-    async def open(self, datasets: Sequence[Dataset]) -> Facts:
+    async def open(self, datasets: Sequence[Dataset]) -> BackendInfo:
         """Import the function; a name that leads to none is a `BackendError`."""
         self.settings.checked_args((), "callable")
         module, _, name = self.settings.model.partition(":")
