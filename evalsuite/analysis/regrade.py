@@ -65,7 +65,8 @@ class GradeChange:
     lost: int = 0
     """How many became wrong."""
     examples: list[str] = field(default_factory=list)
-    """Item ids, with `~rotation` behind those whose options were moved and `#sample` behind all but the first sample's."""
+    """Item ids, with `~rotation` behind those whose options were moved and `#sample` behind all but the first
+    sample's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,30 +3,43 @@
 from __future__ import annotations
 
 import errno
+import re
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import Final
 
 import click
 
-from evalsuite.errors import EvalsuiteError, UsageError
+from evalsuite.errors import ErrorCode, EvalsuiteError, UsageError
 from evalsuite.util.text import visible
 
-STOPPED = 130
-"""Exit code of what Ctrl-C ended."""
+STOPPED: Final = 130
+"""Exit code after Ctrl-C."""
+_ARGUMENT: Final = re.compile(r"`([a-z][a-z0-9_]*)`")
+_OPTIONS: Final = {"base_urls": "--base-url", "model_args": "--model-arg"}
+"""Options whose names differ from the library's arguments in more than their dashes."""
 
 
 def ended(cli: click.Group, name: str, arguments: Sequence[str] | None) -> int:
-    """Call a command line, named as people write it, and return its exit code; `--debug` shows an error's traceback."""
-    asked = list(sys.argv[1:] if arguments is None else arguments)
+    """Call a command line by the name that people type and return its exit code.
+
+    `--debug` as the first argument shows the traceback of an error.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        _check_text(asked)
-        code = cli.main(asked, prog_name=name, standalone_mode=False)
+        _check_text(given)
+        code = cli.main(given, prog_name=name, standalone_mode=False)
         return code if isinstance(code, int) else 0
-    except (EvalsuiteError, ModuleNotFoundError) as error:
-        if "--debug" in asked[:1]:
+    except EvalsuiteError as error:
+        if "--debug" in given[:1]:
             traceback.print_exc()
-        return _failed(name, _said(error))
+        return _failed(name, f"{with_options(str(error))} [{error.code}]")
+    except ModuleNotFoundError as error:
+        if "--debug" in given[:1]:
+            traceback.print_exc()
+        missing = f"{error.name} can't be imported; the extras in pyproject.toml say which one installs it"
+        return _failed(name, f"{missing} [{ErrorCode.MISSING_PACKAGE}]")
     except click.ClickException as error:
         message = error.format_message()
         if not message.startswith("Usage: "):
@@ -36,22 +49,22 @@ def ended(cli: click.Group, name: str, arguments: Sequence[str] | None) -> int:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        return _failed(name, f"{error}: make room, then run it again")
+        return _failed(name, f"{error}: free some space, then run the command again [{ErrorCode.OUTPUT_NOT_WRITABLE}]")
     except (click.Abort, KeyboardInterrupt):
         return STOPPED
 
 
+def with_options(message: str) -> str:
+    """Return a library message with the arguments that it names in backticks written as command-line options."""
+    return _ARGUMENT.sub(lambda found: _OPTIONS.get(found[1], "--" + found[1].replace("_", "-")), message)
+
+
 def _check_text(arguments: Sequence[str]) -> None:
-    """Refuse bytes that are no text where the shell handed them over: no JSON could carry them."""
+    """Refuse arguments with bytes that are no text: no JSON file could hold them."""
     for argument in arguments:
         if not argument.isprintable() and any("\ud800" <= char <= "\udfff" for char in argument):
-            raise UsageError(f"{argument!r}: not {sys.getfilesystemencoding()} text; write it anew")
-
-
-def _said(error: EvalsuiteError | ModuleNotFoundError) -> str:
-    if isinstance(error, ModuleNotFoundError):
-        return f"needs {error.name}, which can't be imported: pyproject.toml says which extra brings it"
-    return str(error)
+            encoding = sys.getfilesystemencoding()
+            raise UsageError(ErrorCode.INVALID_ARGUMENT, f"{argument!r} is not valid {encoding} text; type it again")
 
 
 def _failed(name: str, message: str) -> int:

@@ -37,8 +37,8 @@ _HEAD_START = 0.05
 @click.command()
 @click.option(
     "--model",
-    help="backend/model: openai/NAME, vllm/REPO, hf/REPO, inspect/PROVIDER/NAME, trivial/majority, replay/PATH; or tiny, "
-    "the small one of this package [default: tiny, and then the suite tinyworld].",
+    help="backend/model: openai/NAME, vllm/REPO, hf/REPO, inspect/PROVIDER/NAME, trivial/majority, replay/PATH; "
+    "or tiny, the small one of this package [default: tiny, and then the suite tinyworld].",
 )
 @click.option("--tasks", help="Task names, with commas.")
 @click.option("--suite", help="A named list of tasks: fleming, reasonmed, all, tinyworld, starter (the default).")

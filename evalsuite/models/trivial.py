@@ -1,7 +1,9 @@
 """Models that know no medicine: what a benchmark gives away for nothing, to be read beside every score.
 
-`trivial/random` draws a label, seeded by request; `trivial/first` takes the first option; `trivial/majority` the task's most
-frequent gold label (the best constant answer); `trivial/longest` the longest option; `trivial/nearest` what the train split
+`trivial/random` draws a label, seeded by request; `trivial/first` takes the first option; `trivial/majority` the
+task's most
+frequent gold label (the best constant answer); `trivial/longest` the longest option; `trivial/nearest` what the
+train split
 says of the most similar question.
 """
 

@@ -97,7 +97,7 @@ def rank_text(rank: Json | None) -> str:
 
 
 ROTATION_LEGEND = (
-    "Each item was asked in each cyclic order of its options, strict parse. Accuracy: over all of them. Worst rotation: "
+    "Each item was asked in each cyclic order of its options, strict parse. Accuracy: over all of them. Worst: "
     "the order furthest below the same items' mean; p: that all orders have the same accuracy (Cochran), and where it "
     "is large the worst is chance. Right, and the same text, under all orders: what is left without luck of place."
 )
@@ -175,7 +175,8 @@ def rotation_cells(estimate: Json, found: Json) -> list[str]:
     return [
         str(found["n"]),
         interval(estimate),
-        f"{found['worst']}: {interval(worst['accuracy'])}, {points(worst['deviation'])} points on its {worst['n']} items",
+        f"{found['worst']}: {interval(worst['accuracy'])}, {points(worst['deviation'])} points "
+        f"on its {worst['n']} items",
         interval(found["all_right"]),
         interval(found["same_text"]),
         p_text(found["p"]),

@@ -12,7 +12,8 @@ from evalsuite.stats.intervals import Estimate, mean
 
 
 class RotationAccuracy(NamedTuple):
-    """Accuracy on the items that have this rotation; `deviation` from that of the same items under all their rotations."""
+    """Accuracy on the items that have this rotation; `deviation` from that of the same items under all their
+    rotations."""
 
     items: int
     accuracy: Estimate
@@ -25,7 +26,8 @@ class Robustness(NamedTuple):
     Where items differ in their number of options, a rotation is about those that have it, which may be harder ones: the
     worst rotation is the one furthest below the same items' mean. `same_text` is the share of items whose answer is the
     same text under all their rotations, right or wrong. `all_right` is the share right under all of them: what is left
-    when luck of place is taken away. `p` is that of all rotations having the same accuracy; the worst of several is low by
+    when luck of place is taken away. `p` is that of all rotations having the same accuracy; the worst of several is
+    low by
     chance, and where p is large the worst is no finding.
     """
 
@@ -37,9 +39,11 @@ class Robustness(NamedTuple):
 
 
 def robustness(correct: Floats, texts: NDArray[np.object_], groups: Groups) -> Robustness:
-    """Measure from answers under each cyclic rotation: verdicts 0 and 1 and texts, both of shape (rotations, items, samples).
+    """Measure from answers under each cyclic rotation: verdicts 0 and 1 and texts, both of shape (rotations, items,
+    samples).
 
-    An item has the first so many rotations, one an option; verdicts beyond are nan. An invalid answer has no text (None)
+    An item has the first so many rotations, one an option; verdicts beyond are nan. An invalid answer has no text
+    (None)
     and is never the same as another. With several samples, sample k of each rotation is held against sample k of the
     others, and an item counts with the mean over k.
     Source: the rotated accuracies and "right under all" are circular evaluation, Y. Liu et al., "MMBench" (2023).

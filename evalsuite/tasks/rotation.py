@@ -1,6 +1,7 @@
 """An item with its options moved round: shown at other places, graded in its own labels.
 
-Rotation s moves every option up by s places, the first s behind the last: an item of m options has m rotations, and each of
+Rotation s moves every option up by s places, the first s behind the last: an item of m options has m rotations, and
+each of
 its options stands once at each place. Letters stay where they are and the texts move under them; options that are their
 own labels (yes, no, maybe) are listed in another order.
 """
@@ -20,7 +21,8 @@ _POINTS: Final = re.compile(
 
 
 def rotations_of(item: Item) -> range:
-    """The rotations under which an item can be asked: one an option, or none but 0 where an option means others by their
+    """The rotations under which an item can be asked: one an option, or none but 0 where an option means others by
+    their
     place ("all of the above"), so that it would say something else elsewhere."""
     in_place = any(_POINTS.search(option) for option in item.options)
     return range(1 if in_place else len(item.options))

@@ -1,7 +1,8 @@
 """Training data that holds questions of a benchmark by which a stage of the recipe will be judged.
 
 Three ways to find one, each by itself enough: the item read back from a prompt has the digest of a locked item (which
-needs no benchmark's data); it asks the same question with the same options; it asks nearly the same question (`StemIndex`:
+needs no benchmark's data); it asks the same question with the same options; it asks nearly the same question
+(`StemIndex`:
 of at least twelve words, seven tenths of its six-word sequences). In text a question of twelve words is found the same
 way, one of eight to eleven where it stands word for word, a shorter one not at all. A benchmark whose items aren't here
 can't be compared, and that is refused as well: the gate needs them anyway.

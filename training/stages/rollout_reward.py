@@ -23,7 +23,8 @@ class RolloutReward:
     prompts), the data's columns, the text, its tokens and its reward. Lines are in the order of the groups and written
     by the main process alone. Shares of dead groups and the number of different items so far go to TRL's log.
 
-    `coin`, a seed, makes it the random control: the reward is `random_reward`, and the line has the strict one beside it.
+    `coin`, a seed, makes it the random control: the reward is `random_reward`, and the line has the strict one
+    beside it.
     """
 
     def __init__(self, journal: Path, generations: int, coin: int | None = None) -> None:

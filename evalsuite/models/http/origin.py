@@ -69,7 +69,8 @@ class Origin:
     async def exchange(self, method: str, path: str, body: bytes = b"", from_root: bool = False) -> HttpMessage:
         """Send a request to an address below the base, or beside it where the base ends in /v1.
 
-        `Unreachable` or `ConnectionBroken` where no answer comes. A kept connection that the server closed without a word was
+        `Unreachable` or `ConnectionBroken` where no answer comes. A kept connection that the server closed without a
+        word was
         idle for too long: the request is sent again at once.
         """
         key = (method, path, from_root)
