@@ -1,6 +1,6 @@
 """Does the tiny recipe end in the same weights when every one of its stages is killed on the way?
 
-    python -m training run tiny --out RUN
+    evalsuite train run tiny --out RUN
     python benchmarks/tiny_killed.py RUN OUT
 
 Goes through RUN's recipe again. In each stage the whole process group is ended by SIGKILL at a step drawn at random,
@@ -27,7 +27,7 @@ PAUSE = 0.05
 
 
 def go_on(run: TrainingFolder) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "training", "resume", str(run.path)]
+    command = [sys.executable, "-m", "evalsuite", "train", "resume", str(run.path)]
     return subprocess.Popen(command, process_group=0)
 
 

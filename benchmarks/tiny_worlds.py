@@ -27,7 +27,7 @@ def write_recipe(file: Path, seed: int) -> Path:
 
 
 def trained(recipe: Path, place: Path, *options: str) -> TrainingFolder:
-    command = [sys.executable, "-m", "training", "run", str(recipe), "--out", str(place), *options]
+    command = [sys.executable, "-m", "evalsuite", "train", "run", str(recipe), "--out", str(place), *options]
     ended = subprocess.run(command, check=False)
     if ended.returncode not in (0, 1):
         raise SystemExit(ended.returncode)
@@ -42,7 +42,7 @@ def main() -> None:
         recipe = write_recipe(out / f"tiny-{seed}.yaml", seed)
         run = runs[f"world {seed}"] = trained(recipe, out / f"{seed}")
         if any(folder.state == "promoted" for folder in read_spec(run).stages(run)):
-            coin = ("--random-reward", "--from", str(out / f"{seed}"))
+            coin = ("--random-reward", "--reuse-from", str(out / f"{seed}"))
             runs[f"world {seed}, coin"] = trained(recipe, out / f"{seed}-coin", *coin)
     for name, run in runs.items():
         print(f"\n{name}\n\n{stage_table.markdown(stage_table.rows(run, read_spec(run)))}")

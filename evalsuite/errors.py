@@ -30,6 +30,7 @@ class ErrorCode(StrEnum):
     UNKNOWN_MODEL_ARGUMENT = "unknown_model_argument"
     UNKNOWN_ANSWER_FORMAT = "unknown_answer_format"
     UNKNOWN_SETTING = "unknown_setting"
+    COMMAND_NOT_LOADABLE = "command_not_loadable"
     UNSUPPORTED_BY_BACKEND = "unsupported_by_backend"
     # Tasks
     INVALID_TASK_CARD = "invalid_task_card"

@@ -25,7 +25,7 @@ _MEMORY: Final = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM
 """Let glibc keep what is freed: a stage on a CPU spends a quarter of its time getting the same pages back otherwise."""
 _TAIL: Final = 1 << 16
 _ERRORS: Final = (
-    re.compile(r"(?:\[\w+\]: ?)?(?:evalsuite|training): (?P<said>.+)"),
+    re.compile(r"(?:\[\w+\]: ?)?evalsuite: (?P<said>.+)"),
     re.compile(r"(?:\[\w+\]: ?)?(?P<said>(?!subprocess\.)[\w.]*(?:Error|Exception): .+)"),
 )
 """An error in a process's output: in our own words, or as a traceback's last line; a launcher's own tells nothing."""

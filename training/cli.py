@@ -1,4 +1,7 @@
-"""The command line: each command is one call into the library, imported when it is called."""
+"""`evalsuite train`: each command is one call into the library, which is imported when the command is called.
+
+evalsuite finds this group by the entry point in pyproject.toml.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import json
 import shlex
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,12 +17,10 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from evalsuite.cli.exit_status import ended
 from evalsuite.util.text import visible
 
 if TYPE_CHECKING:
-    from training.recipe import Stage
-    from training.run_folder import StageFolder, TrainingFolder
+    from training.run_folder import TrainingFolder
     from training.run_spec import TrainingSpec
 
 REFUSED: Final = 1
@@ -27,9 +28,8 @@ FOLDER: Final = click.Path(file_okay=False, path_type=Path)
 HOME: Final = Path("runs") / "training"
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def cli(debug: bool) -> None:
+@click.group(name="train")
+def cli() -> None:
     """Train a base model by a recipe, stage by stage, each promoted only by the gate."""
 
 
@@ -37,14 +37,14 @@ def cli(debug: bool) -> None:
 @click.argument("recipe")
 @click.option("--data", type=FOLDER, help="Folder with the recipe's data folders; a recipe with a world makes its own.")
 @click.option("--out", type=FOLDER, help=f"Folder of this run [default: {HOME}/RECIPE/STAMP].")
-@click.option("--from", "source", type=FOLDER, help="Take over the first stages of a run, as far as they are alike.")
-@click.option("--random-reward", is_flag=True, help="The control: everything the same, but rewards are a seeded coin.")
-def run(recipe: str, data: Path | None, out: Path | None, source: Path | None, random_reward: bool) -> int:
-    """Take a model through RECIPE, a file or a name: train, evaluate, gate, promote, stage by stage.
+@click.option("--reuse-from", type=FOLDER, help="Another run, whose finished stages are copied where they are equal.")
+@click.option("--random-reward", is_flag=True, help="Train the control: all is equal, but rewards are random.")
+def run(recipe: str, data: Path | None, out: Path | None, reuse_from: Path | None, random_reward: bool) -> int:
+    """Train a model by RECIPE, a file or a name: train, evaluate, gate, promote, stage by stage.
 
-    Exit 0: every stage is promoted. Exit 1: one was refused; the last good model is kept and named. The same command
-    with the same --out goes on with what isn't finished. With --from, stages that the other run has promoted under the
-    same settings, seeds and data are not trained again.
+    Exit 0: every stage is promoted. Exit 1: a stage was refused; the last promoted model is kept and named. The same
+    command with the same --out resumes an unfinished run. With --reuse-from, stages that the other run has promoted
+    with equal settings, seeds and data are copied instead of being trained again.
     """
     from training.recipe import read_recipe
     from training.run_folder import TrainingFolder
@@ -52,7 +52,7 @@ def run(recipe: str, data: Path | None, out: Path | None, source: Path | None, r
 
     spec = make_spec(read_recipe(recipe), data, random_reward)
     folder = TrainingFolder((out or _new_home(spec.recipe.name)).resolve())
-    return _go(folder, spec, None if source is None else TrainingFolder(source.resolve()))
+    return _go(folder, spec, None if reuse_from is None else TrainingFolder(reuse_from.resolve()))
 
 
 @cli.command()
@@ -105,7 +105,7 @@ def export(run: Path, out: Path) -> None:
     from training.run_folder import TrainingFolder
 
     manifest = write(TrainingFolder(run.resolve()), out)
-    click.echo(f"{out}: {len(manifest.files)} files; check them: python -m training verify {out / 'manifest.json'}")
+    click.echo(f"{out}: {len(manifest.files)} files; check them: evalsuite train verify {out / 'manifest.json'}")
 
 
 @cli.command()
@@ -131,54 +131,6 @@ def freeze(data: Path, about: str, licence: str) -> None:
 
     for file in write(data, about, licence).files:
         click.echo(f"{data / file.path}: {file.rows} rows, sha256 {file.sha256}")
-
-
-@cli.command(hidden=True)
-@click.argument("run", type=FOLDER)
-def world(run: Path) -> None:
-    """Make the data of a run's recipe; it appears as a whole."""
-    from training.run_folder import TrainingFolder
-    from training.run_spec import read_spec
-    from training.tinyworld.build import build
-    from training.weights import part
-
-    folder = TrainingFolder(run)
-    spec = read_spec(folder)
-    assert spec.recipe.world is not None, "a recipe without a world has no data to make"
-    draft = part(folder.data)
-    build(draft, spec.recipe.world.seed)
-    draft.rename(folder.data)
-
-
-@cli.command(hidden=True)
-@click.argument("run", type=FOLDER)
-@click.argument("name")
-def preflight(run: Path, name: str) -> None:
-    """Look whether a stage may begin."""
-    from training.checks import check
-    from training.pipeline.folder_lock import claimed
-    from training.promotion.last_promoted import last_promoted
-    from training.run_spec import data_of
-
-    home, spec, stage, folder = _stage(run, name)
-    with claimed(folder.path):
-        check(spec.recipe, stage, folder, last_promoted(home, spec, folder).start, data_of(home, spec))
-
-
-@cli.command(hidden=True)
-@click.argument("run", type=FOLDER)
-@click.argument("name")
-def stage(run: Path, name: str) -> None:
-    """Train one stage, or go on with it from its last checkpoint."""
-    from training.pipeline.folder_lock import working
-    from training.promotion.last_promoted import last_promoted
-    from training.run_spec import data_of
-    from training.stages import train
-
-    home, spec, stage, folder = _stage(run, name)
-    with working(folder):
-        start = last_promoted(home, spec, folder).start
-        train(spec.recipe, stage, folder, start, data_of(home, spec), spec.control)
 
 
 def _go(folder: TrainingFolder, spec: TrainingSpec, source: TrainingFolder | None = None) -> int:
@@ -213,29 +165,13 @@ def _stoppable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _stage(run: Path, name: str) -> tuple[TrainingFolder, TrainingSpec, Stage, StageFolder]:
-    """A stage of a run, by its name."""
-    from training.run_folder import TrainingFolder
-    from training.run_spec import read_spec
-
-    home = TrainingFolder(run.resolve())
-    spec = read_spec(home)
-    stage = spec.recipe.stage(name)
-    return home, spec, stage, home.stage(spec.recipe.stages.index(stage) + 1, name)
-
-
 def _new_home(recipe: str) -> Path:
     return HOME / recipe / datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
 
 
 def _resume(folder: TrainingFolder) -> str:
-    return shlex.join(["python", "-m", "training", "resume", str(folder.path)])
+    return shlex.join(["evalsuite", "train", "resume", str(folder.path)])
 
 
 def _tell(what: str) -> None:
     print(visible(what), file=sys.stderr, flush=True)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code: 2 for an error, told in one line."""
-    return ended(cli, "python -m training", arguments)

@@ -140,8 +140,8 @@ def environment(tasks: Path) -> dict[str, str]:
 
 
 def training(*arguments: str | Path, tasks: Path, timeout: float = 900) -> subprocess.CompletedProcess[str]:
-    """Run `python -m training`."""
-    command = [sys.executable, "-m", "training", *map(str, arguments)]
+    """Run `evalsuite train`."""
+    command = [sys.executable, "-m", "evalsuite", "train", *map(str, arguments)]
     return subprocess.run(
         command, cwd=ROOT, env=environment(tasks), capture_output=True, text=True, timeout=timeout, check=False
     )

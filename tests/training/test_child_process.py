@@ -50,10 +50,10 @@ torch.distributed.elastic.multiprocessing.errors.ChildFailedError:
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        ("training: data/traces: no rows\nx: FutureWarning: old\n  warnings.warn(\n", "data/traces: no rows"),
+        ("evalsuite: data/traces: no rows\nx: FutureWarning: old\n  warnings.warn(\n", "data/traces: no rows"),
         ("evalsuite: medqa: no data\n", "medqa: no data"),
         ("OSError: [Errno 28] No space left on device\n", "OSError: [Errno 28] No space left on device"),
-        (ELASTIC.format(error="training: no such model"), "no such model"),
+        (ELASTIC.format(error="evalsuite: no such model"), "no such model"),
         (ELASTIC.format(error="[rank0]: torch.OutOfMemoryError: CUDA"), "torch.OutOfMemoryError: CUDA"),
         ("[rank1]: MemoryError: full\n[rank0]: DistBackendError: NCCL\n", "MemoryError: full"),
         ("\n \n", "it said nothing"),
@@ -62,7 +62,7 @@ torch.distributed.elastic.multiprocessing.errors.ChildFailedError:
 )
 def test_why_a_process_failed_is_its_own_error(module, tmp_path, written, said):
     log = tmp_path / "log.txt"
-    log.write_text("training: of the process before\n")
+    log.write_text("evalsuite: of the process before\n")
     (tmp_path / "written").write_text(written)
     name = module(f"import pathlib, sys; print(pathlib.Path({str(tmp_path / 'written')!r}).read_text()); sys.exit(1)")
     assert call([name], environment(RECIPE), log).said == f"{said} ({ALL} {log})"
@@ -134,7 +134,7 @@ def test_a_log_that_cannot_be_written_is_one_line(tmp_path):
 
 
 def test_many_gpus_are_launched_by_accelerate():
-    module = ["training", "stage", "run", "name"]
+    module = ["training.pipeline.worker", "stage", "run", "name"]
     assert launched(module, Hardware()) == module
     words = launched(module, Hardware(launch="fsdp", gpus=8))
     assert words[0] == "accelerate.commands.launch" and words[-5:] == ["--module", *module]

@@ -27,7 +27,7 @@ def reusable_stages(source: TrainingFolder, run: TrainingFolder, spec: TrainingS
     """
     there = read_spec(source)
     if source.path == run.path:
-        raise UsageError(f"--from {source.path}: is the run itself, which goes on without it")
+        raise UsageError(f"--reuse-from {source.path}: is the run itself, which is resumed without it")
     differs = _difference(there, spec)
     if differs is not None:
         raise UsageError(f"{source.path}: its {differs} is not what this run asks for: nothing can be taken over")

@@ -13,6 +13,7 @@ from evalsuite.errors import RunError, UsageError
 from training.checks import REPORT
 from training.child_process import ChildExit, call, environment, launched
 from training.data.manifest import Manifest, read_manifest
+from training.pipeline import worker
 from training.pipeline.progress import watch
 from training.pipeline.reuse import reusable_stages, reuse_stages
 from training.promotion.diagnosis import cause_of, no_valid_answer
@@ -56,8 +57,8 @@ def begin(spec: TrainingSpec, run: TrainingFolder, source: TrainingFolder | None
         differs = f"begun from {taken.run if taken else 'none'} there, {source.path} here"
     if differs is not None:
         raise UsageError(
-            f"{run.path}: holds another run ({differs}); choose another --out; --from {run.path} takes over what is "
-            "promoted there"
+            f"{run.path}: holds another run ({differs}); choose another --out; --reuse-from {run.path} copies "
+            "the stages that are promoted there"
         )
 
 
@@ -90,7 +91,7 @@ def make_world(run: TrainingFolder, spec: TrainingSpec, tell: Tell) -> None:
         return
     tell(f"making {spec.recipe.world.generator}, seed {spec.recipe.world.seed}")
     log = run.path / LOG
-    ended = call(["training", "world", str(run.path)], environment(spec.recipe), log)
+    ended = call([worker.MODULE, "world", str(run.path)], environment(spec.recipe), log)
     if ended.code:
         raise RunError(f"{spec.recipe.world.generator}: {ended.said}")
 
@@ -142,7 +143,7 @@ class _Step:
         self.tell("preflight")
         self.folder.write("manifest.json", manifest.to_json())
         (self.folder.path / REPORT).unlink(missing_ok=True)
-        ended = self._work(["training", "preflight", str(self.run.path), self.stage.name])
+        ended = self._work([worker.MODULE, "preflight", str(self.run.path), self.stage.name])
         refusals = self.folder.read(REPORT).get("refusals")
         if refusals:
             more = f" (and {len(refusals) - 1} more: {self.folder.path / REPORT})" if len(refusals) > 1 else ""
@@ -155,7 +156,7 @@ class _Step:
         """Train to the end, or to the reason that the stage itself gives why it can't be promoted."""
         if self._refusal is None:
             self.tell("training")
-            module = ["training", "stage", str(self.run.path), self.stage.name]
+            module = [worker.MODULE, "stage", str(self.run.path), self.stage.name]
             with watch(self.folder):
                 ended = self._work(launched(module, self.spec.recipe.hardware))
             if self._refusal is None:

@@ -33,7 +33,7 @@ def card(run: TrainingFolder, spec: TrainingSpec, manifest: Manifest) -> str:
         f"## The gates\n\n{_gates(run, spec)}",
         f"## What it was made from\n\nBase model: {code(_base(spec))}.\n\n{_data(manifest)}",
         f"## Recipe\n\n{_recipe(spec)}\nEvery setting: `recipe.json`. Every file with its sha256, every version: "
-        "`manifest.json`, which `python -m training verify manifest.json` checks.\n",
+        "`manifest.json`, which `evalsuite train verify manifest.json` checks.\n",
         f"## What it is not for\n\n{_NOT_FOR}",
     ]
     return "\n".join(parts)

@@ -12,6 +12,7 @@ import staged
 import yaml
 
 import training
+from training.pipeline.worker import MODULE
 from training.recipe import RECIPES, Hardware, read_recipe
 from training.run_folder import TrainingFolder
 from training.run_spec import TrainingSpec, write_spec
@@ -42,7 +43,7 @@ def launch(config, processes, recipe, run, data):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     how = ["--config_file", run / "config.yaml", "--num_processes", processes, "--main_process_port", port]
-    command = [sys.executable, "-m", "accelerate.commands.launch", *how, "--module", "training", "stage", run, "sft"]
+    command = [sys.executable, "-m", "accelerate.commands.launch", *how, "--module", MODULE, "stage", run, "sft"]
     here = {"PYTHONPATH": str(CONFIGS.parent.parent), "OMP_NUM_THREADS": "1"}
     ran = subprocess.run(list(map(str, command)), env={**os.environ, **here}, capture_output=True, timeout=SECONDS)
     assert ran.returncode == 0, ran.stderr.decode()[-3000:]

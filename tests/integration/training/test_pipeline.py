@@ -44,8 +44,9 @@ def start(tmp_path, tasks, data):
     running = []
 
     def begin(resume: bool = False) -> subprocess.Popen:
-        how = ["resume", tmp_path / "run"] if resume else ["run", recipe(tmp_path), "--data", data]
-        command = [sys.executable, "-m", "training", *map(str, how), *([] if resume else ["--out", tmp_path / "run"])]
+        run = tmp_path / "run"
+        how = ["resume", run] if resume else ["run", recipe(tmp_path), "--data", data, "--out", run]
+        command = [sys.executable, "-m", "evalsuite", "train", *map(str, how)]
         running.append(
             subprocess.Popen(
                 command, cwd=mini.ROOT, env=mini.environment(tasks), stderr=subprocess.PIPE, text=True, process_group=0
@@ -153,7 +154,7 @@ def test_stopped_it_ends_its_processes_and_says_how_to_go_on(start, tmp_path, se
     wait_for(process, lambda: folder.state == "training" and folder.metrics.exists())
     process.send_signal(sent)
     assert process.wait(60) == 130
-    assert f"python -m training resume {tmp_path / 'run'}" in process.stderr.read()
+    assert f"evalsuite train resume {tmp_path / 'run'}" in process.stderr.read()
     with claimed(folder.path):
         assert folder.state in ("training", "trained")
 
@@ -178,7 +179,7 @@ def test_a_training_process_that_outlived_its_run_is_waited_for(start, tmp_path,
 def test_data_that_was_changed_before_the_first_checkpoint_is_looked_at_again(tmp_path, tasks, data):
     own, run = shutil.copytree(data, tmp_path / "data"), tmp_path / "run"
     made = mini.write_recipe(tmp_path / "mini.yaml", [mini.trace_stage(checkpoint_every=1000)])
-    command = [sys.executable, "-m", "training", "run", made, "--data", own, "--out", run]
+    command = [sys.executable, "-m", "evalsuite", "train", "run", made, "--data", own, "--out", run]
     process = subprocess.Popen(
         list(map(str, command)), cwd=mini.ROOT, env=mini.environment(tasks), stderr=subprocess.PIPE, text=True,
         process_group=0,
@@ -196,7 +197,7 @@ def test_data_that_was_changed_before_the_first_checkpoint_is_looked_at_again(tm
 
 def test_promoted_stages_are_taken_over_into_another_run(whole, tasks, data, tmp_path):
     made = mini.write_recipe(tmp_path / "mini.yaml", [mini.text_stage(), mini.trace_stage(epochs=1, gate={})])
-    ended = mini.training("run", made, "--data", data, "--out", tmp_path / "run", "--from", whole, tasks=tasks)
+    ended = mini.training("run", made, "--data", data, "--out", tmp_path / "run", "--reuse-from", whole, tasks=tasks)
     assert ended.returncode == 0, ended.stderr
     assert f"1-text: taken over from {whole}\n" in ended.stderr and "1-text: training" not in ended.stderr
     taken, trained = (StageFolder(tmp_path / "run/stages" / name) for name in ("1-text", "2-traces"))

@@ -4,8 +4,8 @@ import hashlib
 
 import pytest
 
+from evalsuite.cli import main
 from evalsuite.errors import DataError
-from training.cli import main
 from training.data.manifest import freeze, verify
 
 ROW = b'{"text": "The patient has chest pain."}\n'
@@ -41,11 +41,11 @@ def test_what_changed_since_is_found_and_not_frozen_over(data):
 
 def test_the_command_says_what_it_found_or_what_is_missing(data, tmp_path, capsys):
     asked = ["--about", "Texts.", "--licence", "CC0-1.0"]
-    assert main(["freeze", str(data), *asked]) == 0
+    assert main(["train", "freeze", str(data), *asked]) == 0
     assert f"{data / 'train.jsonl'}: 3 rows, sha256 " in capsys.readouterr().out
     for folder, lack in ((tmp_path, "train.jsonl: No such file"), (tmp_path / "nowhere", "train.jsonl: No such file")):
-        assert main(["freeze", str(folder), *asked]) == 2
+        assert main(["train", "freeze", str(folder), *asked]) == 2
         assert lack in capsys.readouterr().err
     (tmp_path / "train.jsonl").touch()
-    assert main(["freeze", str(tmp_path), *asked]) == 2
+    assert main(["train", "freeze", str(tmp_path), *asked]) == 2
     assert "no rows" in capsys.readouterr().err

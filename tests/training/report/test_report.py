@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalsuite.analysis.run_result import read_result
+from evalsuite.cli import main
 from evalsuite.gate import GatePolicy
-from training.cli import main
 from training.promotion.verdict import judge, settle
 from training.recipe import read_recipe
 from training.report import write_report
@@ -96,7 +96,7 @@ def test_the_markdown_says_the_same(run):
 
 
 def test_the_command_writes_both_files(run, capsys):
-    assert main(["report", str(run[0].path)]) == 0
+    assert main(["train", "report", str(run[0].path)]) == 0
     assert [line.rpartition("/")[2] for line in capsys.readouterr().out.split()] == ["report.html", "report.md"]
 
 

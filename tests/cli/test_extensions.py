@@ -1,0 +1,72 @@
+"""Commands of other packages: found by their entry points, and a broken one stops no other command."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from evalsuite.errors import ErrorCode
+
+ROOT = Path(__file__).parents[2]
+SOURCE = """
+import click
+
+@click.command()
+@click.argument("word")
+def shout(word):
+    "Print a word in capitals."
+    click.echo(word.upper())
+
+text = "no command"
+"""
+
+
+@pytest.fixture
+def evalsuite(tmp_path):
+    """Run evalsuite where another package is installed, whose entry points are given: evalsuite(points, *arguments)."""
+
+    def run(points: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+        (tmp_path / "other.py").write_text(SOURCE)
+        metadata = tmp_path / "other-1.0.dist-info"
+        metadata.mkdir()
+        (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
+        lines = "".join(f"{name} = {place}\n" for name, place in points.items())
+        (metadata / "entry_points.txt").write_text(f"[evalsuite.commands]\n{lines}")
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(tmp_path)])}
+        command = [sys.executable, "-m", "evalsuite", *arguments]
+        return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60)
+
+    return run
+
+
+def test_an_installed_package_adds_a_command(evalsuite):
+    ended = evalsuite({"shout": "other:shout"}, "shout", "pulse")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "PULSE\n", "")
+
+
+def test_help_lists_added_commands_with_their_summary_and_names_what_is_broken(evalsuite):
+    ended = evalsuite({"shout": "other:shout", "lost": "nowhere:command"}, "--help")
+    assert ended.returncode == 0, ended.stderr
+    lines = ended.stdout.splitlines()
+    assert any(line.split(maxsplit=1) == ["shout", "Print a word in capitals."] for line in lines)
+    assert any(line.split()[:2] == ["lost", "(lost:"] for line in lines)
+    assert any(line.split()[:1] == ["run"] for line in lines)
+
+
+@pytest.mark.parametrize("place", ["nowhere:command", "other:absent", "other:text"])
+def test_a_broken_command_stops_itself_alone(evalsuite, place):
+    ended = evalsuite({"broken": place}, "broken")
+    assert ended.returncode == 2 and ended.stderr.rstrip().endswith(f"[{ErrorCode.COMMAND_NOT_LOADABLE}]")
+    assert place in ended.stderr and ended.stderr.count("\n") == 1
+
+
+def test_another_command_does_not_notice_a_broken_one(evalsuite):
+    ended = evalsuite({"broken": "nowhere:command"}, "tasks", "list", "--help")
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_a_command_of_evalsuite_cannot_be_replaced(evalsuite):
+    ended = evalsuite({"run": "other:shout"}, "run", "--help")
+    assert ended.returncode == 0 and "--model" in ended.stdout
