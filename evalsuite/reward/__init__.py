@@ -1,10 +1,10 @@
-"""The strict parse as a reward, and the data that it pays on: training pays for what the benchmark counts.
+"""The strict parse as a reward for reinforcement learning, and datasets with the columns that it reads.
 
     reward = StrictReward()                                # for TRL: GRPOTrainer(reward_funcs=reward, ...)
     reward(completions=["<answer>B</answer>"], gold=["B"], labels=[["A", "B"]])     # [1.0]
-    dataset("medqa", tokenizer)                            # its train items, as TRL's train_dataset
+    dataset("medqa", tokenizer)                            # MedQA's train items, as TRL's train_dataset
 
-`verl`, `openrlhf` and `open_instruct` beside it are the same reward in those trainers' signatures.
+The modules `verl`, `openrlhf` and `open_instruct` wrap the same reward in the signatures of those trainers.
 """
 
 from evalsuite.reward.ground_truth import GroundTruth

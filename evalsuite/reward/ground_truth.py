@@ -1,4 +1,4 @@
-"""All that a reward must know of an item, in one line of text: trainers that hand a reward one string take it so."""
+"""The reference answer of one training row as one line of JSON, for trainers that pass a reward a single string."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import json
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from evalsuite.errors import UsageError
+from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.reward.strict_reward import StrictReward
 
 _REWARD: Final = StrictReward()
 
 
 class GroundTruth(NamedTuple):
-    """What a completion is paid by; `str` writes it as one line of JSON and `read` reads that."""
+    """One row's reference answer: `str` writes it as one line of JSON, `parse_ground_truth` reads that line."""
 
     gold: str
     labels: tuple[str, ...]
@@ -23,14 +23,19 @@ class GroundTruth(NamedTuple):
     def __str__(self) -> str:
         return json.dumps(self._asdict(), ensure_ascii=False)
 
-    def pay(self, response: str, prompt: str | None = None) -> float:
-        """Pay one response: 1.0 or 0.0."""
-        return _REWARD.pay(response, self.gold, self.labels, prompt, self.format, self.opens_reasoning)
+    def score(self, response: str, prompt: str | None = None) -> float:
+        """Return the reward of one response: 1.0 or 0.0."""
+        return _REWARD.score(response, self.gold, self.labels, prompt, self.format, self.opens_reasoning)
 
 
+# Trainers parse the same line once per completion: a group of 16 completions shares one prompt and one line.
 @lru_cache(maxsize=1 << 16)
-def read(line: str) -> GroundTruth:
-    """Read what `str` wrote; anything else is a `UsageError`, for it could never be paid."""
+def parse_ground_truth(line: str) -> GroundTruth:
+    """Parse what `str(GroundTruth(...))` wrote.
+
+    Anything else is a `UsageError`: a row with a malformed reference could never earn a reward, and training on it
+    would fail silently.
+    """
     try:
         fields = json.loads(line)
         labels = tuple(fields["labels"])
@@ -40,6 +45,7 @@ def read(line: str) -> GroundTruth:
         return GroundTruth(fields["gold"], labels, fields["format"], fields["opens_reasoning"])
     except (ValueError, TypeError, KeyError, RecursionError):
         raise UsageError(
-            f"ground truth {line[:80]!r} was not made by evalsuite.reward.dataset: point the trainer at its column "
-            "ground_truth"
+            ErrorCode.TRAINING_DATA_MALFORMED,
+            f"ground truth {line[:80]!r} was not written by evalsuite.reward.dataset: configure the trainer to read "
+            "the column ground_truth",
         ) from None

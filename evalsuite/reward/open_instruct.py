@@ -1,4 +1,4 @@
-"""The reward as open-instruct calls it: importing this registers the verifier `evalsuite` (rows' column `dataset`)."""
+"""The reward in open-instruct's signature: importing this module registers the verifier `evalsuite`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from typing import Any
 
 from open_instruct.ground_truth_utils import VerificationResult, VerifierFunction
 
-from evalsuite.reward.ground_truth import read
+from evalsuite.reward.ground_truth import parse_ground_truth
 
 NAME = "evalsuite"
+"""Name of the verifier: the value of a row's column `dataset`."""
 
 
 class EvalsuiteVerifier(VerifierFunction):
-    """Pays a prediction by a row's `ground_truth`, as `evalsuite.reward.dataset` made it."""
+    """The reward of a prediction, by a row's column `ground_truth` that `evalsuite.reward.dataset` wrote."""
 
+    # open-instruct collects its verifiers from `VerifierFunction.__subclasses__()` and calls each with its config.
     def __init__(self, verifier_config: Any = None) -> None:
         super().__init__(NAME, weight=1.0, verifier_config=verifier_config)
 
@@ -26,11 +28,11 @@ class EvalsuiteVerifier(VerifierFunction):
         query: str | None = None,
         **_: Any,
     ) -> VerificationResult:
-        """Return 1.0 or 0.0 as the score."""
+        """Return a result whose score is 1.0 or 0.0."""
         line = label if isinstance(label, str) else label[0]
-        return VerificationResult(score=read(line).pay(prediction, query))
+        return VerificationResult(score=parse_ground_truth(line).score(prediction, query))
 
 
 def row(example: Mapping[str, Any]) -> dict[str, Any]:
-    """Put a row of `evalsuite.reward.dataset`, made with `render=False`, into open-instruct's columns."""
+    """Convert a row of `evalsuite.reward.dataset`, made with `render=False`, to open-instruct's columns."""
     return {"messages": example["prompt"], "ground_truth": example["ground_truth"], "dataset": NAME}

@@ -1,4 +1,4 @@
-"""The reward as OpenRLHF calls it: a file that is named to it holds `reward_func = Reward(tokenizer)`."""
+"""The reward in OpenRLHF's signature: a file of yours that holds `reward_func = Reward(tokenizer)`."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from evalsuite.models.local.chat_template import ChatTemplate
-from evalsuite.reward.ground_truth import read
+from evalsuite.reward.ground_truth import parse_ground_truth
 
 
 class Reward:
-    """Pays what follows the prompt in each query; labels are the column `ground_truth`, prompts rendered text.
+    """The reward of what follows the prompt in each query; labels are the column `ground_truth`, prompts rendered text.
 
-    OpenRLHF leaves special tokens in what it hands over, the end of the turn among them: the tokenizer says which are
-    to be dropped. A query that doesn't begin with its prompt (one that was cut from the left) is paid 0 and counted.
+    OpenRLHF leaves special tokens in the decoded query, including the one that ends the turn; the tokenizer tells
+    which are to be dropped. A query that does not begin with its prompt, because it was truncated on the left, has the
+    reward 0 and is counted.
     """
 
     def __init__(self, tokenizer: Any) -> None:
@@ -24,17 +25,17 @@ class Reward:
     def __call__(
         self, queries: Sequence[str], prompts: Sequence[str], labels: Sequence[str], **_: Any
     ) -> dict[str, Any]:
-        """Return rewards and scores as tensors of one number a query, and what to log."""
+        """Return `rewards` and `scores`, tensors with one number per query, and `extra_logs`."""
         import torch
 
-        paid = torch.tensor([self.pay(*row) for row in zip(queries, prompts, labels, strict=True)])
-        lost = sum(not query.startswith(prompt) for query, prompt in zip(queries, prompts, strict=True))
-        logs = {"strict": paid.mean(), "prompt_lost": torch.tensor(lost / max(1, len(queries)))}
-        return {"rewards": paid, "scores": paid, "extra_logs": logs}
+        rewards = torch.tensor([self.score(*row) for row in zip(queries, prompts, labels, strict=True)])
+        truncated = sum(not query.startswith(prompt) for query, prompt in zip(queries, prompts, strict=True))
+        logs = {"strict": rewards.mean(), "prompt_truncated": torch.tensor(truncated / max(1, len(queries)))}
+        return {"rewards": rewards, "scores": rewards, "extra_logs": logs}
 
-    def pay(self, query: str, prompt: str, label: str) -> float:
-        """Pay one query."""
-        truth = read(label)
+    def score(self, query: str, prompt: str, label: str) -> float:
+        """Return the reward of one query."""
+        truth = parse_ground_truth(label)
         if not query.startswith(prompt):
             return 0.0
-        return truth.pay(self._chat.spoken(query[len(prompt) :]), prompt)
+        return truth.score(self._chat.spoken(query[len(prompt) :]), prompt)

@@ -1,4 +1,4 @@
-"""Training data for the reward: a task's train items, or items of one's own, as a `datasets.Dataset`."""
+"""Train datasets: a task's train items, or the user's own items, as a `datasets.Dataset` for reinforcement learning."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from evalsuite.errors import UsageError
+from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.reward.ground_truth import GroundTruth
 from evalsuite.reward.strict_reward import StrictReward
 from evalsuite.tasks.answer_format import write
 
+# `evalsuite.reward` is imported by every trainer process; what only the dataset needs is imported when it is made.
 if TYPE_CHECKING:
     import datasets
 
@@ -35,33 +36,40 @@ def dataset(
     thinking: Thinking = "auto",
     data_dir: Path | None = None,
 ) -> datasets.Dataset:
-    """Make training data whose columns the reward reads: prompt, gold, labels, format, opens_reasoning; and item, task.
+    """Return a train dataset with the columns that the reward reads.
 
-    `source` is a task, whose train (or dev) items are taken, or items of your own, put as the task `like` puts its own
-    (without it: by the shared English prompt). `prompt` is messages or, with a tokenizer, the text that its chat
-    template makes of them; with `render=False` the tokenizer only tells whether the template opens the reasoning, for
-    trainers that apply the template themselves. `ground_truth` says gold, labels, format and opens_reasoning in one
-    string, for trainers that hand a reward one string.
+    Columns: `prompt`, `gold`, `labels`, `format`, `opens_reasoning`, `item`, `task` and `ground_truth` (gold, labels,
+    format and opens_reasoning in one string, for trainers that pass a reward one string).
 
-    A gold that the reward could never pay is a `UsageError`, and so are test items of a benchmark, told by its lock
-    file: only `split="test"` trains on them, and warns.
+    `source` is a task, whose train or dev items are used, or a sequence of your own items, which are then prompted
+    like the task `like` (by default with the shared English prompt). `prompt` holds chat messages or, with a
+    tokenizer, the text that its chat template makes of them. With `render=False` the messages stay, for trainers that
+    apply the template themselves; the tokenizer then only shows whether the template opens the reasoning.
+
+    A gold that could never earn the reward is a `UsageError`. So are test items of a benchmark, which are recognised
+    by its lock file; only `split="test"` trains on them, with a warning.
     """
     from evalsuite.tasks.schema import Task
 
     if tokenizer is None and thinking != "auto":
-        raise UsageError("thinking is switched in the chat template: give a tokenizer, or set the trainer's own switch")
+        raise UsageError(
+            ErrorCode.MISSING_ARGUMENT,
+            "`thinking` is switched in the chat template: pass `tokenizer`, or use the trainer's own switch",
+        )
     task, items = _items(source, split, like, data_dir)
-    refuse_test_items(items, split, task, own=not isinstance(source, str | Task))
-    chat = None if tokenizer is None else _chat(tokenizer, thinking)
-    made = list(rows(task, items, format, system, chat, render))
+    refuse_test_items(items, split, task, user_items=not isinstance(source, str | Task))
+    chat = None if tokenizer is None else _chat_template(tokenizer, thinking)
+    rows = list(train_rows(task, items, format, system, chat, render))
     try:
         from datasets import Dataset
     except ModuleNotFoundError:
-        raise UsageError("training data needs datasets: pip install 'evalsuite[train]'") from None
-    return Dataset.from_list(made)
+        raise UsageError(
+            ErrorCode.MISSING_PACKAGE, "a train dataset needs datasets: pip install 'evalsuite[train]'"
+        ) from None
+    return Dataset.from_list(rows)
 
 
-def rows(
+def train_rows(
     task: Task,
     items: Sequence[Item],
     format: str | None,
@@ -69,24 +77,24 @@ def rows(
     chat: ChatTemplate | None = None,
     render: bool = True,
 ) -> Iterator[dict[str, Any]]:
-    """Yield a row an item, each proven payable."""
+    """Yield one row per item; an item whose perfect response would not earn the reward is a `UsageError`."""
     from evalsuite.tasks.prompt import TaskPrompt
 
-    asked = TaskPrompt(task, format or task.format, system)
+    task_prompt = TaskPrompt(task, format or task.format, system)
     for item in items:
-        messages = asked.messages(item)
+        messages = task_prompt.messages(item)
         text, opens = ("", False) if chat is None else chat.rendered(messages)
         if chat is not None and render:
-            prompt: Any = _bos_once(chat.tokenizer, text)
+            prompt: Any = _without_double_bos(chat.tokenizer, text)
         else:
             prompt = [dict(message) for message in messages]
-        truth = GroundTruth(item.gold, item.labels, asked.format, opens)
-        _prove(truth, item)
+        truth = GroundTruth(item.gold, item.labels, task_prompt.format, opens)
+        _check_rewardable(truth, item)
         yield {
             "prompt": prompt,
             "gold": item.gold,
             "labels": list(item.labels),
-            "format": asked.format,
+            "format": task_prompt.format,
             "opens_reasoning": opens,
             "item": item.id,
             "task": task.name,
@@ -101,61 +109,78 @@ def _items(
     from evalsuite.tasks.registry import load_task
     from evalsuite.tasks.schema import BUILT_IN, Task
 
-    def known(task: str | Task) -> Task:
+    def as_task(task: str | Task) -> Task:
         return load_task(task) if isinstance(task, str) else task
 
     if isinstance(source, str | Task):
         if like is not None:
-            raise UsageError("like says how items of your own are put; a task has a prompt of its own")
-        task = known(source)
+            raise UsageError(
+                ErrorCode.CONFLICTING_ARGUMENTS,
+                "`like` chooses the prompt of your own items; a task has a prompt of its own: leave `like` out",
+            )
+        task = as_task(source)
         return task, load(task, data_dir).items if split == "test" else load_split(task, split, data_dir)
     if not source:
-        raise UsageError("no items to train on")
-    return known(like) if like is not None else Task(name="items", version=1, folder=BUILT_IN), source
+        raise UsageError(ErrorCode.INVALID_ARGUMENT, "`source` holds no items to train on")
+    return as_task(like) if like is not None else Task(name="items", version=1, folder=BUILT_IN), source
 
 
-def refuse_test_items(items: Sequence[Item], split: Split, task: Task, own: bool = False) -> None:
-    """Raise on test items of the task, and of any benchmark where the items are the user's `own`; else warn of them."""
+def refuse_test_items(items: Sequence[Item], split: Split, task: Task, user_items: bool = False) -> None:
+    """Raise a `UsageError` if items are test items of `task` or, for `user_items`, of any benchmark.
+
+    Train items of one benchmark that are test items of another are only warned of: the two benchmarks were published
+    with that overlap. With `split="test"` training on test items is intended, and is warned of once.
+    """
     from evalsuite.data.benchmark_lookup import benchmarks_of
 
     if split == "test":
         _warn(f"{len(items)} TEST items as training data", task.name)
         return
-    for name in dict.fromkeys((found := benchmarks_of(items)).values()):
-        hits = [item for item, benchmark in found.items() if benchmark == name]
-        if own or name == task.name:
+    for name in dict.fromkeys((benchmark_by_item := benchmarks_of(items)).values()):
+        hits = [item for item, benchmark in benchmark_by_item.items() if benchmark == name]
+        if user_items or name == task.name:
             raise UsageError(
-                f"{len(hits)} of {len(items)} items are test items of {name} (such as {hits[0]}): take them out, or "
-                "say split='test' if training on a benchmark is what you mean"
+                ErrorCode.DATA_REFUSED,
+                f"{len(hits)} of {len(items)} items are test items of {name} (such as {hits[0]}): remove them, or "
+                "pass split='test' to train on a benchmark's test items on purpose",
             )
         _warn(f"{len(hits)} of {len(items)} {split} items of {task.name} are test items of {name}", name)
 
 
-def _warn(what: str, task: str) -> None:
-    warnings.warn(f"{what}: no accuracy on {task} will mean anything for this model or one made from it", stacklevel=4)
+def _warn(fact: str, task: str) -> None:
+    warnings.warn(
+        f"{fact}: no accuracy on {task} will mean anything for this model or one derived from it", stacklevel=4
+    )
 
 
-def _chat(tokenizer: Any, thinking: Thinking) -> ChatTemplate:
+def _chat_template(tokenizer: Any, thinking: Thinking) -> ChatTemplate:
     from evalsuite.models.local.chat_template import ChatTemplate
 
     return ChatTemplate(tokenizer, None, thinking, str(getattr(tokenizer, "name_or_path", "") or "the tokenizer"))
 
 
-def _bos_once(tokenizer: Any, text: str) -> str:
-    """Take off the BOS that a template wrote and that a trainer's tokenizer call would write again."""
+def _without_double_bos(tokenizer: Any, text: str) -> str:
+    """Remove the BOS that a chat template wrote if the trainer's tokenizer call would add a second one.
+
+    Trainers tokenize a rendered prompt with special tokens added; two BOS tokens would be another prompt than the one
+    that the model is evaluated on.
+    """
     bos = getattr(tokenizer, "bos_token", None)
     if not bos or not text.startswith(bos):
         return text
-    twice = [tokenizer.bos_token_id] * 2
-    return text.removeprefix(bos) if list(tokenizer(text)["input_ids"][:2]) == twice else text
+    two_bos = [tokenizer.bos_token_id] * 2
+    return text.removeprefix(bos) if list(tokenizer(text)["input_ids"][:2]) == two_bos else text
 
 
-def _prove(truth: GroundTruth, item: Item) -> None:
-    """Raise on an item whose perfect response would not be paid."""
+def _check_rewardable(truth: GroundTruth, item: Item) -> None:
+    """Raise a `UsageError` if the perfect response to an item would not earn the reward."""
     perfect = write(truth.format, truth.gold)
     try:
-        paid = StrictReward(truth.format).pay(perfect, truth.gold, truth.labels)
+        reward = StrictReward(truth.format).score(perfect, truth.gold, truth.labels)
     except (UsageError, ValueError) as error:
-        raise UsageError(f"item {item.id}: {error}") from None
-    if paid != 1.0:
-        raise UsageError(f"item {item.id}: its perfect response {perfect!r} is paid {paid:g}: mend its labels")
+        raise UsageError(ErrorCode.TRAINING_DATA_MALFORMED, f"item {item.id}: {error}") from None
+    if reward != 1.0:
+        raise UsageError(
+            ErrorCode.TRAINING_DATA_MALFORMED,
+            f"item {item.id}: its perfect response {perfect!r} has reward {reward:g}: correct its labels",
+        )

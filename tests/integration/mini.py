@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from tiny import make_model
 
-from evalsuite.reward.train_dataset import rows
+from evalsuite.reward.train_dataset import train_rows
 from evalsuite.tasks.item import Item
 from evalsuite.tasks.registry import load_task
 from evalsuite.tasks.schema import Task
@@ -148,5 +148,5 @@ def training(*arguments: str | Path, tasks: Path, timeout: float = 900) -> subpr
 
 
 def _asked(task: Task, made: tuple[Item, ...], gold: str | None) -> Iterator[dict[str, Any]]:
-    for row in rows(task, made, None, None):
+    for row in train_rows(task, made, None, None):
         yield row if gold is None else {**row, "gold": gold}

@@ -1,4 +1,4 @@
-"""One string that says all of an item, and the trainers' signatures that pay by it."""
+"""Ground truth in one line of JSON, and the rewards of verl and open-instruct that read it."""
 
 import sys
 from types import ModuleType
@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalsuite.errors import UsageError
+from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.parser import FORMATS
 from evalsuite.reward import GroundTruth, StrictReward
-from evalsuite.reward.ground_truth import read
+from evalsuite.reward.ground_truth import parse_ground_truth
 from evalsuite.reward.verl import compute_score, row
 from evalsuite.tasks.answer_format import write
 
@@ -21,15 +21,16 @@ ABC = ("A", "B", "C")
 
 
 @given(truth=TRUTHS)
-def test_what_is_written_is_read(truth):
-    assert read(str(truth)) == truth
+def test_a_written_line_is_parsed_to_the_same_value(truth):
+    assert parse_ground_truth(str(truth)) == truth
     assert "\n" not in str(truth)
 
 
 @given(line=st.one_of(st.text(), st.sampled_from(["B", "[]", "{}", "null", '{"gold": "B"}', "[" * 100_000])))
-def test_anything_else_is_one_clear_line(line):
-    with pytest.raises(UsageError, match="ground_truth"):
-        read(line)
+def test_any_other_text_is_malformed(line):
+    with pytest.raises(UsageError) as caught:
+        parse_ground_truth(line)
+    assert caught.value.code is ErrorCode.TRAINING_DATA_MALFORMED
 
 
 @pytest.mark.parametrize("fields", [
@@ -38,32 +39,33 @@ def test_anything_else_is_one_clear_line(line):
     '"gold": "A", "labels": ["A"], "format": "boxed", "opens_reasoning": "no"',
 ])  # fmt: skip
 def test_fields_of_another_type_are_refused(fields):
-    with pytest.raises(UsageError, match="ground_truth"):
-        read("{" + fields + "}")
+    with pytest.raises(UsageError) as caught:
+        parse_ground_truth("{" + fields + "}")
+    assert caught.value.code is ErrorCode.TRAINING_DATA_MALFORMED
 
 
-@given(gold=st.sampled_from(ABC), said=st.sampled_from(ABC), format=st.sampled_from(FORMATS), opens=st.booleans())
-def test_verl_pays_what_the_reward_pays(gold, said, format, opens):
-    text = write(format, said)
-    expected = StrictReward(format, prompt_opens_reasoning=opens).pay(text, gold, ABC)
+@given(gold=st.sampled_from(ABC), answer=st.sampled_from(ABC), format=st.sampled_from(FORMATS), opens=st.booleans())
+def test_verls_score_is_the_reward(gold, answer, format, opens):
+    text = write(format, answer)
+    expected = StrictReward(format, prompt_opens_reasoning=opens).score(text, gold, ABC)
     example = {"task": "medqa", "prompt": [{"role": "user", "content": "?"}], "item": "7"}
-    made = row(example | {"ground_truth": str(GroundTruth(gold, ABC, format, opens))}, 3)
+    verl_row = row(example | {"ground_truth": str(GroundTruth(gold, ABC, format, opens))}, 3)
     # As verl's reward manager calls it: by keyword, with whatever else the configuration adds.
-    paid = compute_score(
-        data_source=made["data_source"],
+    score = compute_score(
+        data_source=verl_row["data_source"],
         solution_str=text,
-        ground_truth=made["reward_model"]["ground_truth"],
-        extra_info=made["extra_info"] | {"num_turns": 2},
+        ground_truth=verl_row["reward_model"]["ground_truth"],
+        extra_info=verl_row["extra_info"] | {"num_turns": 2},
         reward_router_address=None,
     )
-    assert paid == expected
-    assert (paid == 1.0) == (gold == said and not opens)
-    assert made["prompt"] == example["prompt"]
-    assert made["extra_info"]["item"] == "7"
+    assert score == expected
+    assert (score == 1.0) == (gold == answer and not opens)
+    assert verl_row["prompt"] == example["prompt"]
+    assert verl_row["extra_info"]["item"] == "7"
 
 
-def test_open_instruct_finds_a_verifier_that_pays(monkeypatch):
-    """open-instruct isn't installed here: this is its interface, as its ground_truth_utils declares it."""
+def test_open_instructs_verifier_returns_the_reward(monkeypatch):
+    """open-instruct isn't installable here: this is its interface, as its ground_truth_utils declares it."""
     module = ModuleType("open_instruct.ground_truth_utils")
 
     class VerifierFunction:
@@ -80,12 +82,12 @@ def test_open_instruct_finds_a_verifier_that_pays(monkeypatch):
     monkeypatch.delitem(sys.modules, "evalsuite.reward.open_instruct", raising=False)
     from evalsuite.reward import open_instruct
 
-    (found,) = VerifierFunction.__subclasses__()  # how it collects its verifiers
-    verifier = found(None)
-    made = open_instruct.row({"prompt": [], "ground_truth": str(GroundTruth("B", ABC, "boxed"))})
-    assert made["dataset"] == verifier.name == verifier.name.lower()
-    for said in ABC:
-        for label in (made["ground_truth"], [made["ground_truth"]]):
-            result = verifier([1], write("boxed", said), label, query="?", rollout_state={})
-            assert result.score == float(said == "B")
+    (registered,) = VerifierFunction.__subclasses__()  # how it collects its verifiers
+    verifier = registered(None)
+    example = open_instruct.row({"prompt": [], "ground_truth": str(GroundTruth("B", ABC, "boxed"))})
+    assert example["dataset"] == verifier.name == verifier.name.lower()
+    for answer in ABC:
+        for label in (example["ground_truth"], [example["ground_truth"]]):
+            result = verifier([1], write("boxed", answer), label, query="?", rollout_state={})
+            assert result.score == float(answer == "B")
     monkeypatch.delitem(sys.modules, "evalsuite.reward.open_instruct")

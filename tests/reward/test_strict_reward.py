@@ -1,4 +1,4 @@
-"""Promise 6 of the answer contract: paid if and only if the benchmark would count it."""
+"""The reward is 1 if and only if the benchmark would count the response as right under the strict parse."""
 
 import pickle
 import subprocess
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalsuite.errors import UsageError
+from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.parser import FORMATS, parse
 from evalsuite.reward import StrictReward
 from evalsuite.tasks.answer_format import write
@@ -22,7 +22,7 @@ COMPLETIONS = st.one_of(st.text(max_size=40), st.lists(PIECES, max_size=8).map("
 
 
 @given(text=COMPLETIONS, gold=st.sampled_from(LABELS), format=st.sampled_from(FORMATS), opens=st.booleans())
-def test_paid_if_and_only_if_the_strict_reading_is_the_gold_label(text, gold, format, opens):
+def test_the_reward_is_one_if_and_only_if_the_strict_parse_is_the_gold_label(text, gold, format, opens):
     strict = parse(text, LABELS, None, format, "stop", opens).strict
     expected = float(strict.status == "ok" and strict.label == gold)
     reward = StrictReward(format, prompt_opens_reasoning=opens)
@@ -35,15 +35,15 @@ def test_paid_if_and_only_if_the_strict_reading_is_the_gold_label(text, gold, fo
 
 
 @given(rows=st.lists(st.tuples(COMPLETIONS, st.sampled_from(LABELS)), max_size=8))
-def test_a_batch_pays_what_each_would_be_paid_alone(rows):
+def test_a_batch_has_the_same_rewards_as_single_completions(rows):
     reward = StrictReward()
     texts, golds = [text for text, _ in rows], [gold for _, gold in rows]
-    assert reward(texts, golds, [LABELS] * len(rows)) == [reward.pay(text, gold, LABELS) for text, gold in rows]
+    assert reward(texts, golds, [LABELS] * len(rows)) == [reward.score(text, gold, LABELS) for text, gold in rows]
 
 
-def test_all_that_a_trainer_passes_is_taken_and_nothing_else_changes():
+def test_further_columns_of_a_trainer_are_ignored_and_the_reward_is_picklable():
     reward = pickle.loads(pickle.dumps(StrictReward()))
-    paid = reward(
+    rewards = reward(
         prompts=["p", "p"],
         completions=[write("answer_tag", "B"), write("answer_tag", "C")],
         completion_ids=[[1], [2]],
@@ -51,7 +51,7 @@ def test_all_that_a_trainer_passes_is_taken_and_nothing_else_changes():
         labels=[["A", "B"], ["A", "B"]],
         trainer_state=None,
     )
-    assert paid == [1.0, 0.0]
+    assert rewards == [1.0, 0.0]
     assert reward.__name__ == "strict"
     assert StrictReward("boxed").__name__ == "strict_boxed"
 
@@ -64,7 +64,7 @@ def test_a_prompt_that_ends_inside_reasoning_is_recognised():
 
 
 @given(text=COMPLETIONS, gold=st.sampled_from(LABELS))
-def test_an_assistant_turn_that_is_gone_on_with_opens_reasoning_as_the_same_text_would(text, gold):
+def test_an_assistant_turn_to_be_continued_opens_reasoning_like_the_same_text(text, gold):
     prompt = [{"role": "user", "content": "<think>"}, {"role": "assistant", "content": "Well. <think>\nlet me"}]
     expected = StrictReward(prompt_opens_reasoning=True)([text], [gold], [LABELS])
     assert StrictReward()([text], [gold], [LABELS], prompts=[prompt]) == expected
@@ -74,7 +74,7 @@ def test_an_assistant_turn_that_is_gone_on_with_opens_reasoning_as_the_same_text
         assert StrictReward()([text], [gold], [LABELS], prompts=[other]) == StrictReward()([text], [gold], [LABELS])
 
 
-def test_reasoning_that_came_apart_is_closed():
+def test_reasoning_that_was_returned_separately_is_closed():
     message = {"role": "assistant", "reasoning_content": "so B", "content": "<answer>B</answer>"}
     reward = StrictReward(prompt_opens_reasoning=True)
     assert reward([[message]], ["B"], [LABELS]) == [1.0]
@@ -84,30 +84,34 @@ def test_reasoning_that_came_apart_is_closed():
 
 
 @given(rows=st.lists(st.tuples(COMPLETIONS, st.sampled_from(LABELS), st.sampled_from(FORMATS)), min_size=1, max_size=8))
-def test_each_row_is_paid_in_the_format_that_it_was_asked_for(rows):
+def test_each_row_is_parsed_in_the_format_that_its_prompt_requests(rows):
     texts, golds, formats = (list(column) for column in zip(*rows, strict=True))
-    paid = StrictReward()(texts, golds, [LABELS] * len(rows), format=formats)
-    assert paid == [StrictReward(format).pay(text, gold, LABELS) for text, gold, format in rows]
+    rewards = StrictReward()(texts, golds, [LABELS] * len(rows), format=formats)
+    assert rewards == [StrictReward(format).score(text, gold, LABELS) for text, gold, format in rows]
 
 
-def test_a_reward_for_one_format_refuses_rows_asked_in_another():
+def test_a_reward_for_one_format_refuses_rows_of_another():
     assert StrictReward("boxed")([r"\boxed{B}"], ["B"], [LABELS], format=["boxed"]) == [1.0]
-    with pytest.raises(UsageError, match="asked for answer_tag"):
+    with pytest.raises(UsageError) as caught:
         StrictReward("boxed")([r"\boxed{B}"], ["B"], [LABELS], format=["answer_tag"])
-    with pytest.raises(UsageError, match="shout"):
+    assert caught.value.code is ErrorCode.CONFLICTING_ARGUMENTS
+    with pytest.raises(UsageError, match="shout") as caught:
         StrictReward()(["B"], ["B"], [LABELS], format=["shout"])
+    assert caught.value.code is ErrorCode.UNKNOWN_ANSWER_FORMAT
 
 
-def test_columns_of_another_length_are_refused():
-    with pytest.raises(ValueError, match="zip"):
+def test_columns_of_different_lengths_are_refused():
+    with pytest.raises(ValueError):
         StrictReward()(["B", "B"], ["B"], [LABELS])
 
 
-def test_a_gold_that_can_never_be_paid_is_an_error_before_training():
-    with pytest.raises(UsageError, match="gold 'E'"):
+def test_a_gold_that_could_never_earn_the_reward_is_an_error():
+    with pytest.raises(UsageError, match="'E'") as caught:
         StrictReward()(["<answer>E</answer>"], ["E"], [LABELS])
-    with pytest.raises(UsageError, match="shout"):
+    assert caught.value.code is ErrorCode.TRAINING_DATA_MALFORMED
+    with pytest.raises(UsageError, match="shout") as caught:
         StrictReward("shout")
+    assert caught.value.code is ErrorCode.UNKNOWN_ANSWER_FORMAT
 
 
 def test_no_torch_is_needed():

@@ -37,7 +37,7 @@ class GoldRewardCheck:
         if len(set(labels)) < len(labels):
             return f"a label stands twice among {', '.join(labels)}"
         try:
-            paid = [self._reward.pay(write(format, label), gold, labels, format=format) for label in labels]
+            paid = [self._reward.score(write(format, label), gold, labels, format=format) for label in labels]
         except (UsageError, ValueError) as error:
             return str(error)
         if paid != [float(label == gold) for label in labels]:

@@ -59,7 +59,7 @@ def reward_variance(stage: Grpo, rows: Sequence[CheckedRow], responses: Sequence
 
 def _paid(row: CheckedRow, response: Response) -> float:
     reward = StrictReward(prompt_opens_reasoning=response.opens_reasoning)
-    return reward.pay(response.text, row.gold, row.labels, format=row.format)
+    return reward.score(response.text, row.gold, row.labels, format=row.format)
 
 
 def _status(row: CheckedRow, response: Response) -> str:

@@ -26,7 +26,7 @@ class TraceAnswerCheck:
         """Look at a row whose gold is payable."""
         self._rows += 1
         said = row.completion or ""
-        if self._reward.pay(said, row.gold, row.labels, None, row.format, rendering.opens_reasoning) != 1.0:
+        if self._reward.score(said, row.gold, row.labels, None, row.format, rendering.opens_reasoning) != 1.0:
             self._first = self._first or f"item {row.named} (gold {row.gold}), which ends {said[-_SHOWN:]!r}"
             self._bad.append(row.named)
 

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from evalsuite.reward.train_dataset import rows
+from evalsuite.reward.train_dataset import train_rows
 from evalsuite.tasks.prompt import TaskPrompt
 from evalsuite.tasks.registry import load_task
 from training.data.manifest import freeze
@@ -88,7 +88,7 @@ def questions(world: TinyWorld, splits: Splits) -> Iterator[dict[str, Any]]:
     asked = _halves(splits.paths["train"])[1] * DRAWS
     items = [make_item(world, splits, path, f"train-question-{n:04}", draw, known=True) for n, path in enumerate(asked)]
     task = load_task(TASK)
-    for row, path in zip(rows(task, items, task.format, None), asked, strict=True):
+    for row, path in zip(train_rows(task, items, task.format, None), asked, strict=True):
         yield {**row, "tier": path.tier}
 
 

@@ -17,7 +17,7 @@ from evalsuite.grading.grade import Grade, grade
 from evalsuite.models.backend import Finish, PromptSetup
 from evalsuite.parser import parse
 from evalsuite.reward.strict_reward import content_text
-from evalsuite.reward.train_dataset import refuse_test_items, rows
+from evalsuite.reward.train_dataset import refuse_test_items, train_rows
 from evalsuite.run_folder import ResponseRecord
 from evalsuite.tasks.item import Item
 from evalsuite.tasks.registry import load_task
@@ -132,7 +132,7 @@ def _rows(card: Task, items: Sequence[Item], format: str, system: str | None) ->
         return Dataset.from_list(
             [
                 {"prompt": row["prompt"], "answer": row["gold"], "info": {"item": row["item"], "labels": row["labels"]}}
-                for row in rows(card, items, format, system)
+                for row in train_rows(card, items, format, system)
             ]
         )
 

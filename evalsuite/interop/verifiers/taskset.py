@@ -14,7 +14,7 @@ import verifiers.v1 as vf
 from evalsuite.data.load import load, load_split
 from evalsuite.grading.grade import Grade, grade
 from evalsuite.models.backend import Finish, PromptSetup
-from evalsuite.reward.train_dataset import refuse_test_items, rows
+from evalsuite.reward.train_dataset import refuse_test_items, train_rows
 from evalsuite.run_folder import ResponseRecord
 from evalsuite.tasks.item import Item
 from evalsuite.tasks.registry import load_task
@@ -96,7 +96,7 @@ class ItemsTaskset(vf.Taskset[ItemTask, ItemsConfig]):
         else:
             items = load_split(card, config.split, config.data_dir)
             refuse_test_items(items, config.split, card)
-        made = rows(card, items, config.format, None)
+        made = train_rows(card, items, config.format, None)
         for number, (item, row) in enumerate(zip(items, made, strict=True)):
             yield ItemTask(_data(number, item, row, config.prompt_opens_reasoning), config.task)
 

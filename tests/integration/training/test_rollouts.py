@@ -71,7 +71,7 @@ def test_the_same_in_any_batch_and_after_a_pickle(tmp_path, paid):
     ids = [[1] * row["tokens"] for row in paid]
     found = rollouts(completions, ids, trainer_state=State, log_metric=logged.__setitem__, **columns)
     assert found == [row["reward"] for row in paid]
-    alone = [StrictReward().pay(row["completion"], row["gold"], row["labels"], format=row["format"]) for row in paid]
+    alone = [StrictReward().score(row["completion"], row["gold"], row["labels"], format=row["format"]) for row in paid]
     assert found == alone
     assert [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()] == [
         {**row, "step": 7, "group": place // GENERATIONS} for place, row in enumerate(paid)

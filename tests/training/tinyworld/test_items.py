@@ -91,4 +91,4 @@ def test_the_bundled_items_are_what_the_generator_makes(name):
 def test_training_questions_are_no_test_items():
     draw = random.Random(0)
     items = [make_item(WORLD, SPLITS, path, path.question(), draw, known=True) for path in SPLITS.paths["train"]]
-    refuse_test_items(items, "train", load_task(TASK), own=True)
+    refuse_test_items(items, "train", load_task(TASK), user_items=True)
