@@ -118,7 +118,7 @@ def measure(name: str, folder: Path, dataset: Dataset, count: int, scoring: Scor
     shown = [(context, [f"{DELIMITER}{choice}" for choice in choices]) for context, choices in pairs]
     lm, clocks = fastest(folder, shown), (Clock(), Clock())
     with asyncio.Runner() as runner:
-        backend = HF(BackendSettings(str(folder), args={"device": "cpu"}, scoring=scoring))
+        backend = HF(BackendSettings(str(folder), model_args={"device": "cpu"}, scoring=scoring))
         runner.run(backend.open([]))
         ours, theirs = {}, []
         for start in range(0, len(items), SLICE):

@@ -11,6 +11,7 @@ from typing import Any, Final
 Json = dict[str, Any]
 
 _RUN_KEYS: Final = {"plan": "spec", "asked": "prompt_setups", "begun": "started"}
+_SETTINGS_KEYS: Final = {"args": "model_args"}
 _TASK_KEYS: Final = {"shift_options": "rotate_options", "floor": "trivial_baselines"}
 _ROBUSTNESS_KEYS: Final = {"in_place": "not_rotated", "shifts": "rotations"}
 
@@ -22,7 +23,10 @@ def upgrade_run(run: Json) -> Json:
     if isinstance(identity, dict):
         renamed["identity"] = _with_model(identity) | {"tasks": _each(identity.get("tasks"), _TASK_KEYS)}
     if isinstance(renamed.get("spec"), dict):
-        renamed["spec"] = _with_model(_renamed(renamed["spec"], _TASK_KEYS))
+        spec = _with_model(_renamed(renamed["spec"], _TASK_KEYS))
+        if isinstance(spec.get("settings"), dict):
+            spec["settings"] = _renamed(spec["settings"], _SETTINGS_KEYS)
+        renamed["spec"] = spec
     return renamed | {"schema": 2}
 
 

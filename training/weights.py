@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from evalsuite.errors import UsageError
-from evalsuite.models.local.generate import end_token
-from evalsuite.models.optional_packages import brief
+from evalsuite.models.local.generate import end_token_id
+from evalsuite.models.optional_packages import describe_error
 from training import trainer_config
 from training.recipe import Base, Recipe
 
@@ -63,7 +63,7 @@ def load_tokenizer(recipe: Recipe, start: str | Path, data: Path, chats: bool = 
     if chats and not tokenizer.chat_template:
         raise UsageError(f"{where}: its tokenizer has no chat template; a stage needs the one of its evaluation")
     if recipe.base.eos is not None:
-        end_token(tokenizer, recipe.base.eos, where)
+        end_token_id(tokenizer, recipe.base.eos, where)
         tokenizer.eos_token = recipe.base.eos
     return tokenizer
 
@@ -177,7 +177,7 @@ def _read(kind: Any, where: str, **how: Any) -> Any:
     try:
         return kind.from_pretrained(where, trust_remote_code=False, **how)
     except (OSError, ValueError, SafetensorError) as error:
-        raise UsageError(f"{where}: no model could be read: {brief(error)[:300]}") from None
+        raise UsageError(f"{where}: no model could be read: {describe_error(error)[:300]}") from None
 
 
 def _in_4_bits() -> dict[str, Any]:
@@ -209,7 +209,7 @@ def _adapter_config(start: str | Path) -> Any:
     try:
         return LoraConfig.from_pretrained(str(start))
     except (OSError, ValueError, TypeError) as error:
-        raise UsageError(f"{start}: no adapter could be read: {brief(error)[:300]}") from None
+        raise UsageError(f"{start}: no adapter could be read: {describe_error(error)[:300]}") from None
 
 
 def _said(value: Any) -> str:

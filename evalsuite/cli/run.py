@@ -219,7 +219,7 @@ def _settings(model: str, options: dict[str, Any]) -> BackendSettings:
         adapter=options["adapter"],
         chat_template=_template(options["chat_template"]),
         concurrency=options["concurrency"],
-        args=dict(_pair(arg) for arg in options["model_args"]),
+        model_args=dict(_pair(arg) for arg in options["model_args"]),
         scoring=options["scoring"],
     )
 

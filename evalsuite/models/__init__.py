@@ -1,11 +1,11 @@
-"""What answers requests: one small file a backend, behind the protocol in `backend`."""
+"""Backends by name: `backend/model` to the class that answers requests; one module per backend."""
 
 from __future__ import annotations
 
 from importlib import import_module
 from importlib.metadata import entry_points
 
-from evalsuite.errors import UsageError
+from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.models.backend import Backend, BackendSettings
 
 _BUILT_IN = {
@@ -17,23 +17,25 @@ _BUILT_IN = {
     "tiny": "evalsuite.models.tiny:Tiny",
     "vllm": "evalsuite.models.vllm:VLLM",
 }
+"""Prefix to module and class; imported only when used, since some need optional packages."""
 ENTRY_POINTS = "evalsuite.backends"
+"""Entry point group under which other packages register backends."""
 TINY = "tiny"
-"""The model that comes with the package: the only one whose name has one part."""
+"""The model that is part of this package: the only one whose name has no slash."""
 
 
 def backend_class(prefix: str) -> type[Backend]:
-    """Find a backend by the part of a model's name before the slash: built in, or another package's entry point."""
+    """Return the backend class for the part of a model's name before the slash: built in, or an entry point."""
     if prefix in _BUILT_IN:
         module, _, name = _BUILT_IN[prefix].partition(":")
-        found: type[Backend] = getattr(import_module(module), name)
-        return found
-    others = entry_points(group=ENTRY_POINTS)
-    if prefix in others.names:
-        loaded: type[Backend] = others[prefix].load()
-        return loaded
-    known = ", ".join(sorted({*_BUILT_IN, *others.names}))
-    raise UsageError(f"--model {prefix}/...: no backend has this name; known: {known}")
+        built_in: type[Backend] = getattr(import_module(module), name)
+        return built_in
+    plugins = entry_points(group=ENTRY_POINTS)
+    if prefix in plugins.names:
+        plugin: type[Backend] = plugins[prefix].load()
+        return plugin
+    known = ", ".join(sorted({*_BUILT_IN, *plugins.names}))
+    raise UsageError(ErrorCode.UNKNOWN_BACKEND, f"`model` {prefix}/...: no backend has this name; known: {known}")
 
 
 def split_name(model: str) -> tuple[str, str]:
@@ -41,14 +43,18 @@ def split_name(model: str) -> tuple[str, str]:
     prefix, slash, name = model.partition("/")
     if model != TINY and not (prefix and slash and name):
         raise UsageError(
-            f"--model {model!r}: write it as backend/model, for example openai/NAME or trivial/majority; or {TINY}"
+            ErrorCode.UNKNOWN_MODEL,
+            f"`model` {model!r}: write it as backend/model, for example openai/NAME or trivial/majority; or {TINY}",
         )
     return prefix, name
 
 
 def make_backend(model: str, settings: BackendSettings) -> Backend:
-    """Make the backend of `backend/model`."""
+    """Construct the backend of `backend/model`; a `UsageError` if it does not support `settings.scoring`."""
     backend = backend_class(split_name(model)[0])
     if settings.scoring not in backend.scorings:
-        raise UsageError(f"--scoring {settings.scoring}: {model} tells no log-probabilities; hf/, vllm/ and openai/ do")
+        raise UsageError(
+            ErrorCode.UNSUPPORTED_BY_BACKEND,
+            f"`scoring` {settings.scoring}: {model} has no log-probabilities; use hf/, vllm/ or openai/",
+        )
     return backend(settings)

@@ -1,4 +1,4 @@
-"""The protocol between the run loop and whatever answers: requests go in lazily, responses come out as they finish."""
+"""The protocol that every backend implements: requests are taken lazily, responses are yielded as they finish."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Self
 
-from evalsuite.errors import RunError, UsageError
+from evalsuite.errors import ErrorCode, RunError, UsageError
 from evalsuite.tasks.answer_format import FORMATS
 from evalsuite.tasks.item import Dataset, Item
 from evalsuite.tasks.prompt import Message
 
 Finish = Literal["stop", "length", "refused"]
+"""Why a response ended: by itself or at a stop token, at the token limit, or because a content filter stopped it."""
 Thinking = Literal["auto", "on", "off"]
+"""The thinking switch of a chat template; `auto` leaves the template's default."""
 Scoring = Literal["generate", "loglikelihood", "cloze"]
-"""How an answer is had: written by the model, or the likeliest of the labels, or of the options' texts."""
+"""How an item is answered: by generated text, by the likeliest option label, or by the likeliest option text."""
 BackendInfo = dict[str, "str | int | float | bool | list[str] | None"]
+"""What a backend reports about itself, by name: weights revision, device, library versions, servers, ..."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,93 +29,108 @@ class Decoding:
     temperature: float = 0.0
     top_p: float = 1.0
     max_tokens: int = 4096
+    """Maximum number of generated tokens, reasoning included."""
     seed: int = 0
     thinking: Thinking = "auto"
     thinking_budget: int | None = None
-    """Most tokens of reasoning; a backend that can't enforce it refuses it."""
+    """Maximum number of reasoning tokens; a backend that can't enforce one raises a `UsageError`."""
 
 
 @dataclass(frozen=True, slots=True)
 class BackendSettings:
-    """Everything a backend is made from: the name behind the slash and what the user set."""
+    """Everything that a backend is constructed from."""
 
     model: str
+    """The model's name without the backend's prefix: the part behind the first slash of `backend/model`."""
     decoding: Decoding = Decoding()
     base_urls: tuple[str, ...] = field(default=(), repr=False)
-    """Not shown: a URL may hold a password."""
+    """Addresses of servers; kept out of the `repr`, since a URL may contain a password."""
     revision: str | None = None
+    """Revision of the model on the Hugging Face Hub."""
     adapter: str | None = None
+    """LoRA adapter: a folder, a repository on the hub, or the name under which a server serves it."""
     chat_template: str | None = None
-    """Text of a Jinja chat template that replaces the model's own; empty: none, messages as plain text."""
+    """Text of a Jinja chat template that replaces the model's; empty: no template, messages as plain text."""
     concurrency: int = 256
-    """Most requests (HTTP) or sequences (local engines) in flight."""
-    args: Mapping[str, str] = field(default_factory=dict)
-    """`--model-arg key=value`: what only this backend knows; a key it doesn't know is a `UsageError`."""
+    """Maximum number of requests (HTTP) or sequences (local engines) in flight."""
+    model_args: Mapping[str, str] = field(default_factory=dict)
+    """Arguments that only this backend defines, as unparsed strings; an unknown key is a `UsageError`."""
     scoring: Scoring = "generate"
 
-    def checked_args(self, known: Sequence[str], backend: str) -> Mapping[str, str]:
-        """Return `args`; a key not in `known` is a `UsageError` that lists them."""
-        for key in self.args:
+    def check_model_args(self, known: Sequence[str], backend: str) -> Mapping[str, str]:
+        """Return `model_args`; a key that is not in `known` raises a `UsageError` that lists the known keys."""
+        for key in self.model_args:
             if key not in known:
-                offer = ", ".join(known) or "none"
-                raise UsageError(f"--model-arg {key}: {backend}/ does not know it; it knows: {offer}")
-        return self.args
+                choices = ", ".join(known) or "none"
+                raise UsageError(
+                    ErrorCode.UNKNOWN_MODEL_ARGUMENT,
+                    f"`model_args` {key}: unknown to the backend {backend}/; known keys: {choices}",
+                )
+        return self.model_args
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One sample of one item, ready to be asked."""
+    """One sample of one item, ready to be sent to a model."""
 
     task: str
+    """Name of the task."""
     item: Item
-    """As it is shown: with its options moved where `rotation` says so."""
+    """The item as the prompt shows it: its options are already rotated by `rotation`."""
     sample: int
+    """Number of the sample, from 0."""
     messages: tuple[Message, ...]
+    """The rendered chat messages."""
     seed: int
+    """Seed of this request alone, derived from the run's seed, the item and the sample."""
     continuations: tuple[str, ...] = ()
-    """What is weighed instead of generating: a text an option, in their order, without a delimiter."""
+    """For log-likelihood scoring: one text per option, in the options' order, without the delimiter before it."""
     rotation: int = 0
-    """By how many places the options stand moved; see `order`."""
+    """By how many places the options are rotated cyclically."""
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What came back for one request; with `error` set nothing did, after every retry that made sense."""
+    """The result of one request. If `error` is set, the request failed for good, after all retries."""
 
     request: Request
     text: str = ""
     reasoning: str = ""
-    """Reasoning that the server returned apart from the text; never graded."""
+    """Reasoning that the server returned separately from the text; never graded."""
     finish: Finish = "stop"
     opens_reasoning: bool = False
     """Whether the prompt, as the chat template rendered it, ended inside an open reasoning block."""
     input_tokens: int | None = None
+    """Tokens of the prompt; None: unknown."""
     output_tokens: int | None = None
+    """Generated tokens, reasoning included; None: unknown."""
     latency: float | None = None
-    """Seconds from asking to the last token, retries excluded; None where nothing was timed."""
+    """Seconds from sending the last attempt to its last token; None where nothing was timed."""
     logprobs: Sequence[float | None] | None = None
-    """Natural log-probability of each continuation; None for one that is less likely than all that a server tells."""
+    """Natural log-probability of each continuation; None for one that is not among the server's top tokens."""
     error: str | None = None
+    """Why there is no response, in one line without secrets."""
 
 
 @dataclass(frozen=True, slots=True)
 class PromptSetup:
-    """How a task's items were put to the model, where that isn't the task's own way (recordings made elsewhere)."""
+    """How a task's items were presented to the model; differs from the task card for recordings made elsewhere."""
 
     items: tuple[Item, ...]
-    """The items that can be answered at all: a recording may cover a part."""
+    """The items that can be answered: a recording may cover only some of the task's."""
     format: str
+    """The answer format that the prompt requested."""
     labels: tuple[str, ...] | None = None
-    """Labels that the prompt used, by option position; None: the item's own."""
+    """Labels that the prompt used, by option position; None: the item's labels."""
     stop: tuple[str, ...] = ()
-    """Stop strings of that prompt, applied behind the reasoning when grading."""
+    """Stop strings of that prompt; grading applies them to the final segment."""
     prompt_digest: str | None = None
-    """What identifies the prompt that was really sent; None: the task's own."""
+    """Digest that identifies the prompt that was really sent; None: the task's prompt."""
     notes: tuple[str, ...] = ()
-    """What a reader must know, a sentence each; printed, and kept in run.json."""
+    """What a reader of the results must know, one sentence each; printed, and stored in run.json."""
 
     def to_json(self, dataset: Dataset) -> dict[str, Any]:
-        """Everything that grading the responses again needs besides the data; items are null where they are all."""
+        """Return everything besides the data that regrading needs; `items` is null if it is the whole dataset."""
         return {
             "items": None if self.items == dataset.items else [item.id for item in self.items],
             "format": self.format,
@@ -124,14 +142,14 @@ class PromptSetup:
 
     @classmethod
     def from_json(cls, fields: Any, dataset: Dataset) -> Self:
-        """Rebuild what `to_json` kept; anything else is a `RunError`."""
-        known = {item.id: item for item in dataset.items}
+        """Rebuild a prompt setup from the output of `to_json`; raise a `RunError` for anything else."""
+        items = {item.id: item for item in dataset.items}
         try:
             ids, labels = fields["items"], fields["labels"]
             if fields["format"] not in FORMATS:
                 raise ValueError(f"unknown answer format {fields['format']!r}")
             return cls(
-                items=dataset.items if ids is None else tuple(known[id] for id in ids),
+                items=dataset.items if ids is None else tuple(items[id] for id in ids),
                 format=fields["format"],
                 labels=None if labels is None else tuple(map(str, labels)),
                 stop=tuple(map(str, fields["stop"])),
@@ -139,41 +157,46 @@ class PromptSetup:
                 notes=tuple(map(str, fields["notes"])),
             )
         except (KeyError, TypeError, ValueError) as error:
-            told = f"{type(error).__name__}: {error}"
-            raise RunError(f"run.json doesn't say how {dataset.task.name} was asked ({told}): run it again") from None
+            raise RunError(
+                ErrorCode.RUN_UNREADABLE,
+                f"run.json: no valid prompt setup of {dataset.task.name} ({type(error).__name__}: {error}); "
+                "run the task again",
+            ) from None
 
 
 class Backend(ABC):
-    """Answers requests. A subclass needs `answer`; the rest has a default."""
+    """Answers requests. A subclass must implement `answer`; everything else has a default."""
 
     scorings: ClassVar[frozenset[Scoring]] = frozenset({"generate"})
-    """How it can answer; `answer` goes by `settings.scoring`."""
-    decodes: ClassVar[bool] = True
-    """Whether the settings' decoding is what the responses were made with."""
-    operational: ClassVar[frozenset[str]] = frozenset()
-    """Names of model args that can't change a response (timeouts, keys): a resumed run may set them anew."""
+    """The scoring methods that `answer` implements; it uses the one in `settings.scoring`."""
+    applies_decoding: ClassVar[bool] = True
+    """Whether responses are generated with `settings.decoding`; False for recordings and trivial baselines."""
+    operational_args: ClassVar[frozenset[str]] = frozenset()
+    """Keys of `model_args` that can't change a response (timeouts, keys): a resumed run may use other values."""
 
     def __init__(self, settings: BackendSettings) -> None:
+        """Store the settings; a subclass raises a `UsageError` here for arguments that it can't honour."""
         self.settings = settings
 
     async def open(self, datasets: Sequence[Dataset]) -> BackendInfo:
-        """Make ready; raise `BackendError` where no request could ever succeed.
+        """Load the model or connect to the servers; raise a `BackendError` if no request could ever succeed.
 
-        Returns facts for run.json, no secrets; what is found out while answering may still be added to them.
+        Return what run.json records about the backend, without secrets. The backend may keep the returned dictionary
+        and add what it learns while it answers.
         """
         return {}
 
     def prompt_setup(self, dataset: Dataset, format: str) -> PromptSetup:
-        """Which items can be answered and how they were asked; the default: all of them, in the task's format."""
+        """Return which items can be answered and how they are presented; by default all items in `format`."""
         return PromptSetup(items=dataset.items, format=format)
 
     @abstractmethod
     def answer(self, requests: Iterator[Request]) -> AsyncGenerator[Response, None]:
-        """Take requests as capacity allows and yield each response as soon as it is whole, in any order.
+        """Take requests as capacity allows and yield each response as soon as it is complete, in any order.
 
-        A request that fails for good is yielded with `error`; `BackendError` is raised only when none could succeed.
-        Closing the generator abandons what is in flight.
+        A request that fails for good is yielded with `error` set; a `BackendError` is raised only if no further
+        request could succeed. Closing the generator cancels what is in flight.
         """
 
     async def close(self) -> None:  # noqa: B027 - having nothing to release is the common case
-        """Release what `open` took."""
+        """Release what `open` acquired."""

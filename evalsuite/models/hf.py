@@ -13,11 +13,12 @@ from evalsuite.models.backend import Backend, BackendInfo, BackendSettings, Requ
 from evalsuite.models.local.batching import BatchQueue
 from evalsuite.models.local.chat_template import ChatTemplate
 from evalsuite.models.local.continuation_tree import ContinuationRequest, choice
-from evalsuite.models.local.generate import BatchGenerator, ContinuousGenerator, end_token
+from evalsuite.models.local.generate import BatchGenerator, ContinuousGenerator, end_token_id
 from evalsuite.models.local.loglikelihood import LoglikelihoodScorer
 from evalsuite.models.local.partial_generation import PartialGeneration, check_budget
 from evalsuite.models.local.weights_digest import revision
-from evalsuite.models.optional_packages import brief, flag, load, positive
+from evalsuite.models.model_args import parse_bool, parse_positive_int
+from evalsuite.models.optional_packages import describe_error, import_optional
 from evalsuite.tasks.item import Dataset
 
 _ARGS = ("batch", "continuous", "device", "dtype", "eos", "trust_remote_code")
@@ -37,18 +38,18 @@ class HF(Backend):
     Sampling uses the run's temperature and top_p alone; what the model's generation config suggests is not applied.
     """
 
-    operational = frozenset({"batch", "continuous", "device"})
+    operational_args = frozenset({"batch", "continuous", "device"})
     scorings: ClassVar[frozenset[Scoring]] = frozenset({"generate", "loglikelihood", "cloze"})
 
     def __init__(self, settings: BackendSettings) -> None:
         super().__init__(settings)
-        args = settings.checked_args(_ARGS, "hf")
+        args = settings.check_model_args(_ARGS, "hf")
         check_budget(settings.decoding)
         self._dtype = args.get("dtype", "auto")
         if self._dtype not in _DTYPES:
             raise UsageError(f"--model-arg dtype={self._dtype}: expected one of {', '.join(_DTYPES)}")
-        self._trust = flag(args.get("trust_remote_code", "false"), "trust_remote_code")
-        self._batch = positive(args["batch"], "batch") if "batch" in args else None
+        self._trust = parse_bool(args.get("trust_remote_code", "false"), "trust_remote_code")
+        self._batch = parse_positive_int(args["batch"], "batch") if "batch" in args else None
         self._continuous = _continuous(args.get("continuous", "auto"), settings.decoding.temperature)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hf")
         self._model: Any = None
@@ -61,8 +62,8 @@ class HF(Backend):
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._load)
 
     def _load(self) -> BackendInfo:
-        torch, transformers = load("torch", "hf"), load("transformers", "hf")
-        load("accelerate", "hf")  # transformers places a model on a device through it
+        torch, transformers = import_optional("torch", "hf"), import_optional("transformers", "hf")
+        import_optional("accelerate", "hf")  # transformers places a model on a device through it
         transformers.utils.logging.set_verbosity_error()
         transformers.utils.logging.disable_progress_bar()
         try:
@@ -70,7 +71,7 @@ class HF(Backend):
         except (BackendError, UsageError):
             raise
         except Exception as error:  # loaders raise OSError, ValueError, RuntimeError, hub errors: each is final
-            raise BackendError(f"hf/{self.settings.model} can't be loaded: {brief(error)}") from error
+            raise BackendError(f"hf/{self.settings.model} can't be loaded: {describe_error(error)}") from error
         if self._continuous is None:
             self._continuous = self._model.device.type == "cuda" and _one_device(self._model) and _batches(transformers)
         elif self._continuous and not _batches(transformers):
@@ -85,26 +86,29 @@ class HF(Backend):
         settings = self.settings
         where = {"revision": settings.revision, "trust_remote_code": self._trust}
         self._tokenizer = transformers.AutoTokenizer.from_pretrained(settings.model, **where)
-        if "eos" in settings.args:
-            end_token(self._tokenizer, settings.args["eos"], f"hf/{settings.model}")
-            self._tokenizer.eos_token = settings.args["eos"]
+        if "eos" in settings.model_args:
+            end_token_id(self._tokenizer, settings.model_args["eos"], f"hf/{settings.model}")
+            self._tokenizer.eos_token = settings.model_args["eos"]
         self._chat = ChatTemplate(
             self._tokenizer, settings.chat_template, settings.decoding.thinking, f"hf/{settings.model}"
         )
         self._model = transformers.AutoModelForCausalLM.from_pretrained(
-            settings.model, dtype=self._dtype, device_map=_device(torch, settings.args.get("device", "auto")), **where
+            settings.model,
+            dtype=self._dtype,
+            device_map=_device(torch, settings.model_args.get("device", "auto")),
+            **where,
         )
         # What the model suggests (top_k, penalties) would slip into every call; only its end tokens are wanted.
         end = self._model.generation_config.eos_token_id
         self._model.generation_config = transformers.GenerationConfig(eos_token_id=end)
         if settings.adapter is not None:
-            self._model = load("peft", "hf").PeftModel.from_pretrained(self._model, settings.adapter)
+            self._model = import_optional("peft", "hf").PeftModel.from_pretrained(self._model, settings.adapter)
         self._model.eval()
 
     def _facts(self, torch: Any, transformers: Any) -> BackendInfo:
         assert self._chat is not None
         return {
-            **self._chat.facts(),
+            **self._chat.info(),
             "revision": revision(self.settings, getattr(self._model.config, "_commit_hash", None)),
             "context": self._context,
             "dtype": str(self._model.dtype).removeprefix("torch."),
@@ -167,7 +171,7 @@ class HF(Backend):
 
     def _write(self, plain: BatchGenerator, batch: list[PartialGeneration], batches: BatchQueue) -> list[Response]:
         """Generate a batch; put back what isn't finished. Out of memory: the next ones are half as large."""
-        torch = load("torch", "hf")
+        torch = import_optional("torch", "hf")
         for draft in batch:
             if draft.leg == 0:
                 draft.start()
@@ -175,7 +179,7 @@ class HF(Backend):
             finished = plain.write(batch)
         except torch.OutOfMemoryError as error:
             if len(batch) == 1:
-                return [batch[0].failed(f"out of memory for a single response: {brief(error)}")]
+                return [batch[0].failed(f"out of memory for a single response: {describe_error(error)}")]
             batches.size = len(batch) // 2
             batches.put_back(batch)
             return []
@@ -219,12 +223,12 @@ class HF(Backend):
 
 def _weighed(likelihoods: LoglikelihoodScorer, batch: Sequence[ContinuationRequest]) -> list[Response]:
     """Weigh a batch; where memory runs out, its halves."""
-    torch = load("torch", "hf")
+    torch = import_optional("torch", "hf")
     try:
         sums = likelihoods.sums(batch)
     except torch.OutOfMemoryError as error:
         if len(batch) == 1:
-            return [Response(batch[0].request, error=f"out of memory for a single item: {brief(error)}")]
+            return [Response(batch[0].request, error=f"out of memory for a single item: {describe_error(error)}")]
         half = len(batch) // 2
         return [*_weighed(likelihoods, batch[:half]), *_weighed(likelihoods, batch[half:])]
     return [each.response(own) for each, own in zip(batch, sums, strict=True)]
@@ -235,13 +239,13 @@ def _continuous(value: str, temperature: float) -> bool | None:
         if value == "true":
             raise UsageError("--model-arg continuous=true: its samples have no seeds of their own; use temperature 0")
         return False
-    return None if value == "auto" else flag(value, "continuous")
+    return None if value == "auto" else parse_bool(value, "continuous")
 
 
 def _batches(transformers: Any) -> bool:
     """Whether this transformers has continuous batching with a handler for each result."""
     try:
-        manager = load("transformers.generation.continuous_batching", "hf").ContinuousBatchingManager
+        manager = import_optional("transformers.generation.continuous_batching", "hf").ContinuousBatchingManager
     except (AttributeError, BackendError):
         return False
     return hasattr(manager, "register_result_handler") and hasattr(transformers, "ContinuousBatchingConfig")

@@ -11,8 +11,8 @@ from rich.text import Text
 
 from evalsuite.errors import BackendError, UsageError
 from evalsuite.models.backend import Backend, BackendInfo, BackendSettings, Finish, Request, Response
-from evalsuite.models.optional_packages import brief, load
-from evalsuite.models.redaction import redacted
+from evalsuite.models.optional_packages import describe_error, import_optional
+from evalsuite.models.redaction import redact_url
 from evalsuite.models.request_pool import pooled
 from evalsuite.tasks.item import Dataset
 from evalsuite.tasks.prompt import Message
@@ -40,12 +40,12 @@ class Inspect(Backend):
     thinking on or off is a matter of `reasoning_effort` here.
     """
 
-    operational = frozenset({"attempt_timeout", "max_retries", "timeout"})
+    operational_args = frozenset({"attempt_timeout", "max_retries", "timeout"})
 
     def __init__(self, settings: BackendSettings) -> None:
         super().__init__(settings)
         _refuse_what_no_provider_takes(settings)
-        self._args = {key: yaml.safe_load(value) for key, value in settings.args.items()}
+        self._args = {key: yaml.safe_load(value) for key, value in settings.model_args.items()}
         self._facts: BackendInfo = {}
         self._failures = 0
         self._model: Any = None
@@ -53,7 +53,7 @@ class Inspect(Backend):
 
     async def open(self, datasets: Sequence[Dataset]) -> BackendInfo:
         """Make the provider's client; `BackendError` where the provider is unknown or its key is missing."""
-        self._library = load("inspect_ai.model", "inspect")
+        self._library = import_optional("inspect_ai.model", "inspect")
         own = {key: value for key, value in self._args.items() if key in self._library.GenerateConfig.model_fields}
         provider = {key: value for key, value in self._args.items() if key not in own}
         base_url = self.settings.base_urls[0] if self.settings.base_urls else None
@@ -64,8 +64,8 @@ class Inspect(Backend):
             )
         except Exception as error:  # each provider has its own way of saying no
             raise BackendError(f"inspect/{self.settings.model}: {_plain(error)}") from error
-        self._facts |= {"inspect_ai": load("inspect_ai", "inspect").__version__}
-        self._facts |= {"servers": [redacted(base_url)]} if base_url else {}
+        self._facts |= {"inspect_ai": import_optional("inspect_ai", "inspect").__version__}
+        self._facts |= {"servers": [redact_url(base_url)]} if base_url else {}
         return self._facts
 
     def _config(self) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def _refuse_what_no_provider_takes(settings: BackendSettings) -> None:
         raise UsageError(f"--thinking-budget: of inspect-ai's providers, {', '.join(_BUDGETED)} enforce one")
     if len(settings.base_urls) > 1:
         raise UsageError("--base-url: inspect/ takes one; openai/ shares the load among several")
-    for key in settings.args:
+    for key in settings.model_args:
         if key in _SECRET:
             raise UsageError(f"--model-arg {key}: it would be written into run.json; set the provider's variable")
         if key in _OURS:
@@ -172,5 +172,5 @@ def _input_tokens(usage: Any) -> int:
 
 def _plain(error: Exception) -> str:
     """An error in one line; inspect-ai writes some in rich's markup."""
-    told = brief(error)
+    told = describe_error(error)
     return Text.from_markup(told).plain if type(error).__name__ == "PrerequisiteError" else told

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
@@ -25,13 +25,14 @@ from evalsuite.models.http.origin import Origin
 from evalsuite.models.http.reply import PermanentRefusal, RetryableError, ServerReply, error_message
 from evalsuite.models.http.server_probe import ServedModel, ServerProbe
 from evalsuite.models.http.transport import Transport, allow_files
-from evalsuite.models.redaction import Secrets, find_key, redacted, secrets_of
+from evalsuite.models.model_args import parse_seconds
+from evalsuite.models.redaction import Redactor, read_api_key, redact_url, secrets_in_url
 from evalsuite.models.request_pool import pooled
 from evalsuite.tasks.item import Dataset, Item
 
 _ARGS: Final = ("api_key_env", "extra_body", "max_tokens_field", "opens_reasoning", "patience", "timeout")
-_TIMEOUT: Final = 600.0
-_PATIENCE: Final = 120.0
+_TIMEOUT: Final = "600"
+_PATIENCE: Final = "120"
 _FAILURES: Final = 32
 """Requests in a row that fail for good before the whole run is given up."""
 _LENGTH: Final = re.compile(r"(?i)too long|too large|context.{0,20}(length|window|size)|maximum.{0,30}(length|tokens)")
@@ -53,12 +54,12 @@ class OpenAI(Backend):
     patience=120  seconds without any answer and nothing under way, before a run is given up
     """
 
-    operational: ClassVar[frozenset[str]] = frozenset({"api_key_env", "patience", "timeout"})
+    operational_args: ClassVar[frozenset[str]] = frozenset({"api_key_env", "patience", "timeout"})
     scorings: ClassVar[frozenset[Scoring]] = frozenset({"generate", "loglikelihood", "cloze"})
 
     def __init__(self, settings: BackendSettings) -> None:
         super().__init__(settings)
-        args = settings.checked_args(_ARGS, "openai")
+        args = settings.check_model_args(_ARGS, "openai")
         if not settings.base_urls:
             raise UsageError("--model openai/...: say where it is served: --base-url http://127.0.0.1:8000/v1")
         if settings.revision is not None:
@@ -80,28 +81,28 @@ class OpenAI(Backend):
             parse_extra(args.get("extra_body", "{}")),
         )
         self._way = _way(settings, self._body)
-        self._secrets, self._transport = self._connect(find_key(args.get("api_key_env")))
-        self._probe = ServerProbe(self._transport, self._body, self._secrets)
+        self._redactor, self._transport = self._connect(read_api_key(args.get("api_key_env")))
+        self._probe = ServerProbe(self._transport, self._body, self._redactor)
 
-    def _connect(self, key: str | None) -> tuple[Secrets, Transport[Any]]:
+    def _connect(self, key: str | None) -> tuple[Redactor, Transport[Any]]:
         urls = self.settings.base_urls
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        replicas = [Replica(Origin(url, headers), redacted(url)) for url in urls]
+        replicas = [Replica(Origin(url, headers), redact_url(url)) for url in urls]
         if key and any(urlsplit(url).username is not None for url in urls):
             raise UsageError("--base-url: one holds a user, and the environment an API key; leave one out")
-        secrets = Secrets([key or "", *(value for url in urls for value in secrets_of(url))])
-        for name, value in self.settings.args.items():
-            if secrets.text(value) != value:
+        redactor = Redactor([key or "", *(value for url in urls for value in secrets_in_url(url))])
+        for name, value in self.settings.model_args.items():
+            if redactor.redact_output(value) != value:
                 raise UsageError(f"--model-arg {name}: it holds a key, which run.json would keep; leave it out")
         transport: Transport[Any] = Transport(
             replicas,
             read_completion if self._way is None else self._way.read,
-            secrets=secrets,
+            redactor=redactor,
             concurrency=self.settings.concurrency,
-            timeout=_seconds(self.settings.args, "timeout", _TIMEOUT),
-            patience=_seconds(self.settings.args, "patience", _PATIENCE),
+            timeout=parse_seconds(self.settings.model_args.get("timeout", _TIMEOUT), "timeout"),
+            patience=parse_seconds(self.settings.model_args.get("patience", _PATIENCE), "patience"),
         )
-        return secrets, transport
+        return redactor, transport
 
     async def open(self, datasets: Sequence[Dataset]) -> BackendInfo:
         """Greet every server; `BackendError` where none lives, the key is wrong or the model isn't served.
@@ -156,7 +157,7 @@ class OpenAI(Backend):
             await self._probe.require(replica, "--chat-template", "chat_template", advice)
         if settings.decoding.thinking != "auto":
             self._facts["template_switches_thinking"] = await self._probe.switches_thinking(replica)
-        asked = settings.args.get("opens_reasoning", "auto")
+        asked = settings.model_args.get("opens_reasoning", "auto")
         opens = await self._probe.opens_reasoning(replica) if asked == "auto" else asked == "true"
         splits = await self._probe.splits_reasoning(replica) if opens else None
         self._opens_reasoning = bool(opens) and not splits
@@ -186,7 +187,7 @@ class OpenAI(Backend):
             told = (
                 reply.told if isinstance(reply, RetryableError) else f"HTTP {reply.status}: {error_message(reply.body)}"
             )
-        raise BackendError(f"{replica.name}: {way.lacking}: {self._secrets.line(told)}")
+        raise BackendError(f"{replica.name}: {way.lacking}: {self._redactor.redact_line(told)}")
 
     def _note(self) -> None:
         self._facts |= {
@@ -243,8 +244,8 @@ class OpenAI(Backend):
     def _response(self, request: Request, completion: ChatCompletion) -> Response:
         return Response(
             request,
-            text=self._secrets.text(completion.text),
-            reasoning=self._secrets.text(completion.reasoning),
+            text=self._redactor.redact_output(completion.text),
+            reasoning=self._redactor.redact_output(completion.reasoning),
             finish=completion.finish,
             opens_reasoning=self._opens_reasoning and not completion.reasoning,
             input_tokens=completion.input_tokens,
@@ -274,16 +275,6 @@ def _way(settings: BackendSettings, body: RequestBody) -> LogprobProtocol | None
             "or vllm/ or hf/"
         )
     return FirstTokenLogprobs(body)
-
-
-def _seconds(args: Mapping[str, str], name: str, default: float) -> float:
-    try:
-        seconds = float(args.get(name, default))
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise UsageError(f"--model-arg {name}={args[name]}: a number of seconds above 0")
-    return seconds
 
 
 def _too_long(refusal: PermanentRefusal) -> bool:

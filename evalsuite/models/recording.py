@@ -43,7 +43,7 @@ class RecordingFile:
     @property
     def model(self) -> str:
         """Who answered a run of ours."""
-        return answered_by(self.run)
+        return answering_model(self.run)
 
     def error(self, line: int, what: str) -> BackendError:
         """Say in one line what is wrong with a row."""
@@ -82,7 +82,7 @@ class RecordedRow:
         return value if isinstance(value, int) and value >= 0 else None
 
 
-def answered_by(run: Mapping[str, Any]) -> str:
+def answering_model(run: Mapping[str, Any]) -> str:
     """Who answered the run of a run.json; a replay goes by the models that it replayed."""
     name = str(run["identity"]["model"])
     made = run.get("backend", {}).get("models") if name.startswith("replay/") else None

@@ -1,4 +1,4 @@
-"""What must never be written down: keys and passwords, and how they are taken out of everything that is told."""
+"""Removal of API keys and passwords from everything that is printed, logged or stored."""
 
 from __future__ import annotations
 
@@ -9,57 +9,68 @@ from json import dumps
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from evalsuite.errors import UsageError
+from evalsuite.errors import ErrorCode, UsageError
 
 KEY_VARIABLES: Final = ("EVALSUITE_API_KEY", "OPENAI_API_KEY")
-"""Where an API key is looked for, in this order."""
-_GENERIC: Final = re.compile(r"(?i)(?<=bearer )\S+|(?<=basic )[\w+/=]{6,}|\bsk-[\w*-]{6,}")
+"""Environment variables that may hold the API key, in order of precedence."""
+_SECRET_PATTERN: Final = re.compile(r"(?i)(?<=bearer )\S+|(?<=basic )[\w+/=]{6,}|\bsk-[\w*-]{6,}")
+"""What looks like a secret although it is not known to be one."""
 _LONGEST_LINE: Final = 400
-_SHORTEST_IN_TEXT: Final = 12
+_SHORTEST_IN_OUTPUT: Final = 12
 
 
-class Secrets:
-    """Values that are replaced by `***` wherever they turn up; it shows none itself."""
+class Redactor:
+    """Replaces secret values by `***`, in their plain, URL-quoted and JSON-escaped forms."""
 
-    def __init__(self, values: Iterable[str]) -> None:
-        forms = {form for value in values if value for form in (value, quote(value, safe=""), dumps(value)[1:-1])}
+    def __init__(self, secrets: Iterable[str]) -> None:
+        forms = {form for value in secrets if value for form in (value, quote(value, safe=""), dumps(value)[1:-1])}
+        # Longest first: a secret that contains another one must not be cut into pieces that no longer match.
         self._forms = sorted(forms, key=len, reverse=True)
-        self._long = [form for form in self._forms if len(form) >= _SHORTEST_IN_TEXT]
+        self._long_forms = [form for form in self._forms if len(form) >= _SHORTEST_IN_OUTPUT]
 
     def __repr__(self) -> str:
-        return f"Secrets({len(self._forms)} forms)"
+        return f"Redactor({len(self._forms)} forms)"
 
-    def line(self, text: str) -> str:
-        """One line that may be told: no secret, nothing that looks like one, at most 400 characters."""
+    def redact_line(self, text: str) -> str:
+        """Return `text` as one line of at most 400 characters without secrets or anything that looks like one."""
         for form in self._forms:
             text = text.replace(form, "***")
-        text = " ".join(_GENERIC.sub("***", text).split())
+        text = " ".join(_SECRET_PATTERN.sub("***", text).split())
         return text if len(text) <= _LONGEST_LINE else text[: _LONGEST_LINE - 1] + "…"
 
-    def text(self, text: str) -> str:
-        """A model's output without a key that the server echoed; what is too short to be a key may be a word."""
-        for form in self._long:
+    def redact_output(self, text: str) -> str:
+        """Return a model's output without the secrets; those under 12 characters stay, for they may be plain words."""
+        for form in self._long_forms:
             if form in text:
                 text = text.replace(form, "***")
         return text
 
 
-def find_key(variable: str | None) -> str | None:
-    """Read the API key from the environment; a variable that was asked for by name and isn't set is a `UsageError`."""
+def read_api_key(variable: str | None) -> str | None:
+    """Read the API key from the environment, from `variable` or else from `KEY_VARIABLES`.
+
+    Return None if no key is set. A `variable` that is named but not set is a `UsageError`.
+    """
     if variable is not None and not os.environ.get(variable):
-        # It isn't told: it may be the key itself, given where its variable's name belongs.
-        raise UsageError("--model-arg api_key_env: it takes the name of a variable; there is none of this name")
+        # The message leaves the value out: it may be the key itself, passed where the variable's name belongs.
+        raise UsageError(
+            ErrorCode.INVALID_ARGUMENT,
+            "`model_args` api_key_env: it takes the name of an environment variable, and none of this name is set",
+        )
     for name in KEY_VARIABLES if variable is None else (variable,):
         key = os.environ.get(name, "").strip()
         if not (key.isascii() and key.isprintable()):
-            raise UsageError(f"the API key in {name} holds a character that no header can carry; export it again")
+            raise UsageError(
+                ErrorCode.INVALID_ARGUMENT,
+                f"the API key in {name} has a character that no HTTP header can carry; export it again",
+            )
         if key:
             return key
     return None
 
 
-def secrets_of(url: str) -> list[str]:
-    """Everything in a URL that can be a secret: user, password and the values of its query."""
+def secrets_in_url(url: str) -> list[str]:
+    """Return every part of a URL that can be a secret: user, password and the values of its query."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -69,8 +80,8 @@ def secrets_of(url: str) -> list[str]:
     return [form for value in values if value for form in {value, unquote(value)}]
 
 
-def redacted(url: str) -> str:
-    """A URL that may be told: scheme, host and path."""
+def redact_url(url: str) -> str:
+    """Return the parts of a URL that can't be secret: scheme, host and path."""
     try:
         parts = urlsplit(url)
     except ValueError:

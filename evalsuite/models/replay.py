@@ -110,11 +110,11 @@ class Recorded:
 class Replay(Backend):
     """Yields what was recorded; asks nobody. `--model-arg model=` and `setting=` choose where there is a choice."""
 
-    decodes = False
+    applies_decoding = False
 
     def __init__(self, settings: BackendSettings) -> None:
         super().__init__(settings)
-        settings.checked_args(("model", "setting"), "replay")
+        settings.check_model_args(("model", "setting"), "replay")
         self._recorded: dict[str, Recorded] = {}
         self._hashes: dict[Path, str] = {}
 
@@ -173,7 +173,7 @@ class Replay(Backend):
         )
 
     def _wanted(self, row: RecordedRow) -> bool:
-        args = self.settings.args
+        args = self.settings.model_args
         return row.model == args.get("model", row.model) and row.setting == args.get("setting", row.setting)
 
     def _choose(
@@ -182,7 +182,7 @@ class Replay(Backend):
         where, name = f"replay/{self.settings.model}", dataset.task.name
         choices = [one for (task, _), one in found.items() if task == name]
         if not choices:
-            chosen = "".join(f" with {key}={value}" for key, value in self.settings.args.items())
+            chosen = "".join(f" with {key}={value}" for key, value in self.settings.model_args.items())
             raise BackendError(f"{where}: no response to {name}{chosen}; it holds {_some(sorted(benchmarks))}")
         if len(choices) > 1:
             raise BackendError(

@@ -11,7 +11,7 @@ from typing import Final
 from evalsuite.errors import BackendError, UsageError
 from evalsuite.models.backend import BackendInfo, BackendSettings
 from evalsuite.models.hf import HF
-from evalsuite.models.optional_packages import load
+from evalsuite.models.optional_packages import import_optional
 from evalsuite.tasks.item import Dataset
 
 FOLDER: Final = Path(__file__).parent / "tiny_weights"
@@ -31,7 +31,7 @@ class Tiny(HF):
     def __init__(self, settings: BackendSettings, folder: Path = FOLDER) -> None:
         if settings.model:
             raise UsageError(f"--model tiny/{settings.model}: there is one, named tiny")
-        super().__init__(replace(settings, model=str(folder), args={**_ARGS, **settings.args}))
+        super().__init__(replace(settings, model=str(folder), model_args={**_ARGS, **settings.model_args}))
         self._folder = folder
 
     async def open(self, datasets: Sequence[Dataset]) -> BackendInfo:
@@ -49,7 +49,7 @@ class Tiny(HF):
 
     def _load(self) -> BackendInfo:
         # Threads only wait for each other over so small a model: with two, on busy cores, seven times the CPU time.
-        load("torch", "hf").set_num_threads(1)
+        import_optional("torch", "hf").set_num_threads(1)
         return super()._load()
 
 

@@ -37,7 +37,7 @@ class TrivialBaseline(Backend):
         super().__init__(settings)
         if settings.model not in RULES:
             raise UsageError(f"trivial/{settings.model}: no such baseline; known: {', '.join(RULES)}")
-        settings.checked_args((), "trivial")
+        settings.check_model_args((), "trivial")
         self._formats: dict[str, str] = {}
         self._choosers: dict[str, Chooser] = {}
 

@@ -15,10 +15,11 @@ from evalsuite.errors import BackendError, UsageError
 from evalsuite.models.backend import Backend, BackendInfo, BackendSettings, Request, Response, Scoring
 from evalsuite.models.local.chat_template import ChatTemplate
 from evalsuite.models.local.continuation_tree import ContinuationRequest, TokenTree, choice
-from evalsuite.models.local.generate import end_token
+from evalsuite.models.local.generate import end_token_id
 from evalsuite.models.local.partial_generation import PartialGeneration, check_budget
 from evalsuite.models.local.weights_digest import revision
-from evalsuite.models.optional_packages import brief, flag, fraction, load, positive
+from evalsuite.models.model_args import parse_bool, parse_fraction, parse_positive_int
+from evalsuite.models.optional_packages import describe_error, import_optional
 from evalsuite.models.request_pool import pooled
 from evalsuite.tasks.item import Dataset
 
@@ -29,12 +30,12 @@ def _text(value: str, key: str) -> str:
 
 _READ: dict[str, Callable[[str, str], Any]] = {
     "dtype": _text,
-    "enforce_eager": flag,
-    "gpu_memory_utilization": fraction,
-    "max_model_len": positive,
+    "enforce_eager": parse_bool,
+    "gpu_memory_utilization": parse_fraction,
+    "max_model_len": parse_positive_int,
     "quantization": _text,
-    "tensor_parallel_size": positive,
-    "trust_remote_code": flag,
+    "tensor_parallel_size": parse_positive_int,
+    "trust_remote_code": parse_bool,
 }
 _CHOICES = 32
 """Items weighed at once: each is some dozens of sequences, whose context should still be in the prefix cache."""
@@ -51,13 +52,13 @@ class VLLM(Backend):
     the model's generation config suggests is not applied.
     """
 
-    operational = frozenset({"enforce_eager", "gpu_memory_utilization", "tensor_parallel_size"})
+    operational_args = frozenset({"enforce_eager", "gpu_memory_utilization", "tensor_parallel_size"})
     scorings: ClassVar[frozenset[Scoring]] = frozenset({"generate", "loglikelihood", "cloze"})
 
     def __init__(self, settings: BackendSettings) -> None:
         super().__init__(settings)
         check_budget(settings.decoding)
-        args = settings.checked_args(sorted((*_READ, "eos")), "vllm")
+        args = settings.check_model_args(sorted((*_READ, "eos")), "vllm")
         self._args = {key: _READ[key](value, key) for key, value in args.items() if key in _READ}
         self._ends: list[int] = []
         self._engine: Any = None
@@ -70,7 +71,7 @@ class VLLM(Backend):
         # Read when vllm is first imported: its own talk would drown the progress bar.
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
-        vllm = load("vllm", "vllm")
+        vllm = import_optional("vllm", "vllm")
         self._vllm = vllm
         if self.settings.scoring != "generate" and not hasattr(vllm.SamplingParams, "logprob_token_ids"):
             raise BackendError(f"vllm {vllm.__version__} tells no log-probabilities of chosen tokens; a newer one does")
@@ -81,9 +82,11 @@ class VLLM(Backend):
         except (BackendError, UsageError):
             raise
         except Exception as error:  # config, memory, a missing file: whatever it is, there is no engine
-            raise BackendError(f"vllm/{self.settings.model}: the engine didn't start: {brief(error)}") from error
+            raise BackendError(
+                f"vllm/{self.settings.model}: the engine didn't start: {describe_error(error)}"
+            ) from error
         if adapter is not None:
-            self._lora = load("vllm.lora.request", "vllm").LoRARequest("adapter", 1, str(adapter))
+            self._lora = import_optional("vllm.lora.request", "vllm").LoRARequest("adapter", 1, str(adapter))
             await self._add_adapter()
         return self._facts()
 
@@ -102,13 +105,13 @@ class VLLM(Backend):
             **self._args,
         )
         # Not returned: vllm keeps this thread's frames alive in a traceback, and they must not hold the engine.
-        self._engine = load("vllm.v1.engine.async_llm", "vllm").AsyncLLM.from_engine_args(args)
+        self._engine = import_optional("vllm.v1.engine.async_llm", "vllm").AsyncLLM.from_engine_args(args)
 
     def _make_chat(self) -> ChatTemplate:
         settings = self.settings
         tokenizer = self._engine.get_tokenizer()
-        if "eos" in settings.args:
-            self._ends = [end_token(tokenizer, settings.args["eos"], f"vllm/{settings.model}")]
+        if "eos" in settings.model_args:
+            self._ends = [end_token_id(tokenizer, settings.model_args["eos"], f"vllm/{settings.model}")]
         return ChatTemplate(tokenizer, settings.chat_template, settings.decoding.thinking, f"vllm/{settings.model}")
 
     async def _add_adapter(self) -> None:
@@ -117,20 +120,20 @@ class VLLM(Backend):
         except Exception as error:  # the engine wraps whatever its worker raised
             adapter = self.settings.adapter
             raise BackendError(
-                f"vllm/{self.settings.model}: adapter {adapter} can't be used: {brief(error)}"
+                f"vllm/{self.settings.model}: adapter {adapter} can't be used: {describe_error(error)}"
             ) from error
 
     def _facts(self) -> BackendInfo:
         assert self._chat is not None
         config = self._engine.model_config
         return {
-            **self._chat.facts(),
+            **self._chat.info(),
             "revision": revision(self.settings, getattr(config.hf_config, "_commit_hash", None)),
             "context": self._context,
             "dtype": str(config.dtype).removeprefix("torch."),
             "quantization": config.quantization,
             "vllm": self._vllm.__version__,
-            "torch": load("torch", "vllm").__version__,
+            "torch": import_optional("torch", "vllm").__version__,
         }
 
     @property
@@ -160,7 +163,7 @@ class VLLM(Backend):
             except BackendError:
                 raise
             except Exception as error:  # this request's alone: the engine lives
-                return draft.failed(brief(error.__cause__ or error))
+                return draft.failed(describe_error(error.__cause__ or error))
             ended = written.finish_reason == "stop"
             if not ended and written.finish_reason != "length":
                 return draft.failed(f"vllm ended the response with {written.finish_reason!r}")
@@ -183,7 +186,7 @@ class VLLM(Backend):
         except BackendError:
             raise
         except Exception as error:  # this request's alone: the engine lives
-            return Response(request, error=brief(error.__cause__ or error))
+            return Response(request, error=describe_error(error.__cause__ or error))
         return each.response(tree.sums(logs | dict(zip((row for row, _ in others), found, strict=True))))
 
     async def _follow(
@@ -244,11 +247,13 @@ def _adapter(name: str | None) -> Path | None:
         return None
     if Path(name).is_dir():
         return Path(name)
-    hub = load("huggingface_hub", "vllm")
+    hub = import_optional("huggingface_hub", "vllm")
     try:
         return Path(hub.snapshot_download(name))
     except Exception as error:  # hub errors have many roots; each means that there is no adapter
-        raise BackendError(f"--adapter {name}: no folder, and not on the hub either: {brief(error)}") from error
+        raise BackendError(
+            f"--adapter {name}: no folder, and not on the hub either: {describe_error(error)}"
+        ) from error
 
 
 def _rank(adapter: Path) -> int:
@@ -257,7 +262,9 @@ def _rank(adapter: Path) -> int:
     try:
         rank = int(json.loads(file.read_text())["r"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BackendError(f"{file}: no LoRA rank to be read ({brief(error)}); is it a peft adapter?") from error
+        raise BackendError(
+            f"{file}: no LoRA rank to be read ({describe_error(error)}); is it a peft adapter?"
+        ) from error
     fitting = [each for each in _LORA_RANKS if each >= rank]
     if not fitting:
         raise BackendError(f"{file}: rank {rank} is more than vLLM's {_LORA_RANKS[-1]}; merge the adapter first")

@@ -38,4 +38,4 @@ class Reward:
         truth = parse_ground_truth(label)
         if not query.startswith(prompt):
             return 0.0
-        return truth.score(self._chat.spoken(query[len(prompt) :]), prompt)
+        return truth.score(self._chat.clean(query[len(prompt) :]), prompt)

@@ -83,7 +83,7 @@ def train_rows(
     task_prompt = TaskPrompt(task, format or task.format, system)
     for item in items:
         messages = task_prompt.messages(item)
-        text, opens = ("", False) if chat is None else chat.rendered(messages)
+        text, opens = ("", False) if chat is None else chat.render(messages)
         if chat is not None and render:
             prompt: Any = _without_double_bos(chat.tokenizer, text)
         else:

@@ -33,7 +33,7 @@ def requests(count, samples=1):
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def one_by_one(tiny_model):
     """Greedy texts with a batch of one: nothing is padded."""
-    return texts(await ask(hf(tiny_model, args={"batch": "1"}), requests(24)))
+    return texts(await ask(hf(tiny_model, model_args={"batch": "1"}), requests(24)))
 
 
 async def test_greedy_is_what_transformers_generates(tiny_model, one_by_one):
@@ -54,7 +54,7 @@ async def test_greedy_is_what_transformers_generates(tiny_model, one_by_one):
 def test_batch_and_order_change_nothing(tiny_model, one_by_one, batch, order):
     asked = requests(24)
     order.shuffle(asked)
-    found = asyncio.run(ask(hf(tiny_model, args={"batch": str(batch)}), asked))
+    found = asyncio.run(ask(hf(tiny_model, model_args={"batch": str(batch)}), asked))
     assert texts(found) == one_by_one
 
 
@@ -66,19 +66,19 @@ async def test_a_response_ends_at_the_token_that_is_named(tiny_model, one_by_one
     whole = tokenizer(one_by_one[("item-0", 0)], add_special_tokens=False)["input_ids"]
     named = next(token for token in whole[3:] if len(tokenizer.decode([token]).strip()) > 1)
     written = tokenizer.convert_ids_to_tokens(named)
-    found = await ask(hf(tiny_model, args={"continuous": continuous, "eos": written}), requests(1))
+    found = await ask(hf(tiny_model, model_args={"continuous": continuous, "eos": written}), requests(1))
     (response,) = found.values()
     assert response.finish == "stop" and response.text == tokenizer.decode(whole[: whole.index(named)])
 
 
 async def test_continuous_batching_gives_the_same_answers(tiny_model, one_by_one):
-    found = await ask(hf(tiny_model, args={"continuous": "true"}, concurrency=5), requests(24))
+    found = await ask(hf(tiny_model, model_args={"continuous": "true"}, concurrency=5), requests(24))
     assert texts(found) == one_by_one
 
 
 async def test_samples_depend_on_their_seed_alone(tiny_model):
     whole = texts(await ask(hf(tiny_model, SAMPLED), requests(6, samples=4)))
-    part = texts(await ask(hf(tiny_model, SAMPLED, args={"batch": "3"}), requests(6, samples=4)[::-2]))
+    part = texts(await ask(hf(tiny_model, SAMPLED, model_args={"batch": "3"}), requests(6, samples=4)[::-2]))
     assert len(set(whole.values())) == 24
     assert part == {key: whole[key] for key in part}
     other = texts(await ask(hf(tiny_model, SAMPLED), [make_request(0, seed=77)]))
@@ -95,7 +95,7 @@ async def test_sampling_follows_the_models_distribution(tiny_model):
     model = AutoModelForCausalLM.from_pretrained(tiny_model)
     decoding = Decoding(max_tokens=1, temperature=0.5)
     asked = [make_request(3, sample, seed=sample) for sample in range(3000)]
-    found = await ask(hf(tiny_model, decoding, args={"batch": "500"}), asked)
+    found = await ask(hf(tiny_model, decoding, model_args={"batch": "500"}), asked)
     ids = tokenizer.apply_chat_template(list(asked[0].messages), add_generation_prompt=True, return_dict=False)
     with torch.inference_mode():
         chances = (model(torch.tensor([ids])).logits[0, -1].double() / 0.5).softmax(-1)
@@ -124,7 +124,7 @@ async def test_counts_and_finish(tiny_model):
 async def test_adapter_changes_the_answers(tiny_model, tiny_adapter, one_by_one):
     pytest.importorskip("peft")
     plain = texts(await ask(hf(tiny_model, adapter=str(tiny_adapter)), requests(24)))
-    continuous = await ask(hf(tiny_model, adapter=str(tiny_adapter), args={"continuous": "true"}), requests(24))
+    continuous = await ask(hf(tiny_model, adapter=str(tiny_adapter), model_args={"continuous": "true"}), requests(24))
     assert sum(plain[key] != one_by_one[key] for key in plain) > 20
     assert texts(continuous) == plain
 
@@ -140,7 +140,7 @@ async def test_a_template_that_opens_reasoning_is_recognised(tiny_model):
 @pytest.mark.parametrize("args", [{}, {"batch": "2"}, {"continuous": "true"}])
 async def test_budget_forces_the_end_of_reasoning(tiny_model, args):
     decoding = Decoding(max_tokens=24, thinking_budget=10)
-    forced = await ask(hf(tiny_model, decoding, chat_template=tiny.OPENING_TEMPLATE, args=args), requests(12))
+    forced = await ask(hf(tiny_model, decoding, chat_template=tiny.OPENING_TEMPLATE, model_args=args), requests(12))
     free = await ask(hf(tiny_model, chat_template=tiny.OPENING_TEMPLATE), requests(12))
     for key, response in forced.items():
         reasoning, close, answer = response.text.partition("\n</think>\n\n")
@@ -183,7 +183,7 @@ async def test_a_model_without_template_gets_plain_text(tiny_model, tmp_path):
 async def test_too_long_prompts_fail_alone(tiny_model):
     asked = [*requests(5), make_request(99, text="aspirin " * tiny.CONTEXT)]
     for args in ({}, {"continuous": "true"}):
-        found = await ask(hf(tiny_model, args=args), asked)
+        found = await ask(hf(tiny_model, model_args=args), asked)
         assert "don't fit the model's context of 1024" in found[("item-99", 0)].error
         assert [key for key, response in found.items() if response.error] == [("item-99", 0)]
 
@@ -198,7 +198,7 @@ async def test_a_response_ends_where_the_context_ends(tiny_model):
 async def test_out_of_memory_halves_the_batch(tiny_model, one_by_one):
     import torch
 
-    backend = hf(tiny_model, args={"batch": "16"})
+    backend = hf(tiny_model, model_args={"batch": "16"})
     await backend.open([])
     seen = []
 
@@ -225,7 +225,7 @@ async def test_requests_are_taken_lazily(tiny_model, args):
             yield make_request(number)
             number += 1
 
-    backend = hf(tiny_model, Decoding(max_tokens=4), args=args, concurrency=8)
+    backend = hf(tiny_model, Decoding(max_tokens=4), model_args=args, concurrency=8)
     await backend.open([])
     await collect(backend, endless(), stop_after=20)
     await backend.close()
@@ -234,7 +234,7 @@ async def test_requests_are_taken_lazily(tiny_model, args):
 
 @pytest.mark.parametrize("args", [{}, {"continuous": "true"}])
 async def test_closing_stops_generation_at_once(tiny_model, args):
-    backend = hf(tiny_model, Decoding(max_tokens=1000), args=args)
+    backend = hf(tiny_model, Decoding(max_tokens=1000), model_args=args)
     await backend.open([])
     beats = 0
 
@@ -261,7 +261,7 @@ async def test_closing_stops_generation_at_once(tiny_model, args):
         ("no/such/place", {}, "can't be loaded"),
         ("nobody/nothing", {}, "can't be loaded"),
         ("{model}", {"adapter": "no/such/adapter"}, "can't be loaded"),
-        ("{model}", {"args": {"device": "nonsense"}}, "can't be loaded"),
+        ("{model}", {"model_args": {"device": "nonsense"}}, "can't be loaded"),
         ("{model}", {"chat_template": "{% broken"}, "refuses these messages"),
         ("{model}", {"chat_template": "{{ raise_exception('no system role') }}"}, "no system role"),
     ],
@@ -279,12 +279,12 @@ async def test_what_cannot_be_used_is_told_in_one_line(tiny_model, monkeypatch, 
 )
 def test_bad_arguments(args):
     with pytest.raises(UsageError):
-        hf("x", args=args)
+        hf("x", model_args=args)
 
 
 def test_contradictions():
     with pytest.raises(UsageError, match="temperature 0"):
-        hf("x", SAMPLED, args={"continuous": "true"})
+        hf("x", SAMPLED, model_args={"continuous": "true"})
     with pytest.raises(UsageError, match="at least 1"):
         hf("x", Decoding(thinking_budget=0))
     with pytest.raises(UsageError, match="contradict"):

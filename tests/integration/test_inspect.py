@@ -98,7 +98,7 @@ async def test_answers(service, capfd):
 
 async def test_what_is_sent(service):
     decoding = Decoding(temperature=0.7, top_p=0.9, max_tokens=33)
-    await ask(inspect(service, decoding=decoding, args={"presence_penalty": "0.5"}), [make_request(3, seed=4711)])
+    await ask(inspect(service, decoding=decoding, model_args={"presence_penalty": "0.5"}), [make_request(3, seed=4711)])
     sent = service.bodies[0]
     assert {
         "temperature": 0.7,
@@ -154,7 +154,7 @@ async def test_a_row_of_failures_ends_the_run(service):
 async def test_no_server(service):
     service.url = service.url.replace("/v1", "/nowhere")
     with pytest.raises(BackendError) as caught:
-        await ask(inspect(service, args={"max_retries": "0"}), [make_request(number) for number in range(40)])
+        await ask(inspect(service, model_args={"max_retries": "0"}), [make_request(number) for number in range(40)])
     assert "\n" not in str(caught.value)
 
 
@@ -199,8 +199,8 @@ async def test_outputs_of_any_provider():
         {"adapter": "x"},
         {"chat_template": "x"},
         {"base_urls": ("http://a", "http://b")},
-        {"args": {"api_key": "x"}},
-        {"args": {"temperature": "1"}},
+        {"model_args": {"api_key": "x"}},
+        {"model_args": {"temperature": "1"}},
         {"decoding": Decoding(thinking="on")},
         {"decoding": Decoding(thinking_budget=100)},
     ],

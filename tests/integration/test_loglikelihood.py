@@ -49,7 +49,9 @@ def made(items, scoring, task):
 
 def weighed(model, requests, scoring, template=None, **args):
     """Sums by item, as our backend gives them."""
-    settings = BackendSettings(str(model), chat_template=template, args={"device": "cpu", **args}, scoring=scoring)
+    settings = BackendSettings(
+        str(model), chat_template=template, model_args={"device": "cpu", **args}, scoring=scoring
+    )
     found = asyncio.run(ask(HF(settings), requests))
     return {id: response.logprobs for (id, _), response in found.items()}
 
@@ -119,7 +121,7 @@ def test_a_model_with_a_sliding_window_reads_each_option_apart_and_still_gives_l
     config.layer_types = ["full_attention", "sliding_attention"]
     Qwen3ForCausalLM(config).save_pretrained(folder)
     items = medqa.items[:6]
-    settings = BackendSettings(str(folder), chat_template="", args={"device": "cpu"}, scoring="cloze")
+    settings = BackendSettings(str(folder), chat_template="", model_args={"device": "cpu"}, scoring="cloze")
 
     async def facts_and_sums():
         backend = HF(settings)
@@ -140,7 +142,7 @@ def test_an_item_that_does_not_fit_fails_alone(tmp_path, medqa):
     short = Item("short", "Pulse?", ("96", "18"), ("A", "B"), "A")
     long = Item("long", "pulse " * 300, ("96", "18"), ("A", "B"), "A")
     requests = made([long, short], "cloze", medqa.task)
-    settings = BackendSettings(str(small), args={"device": "cpu"}, scoring="cloze")
+    settings = BackendSettings(str(small), model_args={"device": "cpu"}, scoring="cloze")
     found = asyncio.run(ask(HF(settings), requests))
     assert found["long", 0].error and "256" in found["long", 0].error
     assert found["short", 0].error is None and all(map(math.isfinite, found["short", 0].logprobs))

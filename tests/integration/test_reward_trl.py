@@ -138,7 +138,7 @@ def test_the_rendered_prompt_becomes_the_tokens_that_the_model_is_evaluated_on(t
         texts, messages = dataset(task, tokenizer, split="test"), dataset(task, split="test")
     chat = ChatTemplate(tokenizer, None, "auto", "tiny")
     for text, turns in zip(texts["prompt"], messages["prompt"], strict=True):
-        assert tokenizer(text=[text])["input_ids"][0] == chat.prompt(turns).ids
+        assert tokenizer(text=[text])["input_ids"][0] == chat.tokenize(turns).ids
 
 
 def test_thinking_is_switched_in_the_rendered_prompt(tmp_path):

@@ -24,7 +24,7 @@ ARGS = {"dtype": "float32", "enforce_eager": "true"}
 
 
 def vllm(model, **more):
-    return VLLM(BackendSettings(model=str(model), decoding=GREEDY, args=ARGS, **more))
+    return VLLM(BackendSettings(model=str(model), decoding=GREEDY, model_args=ARGS, **more))
 
 
 def requests(count, samples=1):
@@ -177,7 +177,7 @@ async def test_adapter_changes_the_answers_and_a_dead_engine_ends_the_run(tiny_m
     [
         ("no/such/place", {}, "the engine didn't start"),
         ("{model}", {"adapter": "no/such/adapter"}, "no folder"),
-        ("{model}", {"args": {"max_model_len": "99999"}}, "max_model_len"),
+        ("{model}", {"model_args": {"max_model_len": "99999"}}, "max_model_len"),
     ],
 )
 async def test_what_cannot_be_used_is_told_in_one_line(tiny_model, monkeypatch, model, more, told):
@@ -193,7 +193,7 @@ async def test_what_cannot_be_used_is_told_in_one_line(tiny_model, monkeypatch, 
 )
 async def test_bad_arguments(args):
     with pytest.raises(UsageError):
-        VLLM(BackendSettings(model="x", args=args))
+        VLLM(BackendSettings(model="x", model_args=args))
 
 
 @pytest.mark.parametrize("scoring", ["loglikelihood", "cloze"])

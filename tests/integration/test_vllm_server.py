@@ -35,7 +35,7 @@ async def test_the_server_and_transformers_agree(vllm_server):
     pytest.importorskip("accelerate")
     from evalsuite.models.hf import HF
 
-    served = texts(await ask(openai(vllm_server, args=NEUTRAL), requests(50)))
+    served = texts(await ask(openai(vllm_server, model_args=NEUTRAL), requests(50)))
     local = texts(await ask(HF(BackendSettings(model=str(vllm_server.folder), decoding=GREEDY)), requests(50)))
     # A character that the last token leaves unfinished is dropped by the server and shown as U+FFFD by a tokenizer.
     same = [served[key] == local[key].rstrip("\N{REPLACEMENT CHARACTER}") for key in served]

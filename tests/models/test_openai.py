@@ -73,7 +73,7 @@ def settings(*urls: str, concurrency: int = 16, decoding: Decoding | None = None
         decoding=decoding or Decoding(max_tokens=100, seed=5),
         base_urls=urls,
         concurrency=concurrency,
-        args={"timeout": "5", **args},
+        model_args={"timeout": "5", **args},
     )
 
 
@@ -746,7 +746,7 @@ def _inside(backend: OpenAI) -> list[object]:
     """What a debugger's or a traceback's `repr` would show of the backend's own parts."""
     transport = backend._transport
     replicas = transport.replicas.all
-    parts = [backend._secrets, backend._body, backend._probe, transport]
+    parts = [backend._redactor, backend._body, backend._probe, transport]
     return [backend, *parts, *replicas, *(replica.origin for replica in replicas)]
 
 
@@ -771,7 +771,7 @@ def _inside(backend: OpenAI) -> list[object]:
         (settings("http://h/v1", extra_body='{"messages": null}'), "messages"),
         (settings("http://h/v1", opens_reasoning="perhaps"), "opens_reasoning"),
         (settings("http://h/v1", max_tokens_field="tokens"), "max_tokens_field"),
-        (settings("http://h/v1", api_key_env="NOT_SET_ANYWHERE"), "the name of a variable"),
+        (settings("http://h/v1", api_key_env="NOT_SET_ANYWHERE"), "api_key_env"),
     ],
 )
 async def test_what_does_not_fit_together_is_one_line(made, needle):

@@ -159,22 +159,22 @@ def test_reasoning_open(text, opened, still):
 @pytest.mark.parametrize("question", ["plain", "What does <think> mean?", "ends in <think>", " <think> ", "n"])
 def test_a_question_about_tags_opens_nothing(question):
     messages = ({"role": "user", "content": question},)
-    assert not make_chat(PLAIN).prompt(messages).opens_reasoning
-    assert make_chat(OPENING).prompt(messages).opens_reasoning
+    assert not make_chat(PLAIN).tokenize(messages).opens_reasoning
+    assert make_chat(OPENING).tokenize(messages).opens_reasoning
 
 
 def test_a_template_that_begins_the_response_unasked():
     messages = ({"role": "user", "content": "What does <think> mean?"},)
-    assert make_chat(TURNS + "[assistant]<think>").prompt(messages).opens_reasoning
-    assert not make_chat(TURNS + "[assistant]").prompt(messages).opens_reasoning
+    assert make_chat(TURNS + "[assistant]<think>").tokenize(messages).opens_reasoning
+    assert not make_chat(TURNS + "[assistant]").tokenize(messages).opens_reasoning
 
 
 def test_thinking_off_closes_the_block_in_the_prompt():
     messages = ({"role": "user", "content": "?"},)
-    off = make_chat(SWITCHED, "off").prompt(messages)
+    off = make_chat(SWITCHED, "off").tokenize(messages)
     assert off.ids[-6:] == [256, 10, 10, 257, 10, 10]
     assert not off.opens_reasoning
-    assert make_chat(SWITCHED, "on").prompt(messages).ids == make_chat(SWITCHED).prompt(messages).ids
+    assert make_chat(SWITCHED, "on").tokenize(messages).ids == make_chat(SWITCHED).tokenize(messages).ids
 
 
 @pytest.mark.parametrize("template", [PLAIN, OPENING, None])
@@ -186,7 +186,7 @@ def test_a_switch_that_does_nothing_is_refused(template, thinking):
 
 def test_a_template_that_fails_is_one_line():
     with pytest.raises(BackendError) as caught:
-        make_chat("{{ messages[0].nothing.more }}").prompt(({"role": "user", "content": "?"},))
+        make_chat("{{ messages[0].nothing.more }}").tokenize(({"role": "user", "content": "?"},))
     assert "\n" not in str(caught.value)
 
 
@@ -206,11 +206,11 @@ def test_a_template_that_fails_is_one_line():
 def test_other_marks_become_think(marks, written, special):
     chat = make_chat(tokenizer=Bytes(PLAIN, marks, special))
     ids = chat.tokenizer(written, add_special_tokens=False)["input_ids"]
-    thought, close, answer = chat.text(ids).partition("</think>")
+    thought, close, answer = chat.decode(ids).partition("</think>")
     assert (thought.replace("\n", ""), close, answer) == ("<think>hmm", "</think>", "B")
     cut = chat.tokenizer(written.partition("hmm")[0], add_special_tokens=False)["input_ids"]
-    assert reasoning_open(chat.text(cut))
-    assert not reasoning_open(chat.text(cut + chat.forced_close()))
+    assert reasoning_open(chat.decode(cut))
+    assert not reasoning_open(chat.decode(cut + chat.forced_close()))
 
 
 @given(

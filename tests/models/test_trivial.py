@@ -143,8 +143,8 @@ def test_nearest_without_train_items_is_one_line_that_names_the_task(tmp_path):
 def test_an_unknown_floor_or_argument_is_one_line_that_lists_the_known():
     with pytest.raises(UsageError, match="random, majority, longest, first, nearest"):
         TrivialBaseline(BackendSettings("median"))
-    with pytest.raises(UsageError, match="does not know it"):
-        TrivialBaseline(BackendSettings("first", args={"k": "3"}))
+    with pytest.raises(UsageError, match="unknown to the backend"):
+        TrivialBaseline(BackendSettings("first", model_args={"k": "3"}))
 
 
 async def test_a_floor_lets_the_loop_run():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from evalsuite.models.optional_packages import brief
+from evalsuite.models.optional_packages import describe_error
 from training.checks.finding import CheckResult
 
 _SAID: Final = "42"
@@ -20,7 +20,7 @@ def ending(tokenizer: Any, ends: Iterable[int]) -> CheckResult:
     try:
         whole = str(tokenizer.apply_chat_template(_PROBE, tokenize=False))
     except Exception as error:  # templates raise whatever their authors chose
-        return CheckResult({}, (f"the chat template fails: {brief(error)}; mend it",))
+        return CheckResult({}, (f"the chat template fails: {describe_error(error)}; mend it",))
     written = whole.rpartition(_SAID)[2]
     ids = tokenizer(written.lstrip(), add_special_tokens=False)["input_ids"]
     known = {*ends, tokenizer.eos_token_id} - {None}

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from evalsuite.errors import BackendError
 from evalsuite.models.local.chat_template import ChatTemplate
-from evalsuite.models.optional_packages import brief
+from evalsuite.models.optional_packages import describe_error
 from training.checks.row_source import CheckedRow
 
 
@@ -37,8 +37,8 @@ class Renderer:
     def __call__(self, row: CheckedRow) -> Rendering:
         """Render a row both ways."""
         try:
-            asked, opens = self._chat.rendered(row.prompt)
-            ids = self._chat.prompt(row.prompt).ids
+            asked, opens = self._chat.render(row.prompt)
+            ids = self._chat.tokenize(row.prompt).ids
             trained = self._ids(list(row.prompt), add_generation_prompt=True)
             if row.completion is None:
                 return Rendering(asked, ids, trained, opens)
@@ -48,7 +48,7 @@ class Renderer:
         except BackendError as error:
             return Rendering("", [], [], False, trouble=str(error))
         except Exception as error:  # templates raise whatever their authors chose
-            return Rendering("", [], [], False, trouble=f"the chat template fails: {brief(error)}")
+            return Rendering("", [], [], False, trouble=f"the chat template fails: {describe_error(error)}")
 
     def _ids(self, turns: list[Any], **how: bool) -> list[int]:
         return list(self._tokenizer.apply_chat_template(turns, tokenize=True, return_dict=True, **how)["input_ids"])

@@ -49,7 +49,7 @@ def _settings(recipe: Recipe, stage: Grpo, start: str | Path, data: Path) -> tup
         decoding=decoding,
         revision=None if Path(name).is_dir() else recipe.base.revision,
         adapter=str(start) if adapted else None,
-        args=backend_args(recipe, stage, backend),
+        model_args=backend_args(recipe, stage, backend),
     )
 
 

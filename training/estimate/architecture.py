@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from evalsuite.errors import UsageError
-from evalsuite.models.optional_packages import brief
+from evalsuite.models.optional_packages import describe_error
 from training.recipe import Base, Lora, WorldSettings
 from training.tinyworld.build import START
 
@@ -128,7 +128,7 @@ def _read(where: str, revision: str | None = None) -> Any:
     try:
         return AutoConfig.from_pretrained(where, revision=revision, trust_remote_code=False)
     except Exception as error:  # a config is somebody's file, and each class of models fails in its own way
-        raise UsageError(f"base.model {where}: its config can't be read: {brief(error)[:300]}") from None
+        raise UsageError(f"base.model {where}: its config can't be read: {describe_error(error)[:300]}") from None
 
 
 def _measure(model: str, origin: str, config: Any) -> Architecture:
@@ -166,7 +166,7 @@ def _build(model: str, config: Any) -> Any:
         with torch.device("meta"):
             return AutoModelForCausalLM.from_config(config, trust_remote_code=False)
     except Exception as error:  # as above
-        raise UsageError(f"base.model {model}: no causal language model: {brief(error)[:300]}") from None
+        raise UsageError(f"base.model {model}: no causal language model: {describe_error(error)[:300]}") from None
 
 
 def _linears(built: Any) -> dict[str, Linear]:

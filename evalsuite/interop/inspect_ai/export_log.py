@@ -18,8 +18,8 @@ import evalsuite
 from evalsuite.analysis.run_result import read_result
 from evalsuite.errors import RunError
 from evalsuite.interop.inspect_ai.scores import KEY, SCORER, about, plain, sample_id, score, unanswered
-from evalsuite.models.optional_packages import brief, load
-from evalsuite.models.recording import answered_by
+from evalsuite.models.optional_packages import describe_error, import_optional
+from evalsuite.models.recording import answering_model
 from evalsuite.run.prepared import PreparedTask
 from evalsuite.run.reload import reload_tasks
 from evalsuite.run_folder import ResponseRecord, RunFolder, disk_error
@@ -36,7 +36,7 @@ def export_inspect(run: Path, out: Path | None = None, data_dir: Path | None = N
 
     A run that another tool graded is a `RunError`.
     """
-    library = load("inspect_ai.log", "inspect")
+    library = import_optional("inspect_ai.log", "inspect")
     folder = RunFolder(run)
     prepared_tasks = reload_tasks(folder, data_dir)
     summary = read_result(run).summary
@@ -50,8 +50,8 @@ class _Export:
     def __init__(self, folder: RunFolder, prepared: PreparedTask, summary: Mapping[str, Any]) -> None:
         self.folder, self.prepared, self.summary = folder, prepared, summary
         self.facts = folder.facts
-        self.model = load("inspect_ai.model", "inspect")
-        self.name = plain(answered_by(self.facts))
+        self.model = import_optional("inspect_ai.model", "inspect")
+        self.name = plain(answering_model(self.facts))
 
     def write(self, library: Any, home: Path) -> Path:
         """Write the log; its name follows from the run, so that exporting again replaces it."""
@@ -66,7 +66,7 @@ class _Export:
         except OSError as error:
             raise disk_error(file, error) from None
         except Exception as error:  # a writer of others' formats fails in many ways
-            raise RunError(f"{file}: inspect-ai can't write it: {brief(error)}") from error
+            raise RunError(f"{file}: inspect-ai can't write it: {describe_error(error)}") from error
         return file
 
     def _log(self, library: Any) -> Any:

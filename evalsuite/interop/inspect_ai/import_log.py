@@ -18,7 +18,7 @@ from evalsuite.interop.importing.log import (
     content_digest,
 )
 from evalsuite.models.backend import Finish
-from evalsuite.models.optional_packages import brief, load
+from evalsuite.models.optional_packages import describe_error, import_optional
 
 LARGEST: Final = 4 << 30
 """Bytes of a log's members together, unpacked."""
@@ -43,11 +43,11 @@ def read(path: Path, metrics: Sequence[str]) -> list[HarnessLog]:
 
 def _read(path: Path, metrics: Sequence[str]) -> HarnessLog:
     _check_size(path)
-    library = load("inspect_ai.log", "inspect")
+    library = import_optional("inspect_ai.log", "inspect")
     try:
         log = library.read_eval_log(path, exclude_fields=_UNREAD)
     except Exception as error:  # a reader of others' formats fails in many ways
-        raise RunError(f"{path}: inspect-ai can't read it: {brief(error)}") from error
+        raise RunError(f"{path}: inspect-ai can't read it: {describe_error(error)}") from error
     spec, samples = log.eval, log.samples or []
     _check_whole(path, log, samples)
     own = (spec.metadata or {}).get(KEY)

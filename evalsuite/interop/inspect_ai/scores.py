@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from evalsuite.grading.grade import Grade, GradedParse
-from evalsuite.models.optional_packages import load
+from evalsuite.models.optional_packages import import_optional
 from evalsuite.tasks.item import Item
 
 KEY: Final = "evalsuite"
@@ -19,7 +19,7 @@ def score(grade: Grade, text: str) -> Any:
     """Say a grade of `text` as a `Score`: both readings in its metadata, and in words in its explanation."""
     strict, lenient = grade.strict, grade.lenient
     moved = f"options moved up by {grade.rotation}; labels are the item's own\n\n" if grade.rotation else ""
-    return load("inspect_ai.scorer", "inspect").Score(
+    return import_optional("inspect_ai.scorer", "inspect").Score(
         value="C" if strict.correct else "I",
         answer=strict.label,
         explanation=f"{moved}strict: {_told(strict, text)}\n\nlenient: {_told(lenient, text, grade.form)}",
@@ -40,7 +40,7 @@ def about(item: Item, rotation: int) -> dict[str, Any]:
 def unanswered() -> Any:
     """Return the `Score` of a sample that has no response."""
     told = "no response came back; it counts as wrong"
-    return load("inspect_ai.scorer", "inspect").Score(value="I", explanation=told)
+    return import_optional("inspect_ai.scorer", "inspect").Score(value="I", explanation=told)
 
 
 def plain(text: str) -> str:

@@ -26,7 +26,7 @@ from evalsuite.errors import EvalsuiteError, UsageError
 from evalsuite.grading.grade import grade
 from evalsuite.interop.inspect_ai.scores import KEY, SCORER, about, plain, sample_id, score
 from evalsuite.models.backend import Decoding, PromptSetup
-from evalsuite.models.http.chat_completion import SWITCHES
+from evalsuite.models.http.chat_completion import THINKING_SWITCHES
 from evalsuite.models.inspect import FINISH
 from evalsuite.run.prepared import PreparedTask
 from evalsuite.run_folder import ResponseRecord
@@ -74,7 +74,7 @@ def make_task(
 
 def _config(switch: bool | None) -> GenerateConfig:
     ours = Decoding()
-    extra = None if switch is None else {"chat_template_kwargs": dict.fromkeys(SWITCHES, switch)}
+    extra = None if switch is None else {"chat_template_kwargs": dict.fromkeys(THINKING_SWITCHES, switch)}
     return GenerateConfig(temperature=ours.temperature, max_tokens=ours.max_tokens, extra_body=extra)
 
 

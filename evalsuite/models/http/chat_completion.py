@@ -15,7 +15,7 @@ from evalsuite.models.backend import Decoding, Finish, Request
 from evalsuite.models.http.reply import ServerReply, error_of, load_json
 
 TOKEN_FIELDS: Final = ("max_tokens", "max_completion_tokens")
-SWITCHES: Final = ("enable_thinking", "thinking")
+THINKING_SWITCHES: Final = ("enable_thinking", "thinking")
 """Names under which chat templates know the thinking switch (Qwen, DeepSeek)."""
 _OWN: Final = frozenset({"model", "messages", "stream", "n", "temperature", "top_p", "seed", *TOKEN_FIELDS})
 _REMOVABLE: Final = frozenset({"temperature", "top_p", "seed"})
@@ -123,7 +123,7 @@ def filtered(body: bytes) -> bool:
 def _for_template(decoding: Decoding, template: str | None) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     if decoding.thinking != "auto":
-        fields["chat_template_kwargs"] = dict.fromkeys(SWITCHES, decoding.thinking == "on")
+        fields["chat_template_kwargs"] = dict.fromkeys(THINKING_SWITCHES, decoding.thinking == "on")
     if decoding.thinking_budget is not None:
         fields["thinking_token_budget"] = decoding.thinking_budget
     if template is not None:

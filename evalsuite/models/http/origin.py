@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from evalsuite.errors import UsageError
 from evalsuite.models.http.connection import Connection, ConnectionBroken, HttpMessage
-from evalsuite.models.redaction import redacted
+from evalsuite.models.redaction import redact_url
 
 CONNECT_SECONDS: Final = 10.0
 _KEEP_ALIVE_SECONDS: Final = 4.0
@@ -212,7 +212,7 @@ def _split(url: str) -> tuple[SplitResult, str, int | None]:
     except (ValueError, UnicodeError):
         parts, host, port = SplitResult("", "", "", "", ""), "", None
     if parts.scheme not in ("http", "https") or not host:
-        raise UsageError(f"--base-url {redacted(url)}: write it as http://host:port/v1")
+        raise UsageError(f"--base-url {redact_url(url)}: write it as http://host:port/v1")
     return parts, host, port
 
 

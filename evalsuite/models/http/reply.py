@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 
 from evalsuite.errors import BackendError
-from evalsuite.models.redaction import Secrets
+from evalsuite.models.redaction import Redactor
 
 _OVERLOADED: Final = frozenset({429, 503, 529})
 _TRANSIENT: Final = frozenset({408, 409, 425, 429})
@@ -59,13 +59,13 @@ class PermanentRefusal:
     body: bytes = field(default=b"", repr=False)
 
 
-def judge(reply: ServerReply, name: str, secrets: Secrets, succeeded: bool) -> PermanentRefusal | RetryableError:
+def judge(reply: ServerReply, name: str, redactor: Redactor, succeeded: bool) -> PermanentRefusal | RetryableError:
     """Class a status that isn't a success; one that every request would meet is a `BackendError`.
 
     `succeeded`: whether any request was answered before, so that a 403 can only be about this one.
     """
     status = reply.status
-    told = secrets.line(f"HTTP {status}: {error_message(reply.body)}")
+    told = redactor.redact_line(f"HTTP {status}: {error_message(reply.body)}")
     if status == 429 and b"insufficient_quota" in reply.body:
         raise BackendError(f"{name}: {told}; the account's quota is used up")
     if status in _TRANSIENT or (status >= 500 and status not in _PERMANENT):

@@ -9,12 +9,12 @@ from typing import Any, Final
 import orjson
 
 from evalsuite.errors import BackendError, UsageError
-from evalsuite.models.http.chat_completion import SWITCHES, ChatCompletion, RequestBody, read_completion
+from evalsuite.models.http.chat_completion import THINKING_SWITCHES, ChatCompletion, RequestBody, read_completion
 from evalsuite.models.http.concurrency import Replica
 from evalsuite.models.http.origin import CONNECT_SECONDS
 from evalsuite.models.http.reply import RetryableError, ServerReply, error_message, judge, load_json
 from evalsuite.models.http.transport import Transport
-from evalsuite.models.redaction import Secrets
+from evalsuite.models.redaction import Redactor
 from evalsuite.parser import reasoning_open
 
 _NAMED: Final = 5
@@ -39,8 +39,8 @@ class ServedModel:
 class ServerProbe:
     """Asks small questions of servers, outside the run's own requests."""
 
-    def __init__(self, transport: Transport[ChatCompletion], body: RequestBody, secrets: Secrets) -> None:
-        self._transport, self._body, self._secrets = transport, body, secrets
+    def __init__(self, transport: Transport[ChatCompletion], body: RequestBody, redactor: Redactor) -> None:
+        self._transport, self._body, self._redactor = transport, body, redactor
 
     async def greet(self, replica: Replica, model: str) -> ServedModel | RetryableError:
         """Look the model up at `GET /models`; `BackendError` where it isn't served or the key isn't taken.
@@ -49,7 +49,7 @@ class ServerProbe:
         """
         reply = await self._transport.exchange(replica, "GET", "models", timeout=3 * CONNECT_SECONDS)
         if isinstance(reply, ServerReply) and reply.status not in (404, 405) and not 200 <= reply.status < 300:
-            told = judge(reply, replica.name, self._secrets, succeeded=False)
+            told = judge(reply, replica.name, self._redactor, succeeded=False)
             reply = told if isinstance(told, RetryableError) else reply
         if isinstance(reply, RetryableError):
             replica.set_aside()
@@ -63,9 +63,9 @@ class ServerProbe:
         reply = await self.small(replica)
         if isinstance(reply, RetryableError) or not 400 <= reply.status < 500 or reply.status in (408, 409, 425, 429):
             return
-        told = self._secrets.line(f"HTTP {reply.status}: {error_message(reply.body)}")
+        told = self._redactor.redact_line(f"HTTP {reply.status}: {error_message(reply.body)}")
         if reply.status in (401, 403):
-            judge(reply, replica.name, self._secrets, succeeded=False)
+            judge(reply, replica.name, self._redactor, succeeded=False)
         if not served.others:
             advice = "is its name right, and does --base-url end where /chat/completions follows (often in /v1)?"
             raise BackendError(f"{replica.name}: no answer from model {model!r}: {told}; {advice}")
@@ -95,7 +95,7 @@ class ServerProbe:
         if not _refused(nonsense):
             raise UsageError(f"{option}: {replica.name} does nothing with {name}; {advice}")
         if _refused(reply):
-            told = self._secrets.line(error_message(reply.body))
+            told = self._redactor.redact_line(error_message(reply.body))
             raise UsageError(f"{option}: {replica.name} refuses {name}: {told}; {advice}")
 
     async def opens_reasoning(self, replica: Replica) -> bool | None:
@@ -121,7 +121,8 @@ class ServerProbe:
     async def switches_thinking(self, replica: Replica) -> bool | None:
         """Whether the chat template minds the thinking switch; one that doesn't is a `UsageError`, None: unknown."""
         on, off = [
-            await self.rendered(replica, chat_template_kwargs=dict.fromkeys(SWITCHES, on)) for on in (True, False)
+            await self.rendered(replica, chat_template_kwargs=dict.fromkeys(THINKING_SWITCHES, on))
+            for on in (True, False)
         ]
         if on is None or off is None:
             return None

@@ -27,7 +27,7 @@ from evalsuite.models.http.concurrency import ConcurrencyLimit, Replica, Replica
 from evalsuite.models.http.connection import ConnectionBroken
 from evalsuite.models.http.origin import CONNECT_SECONDS, Unreachable
 from evalsuite.models.http.reply import FailureKind, PermanentRefusal, RetryableError, ServerReply, judge
-from evalsuite.models.redaction import Secrets
+from evalsuite.models.redaction import Redactor
 
 TRIES: Final = 12
 TIMEOUTS: Final = 5
@@ -47,7 +47,7 @@ class Transport(Generic[Answer]):
         replicas: Sequence[Replica],
         read: Callable[[ServerReply], Answer],
         *,
-        secrets: Secrets,
+        redactor: Redactor,
         concurrency: int,
         timeout: float,
         patience: float,
@@ -57,7 +57,7 @@ class Transport(Generic[Answer]):
         self.succeeded = False
         """Whether any request ever was answered."""
         self._read = read
-        self._secrets = secrets
+        self._redactor = redactor
         self._timeout = timeout
         self._patience = patience
         self._quiet_since: float | None = None
@@ -169,15 +169,15 @@ class Transport(Generic[Answer]):
             kind, told = FailureKind.TIMED_OUT, f"no answer in {limit:g} s"
         except ConnectionBroken as error:
             kind, told = FailureKind.FAILED, str(error)
-        return RetryableError(kind, self._secrets.line(told))
+        return RetryableError(kind, self._redactor.redact_line(told))
 
     def _judge(self, replica: Replica, reply: ServerReply) -> Answer | PermanentRefusal | RetryableError:
         if not 200 <= reply.status < 300:
-            return judge(reply, replica.name, self._secrets, self.succeeded)
+            return judge(reply, replica.name, self._redactor, self.succeeded)
         try:
             return self._read(reply)
         except ValueError as error:
-            return RetryableError(FailureKind.FAILED, self._secrets.line(f"HTTP {reply.status}, but {error}"))
+            return RetryableError(FailureKind.FAILED, self._redactor.redact_line(f"HTTP {reply.status}, but {error}"))
 
 
 def backoff(troubles: int) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 from evalsuite.errors import BackendError, UsageError
 from evalsuite.models.backend import BackendInfo, Thinking
 from evalsuite.models.local.reasoning_dialect import PLAIN, dialect_of
-from evalsuite.models.optional_packages import brief
+from evalsuite.models.optional_packages import describe_error
 from evalsuite.parser import reasoning_open
 from evalsuite.tasks.prompt import Message
 
@@ -30,7 +30,7 @@ class ChatTemplate:
 
     `thinking` is handed to the template under both names in use (`enable_thinking`, `thinking`); a template that pays
     no attention is refused, so that nobody reports a mode that was never on. A model without any template (a base
-    model) gets the messages' texts one after the other, and `facts` says so.
+    model) gets the messages' texts one after the other, and `info` says so.
     """
 
     def __init__(self, tokenizer: Any, template: str | None, thinking: Thinking, model: str) -> None:
@@ -48,29 +48,29 @@ class ChatTemplate:
             return
         if self._template is None:
             raise UsageError(f"{self._model} has no chat template, so thinking can't be switched {thinking}")
-        if self._render(_PROBE, _switch(True)) == self._render(_PROBE, _switch(False)):
+        if self._apply(_PROBE, _switch(True)) == self._apply(_PROBE, _switch(False)):
             raise UsageError(f"the chat template of {self._model} knows no thinking switch: leave thinking at auto")
 
-    def facts(self) -> BackendInfo:
+    def info(self) -> BackendInfo:
         """Say which template renders the prompts, by digest."""
         if self._template is None:
             return {"chat_template": "none: messages concatenated"}
         digest = hashlib.sha256(self._template.encode()).hexdigest()
         return {"chat_template": "the user's" if self._custom else "the model's", "chat_template_sha256": digest}
 
-    def prompt(self, messages: Sequence[Message]) -> TokenizedPrompt:
+    def tokenize(self, messages: Sequence[Message]) -> TokenizedPrompt:
         """Render and tokenize; a template that refuses the messages is a `BackendError`: it would refuse them all."""
-        text, opens_reasoning = self.rendered(messages)
+        text, opens_reasoning = self.render(messages)
         # A template writes the special tokens itself; plain text gets the ones its tokenizer adds (BOS).
         ids = self.tokenizer(text, add_special_tokens=self._template is None)["input_ids"]
         return TokenizedPrompt(ids=list(ids), opens_reasoning=opens_reasoning)
 
-    def rendered(self, messages: Sequence[Message]) -> tuple[str, bool]:
+    def render(self, messages: Sequence[Message]) -> tuple[str, bool]:
         """Render only: the prompt's text, and whether it ends inside an open reasoning block."""
-        text = self._render(messages, self._switch)
+        text = self._apply(messages, self._switch)
         return text, reasoning_open(self._dialect.translate(self._turn(text, messages)))
 
-    def opening(self, messages: Sequence[Message]) -> tuple[str, bool]:
+    def continuation_context(self, messages: Sequence[Message]) -> tuple[str, bool]:
         """The prompt as text, up to where the response begins, and whether a template wrote it.
 
         A template that begins the response with an open reasoning block is a `UsageError`: nothing behind it is an
@@ -78,7 +78,7 @@ class ChatTemplate:
         """
         if self._template is None:
             return "\n\n".join(message["content"] for message in messages), False
-        text = self._render(messages, self._switch)
+        text = self._apply(messages, self._switch)
         if reasoning_open(self._dialect.translate(self._turn(text, messages))):
             raise UsageError(
                 f"the chat template of {self._model} opens a reasoning block, so that no answer can follow at once: "
@@ -90,21 +90,21 @@ class ChatTemplate:
         """What the template wrote to begin the response: the messages themselves may speak of <think>."""
         if self._template is None:
             return ""
-        before = self._render(messages, self._switch, begin=False)
+        before = self._apply(messages, self._switch, begin=False)
         if text != before and text.startswith(before):
             return text[len(before) :]
         # A template that begins the response unasked.
         last = messages[-1]["content"].strip()
         return text.rpartition(last)[2] if last else text
 
-    def text(self, ids: Sequence[int]) -> str:
+    def decode(self, ids: Sequence[int]) -> str:
         """Turn generated tokens into text: reasoning between `<think>` and `</think>`, special tokens left out."""
         if self._dialect is PLAIN:
             return str(self.tokenizer.decode(ids, skip_special_tokens=True))
         # The marks of some families are special tokens themselves: without them reasoning would read as answer.
-        return self.spoken(str(self.tokenizer.decode(ids, skip_special_tokens=False)))
+        return self.clean(str(self.tokenizer.decode(ids, skip_special_tokens=False)))
 
-    def spoken(self, text: str) -> str:
+    def clean(self, text: str) -> str:
         """Clean text decoded with its special tokens: reasoning inside `<think>`, the other special tokens left out."""
         text = self._dialect.translate(text)
         for special in self._specials:
@@ -115,7 +115,7 @@ class ChatTemplate:
         """Tokens that end a reasoning block for the model."""
         return list(self.tokenizer(f"\n{self._dialect.close}\n\n", add_special_tokens=False)["input_ids"])
 
-    def _render(self, messages: Sequence[Message], switch: dict[str, bool], begin: bool = True) -> str:
+    def _apply(self, messages: Sequence[Message], switch: dict[str, bool], begin: bool = True) -> str:
         if self._template is None:
             return "\n\n".join(message["content"] for message in messages) + "\n"
         try:
@@ -127,7 +127,9 @@ class ChatTemplate:
                 **switch,
             )
         except Exception as error:  # templates raise whatever their authors chose
-            raise BackendError(f"the chat template of {self._model} refuses these messages: {brief(error)}") from error
+            raise BackendError(
+                f"the chat template of {self._model} refuses these messages: {describe_error(error)}"
+            ) from error
         return str(rendered)
 
 
@@ -141,4 +143,4 @@ def _own_template(tokenizer: Any, model: str) -> str | None:
     try:
         return str(tokenizer.get_chat_template())
     except ValueError as error:
-        raise BackendError(f"{model}: {brief(error)}") from error
+        raise BackendError(f"{model}: {describe_error(error)}") from error

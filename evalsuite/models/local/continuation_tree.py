@@ -106,7 +106,7 @@ def choice(request: Request, chat: ChatTemplate) -> ContinuationRequest:
     context's own tokens end, the white space at the context's end counted to the continuation. A chat template ends in
     what begins the response, so no delimiter follows it. Source: lm-eval 0.4.13, `TemplateLM._encode_pair`.
     """
-    text, templated = chat.opening(request.messages)
+    text, templated = chat.continuation_context(request.messages)
     context = text.rstrip()
     before = text[len(context) :] + ("" if templated else DELIMITER)
     texts = [context, *(f"{context}{before}{continuation}" for continuation in request.continuations)]

@@ -10,7 +10,7 @@ from typing import Any
 from evalsuite.errors import BackendError, UsageError
 from evalsuite.models.backend import Decoding
 from evalsuite.models.local.partial_generation import PartialGeneration
-from evalsuite.models.optional_packages import brief, load
+from evalsuite.models.optional_packages import describe_error, import_optional
 
 _CPU_MEMORY = 0.05
 """Share of the free memory for keys and values of continuous batching on a CPU."""
@@ -28,7 +28,7 @@ class BatchGenerator:
         self._decoding = decoding
         self._end = end_tokens(model, tokenizer)
         self._pad = pad_token(tokenizer, self._end)
-        self._torch, self._transformers = load("torch", "hf"), load("transformers", "hf")
+        self._torch, self._transformers = import_optional("torch", "hf"), import_optional("transformers", "hf")
         self._stop = threading.Event()
 
     def stop(self) -> None:
@@ -102,7 +102,7 @@ class ContinuousGenerator:
         self.running = 0
 
     def _make(self, model: Any, pad: int) -> Any:
-        transformers = load("transformers", "hf")
+        transformers = import_optional("transformers", "hf")
         config = transformers.GenerationConfig(
             do_sample=False, eos_token_id=sorted(self._end) or -1, pad_token_id=pad, max_new_tokens=1
         )
@@ -128,7 +128,7 @@ class ContinuousGenerator:
                 break
             self._submit(draft)
         self.running -= 1
-        return draft, output.error and brief(RuntimeError(output.error))
+        return draft, output.error and describe_error(RuntimeError(output.error))
 
     def _submit(self, draft: PartialGeneration) -> None:
         self._asked += 1
@@ -159,7 +159,7 @@ def end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
     return frozenset(token for token in [*listed, tokenizer.eos_token_id] if token is not None)
 
 
-def end_token(tokenizer: Any, token: str, model: str) -> int:
+def end_token_id(tokenizer: Any, token: str, model: str) -> int:
     """The id of a token that is to end a response; a text that isn't one token of the vocabulary is a `UsageError`."""
     number = tokenizer.get_vocab().get(token)
     if number is None or tokenizer(token, add_special_tokens=False)["input_ids"] != [number]:

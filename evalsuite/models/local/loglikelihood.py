@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from evalsuite.models.local.continuation_tree import ContinuationRequest, TokenTree
-from evalsuite.models.optional_packages import load
+from evalsuite.models.optional_packages import import_optional
 
 _CPU_CELLS, _GPU_CELLS = 1 << 24, 1 << 28
 """Most logits that one pass makes."""
@@ -31,7 +31,7 @@ class LoglikelihoodScorer:
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        self._torch = load("torch", "hf")
+        self._torch = import_optional("torch", "hf")
         self._vocabulary = int(model.get_output_embeddings().weight.shape[0])
         cpu = model.device.type == "cpu"
         self._cells, self._tokens = (_CPU_CELLS, _CPU_TOKENS) if cpu else (_GPU_CELLS, _GPU_TOKENS)

@@ -23,7 +23,7 @@ class PartialGeneration:
     """
 
     def __init__(self, request: Request, chat: ChatTemplate, decoding: Decoding, context: int | None) -> None:
-        prompt = chat.prompt(request.messages)
+        prompt = chat.tokenize(request.messages)
         self.request = request
         self.leg = 0
         self._chat = chat
@@ -76,7 +76,7 @@ class PartialGeneration:
         """Return the response as it stands."""
         return Response(
             request=self.request,
-            text=self._chat.text(self._written),
+            text=self._chat.decode(self._written),
             finish="stop" if self._ended else "length",
             opens_reasoning=self._opens_reasoning,
             input_tokens=len(self._prompt),
@@ -102,7 +102,7 @@ class PartialGeneration:
         return True
 
     def _close_reasoning(self) -> None:
-        if reasoning_open(self._chat.text(self._written), self._opens_reasoning):
+        if reasoning_open(self._chat.decode(self._written), self._opens_reasoning):
             self._written.extend(self._chat.forced_close())
 
 

@@ -23,7 +23,7 @@ class CallableBackend(Backend):
 
     async def open(self, datasets: Sequence[Dataset]) -> BackendInfo:
         """Import the function; a name that leads to none is a `BackendError`."""
-        self.settings.checked_args((), "callable")
+        self.settings.check_model_args((), "callable")
         module, _, name = self.settings.model.partition(":")
         try:
             self._function: Callable[[list[dict[str, Any]]], str] = getattr(import_module(module), name)
