@@ -4,7 +4,8 @@
 
 It answers every chat completion after `latency` seconds with the same short chain of thought that ends in
 `<answer>B</answer>`. The first line that it prints is its base address. `GET /stats` tells since the last `GET /reset`:
-requests, most in flight, and seconds from the first request in to the last answer out.
+requests, most in flight, and seconds from the first request in to the last answer out; and the connections that were
+opened since the server began, this one among them.
 """
 
 from __future__ import annotations
@@ -70,9 +71,11 @@ class Connection(asyncio.Protocol):
 
     stats = Stats()
     latency = 0.0
+    opened = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin with nothing read."""
+        Connection.opened += 1
         self.transport = cast(asyncio.WriteTransport, transport)
         self.data = b""
 
@@ -99,7 +102,7 @@ class Connection(asyncio.Protocol):
         elif path.endswith(b"/models"):
             self.transport.write(LISTING)
         elif path == b"/stats":
-            self.transport.write(_reply(self.stats.told()))
+            self.transport.write(_reply(self.stats.told() | {"connections": self.opened}))
         elif path == b"/reset":
             Connection.stats = Stats()
             self.transport.write(_reply({}))
