@@ -68,9 +68,9 @@ QUESTION: Final = (
 FIELDS: Final = {"model": "bench", "temperature": 0.0, "top_p": 1.0, "max_tokens": 4096, "seed": 0}
 BODY: Final = json.dumps(FIELDS | {"messages": [{"role": "user", "content": QUESTION}]}, ensure_ascii=False).encode()
 
-REPLACED: Final = ("evalsuite.models.wire.connection", "evalsuite.models.wire.origin")
+REPLACED: Final = ("evalsuite.models.http.connection", "evalsuite.models.http.origin")
 """The modules that a library and an adapter to it would replace."""
-KEPT: Final = ("evalsuite.models.wire.http", "evalsuite.models.wire.pace", "evalsuite.models.wire.reply")
+KEPT: Final = ("evalsuite.models.http.transport", "evalsuite.models.http.concurrency", "evalsuite.models.http.reply")
 """The modules that stay: retries, the limit for overloaded servers and replicas, which the libraries don't offer."""
 
 
@@ -197,13 +197,13 @@ class Project:
     """The parts of the project that are used here; they are imported when an instance is created."""
 
     def __init__(self) -> None:
-        import evalsuite.models.secrets as secrets
-        import evalsuite.models.wire.http as http
-        import evalsuite.models.wire.origin as origin
-        import evalsuite.models.wire.pace as pace
-        import evalsuite.models.wire.reply as reply
+        import evalsuite.models.http.concurrency as pace
+        import evalsuite.models.http.origin as origin
+        import evalsuite.models.http.reply as reply
+        import evalsuite.models.http.transport as http
+        import evalsuite.models.redaction as secrets
 
-        self._secrets = secrets.Secrets([])
+        self._secrets = secrets.Redactor([])
         self._http, self._origin, self._pace, self._reply = http, origin, pace, reply
 
     def make(self, url: str, _: int) -> Client:
@@ -214,12 +214,12 @@ class Project:
         """Return a function that posts one request through the transport, with its retries and its limit."""
         replica: Any = self._pace.Replica(client, url)  # type: ignore[arg-type]
         read = lambda reply: checked(reply.status, reply.body)  # noqa: E731
-        how = {"secrets": self._secrets, "concurrency": connections, "timeout": SECONDS, "patience": SECONDS}
+        how = {"redactor": self._secrets, "concurrency": connections, "timeout": SECONDS, "patience": SECONDS}
         transport = self._http.Transport([replica], read, **how)  # type: ignore[arg-type]
 
         async def ask() -> None:
             outcome = await transport.post(PATH, BODY)
-            if isinstance(outcome, self._reply.Refusal):
+            if isinstance(outcome, self._reply.PermanentRefusal):
                 raise SystemExit(f"no answer: {outcome.told}")
 
         return ask
