@@ -16,6 +16,7 @@ from evalsuite.analysis.compare import compare
 from evalsuite.analysis.pairing import pair
 from evalsuite.analysis.run_result import RunResult, read_result
 from evalsuite.stats.multiple_testing import holm
+from evalsuite.util.format import p_value, percent, points_interval
 from evalsuite.util.markdown import table
 
 START, PAID = "stages/3-sft", "stages/4-grpo-1"
@@ -41,15 +42,15 @@ def main() -> None:
         for by, run in (("reward", world), ("coin", f"{world}-coin")):
             seen = compare(pair(sampled(out, world, run, PAID), before)).to_json()["tasks"]
             for task, facts in seen.items():
-                value, low, high = (f"{100 * facts['difference'][key]:+.1f}" for key in ("value", "low", "high"))
-                shares = (f"{100 * facts[key]:.1f}" for key in ("b", "a"))
-                rows.append((world, by, f"`{task}`", f"{facts['n']:,}", *shares, f"{value} [{low}, {high}]"))
+                difference = points_interval(*(facts["difference"][key] for key in ("value", "low", "high")))
+                shares = (percent(facts[key]) for key in ("b", "a"))
+                rows.append((world, by, f"`{task}`", f"{facts['n']:,}", *shares, difference))
                 chances.append(facts["p"])
     adjusted = holm(chances, f"{len(chances)} differences").p
     print(
         table(
             HEAD,
-            [(*row, "< 0.001" if p < 0.001 else f"{p:.3f}") for row, p in zip(rows, adjusted, strict=True)],
+            [(*row, p_value(p)) for row, p in zip(rows, adjusted, strict=True)],
             left=3,
         )
     )

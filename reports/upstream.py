@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from evalsuite.analysis.run_result import RunResult, read_result
-from evalsuite.report.markdown import percent
+from evalsuite.util.format import percent
 from evalsuite.util.markdown import plain, table
 
 CAUSES = {

@@ -14,6 +14,7 @@ from evalsuite.analysis.run_result import ItemScores, ParseMode, RunResult, resp
 from evalsuite.errors import RunError, UsageError
 from evalsuite.stats.averages import macro
 from evalsuite.stats.clusters import Floats, Ints, members
+from evalsuite.stats.contrast import PairedScores
 from evalsuite.stats.intervals import Estimate
 
 ORDER = (
@@ -137,6 +138,17 @@ class Leaderboard:
         """A row's scores in a column by the board's reading, an entry an item, in the order of item ids."""
         scores = self.scores[row.entry.id, self.column(key).task]
         return scores.strict if self.parse_mode == "strict" else scores.lenient
+
+    def paired_scores(self, a: LeaderboardRow, b: LeaderboardRow, key: str) -> PairedScores:
+        """Two rows in one column, as `contrast` takes them."""
+        task = self.column(key).task
+        return PairedScores(
+            self.item_scores(a, key),
+            self.item_scores(b, key),
+            self.column(key).member,
+            min(a.cells[key].answers, b.cells[key].answers),
+            all(self.scores[row.entry.id, task].repeatable for row in (a, b)),
+        )
 
     def comparable(self, row: LeaderboardRow, keys: Iterable[str]) -> bool:
         """Whether a row may be paired with the others in these columns: it is there, in their settings."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from evalsuite.analysis.run_result import ItemScores, ParseMode, RunResult
 from evalsuite.errors import RunError, UsageError
 from evalsuite.stats.clusters import Floats, Ints, members
+from evalsuite.stats.contrast import PairedScores
 
 SETTINGS = ("prompt_digest", "format", "decoding", "samples", "rotate_options", "parser")
 """What may differ between runs that answered the same items, by the name that allows it."""
@@ -68,14 +69,18 @@ class PairedTask:
         return min(self.a.answers, self.b.answers)
 
     @property
-    def more(self) -> bool:
-        """Whether more responses of the same kind could be had: of the orders of its options an item has no more."""
-        return all(each.table.num_rows == each.samples * len(each.items) for each in (self.a, self.b))
+    def repeatable(self) -> bool:
+        """Whether further samples of each item could be drawn in both runs."""
+        return self.a.repeatable and self.b.repeatable
 
     def scores(self, parse_mode: ParseMode) -> tuple[Floats, Floats]:
         """Item scores of A and of B."""
         a, b = (self.a.strict, self.b.strict) if parse_mode == "strict" else (self.a.lenient, self.b.lenient)
         return a[self.at[0]], b[self.at[1]]
+
+    def paired_scores(self, parse_mode: ParseMode) -> PairedScores:
+        """Item scores, clusters and samples, as `contrast` takes them."""
+        return PairedScores(*self.scores(parse_mode), self.member, self.answers, self.repeatable)
 
     @property
     def identical(self) -> bool:

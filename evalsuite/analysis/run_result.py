@@ -149,6 +149,11 @@ class ItemScores:
         """Responses an item as statistics count them, rounded down where items differ in it."""
         return int(self.table.num_rows) // len(self.items)
 
+    @property
+    def repeatable(self) -> bool:
+        """Whether further samples could be drawn; with rotated options an item has as many orders as it has."""
+        return int(self.table.num_rows) == self.samples * len(self.items)
+
     def of_items(self, column: str) -> NDArray[Any]:
         """A column that is the same in all rows of an item."""
         values: NDArray[Any] = self.table[column].to_numpy(zero_copy_only=False)

@@ -12,16 +12,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from evalsuite.analysis.compare import AverageContrast, Comparison, MacroContrast, TaskContrast
+from evalsuite.analysis.compare import Comparison, MicroContrast, TaskContrast
 from evalsuite.analysis.compare import compare as compare_runs
 from evalsuite.analysis.pairing import pair
 from evalsuite.analysis.run_result import read_result
+from evalsuite.stats.contrast import Contrast
 from evalsuite.stats.intervals import Estimate
+from evalsuite.util.format import p_value, percent, points
 from evalsuite.util.text import visible
 
 _WIDTH = 100
-_LOUD = 0.02
-"""Difference of the shares of invalid answers above which it is said that part of a difference is one of format."""
+_NOTABLE = 0.02
+"""Difference of the shares of invalid answers above which a note says that formats account for part of the result."""
 _COLUMNS = ("task", "n", "A", "B", "A − B [95%]", "only A", "only B", "p (Holm)", "detect.")
 
 
@@ -42,104 +44,93 @@ def compare(a: Path, b: Path, allow: tuple[str, ...], lenient: bool, as_json: bo
     Runs that differ in anything but the model are refused, and the error names what differs.
     """
     allowed = [name.strip() for names in allow for name in names.split(",") if name.strip()]
-    found = compare_runs(pair(read_result(a), read_result(b), allow=allowed), "lenient" if lenient else "strict")
+    result = compare_runs(pair(read_result(a), read_result(b), allow=allowed), "lenient" if lenient else "strict")
     if as_json:
-        click.echo(json.dumps(found.to_json(), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(result.to_json(), indent=2, ensure_ascii=False))
     else:
-        print_comparison(found)
+        print_comparison(result)
 
 
-def print_comparison(found: Comparison) -> None:
+def print_comparison(result: Comparison) -> None:
     """Print the paired table and, below it, what it means in words."""
     console = Console(highlight=False, soft_wrap=True)
     console.width = max(console.width, _WIDTH)
-    for name, result in (("A", found.pairing.a), ("B", found.pairing.b)):
-        console.print(Text(f"{name}  {visible(result.model)}", style="bold"), Text(f"  {visible(str(result.path))}"))
-    console.print(_table(found), soft_wrap=False, crop=False)
-    console.print(_legend(found), style="dim")
-    for note in _notes(found):
+    for name, run in (("A", result.pairing.a), ("B", result.pairing.b)):
+        console.print(Text(f"{name}  {visible(run.model)}", style="bold"), Text(f"  {visible(str(run.path))}"))
+    console.print(_table(result), soft_wrap=False, crop=False)
+    console.print(_legend(result), style="dim")
+    for note in _notes(result):
         console.print(Text(note, style="yellow"), soft_wrap=False)
     console.print()
-    if len(found.tasks) > 1:
-        for task in found.tasks:
+    if len(result.tasks) > 1:
+        for task in result.tasks:
             console.print(Text(f"{visible(task.task)}: {task.verdict}"), soft_wrap=False)
-    about = "Average" if found.macro and not found.identical else "Verdict"
-    console.print(Text(f"{about}: {found.verdict}", style="bold"), soft_wrap=False)
+    about = "Average" if result.macro and not result.identical else "Verdict"
+    console.print(Text(f"{about}: {result.verdict}", style="bold"), soft_wrap=False)
 
 
-def _legend(found: Comparison) -> str:
-    parse_mode = "strict parse" if found.parse_mode == "strict" else "lenient parse"
-    told = f"percent, {parse_mode}; only A: items that A alone has right; p: exact paired test"
-    if len(found.tasks) > 1:
-        told += f",\nHolm over the family of {found.family} (the macro average has its own)"
-    return told + ";\ndetect.: smallest true difference, in points, that would be found with 80% power"
+def _legend(result: Comparison) -> str:
+    legend = f"percent, {result.parse_mode} parse; only A: items that only A has right; p: exact paired test"
+    if len(result.tasks) > 1:
+        legend += f",\nHolm over the family of {result.family} (the macro average has its own)"
+    return legend + ";\ndetect.: smallest true difference, in points, that would be found with 80% power"
 
 
-def _notes(found: Comparison) -> Iterator[str]:
-    for mark in found.marks:
+def _notes(result: Comparison) -> Iterator[str]:
+    for mark in result.marks:
         yield f"not the same in both runs, and allowed: {visible(mark)}"
-    for task in found.tasks:
-        if abs(task.invalid[0] - task.invalid[1]) > _LOUD:
-            a, b = (_percent(share) for share in task.invalid)
-            other = "" if found.parse_mode == "lenient" else "; --lenient compares what they meant"
-            yield f"{visible(task.task)}: {a}% of A's answers are invalid and {b}% of B's, and count as wrong{other}"
+    for task in result.tasks:
+        if abs(task.invalid[0] - task.invalid[1]) > _NOTABLE:
+            a, b = (percent(share) for share in task.invalid)
+            hint = "" if result.parse_mode == "lenient" else "; --lenient compares the answers whatever their format"
+            yield f"{visible(task.task)}: {a}% of A's answers are invalid and {b}% of B's, and count as wrong{hint}"
 
 
-def _table(found: Comparison) -> Table:
+def _table(result: Comparison) -> Table:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1), collapse_padding=True, pad_edge=False)
     for column in _COLUMNS:
         left = column == "task"
         table.add_column(Text(column), justify="left" if left else "right", no_wrap=not left, overflow="fold")
-    for task in found.tasks:
+    for task in result.tasks:
         table.add_row(*_task_row(task))
-    if found.macro and found.micro:
+    if result.macro and result.micro:
         table.add_section()
-        table.add_row(*_average_row("macro average", found.macro))
-        table.add_row(*_average_row("micro average", found.micro))
+        tests = (p_value(result.macro.difference.p), _detectable(result.macro))
+        table.add_row(*_average_row("macro average", result.macro, result.macro.difference.estimate), *tests)
+        table.add_row(*_average_row("micro average", result.micro, result.micro.difference))
     return table
 
 
 def _task_row(task: TaskContrast) -> tuple[str, ...]:
     count = str(task.n) if task.samples == 1 else f"{task.n} x {task.samples}"
-    seen = task.difference
+    contrast = task.contrast
     return (
         visible(task.task),
         count,
-        _percent(task.a),
-        _percent(task.b),
-        _difference(seen.estimate),
-        _count(seen.only_a),
-        _count(seen.only_b),
-        _p(task.p),
-        _detectable(task.detectable),
+        percent(contrast.a),
+        percent(contrast.b),
+        _difference(contrast.difference.estimate),
+        _count(contrast.difference.only_a),
+        _count(contrast.difference.only_b),
+        p_value(task.p_holm),
+        _detectable(contrast),
     )
 
 
-def _average_row(name: str, average: AverageContrast) -> tuple[str, ...]:
-    tested = (_p(average.p), _detectable(average.detectable)) if isinstance(average, MacroContrast) else ("", "")
-    return name, "", _percent(average.a), _percent(average.b), _difference(average.difference), "", "", *tested
+def _average_row(name: str, average: Contrast | MicroContrast, difference: Estimate) -> tuple[str, ...]:
+    return name, "", percent(average.a), percent(average.b), _difference(difference), "", ""
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}"
+def _difference(difference: Estimate) -> str:
+    """A difference in points with its interval, padded so that the brackets of a column align."""
+    value, low, high = (points(each) for each in difference)
+    return f"{value} [{low:>5}, {high:>5}]"
 
 
-def _signed(share: float) -> str:
-    return f"{100 * share:+.1f}"
+def _count(items: float) -> str:
+    """A discordant count: an integer with one sample per item, an expectation with several."""
+    return f"{items:.0f}" if abs(items - round(items)) < 1e-9 else f"{items:.1f}"
 
 
-def _difference(seen: Estimate) -> str:
-    return f"{_signed(seen.value)} [{_signed(seen.low):>5}, {_signed(seen.high):>5}]"
-
-
-def _count(expected: float) -> str:
-    """A discordant count: whole with one sample an item, expected with several."""
-    return f"{expected:.0f}" if abs(expected - round(expected)) < 1e-9 else f"{expected:.1f}"
-
-
-def _p(value: float) -> str:
-    return "<0.0001" if value < 0.0001 else f"{value:.4f}" if value < 0.1 else f"{value:.2f}"
-
-
-def _detectable(smallest: float | None) -> str:
-    return "none" if smallest is None else _percent(smallest)
+def _detectable(contrast: Contrast) -> str:
+    return "none" if contrast.detectable is None else percent(contrast.detectable)

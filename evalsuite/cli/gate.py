@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evalsuite.analysis.run_result import read_result
-from evalsuite.errors import EvalsuiteError, RunError
+from evalsuite.errors import ErrorCode, EvalsuiteError, RunError
 from evalsuite.gate import (
     GateDecision,
     GatePolicy,
@@ -25,6 +25,7 @@ from evalsuite.gate import (
 )
 from evalsuite.gate import gate as judge
 from evalsuite.gate.policy import MACRO
+from evalsuite.util.format import percent, points
 from evalsuite.util.text import visible
 
 _WIDTH = 100
@@ -34,8 +35,13 @@ _COLUMNS = ("task", "n", "baseline", "candidate", "difference [bounds]", "must b
 
 
 @click.command()
-@click.option("--candidate", required=True, type=click.Path(path_type=Path), help="Run that asks to replace it.")
-@click.option("--baseline", required=True, type=click.Path(path_type=Path), help="Run that is in place.")
+@click.option(
+    "--candidate",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Run of the model to be judged.",
+)
+@click.option("--baseline", required=True, type=click.Path(path_type=Path), help="Run of the model in use.")
 @click.option("--policy", "policy_file", type=click.Path(path_type=Path), help="Policy file, as examples/gate.yaml.")
 @click.option("--junit", "junit_file", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML here.")
 @click.option(
@@ -53,7 +59,7 @@ def gate(
     """Say whether a candidate may replace a baseline: exit 0 pass, 1 fail, 3 undecided, 2 unusable input.
 
     Runs are run folders, or the summary.json in one with grades.parquet beside it. Without a policy no task, nor their
-    average, may lose more than what its number of items can tell from nothing.
+    average, may lose more than the margin that follows from its number of items.
     """
     # A gate that is killed half-way must not leave an old verdict behind.
     _write_both(junit_file, markdown_file, junit_error(_UNFINISHED), markdown_error(_UNFINISHED))
@@ -74,19 +80,19 @@ def gate(
 
 
 def print_decision(decision: GateDecision) -> None:
-    """Print the rules, what is not as it should be in words, and the outcome last."""
+    """Print the rules, the reasons of those that don't pass, and the outcome last."""
     console = Console(highlight=False, soft_wrap=True)
     console.width = max(console.width, _WIDTH)
     for name, result in (("candidate", decision.candidate), ("baseline ", decision.baseline)):
         console.print(Text(f"{name}  {visible(result.model)}", style="bold"), Text(f"  {visible(str(result.path))}"))
     console.print(_table(decision), soft_wrap=False, crop=False)
     console.print(
-        f"percent and points, {decision.policy.require} reading; bounds: one-sided, 95% each, paired on the items\n",
+        f"percent and points, {decision.policy.require} parse; bounds: one-sided, 95% each, paired on the items\n",
         style="dim",
     )
     for check in decision.checks:
         if check.outcome != "pass" or check.limit is not None:
-            console.print(Text(f"{_name(check)}, {check.rule}: {check.said}"), soft_wrap=False)
+            console.print(Text(f"{_name(check)}, {check.rule}: {check.message}"), soft_wrap=False)
     for note in decision.notes:
         console.print(Text(visible(note), style="yellow"))
     headline = Text(decision.outcome.upper(), style=_STYLE[decision.outcome])
@@ -106,15 +112,16 @@ def _table(decision: GateDecision) -> Table:
 
 def _row(check: RuleCheck, decision: GateDecision) -> list[str | Text]:
     assert check.verdict is not None, "a row is about a difference"
-    seen = check.verdict
-    standing = next((each for each in decision.standings if each.task == check.task), None)
+    verdict = check.verdict
+    task = next((each for each in decision.tasks if each.task == check.task), None)
     numbers = ["", "", ""]
-    if standing is not None:
-        count = str(standing.n) if standing.samples == 1 else f"{standing.n} x {standing.samples}"
-        numbers = [count, f"{100 * standing.baseline:.1f}", f"{100 * standing.candidate:.1f}"]
-    difference = f"{100 * seen.value:+.1f} [{100 * seen.low:+5.1f}, {100 * seen.high:+5.1f}]"
+    if task is not None:
+        count = str(task.n) if task.samples == 1 else f"{task.n} x {task.samples}"
+        numbers = [count, percent(task.baseline), percent(task.candidate)]
+    difference = f"{points(verdict.value)} [{points(verdict.low):>5}, {points(verdict.high):>5}]"
     outcome = Text(check.outcome, style=_STYLE[check.outcome])
-    return [_name(check), *numbers, difference, f"> {-100 * seen.margin:+.1f}", outcome]
+    # `0 - margin`, so that a required gain above 0 is +0.0 and not −0.0.
+    return [_name(check), *numbers, difference, f"> {points(0 - verdict.margin)}", outcome]
 
 
 def _name(check: RuleCheck) -> str:
@@ -129,4 +136,6 @@ def _write_both(junit_file: Path | None, markdown_file: Path | None, xml: bytes,
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         except OSError as error:
-            raise RunError(f"{path}: can't be written: {error.strerror or error}") from None
+            raise RunError(
+                ErrorCode.OUTPUT_NOT_WRITABLE, f"{path}: can't be written: {error.strerror or error}"
+            ) from None

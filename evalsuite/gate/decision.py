@@ -1,8 +1,9 @@
 """May this candidate replace that baseline? Pass, fail or undecided; everything else is an error.
 
-Passing takes every rule, so it needs no correction for their number: the chance that a candidate that is worse by the
-margin anywhere slips through is at most 5% (an intersection-union test: R. L. Berger, Technometrics 24, 1982). Failing
-takes one broken rule; with `multiplicity: holm` a loss has to stand out among all differences that are judged.
+Passing requires every rule, so it needs no correction for their number: a candidate that is worse by the margin
+anywhere passes with a probability of at most 5% (an intersection-union test: R. L. Berger, Technometrics 24, 1982). One
+broken rule is enough to fail; with `multiplicity: holm` a loss has to be significant among all differences that are
+judged.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from evalsuite.analysis.compare import Comparison, compare
 from evalsuite.analysis.pairing import PairedTask, Pairing, is_trivial, pair
 from evalsuite.analysis.run_result import ParseMode, RunResult
-from evalsuite.errors import RunError
+from evalsuite.errors import ErrorCode, RunError
 from evalsuite.gate.policy import GatePolicy
 from evalsuite.gate.rules import RuleCheck, difference_checks, limit_checks
 from evalsuite.stats.noninferiority import Outcome
@@ -23,8 +25,8 @@ EXIT: dict[Outcome, int] = {"pass": 0, "fail": 1, "undecided": 3}
 
 
 @dataclass(frozen=True, slots=True)
-class TaskStanding:
-    """A task in both runs, as fractions."""
+class GatedTask:
+    """The accuracies of candidate and baseline on one task, as fractions."""
 
     task: str
     n: int
@@ -37,38 +39,41 @@ class TaskStanding:
 
 @dataclass(frozen=True, slots=True)
 class GateDecision:
-    """What the gate says, and all that it rests on."""
+    """The gate's outcome with everything that it is based on."""
 
     candidate: RunResult
     baseline: RunResult
     policy: GatePolicy
-    standings: tuple[TaskStanding, ...]
+    tasks: tuple[GatedTask, ...]
+    comparison: Comparison
+    """Candidate (A) - baseline (B) with two-sided intervals and tests, as `evalsuite compare` prints them. The rules
+    don't use it: they have one-sided bounds of their own."""
     checks: tuple[RuleCheck, ...]
     notes: tuple[str, ...]
 
     @property
     def outcome(self) -> Outcome:
-        """fail if a rule is broken, else undecided if one is open, else pass."""
-        found = {check.outcome for check in self.checks}
-        return "fail" if "fail" in found else "undecided" if "undecided" in found else "pass"
+        """fail if a rule is broken, else undecided if one is undecided, else pass."""
+        outcomes = {check.outcome for check in self.checks}
+        return "fail" if "fail" in outcomes else "undecided" if "undecided" in outcomes else "pass"
 
     @property
     def exit_code(self) -> int:
-        """0, 1 or 3; what an undecided gate exits with is the policy's to say."""
-        ended: Outcome = self.policy.undecided if self.outcome == "undecided" else self.outcome
-        return EXIT[ended]
+        """0, 1 or 3; the policy chooses how an undecided gate exits."""
+        exits_as: Outcome = self.policy.undecided if self.outcome == "undecided" else self.outcome
+        return EXIT[exits_as]
 
     @property
     def headline(self) -> str:
-        """Why the outcome is what it is, in one sentence."""
+        """The reason for the outcome in one sentence."""
         if self.outcome == "pass":
             return "every rule holds"
         count = sum(check.outcome == self.outcome for check in self.checks)
         rules = f"{count} of {len(self.checks)} rules"
         if self.outcome == "fail":
             return f"{rules} broken"
-        taken = {"undecided": "", "fail": "; the policy takes that for a failure", "pass": "; the policy lets it pass"}
-        return f"{rules} can't be told from these data{taken[self.policy.undecided]}"
+        treated = {"undecided": "", "fail": "; the policy counts that as failure", "pass": "; the policy lets it pass"}
+        return f"{rules} undecided on these data{treated[self.policy.undecided]}"
 
     def to_json(self) -> Json:
         """The decision as plain data, fractions and not percent."""
@@ -77,24 +82,26 @@ class GateDecision:
             "outcome": self.outcome,
             "exit": self.exit_code,
             "headline": self.headline,
-            "candidate": _about(self.candidate),
-            "baseline": _about(self.baseline),
+            "candidate": _run_json(self.candidate),
+            "baseline": _run_json(self.baseline),
             "policy": self.policy.model_dump(),
-            "tasks": [asdict(standing) for standing in self.standings],
+            "tasks": [asdict(task) for task in self.tasks],
+            "comparison": self.comparison.contrasts_json(),
             "checks": [check.to_json() for check in self.checks],
             "notes": list(self.notes),
         }
 
 
 def gate(candidate: RunResult, baseline: RunResult, policy: GatePolicy) -> GateDecision:
-    """Judge a candidate by a policy; input that can't be trusted to the last number is an error, never a verdict."""
+    """Judge a candidate by a policy; input that isn't complete and consistent is an error, never an outcome."""
     tasks = () if policy.tasks == "all" else tuple(policy.tasks)
     for result, role in ((candidate, "candidate"), (baseline, "baseline")):
         for task in tasks or result.tasks:
             if task in result.tasks and result.unanswered(task):
                 raise RunError(
+                    ErrorCode.RUN_INCOMPLETE,
                     f"{role} {result.path}: the run was cut short: {result.unanswered(task)} samples of {task} have no "
-                    f"response; finish it with evalsuite run --resume"
+                    "response; finish it with evalsuite run --resume",
                 )
     pairing = pair(candidate, baseline, tasks)
     policy.check_tasks([each.task for each in pairing.pairs])
@@ -102,20 +109,21 @@ def gate(candidate: RunResult, baseline: RunResult, policy: GatePolicy) -> GateD
 
 
 def decide(pairing: Pairing, policy: GatePolicy) -> GateDecision:
-    """Judge two runs that are paired: the candidate first, then the baseline."""
+    """Judge two paired runs: A is the candidate, B the baseline."""
     return GateDecision(
         candidate=pairing.a,
         baseline=pairing.b,
         policy=policy,
-        standings=tuple(_standing(each, pairing, policy.require) for each in pairing.pairs),
+        tasks=tuple(_gated_task(each, pairing, policy.require) for each in pairing.pairs),
+        comparison=compare(pairing, policy.require),
         checks=(*difference_checks(pairing.pairs, policy), *limit_checks(pairing.pairs, policy)),
         notes=tuple(_notes(pairing)),
     )
 
 
-def _standing(each: PairedTask, pairing: Pairing, parse_mode: ParseMode) -> TaskStanding:
+def _gated_task(each: PairedTask, pairing: Pairing, parse_mode: ParseMode) -> GatedTask:
     candidate, baseline = each.scores(parse_mode)
-    return TaskStanding(
+    return GatedTask(
         task=each.task,
         n=len(each.items),
         items=int(pairing.a.tasks[each.task]["items"]),
@@ -130,14 +138,14 @@ def _notes(pairing: Pairing) -> Iterator[str]:
         yield "Candidate and baseline gave the same answers; are they meant to be the same run?"
     for result, role in ((pairing.a, "candidate"), (pairing.b, "baseline")):
         if is_trivial(result):
-            yield f"The {role} is a floor: no model was asked."
+            yield f"The {role} is a trivial baseline, which is no model."
     for each in pairing.pairs:
         facts = pairing.a.tasks[each.task]
         if facts["n"] < facts["items"]:
             yield f"{each.task}: both runs answered {facts['n']} of its {facts['items']} items."
         if pairing.a.is_rotated(each.task):
-            yield f"{each.task}: each item was asked in each cyclic order of its options."
+            yield f"{each.task}: each item was requested in each cyclic order of its options."
 
 
-def _about(result: RunResult) -> Json:
+def _run_json(result: RunResult) -> Json:
     return {"model": result.model, "run": result.summary["run"], "path": str(result.path)}

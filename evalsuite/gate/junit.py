@@ -1,7 +1,7 @@
-"""A decision as JUnit XML, which GitHub, GitLab and Jenkins show: a test case a rule.
+"""A decision as JUnit XML, which GitHub, GitLab and Jenkins show: one test case per rule.
 
-A broken rule is a failure; an open one too (type `undecided`), unless the policy lets it pass: then it is skipped.
-Input that can't be used is an error.
+A broken rule is a failure. So is an undecided one (type `undecided`), unless the policy lets it pass: then it is
+skipped. Unusable input is an error.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from evalsuite.gate.decision import GateDecision
 from evalsuite.gate.rules import RuleCheck
 
 _SUITE = "evalsuite gate"
-_REFUSED = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_INVALID_CHARACTERS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that no XML 1.0 document may hold, escaped or not."""
 
 
@@ -44,13 +44,13 @@ def junit_error(message: str) -> bytes:
 def _case(suite: Xml.Element, check: RuleCheck, let_pass: bool) -> None:
     name = f"{check.task}: {check.rule}"
     case = Xml.SubElement(suite, "testcase", classname=_clean(f"gate.{check.task}"), name=_clean(name), time="0")
-    said = _clean(check.said)
+    message = _clean(check.message)
     if check.outcome == "undecided" and let_pass:
-        Xml.SubElement(case, "skipped", message=f"undecided: {said}")
+        Xml.SubElement(case, "skipped", message=f"undecided: {message}")
     elif check.outcome != "pass":
-        Xml.SubElement(case, "failure", type=check.outcome, message=said).text = said
+        Xml.SubElement(case, "failure", type=check.outcome, message=message).text = message
     else:
-        Xml.SubElement(case, "system-out").text = said
+        Xml.SubElement(case, "system-out").text = message
 
 
 def _document(suite: Xml.Element) -> bytes:
@@ -66,4 +66,4 @@ def _document(suite: Xml.Element) -> bytes:
 
 
 def _clean(text: str) -> str:
-    return _REFUSED.sub(lambda found: repr(found[0])[1:-1], text)
+    return _INVALID_CHARACTERS.sub(lambda match: repr(match[0])[1:-1], text)

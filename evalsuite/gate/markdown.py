@@ -8,6 +8,7 @@ from evalsuite.gate.decision import GateDecision
 from evalsuite.gate.policy import MACRO
 from evalsuite.gate.rules import RuleCheck
 from evalsuite.stats.noninferiority import Outcome
+from evalsuite.util.format import percent, points, points_interval
 from evalsuite.util.markdown import code, plain, table
 
 _SIGN: dict[Outcome, str] = {"pass": "✅ pass", "fail": "❌ fail", "undecided": "⚠️ undecided"}
@@ -15,17 +16,17 @@ _SIGN: dict[Outcome, str] = {"pass": "✅ pass", "fail": "❌ fail", "undecided"
 
 def markdown(decision: GateDecision) -> str:
     """The decision as Markdown."""
-    open_rules = [check for check in decision.checks if check.outcome != "pass"]
+    unmet = [check for check in decision.checks if check.outcome != "pass"]
     parts = [
         f"## Gate: {_SIGN[decision.outcome]}\n",
         f"**{decision.headline[0].upper()}{decision.headline[1:]}.** Candidate {code(decision.candidate.model)} "
-        f"against baseline {code(decision.baseline.model)}, {decision.policy.require} reading.\n",
-        "".join(f"- {_task(check)}, {check.rule}: {plain(check.said)}\n" for check in open_rules),
+        f"against baseline {code(decision.baseline.model)}, {decision.policy.require} parse.\n",
+        "".join(f"- {_task(check)}, {check.rule}: {plain(check.message)}\n" for check in unmet),
         _differences(decision),
         _limits(decision.checks),
         "".join(f"- {code(note)}\n" for note in decision.notes),
         "<sub>In percent and points. The bounds are one-sided, 95% each, paired on the same items: a rule passes if "
-        "the lower one is above what it must be, fails if the upper one is below it, and is undecided in "
+        "the lower bound is above the limit in “must be”, fails if the upper bound is below it, and is undecided in "
         "between.</sub>\n",
     ]
     return "\n".join(part for part in parts if part)
@@ -44,20 +45,20 @@ def _differences(decision: GateDecision) -> str:
 
 def _row(check: RuleCheck, decision: GateDecision) -> Sequence[str]:
     assert check.verdict is not None, "a row is about a difference"
-    seen = check.verdict
-    standing = next((each for each in decision.standings if each.task == check.task), None)
+    verdict = check.verdict
+    task = next((each for each in decision.tasks if each.task == check.task), None)
     numbers = ("", "", "")
-    if standing is not None:
-        times = f" × {standing.samples}" if standing.samples > 1 else ""
-        numbers = (f"{standing.n}{times}", f"{100 * standing.baseline:.1f}", f"{100 * standing.candidate:.1f}")
-    difference = f"{100 * seen.value:+.1f} [{100 * seen.low:+.1f}, {100 * seen.high:+.1f}]"
-    rule = f"> +{-100 * seen.margin:.1f}" if check.rule == "gain" else f"> −{100 * seen.margin:.1f}"
-    return _task(check), *numbers, difference, rule.replace(">", "\\>"), _SIGN[check.outcome]
+    if task is not None:
+        times = f" × {task.samples}" if task.samples > 1 else ""
+        numbers = (f"{task.n}{times}", percent(task.baseline), percent(task.candidate))
+    difference = points_interval(verdict.value, verdict.low, verdict.high)
+    # `0 - margin`, so that a required gain above 0 is +0.0 and not −0.0.
+    return _task(check), *numbers, difference, f"\\> {points(0 - verdict.margin)}", _SIGN[check.outcome]
 
 
 def _limits(checks: Sequence[RuleCheck]) -> str:
     rows = [
-        (_task(check), check.rule, f"{100 * check.share:.1f}", f"{100 * check.limit:.1f}", _SIGN[check.outcome])
+        (_task(check), check.rule, percent(check.share), percent(check.limit), _SIGN[check.outcome])
         for check in checks
         if check.share is not None and check.limit is not None
     ]

@@ -8,9 +8,10 @@ from typing import Any
 from evalsuite.analysis.leaderboard import Leaderboard
 from evalsuite.analysis.ranking import MACRO
 from evalsuite.report import charts
-from evalsuite.report.markdown import interval, p_text, percent, points, verdict
+from evalsuite.report.markdown import estimate_text, verdict
 from evalsuite.report.self_consistency import reliabilities
 from evalsuite.report.subgroups import subgroup_tables
+from evalsuite.util.format import p_value, percent, points
 
 Json = dict[str, Any]
 
@@ -25,8 +26,8 @@ def sections(
             "differences",
             "Paired differences",
             "Each model against the best, on the same items: the difference in accuracy with its 95% interval. A "
-            "filled point is told apart by the paired test (Holm over the plot); a hollow one isn't, and the table "
-            "says what difference these items would have shown.",
+            "filled point is a significant difference (paired test, Holm over the plot); a hollow one isn't, and the "
+            "table states what difference would have been found on these items.",
             _forests(content, names),
         ),
         _section(
@@ -92,7 +93,7 @@ def _contest(each: Json, names: Mapping[str, str]) -> list[str]:
         f"{points(each['low'])} to {points(each['high'])}",
         f"{each['only_row']:g}",
         f"{each['only_reference']:g}",
-        p_text(each["p"]),
+        p_value(each["p_holm"]),
         verdict(each),
     ]
 
@@ -114,7 +115,7 @@ def _stages(stages: Json, content: Json, board: Leaderboard, names: Mapping[str,
 def _heat(table: Json, names: Mapping[str, str]) -> Json:
     title = f"{table['title']} by {table['key'].replace('_', ' ')}"
     head = ["model", *(f"{group['name']} (n = {group['n']})" for group in table["groups"])]
-    rows = [[names[run["row"]], *(interval(cell) for cell in run["cells"])] for run in table["runs"]]
+    rows = [[names[run["row"]], *(estimate_text(cell) for cell in run["cells"])] for run in table["runs"]]
     return _plate(title, f"Heat map of accuracy: {title}", charts.heat(table, names), head, rows)
 
 

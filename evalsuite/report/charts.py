@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from evalsuite.analysis.leaderboard import TRIVIAL, Leaderboard, LeaderboardRow
-from evalsuite.report.markdown import p_text, percent
 from evalsuite.stats.calibration import Calibration
+from evalsuite.util.format import p_value, percent, points
 
 Json = dict[str, Any]
 _ROW = 26
@@ -28,19 +28,19 @@ def label(name: str) -> str:
 
 
 def forest(contests: Sequence[Json], names: Mapping[str, str], reference: str) -> Json:
-    """Differences from the reference with their intervals; hollow where the test can't tell the two apart."""
+    """Differences from the reference with their intervals; hollow where they aren't significant."""
     rows = sorted(contests, key=lambda each: each["value"])
-    points = [100 * each["value"] for each in rows]
+    differences = [100 * each["value"] for each in rows]
     hover = [
-        f"{label(names[each['row']])}<br>{100 * each['value']:+.1f} points "
-        f"[{100 * each['low']:+.1f}, {100 * each['high']:+.1f}]<br>p (Holm) {p_text(each['p'])}<br>"
+        f"{label(names[each['row']])}<br>{points(each['value'])} points "
+        f"[{points(each['low'])}, {points(each['high'])}]<br>p (Holm) {p_value(each['p_holm'])}<br>"
         f"only it right: {each['only_row']:g} · only the reference: {each['only_reference']:g}"
         for each in rows
     ]
     trace = {
         "type": "scatter",
         "mode": "markers",
-        "x": points,
+        "x": differences,
         "y": list(range(len(rows))),
         "error_x": {
             "type": "data",

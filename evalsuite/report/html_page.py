@@ -14,9 +14,10 @@ from evalsuite import __version__
 from evalsuite.analysis.leaderboard import NamedRun
 from evalsuite.report.item_browser import FOLDER
 from evalsuite.report.leaderboard_json import sizes
-from evalsuite.report.markdown import READINGS, ROTATED, ROTATION_LEGEND, percent, rank_text, rotation_cells, setting
+from evalsuite.report.markdown import READINGS, ROTATED, ROTATION_LEGEND, rank_text, rotation_cells, setting
 from evalsuite.report.run_names import facts
 from evalsuite.report.script_json import script_json
+from evalsuite.util.format import percent
 
 Json = dict[str, Any]
 _SCRIPTS = ("dom.js", "load.js", "board.js", "plates.js", "verdicts.js", "items.js", "item.js", "main.js")

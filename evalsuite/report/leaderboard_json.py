@@ -159,18 +159,22 @@ def _trivial_baselines(board: Leaderboard) -> list[Json]:
     return [*rules, {"name": "chance (a uniform guess)", "cells": {c.key: c.chance or None for c in board.columns}}]
 
 
-def contest_json(found: ReferenceContrast) -> Json:
-    """One paired comparison."""
+def contest_json(result: ReferenceContrast) -> Json:
+    """One paired comparison, under the names that `evalsuite compare --json` uses."""
+    contrast = result.contrast
     return {
-        "row": found.row,
-        **found.difference.estimate._asdict(),
-        "only_row": found.difference.only_a,
-        "only_reference": found.difference.only_b,
-        "p": found.p,
-        "family": found.family,
-        "significant": found.significant,
-        "detectable": found.detectable,
-        "required": found.required,
+        "row": result.row,
+        **contrast.difference.estimate._asdict(),
+        "only_row": contrast.difference.only_a,
+        "only_reference": contrast.difference.only_b,
+        "p": contrast.difference.p,
+        "p_holm": result.p_holm,
+        "family": result.family,
+        "significant": result.significant,
+        "level": contrast.level,
+        "detectable": contrast.detectable,
+        "items_needed": contrast.items_needed,
+        "samples_needed": contrast.samples_needed,
     }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from evalsuite.report.leaderboard_json import sizes
+from evalsuite.util.format import interval, p_value, percent, points, points_interval, rough_count
 from evalsuite.util.markdown import plain, table
 
 Json = dict[str, Any]
@@ -73,19 +74,9 @@ def csv_text(board: Json) -> str:
     return out.getvalue()
 
 
-def percent(share: float | None, digits: int = 1) -> str:
-    """A fraction in percent, without the sign."""
-    return "–" if share is None else f"{100 * share:.{digits}f}"
-
-
-def interval(estimate: Json) -> str:
-    """A value in percent with the ends of its interval."""
-    return f"{percent(estimate['value'])} [{percent(estimate['low'])}, {percent(estimate['high'])}]"
-
-
-def points(difference: float) -> str:
-    """A difference of fractions in percentage points."""
-    return f"{100 * difference:+.1f}".replace("-", "−")
+def estimate_text(estimate: Json) -> str:
+    """An estimate of a board in percent with the ends of its interval."""
+    return interval(estimate["value"], estimate["low"], estimate["high"])
 
 
 def rank_text(rank: Json | None) -> str:
@@ -112,8 +103,9 @@ def _legend(board: Json) -> str:
     averaged = " Ranks go by the average." if len(board["macro_columns"]) > 1 else ""
     return (
         f"Accuracy in percent with its 95% interval; {READINGS[board['parse_mode']]}."
-        f"{averaged} Models that the paired test (Holm over all pairs) can't tell from the best of their group share "
-        "its rank; in brackets the rank interval. **Bold**: the best of its size, and all not told from it.\n"
+        f"{averaged} Models that don't differ significantly from the best of their group (paired test, Holm over all "
+        "pairs) share its rank; in brackets the rank interval. **Bold**: the best of its size, and all models that "
+        "don't differ significantly from it.\n"
     )
 
 
@@ -142,7 +134,7 @@ def _marked(row: Json) -> str:
 def _bold(estimate: Json | None) -> str:
     if estimate is None:
         return "–"
-    text = interval(estimate)
+    text = estimate_text(estimate)
     return f"**{text}**" if estimate["leads"] else text
 
 
@@ -153,8 +145,8 @@ def _answers(board: Json) -> str:
             plain(row["name"]),
             plain(column["title"]),
             str(cell["n"]) if cell["samples"] == 1 else f"{cell['n']} x {cell['samples']}",
-            interval(cell["strict"]),
-            interval(cell["lenient"]),
+            estimate_text(cell["strict"]),
+            estimate_text(cell["lenient"]),
             percent(cell["invalid"]),
             percent(cell["truncated"]),
         ]
@@ -174,12 +166,12 @@ def rotation_cells(estimate: Json, found: Json) -> list[str]:
     worst = found["rotations"][found["worst"]]
     return [
         str(found["n"]),
-        interval(estimate),
-        f"{found['worst']}: {interval(worst['accuracy'])}, {points(worst['deviation'])} points "
+        estimate_text(estimate),
+        f"{found['worst']}: {estimate_text(worst['accuracy'])}, {points(worst['deviation'])} points "
         f"on its {worst['n']} items",
-        interval(found["all_right"]),
-        interval(found["same_text"]),
-        p_text(found["p"]),
+        estimate_text(found["all_right"]),
+        estimate_text(found["same_text"]),
+        p_value(found["p"]),
     ]
 
 
@@ -207,10 +199,10 @@ def _comparisons(board: Json) -> str:
         lines = [
             [
                 plain(names[each["row"]]),
-                f"{points(each['value'])} [{points(each['low'])}, {points(each['high'])}]",
+                points_interval(each["value"], each["low"], each["high"]),
                 f"{each['only_row']:g}",
                 f"{each['only_reference']:g}",
-                p_text(each["p"]),
+                p_value(each["p_holm"]),
                 verdict(each),
             ]
             for each in contests
@@ -222,23 +214,18 @@ def _comparisons(board: Json) -> str:
 
 
 def verdict(contest: Json) -> str:
-    """What a comparison found, in words; what was not found never without what could have been."""
+    """The result of a comparison in words: where nothing was found, with what could have been found."""
     if contest["significant"]:
         return "better" if contest["value"] > 0 else "worse"
     if contest["detectable"] is None:
-        return "not told apart: the two agree on too many items for any difference to be found"
-    needs = f"; {contest['required']:,} items would settle this one" if contest["required"] else ""
-    return f"not told apart: differences from {100 * contest['detectable']:.1f} points would be found{needs}"
+        return "not significant: the two agree on too many items for any difference to be found"
+    needed = f"; this one needs about {rough_count(contest['items_needed'])} items" if contest["items_needed"] else ""
+    return f"not significant: differences from {percent(contest['detectable'])} points would be found{needed}"
 
 
 def setting(name: str) -> str:
     """A setting's name as readers say it: `prompt_digest` is the prompt."""
     return name.removesuffix("_digest")
-
-
-def p_text(p: float) -> str:
-    """A p-value as readers expect it."""
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _run_notes(board: Json) -> str:

@@ -9,6 +9,7 @@ from evalsuite.analysis.run_result import read_result
 from evalsuite.report.leaderboard_json import board_json, contest_json
 from evalsuite.report.markdown import verdict
 from evalsuite.report.run_names import shown_name
+from evalsuite.util.format import rough_count
 
 N = 400
 
@@ -37,9 +38,9 @@ def test_a_contest_counts_who_alone_was_right(made):
     held = reference(board)
     (found,) = reference_contrasts(board, held, board.columns[0].key)
     assert held.name == "a"
-    assert (found.difference.only_a, found.difference.only_b) == (np.sum(b & ~a), np.sum(a & ~b))
-    assert found.difference.value == pytest.approx(b.mean() - a.mean())
-    assert found.difference.low < found.difference.value < found.difference.high < 0
+    assert (found.contrast.difference.only_a, found.contrast.difference.only_b) == (np.sum(b & ~a), np.sum(a & ~b))
+    assert found.contrast.difference.value == pytest.approx(b.mean() - a.mean())
+    assert found.contrast.difference.low < found.contrast.difference.value < found.contrast.difference.high < 0
 
 
 def test_the_macro_test_is_the_sign_flip_test_of_the_average(made):
@@ -49,10 +50,10 @@ def test_the_macro_test_is_the_sign_flip_test_of_the_average(made):
     board = board_of(made("a", tasks_a), made("b", tasks_b))
     (found,) = reference_contrasts(board, reference(board), MACRO)
     weighed = np.concatenate([(tasks_a[t].astype(float) - tasks_b[t]) / len(tasks_a[t]) / 2 for t in tasks_a])
-    assert found.difference.value == pytest.approx(-weighed.sum())
+    assert found.contrast.difference.value == pytest.approx(-weighed.sum())
     flips = rng.choice((-1.0, 1.0), size=(40_000, len(weighed))) @ weighed
     simulated = np.mean(np.abs(flips) >= abs(weighed.sum()) - 1e-12)
-    assert found.p == pytest.approx(simulated, rel=0.15)
+    assert found.p_holm == pytest.approx(simulated, rel=0.15)
 
 
 def test_what_can_not_be_compared_is_not_ranked(made):
@@ -84,9 +85,9 @@ def test_holm_runs_over_all_that_the_reader_sees(made):
     paths = [made(f"m{n}", {"medqa": rng.random(N) < 0.5 + n / 40}) for n in range(6)]
     board = board_of(*paths)
     found = reference_contrasts(board, reference(board), board.columns[0].key)
-    raw = sorted(each.difference.p for each in found)
-    assert min(each.p for each in found) == pytest.approx(min(1.0, raw[0] * 5))
-    assert all(each.p >= each.difference.p and "5 comparisons" in each.family for each in found)
+    raw = sorted(each.contrast.difference.p for each in found)
+    assert min(each.p_holm for each in found) == pytest.approx(min(1.0, raw[0] * 5))
+    assert all(each.p_holm >= each.contrast.difference.p and "5 comparisons" in each.family for each in found)
 
 
 def test_by_the_lenient_reading_everything_goes_by_it(made, answers):
@@ -98,7 +99,7 @@ def test_by_the_lenient_reading_everything_goes_by_it(made, answers):
     board = leaderboard(entries([read_result(path) for path in paths], shown_name), parse_mode="lenient")
     assert [row.macro.value for row in board.rows] == [1.0, 1.0]
     assert {place.rank for place in rank(board).values()} == {1}
-    assert all(each.p == 1.0 for each in reference_contrasts(board, reference(board), MACRO))
+    assert all(each.p_holm == 1.0 for each in reference_contrasts(board, reference(board), MACRO))
     content = board_json(board)
     assert content["parse_mode"] == "lenient" and content["rows"][0]["cells"][board.columns[0].key]["value"] == 1.0
     assert {place.rank for place in rank(board_of(*paths)).values()} == {1, 2}
@@ -113,15 +114,16 @@ def test_what_was_not_found_is_never_said_without_what_could_have_been(made):
     other = first(0.5)
     other[:25], other[-20:] = False, True
     found = contest_of(made, first(0.5), other)
-    assert not found.significant and 0 < found.detectable <= found.difference.discordance
-    assert found.required > N
+    assert not found.significant and 0 < found.contrast.detectable <= found.contrast.difference.discordance
+    assert found.contrast.items_needed > N
     said = verdict(contest_json(found))
-    assert "points would be found" in said and "items would settle" in said
+    assert f"{100 * found.contrast.detectable:.1f} points" in said
+    assert rough_count(found.contrast.items_needed) in said
 
 
 def test_two_that_hardly_differ_have_no_detectable_difference(made):
     other = first(0.5)
     other[:2] = False
     found = contest_of(made, first(0.5), other)
-    assert not found.significant and found.detectable is None
-    assert "agree on too many items" in verdict(contest_json(found))
+    assert not found.significant and found.contrast.detectable is None
+    assert contest_json(found)["detectable"] is None and verdict(contest_json(found)).startswith("not significant: ")

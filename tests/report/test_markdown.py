@@ -10,9 +10,8 @@ import pytest
 from evalsuite.analysis.leaderboard import entries, leaderboard
 from evalsuite.analysis.run_result import read_result
 from evalsuite.report.leaderboard_json import board_json
-from evalsuite.report.markdown import csv_text, markdown, p_text, percent
+from evalsuite.report.markdown import csv_text, markdown
 from evalsuite.report.run_names import shown_name
-from evalsuite.util.markdown import plain
 
 
 @pytest.fixture
@@ -63,12 +62,3 @@ def test_published_numbers_are_under_a_head_of_their_own(content):
 def test_a_part_says_how_much_of_the_task_it_is(content):
     assert any("30 of its 90 items" in note for note in content["notes"])
     assert "30 of 90" in markdown(content)
-
-
-@pytest.mark.parametrize(("p", "text"), [(0.00001, "< 0.001"), (0.0444, "0.044"), (1.0, "1.000")])
-def test_p_values_read_as_usual(p, text):
-    assert p_text(p) == text
-
-
-def test_missing_is_a_dash_and_never_zero():
-    assert percent(None) == "–" and percent(0.0) == "0.0" and plain(" a\n b ") == "a b"

@@ -146,7 +146,7 @@ def _invalid(seen: _Seen) -> str | None:
 
 def _shares(decision: GateDecision, status: str | None) -> Iterator[tuple[str, float, float]]:
     """Each task's share of a status, or of all but ok, in candidate and baseline."""
-    for standing in decision.standings:
+    for standing in decision.tasks:
         task = standing.task
         yield task, _share(decision.candidate, task, status), _share(decision.baseline, task, status)
 
@@ -169,7 +169,7 @@ def _taught_otherwise(seen: _Seen) -> str | None:
         return None
     learnt = loss.end <= LEARNT * loss.start
     half = "" if learnt else f", or {seen.rate} learns too little of it: try a lower one, or more steps"
-    for standing in seen.decision.standings:
+    for standing in seen.decision.tasks:
         before, after = standing.baseline, standing.candidate
         chance = float(seen.decision.candidate.tasks[standing.task].get("chance", 0.0))
         if after < before:
@@ -191,7 +191,7 @@ def _unchanged(seen: _Seen) -> str | None:
     if loss is not None:
         still, moved = not loss.moved, f"the loss went from {loss.start:.3g} to {loss.end:.3g}"
     else:
-        still = all(abs(each.candidate - each.baseline) * each.n < 1 for each in seen.decision.standings)
+        still = all(abs(each.candidate - each.baseline) * each.n < 1 for each in seen.decision.tasks)
         moved = "not one item more or less is right"
     if not still:
         return None
@@ -201,7 +201,7 @@ def _unchanged(seen: _Seen) -> str | None:
 def _left_open(seen: _Seen) -> str:
     """No cause in the training: what the gate missed."""
     told = [check for check in seen.decision.checks if check.outcome != "pass"]
-    rules = "; ".join(f"{check.rule} on {check.task}: {check.said.rstrip('.')}" for check in told)
+    rules = "; ".join(f"{check.rule} on {check.task}: {check.message.rstrip('.')}" for check in told)
     return f"{_steps(seen)} went as they should, but {rules}"
 
 

@@ -63,7 +63,7 @@ def verdict_of(folder: StageFolder) -> PromotionVerdict:
 
 def _said(decision: GateDecision | None) -> str:
     assert decision is not None, "what is promoted was judged"
-    gains = "; ".join(f"{check.task}: {check.said.rstrip('.')}" for check in decision.checks if check.rule == "gain")
+    gains = "; ".join(f"{check.task}: {check.message.rstrip('.')}" for check in decision.checks if check.rule == "gain")
     return f"{decision.headline}{f': {gains}' if gains else ''}."
 
 

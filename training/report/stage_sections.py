@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from evalsuite.report.charts import label
-from evalsuite.report.markdown import p_text, percent, points
 from evalsuite.run.progress import clock
+from evalsuite.util.format import p_value, percent, points
 from training.promotion.verdict import verdict_of
 from training.recipe import Stage
 from training.report.stage_table import StageRow, rows
@@ -66,7 +66,7 @@ def cells(row: StageRow) -> Json:
         "accuracy_ends": f"{percent(accuracy.low)}–{percent(accuracy.high)}",
         "difference": points(difference.value),
         "difference_ends": f"{points(difference.low)} to {points(difference.high)}",
-        "p": p_text(row.p),
+        "p": p_value(row.p),
     }
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from evalsuite.analysis.run_result import read_result
 from evalsuite.stats.intervals import Estimate
 from evalsuite.stats.multiple_testing import holm
+from evalsuite.util.format import interval, p_value, percent, points_interval
 from evalsuite.util.markdown import code, plain, table
 from training.promotion.verdict import FILE
 from training.run_folder import StageFolder, TrainingFolder
@@ -71,9 +72,9 @@ def _cells(row: StageRow) -> tuple[str, ...]:
         plain(row.stage),
         code(row.task),
         f"{row.n:,}" if row.samples == 1 else f"{row.n:,} × {row.samples}",
-        f"{100 * row.before:.1f}",
-        f"{100 * row.accuracy.value:.1f} [{100 * row.accuracy.low:.1f}, {100 * row.accuracy.high:.1f}]",
-        f"{100 * row.difference.value:+.1f} [{100 * row.difference.low:+.1f}, {100 * row.difference.high:+.1f}]",
-        "< 0.001" if row.p < 0.001 else f"{row.p:.3f}",
+        percent(row.before),
+        interval(*row.accuracy),
+        points_interval(*row.difference),
+        p_value(row.p),
         "promoted" if row.promoted else "refused",
     )
