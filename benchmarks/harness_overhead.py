@@ -119,12 +119,12 @@ class Bench:
     def _native(self, case: Case, url: str, out: Path) -> list[str]:
         options = f"--concurrency {case.connections} --limit {case.items} --samples {case.samples}"
         where = ["--base-url", url, "--data-dir", str(self.data_dir), "--out", str(out)]
-        run = [sys.executable, "-m", "evalsuite", "run", "--model", "openai/prepared", "--tasks", "medqa"]
+        run = [sys.executable, "-m", "evalsuite", "run", "--model", "openai/bench", "--tasks", "medqa"]
         return [*run, *options.split(), *where]
 
     def _lm_eval(self, case: Case, url: str, out: Path) -> list[str]:
         model = (
-            f"model=prepared,base_url={url}/chat/completions,num_concurrent={case.connections},tokenizer_backend=None"
+            f"model=bench,base_url={url}/chat/completions,num_concurrent={case.connections},tokenizer_backend=None"
         )
         run = [self.peer_python, "-m", "lm_eval", "run", "--model", "local-chat-completions", "--model_args", model]
         options = f"--tasks medqa_bench --limit {case.items} --apply_chat_template --log_samples"
@@ -133,7 +133,7 @@ class Bench:
     def _inspect(self, case: Case, url: str, out: Path) -> list[str]:
         run = [self.peer_python, "-m", "inspect_ai", "eval", "medqa_bench.py"]
         many = f"--max-connections {case.connections} --max-samples {case.connections} --limit {case.items}"
-        how = "--model openai-api/prepared/prepared --temperature 0 --max-tokens 4096 --display none --log-dir"
+        how = "--model openai-api/bench/bench --temperature 0 --max-tokens 4096 --display none --log-dir"
         return [*run, "--model-base-url", url, *many.split(), *how.split(), str(out)]
 
     def measure(self, case: Case) -> Cost:

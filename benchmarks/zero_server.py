@@ -24,11 +24,11 @@ COMPLETION = {
     "id": "chatcmpl-0",
     "object": "chat.completion",
     "created": 0,
-    "model": "prepared",
+    "model": "bench",
     "choices": [{"index": 0, "message": {"role": "assistant", "content": THOUGHT}, "finish_reason": "stop"}],
     "usage": {"prompt_tokens": 200, "completion_tokens": 48, "total_tokens": 248},
 }
-MODELS = {"object": "list", "data": [{"id": "prepared", "object": "model", "created": 0, "owned_by": "prepared"}]}
+MODELS = {"object": "list", "data": [{"id": "bench", "object": "model", "created": 0, "owned_by": "bench"}]}
 
 
 def _reply(content: object, status: str = "200 OK") -> bytes:

@@ -153,7 +153,7 @@ def mute_server():
 
 @pytest.mark.parametrize("more", [["loglikelihood"], ["cloze", "--chat-template", "none"]])
 def test_a_server_without_log_probabilities_is_told_in_one_line(mute_server, tmp_path, more):
-    command = [sys.executable, "-m", "evalsuite", "run", "--model", "openai/prepared", "--base-url", mute_server]
+    command = [sys.executable, "-m", "evalsuite", "run", "--model", "openai/bench", "--base-url", mute_server]
     command += ["--tasks", "starter_recall", "--out", str(tmp_path / "run"), "--scoring", *more]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2

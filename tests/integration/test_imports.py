@@ -397,7 +397,7 @@ def test_stock_lm_eval_texts_are_graded_here(tmp_path, lm_logs):
     summary = import_logs([lm_logs / "served"], tmp_path / "run").content
     task = summary["tasks"]["starter_vignette"]
     share = sum(one.gold == "B" for one in VIGNETTE) / len(VIGNETTE)
-    assert (summary["model"], task["format"], task["samples"]) == ("imported/prepared", "answer_tag", 1)
+    assert (summary["model"], task["format"], task["samples"]) == ("imported/bench", "answer_tag", 1)
     assert task["status"] == {"ok": len(VIGNETTE)} and task["accuracy"]["value"] == pytest.approx(share)
     assert any(f"on 0 of {len(VIGNETTE)} responses" in note for note in task["notes"])
     theirs = json.loads(next((lm_logs / "served").rglob("results_*.json")).read_text())

@@ -287,7 +287,7 @@ def test_killed_and_resumed_nothing_is_lost_or_asked_twice(tmp_path):
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         url = server.stdout.readline().strip()
-        line = [sys.executable, "-m", "evalsuite", "run", "--model", "openai/prepared", "--base-url", url]
+        line = [sys.executable, "-m", "evalsuite", "run", "--model", "openai/bench", "--base-url", url]
         line += ["--tasks", TASKS, "--rotate-options", "--samples", "2", "--temperature", "0.5", "--concurrency", "8"]
         killed, whole = tmp_path / "killed", tmp_path / "whole"
         process = subprocess.Popen([*line, "--out", str(killed)], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)

@@ -37,7 +37,7 @@ def asked(server, reset=False):
 
 
 def start(server, folder, *more):
-    command = [sys.executable, "-m", "evalsuite", "run", "--model", "openai/prepared", "--base-url", server]
+    command = [sys.executable, "-m", "evalsuite", "run", "--model", "openai/bench", "--base-url", server]
     command += [
         "--samples",
         str(SAMPLES),
@@ -114,7 +114,7 @@ def test_the_same_command_goes_on_where_it_stopped(server, tmp_path):
 
 
 def test_without_out_the_unfinished_run_of_the_same_command_is_found(server, tmp_path):
-    command = [sys.executable, "-m", "evalsuite", "run", "--model", "openai/prepared", "--base-url", server]
+    command = [sys.executable, "-m", "evalsuite", "run", "--model", "openai/bench", "--base-url", server]
     command += ["--samples", str(SAMPLES), "--concurrency", "8"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     wait_for(next(iter_folders(tmp_path, process)), 50, process)
