@@ -123,9 +123,7 @@ class Bench:
         return [*run, *options.split(), *where]
 
     def _lm_eval(self, case: Case, url: str, out: Path) -> list[str]:
-        model = (
-            f"model=bench,base_url={url}/chat/completions,num_concurrent={case.connections},tokenizer_backend=None"
-        )
+        model = f"model=bench,base_url={url}/chat/completions,num_concurrent={case.connections},tokenizer_backend=None"
         run = [self.peer_python, "-m", "lm_eval", "run", "--model", "local-chat-completions", "--model_args", model]
         options = f"--tasks medqa_bench --limit {case.items} --apply_chat_template --log_samples"
         return [*run, *options.split(), "--include_path", str(self.folder / "tasks"), "--output_path", str(out)]
