@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-from training.checks.finding import CheckResult
+from training.checks.check_result import CheckResult
+from training.checks.checked_rows import CheckedRow
 from training.checks.rendering import Rendering
-from training.checks.row_source import CheckedRow
 
 _OPEN, _CLOSE = "<think>", "</think>"
 _REMEDY: Final = {

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from evalsuite.models.optional_packages import describe_error
-from training.checks.finding import CheckResult
+from training.checks.check_result import CheckResult
 
 _SAID: Final = "42"
 _PROBE: Final = [{"role": "user", "content": "?"}, {"role": "assistant", "content": _SAID}]

@@ -7,8 +7,8 @@ from collections import Counter
 from evalsuite.errors import UsageError
 from evalsuite.reward.strict_reward import StrictReward
 from evalsuite.tasks.answer_format import write
-from training.checks.finding import CheckResult
-from training.checks.row_source import CheckedRow
+from training.checks.check_result import CheckResult
+from training.checks.checked_rows import CheckedRow
 
 
 class GoldRewardCheck:

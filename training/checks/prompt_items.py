@@ -14,7 +14,7 @@ from evalsuite.errors import EvalsuiteError
 from evalsuite.tasks.item import Item
 from evalsuite.tasks.prompt import TaskPrompt
 from evalsuite.tasks.registry import load_task
-from training.checks.row_source import CheckedRow
+from training.checks.checked_rows import CheckedRow
 
 _MARK = re.compile("\0([^\0]+)\0")
 _CONTEXT = ("heading", "text")

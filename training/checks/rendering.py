@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from evalsuite.errors import BackendError
 from evalsuite.models.local.chat_template import ChatTemplate
 from evalsuite.models.optional_packages import describe_error
-from training.checks.row_source import CheckedRow
+from training.checks.checked_rows import CheckedRow
 
 
 class Rendering(NamedTuple):

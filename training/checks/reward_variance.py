@@ -13,8 +13,8 @@ from evalsuite.models.backend import Response
 from evalsuite.parser import parse
 from evalsuite.reward.strict_reward import StrictReward
 from evalsuite.stats.intervals import Estimate, mean, wilson
-from training.checks.finding import CheckResult
-from training.checks.row_source import CheckedRow
+from training.checks.check_result import CheckResult
+from training.checks.checked_rows import CheckedRow
 from training.recipe import Grpo
 
 CLIPPED: Final = 0.3

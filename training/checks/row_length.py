@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from training.checks.finding import CheckResult
+from training.checks.check_result import CheckResult
+from training.checks.checked_rows import CheckedRow, CheckedText
 from training.checks.rendering import Rendering
-from training.checks.row_source import CheckedRow, CheckedText
 
 
 class RowLengthCheck:

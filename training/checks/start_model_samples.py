@@ -17,7 +17,7 @@ from evalsuite.models import make_backend
 from evalsuite.models.backend import BackendSettings, Decoding, Request, Response
 from evalsuite.tasks.item import Item
 from training import weights
-from training.checks.row_source import CheckedRow
+from training.checks.checked_rows import CheckedRow
 from training.recipe import Grpo, Recipe
 
 ITEMS = 64

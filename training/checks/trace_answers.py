@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from evalsuite.reward.strict_reward import StrictReward
-from training.checks.finding import CheckResult
+from training.checks.check_result import CheckResult
+from training.checks.checked_rows import CheckedRow
 from training.checks.rendering import Rendering
-from training.checks.row_source import CheckedRow
 
 _SHOWN: Final = 80
 """Characters of a wrong trace's end that are shown."""

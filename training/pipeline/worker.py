@@ -51,14 +51,14 @@ def world(run: Path) -> None:
 @click.argument("name")
 def preflight(run: Path, name: str) -> None:
     """Run the preflight checks of a stage."""
-    from training.checks import check
+    from training.checks.preflight import run_preflight
     from training.pipeline.folder_lock import claimed
     from training.promotion.last_promoted import last_promoted
     from training.run_spec import data_of
 
     home, spec, stage, folder = _stage(run, name)
     with claimed(folder.path):
-        check(spec.recipe, stage, folder, last_promoted(home, spec, folder).start, data_of(home, spec))
+        run_preflight(spec.recipe, stage, folder, last_promoted(home, spec, folder).start, data_of(home, spec))
 
 
 @worker.command()

@@ -7,7 +7,7 @@ from typing import Any
 from trl import SFTTrainer
 
 from training import trainer_config, weights
-from training.checks.stage_data import refuse_long_pairs
+from training.checks.recheck import refuse_long_pairs
 from training.data import rows
 from training.recipe import Pretrain
 from training.stages.job import StageJob, devices
@@ -22,7 +22,7 @@ def prepare(job: StageJob) -> tuple[SFTTrainer, dict[str, Any]]:
     packed = "text" in given.column_names
     tokenizer = weights.load_tokenizer(job.recipe, job.start, job.data, stage.evaluation.chat_template == "own")
     if not packed:
-        refuse_long_pairs(job, stage, tokenizer)
+        refuse_long_pairs(stage, job.data, tokenizer)
     spec = trainer_config.pretrain(job.recipe, stage, job.folder.checkpoints, devices(), packed)
     trainer = SFTTrainer(
         model=weights.load(job.recipe, job.start, job.data),

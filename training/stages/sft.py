@@ -8,7 +8,7 @@ from transformers import EarlyStoppingCallback
 from trl import SFTTrainer
 
 from training import trainer_config, weights
-from training.checks.stage_data import refuse_wrong_traces
+from training.checks.recheck import refuse_wrong_traces
 from training.data import rows
 from training.recipe import Sft
 from training.stages.job import StageJob
@@ -26,7 +26,7 @@ def prepare(job: StageJob) -> tuple[SFTTrainer, dict[str, Any]]:
     assert isinstance(stage, Sft)
     train, held_out = _split(job, stage)
     tokenizer = weights.load_tokenizer(job.recipe, job.start, job.data)
-    refuse_wrong_traces(job, stage, tokenizer)
+    refuse_wrong_traces(stage, job.start, job.data, tokenizer)
     spec = trainer_config.sft(job.recipe, stage, job.folder.checkpoints)
     trainer = SFTTrainer(
         model=weights.load(job.recipe, job.start, job.data),

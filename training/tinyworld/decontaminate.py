@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from evalsuite.data.duplicates import grams
-from training.checks.text_search import StemIndex
 from training.data.manifest import Filter
+from training.data.question_index import StemIndex
 
 NAME = "near a question of the benchmark"
 

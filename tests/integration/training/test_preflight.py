@@ -10,11 +10,11 @@ import staged
 import tiny
 
 from evalsuite.errors import UsageError
-from training.checks import check
 from training.checks.chat_template import ChatTemplateCheck
+from training.checks.checked_rows import CheckedRow
 from training.checks.end_token import ending
+from training.checks.preflight import run_preflight
 from training.checks.rendering import Renderer
-from training.checks.row_source import CheckedRow
 from training.run_folder import StageFolder
 
 pytestmark = pytest.mark.integration
@@ -120,7 +120,7 @@ def run(stage, data, out, **base):
     made = staged.recipe(judged(stage))
     made = made.model_copy(update={"base": made.base.model_copy(update=base)})
     folder = StageFolder(out)
-    check(made, made.stages[0], folder, data / "base", data)
+    run_preflight(made, made.stages[0], folder, data / "base", data)
     return folder.read("preflight.json")
 
 
@@ -274,13 +274,13 @@ def test_text_that_holds_what_a_later_stage_is_judged_by_is_refused(data, tmp_pa
     first = staged.pretrain() | {"evaluation": {"tasks": ["starter_recall"]}}
     made = staged.recipe(first, judged(staged.sft()))
     with pytest.raises(UsageError, match="1 of 1 texts hold questions of starter_vignette, by which the recipe"):
-        check(made, made.stages[0], StageFolder(tmp_path / "1"), tmp_path / "base", tmp_path)
+        run_preflight(made, made.stages[0], StageFolder(tmp_path / "1"), tmp_path / "base", tmp_path)
     made = staged.recipe(first)
-    check(made, made.stages[0], StageFolder(tmp_path / "2"), tmp_path / "base", tmp_path)
+    run_preflight(made, made.stages[0], StageFolder(tmp_path / "2"), tmp_path / "base", tmp_path)
 
 
 def test_an_adapter_is_sampled_on_its_base(data, tmp_path):
-    from training.checks.row_source import read_rows
+    from training.checks.checked_rows import read_rows
     from training.checks.start_model_samples import sample
 
     pytest.importorskip("peft")

@@ -8,7 +8,7 @@ import pytest
 import staged
 
 from evalsuite.errors import DataError, RunError, UsageError
-from training.checks import check
+from training.checks.preflight import run_preflight
 from training.run_folder import StageFolder
 from training.stages.job import StageJob
 
@@ -81,7 +81,7 @@ def test_a_base_model_without_a_chat_template_is_trained_where_it_is_asked_witho
     (tmp_path / "base" / "chat_template.jinja").unlink()
     asked = {"tasks": ["starter_recall"], "scoring": "cloze", "chat_template": "none"}
     made = staged.recipe(staged.pretrain(evaluation=asked, steps=1))
-    check(made, made.stages[0], StageFolder(tmp_path / "1-pretrain"), tmp_path / "base", tmp_path)
+    run_preflight(made, made.stages[0], StageFolder(tmp_path / "1-pretrain"), tmp_path / "base", tmp_path)
     assert staged.train(made, tmp_path / "1-pretrain", tmp_path).state == "trained"
     made = staged.recipe(staged.pretrain(evaluation=asked | {"chat_template": "own"}, steps=1))
     with pytest.raises(UsageError, match="no chat template"):

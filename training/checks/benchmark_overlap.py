@@ -21,10 +21,10 @@ from evalsuite.errors import DataError
 from evalsuite.tasks.item import Item
 from evalsuite.tasks.registry import load_task
 from evalsuite.tasks.schema import Task
-from training.checks.finding import CheckResult
+from training.checks.check_result import CheckResult
+from training.checks.checked_rows import CheckedRow
 from training.checks.prompt_items import PromptItemReader
-from training.checks.row_source import CheckedRow
-from training.checks.text_search import PhraseIndex, StemIndex
+from training.data.question_index import PhraseIndex, StemIndex
 from training.recipe import Recipe
 
 

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalsuite.tasks.answer_format import FORMATS
+from training.checks.checked_rows import CheckedRow
 from training.checks.gold_rewards import GoldRewardCheck
-from training.checks.row_source import CheckedRow
 
 LETTERS = tuple("ABCDEFGHIJ")
 

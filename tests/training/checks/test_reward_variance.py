@@ -4,8 +4,8 @@ import pytest
 
 from evalsuite.models.backend import Request, Response
 from evalsuite.tasks.item import Item
+from training.checks.checked_rows import CheckedRow
 from training.checks.reward_variance import reward_variance
-from training.checks.row_source import CheckedRow
 from training.recipe import Grpo
 
 STAGE = Grpo.model_validate(

@@ -3,8 +3,8 @@
 import pytest
 
 from evalsuite.tasks.answer_format import write
+from training.checks.checked_rows import CheckedRow
 from training.checks.rendering import Rendering
-from training.checks.row_source import CheckedRow
 from training.checks.trace_answers import TraceAnswerCheck
 
 RIGHT = write("answer_tag", "A")

@@ -9,9 +9,9 @@ import pytest
 from evalsuite.data.load import load, load_split
 from evalsuite.tasks.prompt import TaskPrompt
 from evalsuite.tasks.registry import load_task
-from training.checks.overlap import RowOverlap, TextOverlap, gate_benchmarks
+from training.checks.benchmark_overlap import RowOverlap, TextOverlap, gate_benchmarks
+from training.checks.checked_rows import CheckedRow
 from training.checks.prompt_items import PromptItemReader
-from training.checks.row_source import CheckedRow
 from training.recipe import Recipe
 
 STARTER = ("starter_recall", "starter_vignette", "starter_evidence", "starter_differential")
