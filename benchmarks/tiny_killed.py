@@ -16,8 +16,8 @@ import sys
 import time
 from pathlib import Path
 
+from evalsuite.util.file_digest import sha256_of
 from evalsuite.util.markdown import table
-from training.data.manifest import sha256_of
 from training.run_folder import StageFolder, TrainingFolder
 from training.run_spec import read_spec, write_spec
 from training.stages.checkpoints import latest

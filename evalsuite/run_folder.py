@@ -21,8 +21,10 @@ from typing import Any, Self
 import orjson
 
 from evalsuite import schema_v1
-from evalsuite.errors import RunError
+from evalsuite.errors import ErrorCode, RunError
 from evalsuite.models.backend import Finish, Response
+from evalsuite.util.atomic_write import write_atomically
+from evalsuite.util.jsonl import JsonLineError, read_jsonl
 
 SCHEMA = 2
 """Version of the keys in run.json and summary.json; folders of version 1 are read through `schema_v1`."""
@@ -88,18 +90,18 @@ class RunFolder:
         path = self.journal(task)
         if not path.exists():
             return
-        with path.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                if line.endswith(b"\n"):
-                    yield _record(line, path, number)
+        try:
+            with path.open("rb") as lines:
+                for line in read_jsonl(lines, skip_incomplete=True):
+                    yield _record(line.value, path, line.number)
+        except JsonLineError as error:
+            raise _malformed(path, error.number) from None
 
     def write_json(self, name: str, content: Any) -> None:
         """Replace a JSON file of the folder as a whole, so that a reader never sees half of it."""
         file = self.path / name
-        draft = file.with_name(f".{name}.part")
         try:
-            draft.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-            draft.replace(file)
+            write_atomically(file, orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
         except OSError as error:
             raise disk_error(file, error) from None
 
@@ -220,17 +222,18 @@ _KINDS = {
 }
 
 
-def _record(line: bytes, path: Path, number: int) -> ResponseRecord:
+def _record(fields: Any, path: Path, number: int) -> ResponseRecord:
     try:
-        try:
-            fields = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            fields = json.loads(line)
         if "shift" in fields:
             fields = schema_v1.upgrade_record(fields)
         record = ResponseRecord(**fields)
         if any(not isinstance(getattr(record, name), kind) for name, kind in _KINDS.items()):
             raise ValueError("a field of another kind")
         return record
-    except (TypeError, ValueError):
-        raise RunError(f"{path}: line {number} is not a response; take it out and --resume asks it again") from None
+    except (TypeError, ValueError, AttributeError):
+        raise _malformed(path, number) from None
+
+
+def _malformed(path: Path, number: int) -> RunError:
+    what = f"{path}: line {number} is not a response; delete the line and resume the run, which requests it again"
+    return RunError(ErrorCode.JOURNAL_MALFORMED, what)

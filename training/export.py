@@ -10,6 +10,7 @@ from typing import Final
 
 from evalsuite.errors import RunError, UsageError
 from evalsuite.run_folder import RunFolder
+from evalsuite.util.atomic_write import atomic_folder
 from training.data.manifest import Manifest, check_files, describe, verify, write_manifest
 from training.promotion.last_promoted import made_by
 from training.promotion.verdict import FILE, verdict_of
@@ -17,7 +18,7 @@ from training.report.model_card import card
 from training.run_folder import Folder, StageFolder, TrainingFolder
 from training.run_spec import TrainingSpec, data_of, read_spec, versions
 from training.stages.determinism import make_deterministic
-from training.weights import base_model, base_weights_of, is_adapter, merge, part
+from training.weights import base_model, base_weights_of, is_adapter, merge
 
 ADAPTERS: Final = "adapters"
 MODEL: Final = "model"
@@ -54,21 +55,21 @@ def check_export(manifest: Path, data: Path | None) -> Manifest:
 
 
 def _write(run: TrainingFolder, spec: TrainingSpec, promoted: Sequence[StageFolder], out: Path) -> Manifest:
-    data, draft = data_of(run, spec), part(out.absolute())
-    for folder in promoted:
-        if is_adapter(folder.model):
-            _copy_adapter(spec, folder, data, draft / ADAPTERS / folder.path.name)
-    make_deterministic(spec.recipe)
-    last = made_by(run, spec, promoted[-1])
-    merge(spec.recipe, last.start, data, draft / MODEL, spec.recipe.base.dtype)
-    shown = _public(spec)
-    manifest = _manifest(run, shown, promoted)
-    Folder(draft).write("recipe.json", shown.recipe.to_json())
-    (draft / "README.md").write_text(card(run, shown, manifest), "utf-8")
-    files = sorted(str(file.relative_to(draft)) for file in draft.rglob("*") if file.is_file())
-    manifest = manifest.model_copy(update={"files": describe(draft, [(name, 0) for name in files])})
-    write_manifest(draft, manifest)
-    draft.rename(out)
+    data = data_of(run, spec)
+    with atomic_folder(out.absolute()) as partial:
+        for folder in promoted:
+            if is_adapter(folder.model):
+                _copy_adapter(spec, folder, data, partial / ADAPTERS / folder.path.name)
+        make_deterministic(spec.recipe)
+        last = made_by(run, spec, promoted[-1])
+        merge(spec.recipe, last.start, data, partial / MODEL, spec.recipe.base.dtype)
+        shown = _public(spec)
+        manifest = _manifest(run, shown, promoted)
+        Folder(partial).write("recipe.json", shown.recipe.to_json())
+        (partial / "README.md").write_text(card(run, shown, manifest), "utf-8")
+        files = sorted(str(file.relative_to(partial)) for file in partial.rglob("*") if file.is_file())
+        manifest = manifest.model_copy(update={"files": describe(partial, [(name, 0) for name in files])})
+        write_manifest(partial, manifest)
     return manifest
 
 

@@ -6,12 +6,13 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from evalsuite.errors import UsageError
+from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.gate import GatePolicy
 from evalsuite.models.backend import Scoring
-from evalsuite.util.yaml_file import read_page
+from evalsuite.util.validation import StrictModel, first_problem
+from evalsuite.util.yaml_file import read_yaml
 
 LARGEST: Final = 1 << 16
 """Bytes of the largest recipe that is read."""
@@ -27,10 +28,8 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
 
 
-class RecipeSection(BaseModel):
-    """Frozen, typed strictly, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+class RecipeSection(StrictModel):
+    """One section of a recipe."""
 
 
 class Base(RecipeSection):
@@ -52,7 +51,7 @@ class Lora(RecipeSection):
     r: Count = 64
     alpha: Count = 128
     dropout: Share = 0.05
-    targets: Annotated[list[str], Field(min_length=1)] = list(PROJECTIONS)
+    targets: Annotated[list[str], Field(min_length=1, default_factory=lambda: list(PROJECTIONS))]
 
 
 class Hardware(RecipeSection):
@@ -312,13 +311,13 @@ def read_recipe(recipe: str | Path) -> Recipe:
     Anything in it that isn't understood to the last key is a `UsageError` that names the key.
     """
     path = find(recipe)
-    facts = read_page(path, LARGEST, UsageError)
+    facts = read_yaml(path, LARGEST, UsageError, ErrorCode.INVALID_RECIPE)
     if not isinstance(facts, dict):
         raise UsageError(f"{path}: not a recipe: see {RECIPES / 'tiny.yaml'}")
     try:
         return Recipe.model_validate(facts)
     except ValidationError as error:
-        raise UsageError(f"{path}: {_said(error)}") from None
+        raise UsageError(f"{path}: {_describe(error)}") from None
 
 
 def find(recipe: str | Path) -> Path:
@@ -331,12 +330,10 @@ def find(recipe: str | Path) -> Path:
     raise UsageError(f"{recipe}: no such recipe; give a file or one of {', '.join(known)}")
 
 
-def _said(error: ValidationError) -> str:
-    """The first thing that is wrong, and where; pydantic puts the kind of a stage into its place, which no file has."""
-    first = error.errors()[0]
-    place = [str(part) for part in first["loc"] if part not in ("pretrain", "sft", "grpo")]
-    what = "no such key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+def _describe(error: ValidationError) -> str:
+    """Return the first problem in one line; YAML's numbers without a point need an explanation."""
+    first, hint = error.errors()[0], ""
     if first["type"] == "float_type" and re.fullmatch(r"\d+e-?\d+", str(first["input"])):
-        what += f"; {first['input']} is text to YAML, {str(first['input']).replace('e', '.0e')} is a number"
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"{'.'.join(place) or 'recipe'}: {what}{more}"
+        hint = f"; {first['input']} is text to YAML, {str(first['input']).replace('e', '.0e')} is a number"
+    # pydantic puts the kind of a stage into the place of its keys.
+    return first_problem(error, "recipe", hidden=("pretrain", "sft", "grpo")) + hint

@@ -18,12 +18,12 @@ stages/<number>-<name>/
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 from evalsuite.errors import RunError
+from evalsuite.util.atomic_write import write_atomically
 
 SCHEMA = 1
 State = Literal["new", "training", "trained", "promoted", "refused"]
@@ -51,15 +51,9 @@ class Folder:
     def write(self, name: str, content: dict[str, Any]) -> None:
         """Replace a JSON file; no room for it is a `RunError`."""
         file = self.path / name
-        draft = file.with_name(f".{name}.part")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            with draft.open("w", encoding="utf-8") as out:
-                json.dump(content, out, indent=2, ensure_ascii=False)
-                out.write("\n")
-                out.flush()
-                os.fsync(out.fileno())
-            draft.replace(file)
+            write_atomically(file, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
         except OSError as error:
             raise RunError(f"{file}: can't be written: {error.strerror or error}") from None
 

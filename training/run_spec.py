@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from pydantic import ValidationError
 
 from evalsuite.errors import RunError, UsageError
+from evalsuite.util.validation import first_problem
 from training.recipe import Recipe
 from training.run_folder import SCHEMA, StageFolder, TrainingFolder
 
@@ -117,8 +118,7 @@ def read_spec(run: TrainingFolder) -> TrainingSpec:
     except (KeyError, TypeError) as error:
         raise RunError(f"{run.path / FILE}: lacks {error}; was it edited?") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        raise RunError(f"{run.path / FILE}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise RunError(f"{run.path / FILE}: {first_problem(error, 'recipe')}") from None
 
 
 def data_of(run: TrainingFolder, spec: TrainingSpec) -> Path:

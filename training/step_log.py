@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from evalsuite.errors import RunError
+from evalsuite.errors import ErrorCode, RunError
+from evalsuite.util.atomic_write import atomic_path
+from evalsuite.util.jsonl import JsonLineError, read_jsonl
 
 
 def append(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
@@ -32,13 +33,9 @@ def cut(path: Path, step: int) -> None:
     """Keep the lines up to a step, which is where a run goes on; the file is replaced as a whole."""
     if not path.exists():
         return
-    draft = path.with_name(f".{path.name}.part")
     try:
-        with draft.open("wb") as out:
+        with atomic_path(path) as partial, partial.open("wb") as out:
             out.writelines(raw for raw, line in _whole(path) if line["step"] <= step)
-            out.flush()
-            os.fsync(out.fileno())
-        draft.replace(path)
     except OSError as error:
         raise RunError(f"{path}: can't be written: {error.strerror or error}") from None
 
@@ -47,17 +44,14 @@ def _whole(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
     if not path.exists():
         return
     with path.open("rb") as file:
-        for number, raw in enumerate(file, 1):
-            if not raw.endswith(b"\n"):
-                return
-            yield raw, _parsed(raw, path, number)
+        try:
+            for line in read_jsonl(file, skip_incomplete=True):
+                if not isinstance(line.value, dict) or not isinstance(line.value.get("step"), int):
+                    raise _malformed(path, line.number)
+                yield line.raw, line.value
+        except JsonLineError as error:
+            raise _malformed(path, error.number) from None
 
 
-def _parsed(line: bytes, path: Path, number: int) -> dict[str, Any]:
-    try:
-        parsed = json.loads(line)
-        if isinstance(parsed, dict) and isinstance(parsed.get("step"), int):
-            return parsed
-    except ValueError:
-        pass
-    raise RunError(f"{path}: line {number} is no object with a step; was it edited?")
+def _malformed(path: Path, number: int) -> RunError:
+    return RunError(ErrorCode.JOURNAL_MALFORMED, f"{path}: line {number} is no object with a step; was it edited?")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from evalsuite.errors import UsageError
 from evalsuite.models.local.generate import end_token_id
 from evalsuite.models.optional_packages import describe_error
+from evalsuite.util.atomic_write import atomic_folder
 from training import trainer_config
 from training.recipe import Base, Recipe
 
@@ -139,20 +139,12 @@ def merge(recipe: Recipe, start: str | Path, data: Path, out: Path, dtype: Dtype
     import torch
     from transformers.trainer_utils import align_special_tokens
 
-    tokenizer, draft = load_tokenizer(recipe, start, data, chats=False), part(out)
-    align_special_tokens(model, tokenizer)
-    model.to(getattr(torch, dtype)).save_pretrained(draft)
-    tokenizer.save_pretrained(draft)
-    draft.rename(out)
+    tokenizer = load_tokenizer(recipe, start, data, chats=False)
+    with atomic_folder(out) as partial:
+        align_special_tokens(model, tokenizer)
+        model.to(getattr(torch, dtype)).save_pretrained(partial)
+        tokenizer.save_pretrained(partial)
     return out
-
-
-def part(folder: Path) -> Path:
-    """An empty folder beside one that is to appear as a whole, by a rename."""
-    draft = folder.with_name(f"{folder.name}.part")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
-    return draft
 
 
 def _weights(base: Base, start: str | Path, data: Path, dtype: Dtype, **more: Any) -> Any:

@@ -25,6 +25,7 @@ from evalsuite.errors import RunError
 from evalsuite.run.reload import reload_tasks
 from evalsuite.run.summary import GRADES, read_grades, summarise
 from evalsuite.run_folder import RunFolder, disk_error
+from evalsuite.util.atomic_write import atomic_path
 
 EXAMPLES = 3
 """Responses named for each kind of change."""
@@ -147,10 +148,10 @@ def _keep(path: Path, parser: str) -> list[Path]:
         copy = _kept(path, name, parser)
         if copy.exists():
             continue
-        draft = copy.with_name(f".{copy.name}.part")
         try:
-            shutil.copyfile(path / name, draft)
-            made.append(draft.replace(copy))
+            with atomic_path(copy) as partial:
+                shutil.copyfile(path / name, partial)
+            made.append(copy)
         except OSError as error:
             raise disk_error(copy, error) from None
     return made

@@ -27,6 +27,7 @@ from evalsuite.run.summary import GRADES, UNANSWERED, read_grades
 from evalsuite.run_folder import SCHEMA
 from evalsuite.schema_v1 import upgrade_summary
 from evalsuite.stats.clusters import Floats, Ints
+from evalsuite.util.validation import first_problem
 
 LARGEST = 16 << 20
 """Bytes of the largest summary.json that is read."""
@@ -271,9 +272,7 @@ def read_result(path: Path) -> RunResult:
     try:
         _Summary.model_validate(summary)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise RunError(f"{file}: {where}: {first['msg']}") from None
+        raise RunError(f"{file}: {first_problem(error, 'summary')}") from None
     return RunResult(file.parent, summary)
 
 

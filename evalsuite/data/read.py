@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import json
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -13,9 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from evalsuite.errors import DataError
+from evalsuite.util.jsonl import parse_json
 
 Row = dict[str, Any]
 LARGEST = 2 << 30
@@ -84,13 +82,6 @@ def _is_columns(found: dict[str, Any]) -> bool:
     )
 
 
-def _loads(text: bytes) -> Any:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return json.loads(text)  # NaN and lone surrogates, which real files hold and strict readers stop at
-
-
 def _jsonl(raw: bytes) -> list[Any]:
     return list(_lines(raw.removeprefix(b"\xef\xbb\xbf")))
 
@@ -100,14 +91,14 @@ def _lines(raw: bytes) -> Iterator[Any]:
         if not line.strip():
             continue
         try:
-            yield _loads(line)
+            yield parse_json(line)
         except ValueError as error:
             raise ValueError(f"line {number}: not JSON: {error}") from None
 
 
 def _json(raw: bytes) -> Any:
     try:
-        return _loads(raw.removeprefix(b"\xef\xbb\xbf"))
+        return parse_json(raw.removeprefix(b"\xef\xbb\xbf"))
     except ValueError as error:
         if is_lines(raw):
             return _jsonl(raw)  # under the name .json
@@ -118,7 +109,7 @@ def is_lines(raw: bytes) -> bool:
     """Whether content is JSON lines rather than one JSON document: one of its first two lines is whole JSON."""
     for line in raw.split(b"\n", 2)[:2]:
         with suppress(ValueError):
-            return isinstance(_loads(line), dict) and b"\n" in raw.strip()
+            return isinstance(parse_json(line), dict) and b"\n" in raw.strip()
     return False
 
 

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from evalsuite.analysis.run_result import ParseMode
-from evalsuite.errors import UsageError
+from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.stats.noninferiority import default_margin
 from evalsuite.stats.power import PLANNED_DISCORDANCE, POWER
-from evalsuite.util.yaml_file import read_page
+from evalsuite.util.validation import StrictModel, first_problem
+from evalsuite.util.yaml_file import read_yaml
 
 LARGEST = 1 << 16
 """Bytes of the largest policy that is read."""
@@ -26,20 +27,14 @@ Gain = Annotated[float, Field(ge=0, le=0.5, allow_inf_nan=False)]
 Limit = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
-class _Part(BaseModel):
-    """Frozen, typed strictly, unknown keys refused; nothing may be left empty."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Limits(_Part):
+class Limits(StrictModel):
     """Largest shares of the candidate's responses, a task each."""
 
     invalid: Limit | Literal["none"] = "none"
     truncated: Limit | Literal["none"] = "none"
 
 
-class GatePolicy(_Part):
+class GatePolicy(StrictModel):
     """What a candidate has to hold to replace a baseline. Fractions, not percent."""
 
     tasks: Annotated[list[str], Field(min_length=1)] | Literal["all"] = "all"
@@ -100,18 +95,15 @@ def power(rules: int) -> float:
 
 def read_policy(path: Path) -> GatePolicy:
     """Read a policy file; anything in it that isn't understood to the last key is a `UsageError`."""
-    facts = read_page(path, LARGEST, UsageError)
+    facts = read_yaml(path, LARGEST, UsageError, ErrorCode.INVALID_POLICY)
     if not isinstance(facts, dict) or not facts:
         raise UsageError(f"{path}: not a policy: write one rule a line, as in examples/gate.yaml")
     try:
         return GatePolicy.model_validate(facts)
     except ValidationError as error:
-        raise UsageError(f"{path}: {_said(error)}") from None
+        raise UsageError(ErrorCode.INVALID_POLICY, f"{path}: {_describe(error)}") from None
 
 
-def _said(error: ValidationError) -> str:
-    """All that pydantic says of the first key that is wrong; a union says one thing for each of its members."""
-    found = error.errors()
-    first = found[0]["loc"][: 2 if found[0]["loc"][0] in ("margins", "gains", "limits") else 1]
-    said = dict.fromkeys(each["msg"] for each in found if each["loc"][: len(first)] == first)
-    return f"{'.'.join(map(str, first))}: {' or '.join(said)} (fractions, not percent: 0.02 is 2 points)"
+def _describe(error: ValidationError) -> str:
+    nested = error.errors()[0]["loc"][0] in ("margins", "gains", "limits")
+    return f"{first_problem(error, 'policy', depth=2 if nested else 1)} (fractions, not percent: 0.02 is 2 points)"

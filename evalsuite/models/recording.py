@@ -8,8 +8,6 @@ error that names the file and the line.
 from __future__ import annotations
 
 import gzip
-import hashlib
-import json
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,9 +18,9 @@ import orjson
 
 from evalsuite import schema_v1
 from evalsuite.errors import BackendError
+from evalsuite.util.file_digest import sha256_of
+from evalsuite.util.jsonl import JsonLineError, read_jsonl
 
-LONGEST_ROW: Final = 64 << 20
-"""Bytes; a longer line is no response, and reading it whole would let a file choose how much memory we take."""
 RUN_SETTING: Final = "run"
 """The setting of responses that a run folder of ours holds."""
 
@@ -51,8 +49,7 @@ class RecordingFile:
 
     def sha256(self) -> str:
         """Hash the file as it is stored."""
-        with self.path.open("rb") as stored:
-            return hashlib.file_digest(stored, "sha256").hexdigest()
+        return sha256_of(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,19 +114,17 @@ def rows(source: RecordingFile) -> Iterator[RecordedRow]:
 
 
 def _rows(source: RecordingFile, lines: BinaryIO | gzip.GzipFile) -> Iterator[RecordedRow]:
-    number = 0
-    while line := lines.readline(LONGEST_ROW):
-        number += 1
-        if len(line) == LONGEST_ROW:
-            raise source.error(number, f"is longer than {LONGEST_ROW:,} bytes")
-        if source.run and not line.endswith(b"\n"):
-            return  # torn by a crash: our own run drops it as well
-        if line.strip():
-            yield _row(source, number, line)
+    try:
+        # A crash can leave a journal of ours with an incomplete last line, which a resumed run drops as well.
+        for line in read_jsonl(lines, skip_blank=True, skip_incomplete=bool(source.run)):
+            if not isinstance(line.value, dict):
+                raise source.error(line.number, "is not a JSON object")
+            yield _row(source, line.number, line.value)
+    except JsonLineError as error:
+        raise source.error(error.number, error.reason) from None
 
 
-def _row(source: RecordingFile, number: int, line: bytes) -> RecordedRow:
-    fields = _json(source, number, line)
+def _row(source: RecordingFile, number: int, fields: dict[str, Any]) -> RecordedRow:
     named: tuple[object, ...] = tuple(map(fields.get, ("benchmark", "item_id", "model", "setting")))
     if source.run:
         fields = schema_v1.upgrade_record(fields)
@@ -138,19 +133,6 @@ def _row(source: RecordingFile, number: int, line: bytes) -> RecordedRow:
     if not (benchmark and item and model and setting):
         raise source.error(number, f"has no {'item' if source.run else 'benchmark, item_id, model or setting'}")
     return RecordedRow(source, number, benchmark, item, model, setting, fields)
-
-
-def _json(source: RecordingFile, number: int, line: bytes) -> dict[str, Any]:
-    try:
-        fields = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        try:
-            fields = json.loads(line)  # lone surrogates, which orjson refuses
-        except (ValueError, RecursionError):
-            raise source.error(number, "is not JSON") from None
-    if not isinstance(fields, dict):
-        raise source.error(number, "is not a JSON object")
-    return fields
 
 
 def _run_facts(file: Path) -> Mapping[str, Any]:

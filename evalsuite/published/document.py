@@ -10,12 +10,13 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from evalsuite.errors import BaselineError, UsageError
+from evalsuite.errors import BaselineError, ErrorCode, UsageError
 from evalsuite.published import grim
 from evalsuite.published.reported_value import UNSTATED, EvaluationProtocol, Metric, Reference, ReportedValue
 from evalsuite.tasks.registry import load_task
-from evalsuite.tasks.schema import CardSection, Task
-from evalsuite.util.yaml_file import read_page
+from evalsuite.tasks.schema import Task
+from evalsuite.util.validation import StrictModel, first_problem
+from evalsuite.util.yaml_file import read_yaml
 
 AVERAGE, GAIN = "average", "gain"
 ABSENT = "-"
@@ -30,7 +31,7 @@ def card(name: str) -> Task:
     return load_task(name)
 
 
-class PublishedColumn(CardSection):
+class PublishedColumn(StrictModel):
     """What a column of a document is about, as the document states it."""
 
     heading: str
@@ -47,7 +48,7 @@ class PublishedColumn(CardSection):
     caveat: str = ""
 
 
-class PublishedRow(CardSection):
+class PublishedRow(StrictModel):
     """One model's numbers, in the order of the table's columns, then the average, then the gain."""
 
     model: str
@@ -66,7 +67,7 @@ class PublishedRow(CardSection):
         return self.label or self.model
 
 
-class PublishedTable(CardSection):
+class PublishedTable(StrictModel):
     """A table: its columns by key, and the headings of its average and of its gain where it prints them."""
 
     name: str
@@ -85,7 +86,7 @@ class PublishedTable(CardSection):
         return {key: cell for key, cell in zip(self.keys, row.values.split(), strict=True) if cell != ABSENT}
 
 
-class Mention(CardSection):
+class Mention(StrictModel):
     """A number in running text."""
 
     model: str
@@ -99,7 +100,7 @@ class Mention(CardSection):
     caveat: str = ""
 
 
-class ReportedDifference(CardSection):
+class ReportedDifference(StrictModel):
     """A difference between two numbers of the document, as its text prints it."""
 
     model: str
@@ -110,7 +111,7 @@ class ReportedDifference(CardSection):
     at: str
 
 
-class Claim(CardSection):
+class Claim(StrictModel):
     """What a document says of a system without a number of its own for a benchmark."""
 
     model: str
@@ -119,7 +120,7 @@ class Claim(CardSection):
     cites: str = ""
 
 
-class PublishedDocument(CardSection):
+class PublishedDocument(StrictModel):
     """A source and every number taken from it."""
 
     name: str
@@ -193,7 +194,7 @@ def read(path: Path) -> PublishedDocument:
     """Read one file; a `BaselineError` names the file, the place and what is wrong with it."""
     import orjson
 
-    facts = read_page(path, LARGEST, BaselineError)
+    facts = read_yaml(path, LARGEST, BaselineError, ErrorCode.INVALID_PUBLISHED_SCORES)
     if not isinstance(facts, dict):
         raise BaselineError(f"{path}: a mapping of keys is expected")
     try:
@@ -201,9 +202,8 @@ def read(path: Path) -> PublishedDocument:
             orjson.dumps({**facts, "name": path.stem}, option=orjson.OPT_NON_STR_KEYS)
         )
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise BaselineError(f"{path}: {where}: {first['msg']}") from None
+        code = ErrorCode.INVALID_PUBLISHED_SCORES
+        raise BaselineError(code, f"{path}: {first_problem(error, 'document')}") from None
     except TypeError as error:
         raise BaselineError(f"{path}: {error}") from None
     for problem in _problems(document):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Literal
 
 from evalsuite.published.reported_value import ReportedValue
-from evalsuite.tasks.schema import CardSection
+from evalsuite.util.validation import StrictModel
 
 Kind = Literal["items", "granularity", "lineage", "chance", "duplicate", "average", "difference"]
 
 
-class Inconsistency(CardSection):
+class Inconsistency(StrictModel):
     """One fact about published numbers that a reader should know before using them."""
 
     kind: Kind

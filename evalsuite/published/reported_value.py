@@ -8,14 +8,14 @@ from typing import Literal
 
 from evalsuite.published import grim
 from evalsuite.stats.intervals import Estimate, wilson
-from evalsuite.tasks.schema import CardSection
+from evalsuite.util.validation import StrictModel
 
 UNSTATED = "unstated"
 Metric = Literal["accuracy", "average", "gain", "win", "tie", "loss"]
 """What a number measures: only `accuracy` is a share of a benchmark's items; `average` is a table's own mean."""
 
 
-class EvaluationProtocol(CardSection):
+class EvaluationProtocol(StrictModel):
     """How a number was obtained, in its source's words; `unstated` where the source says nothing."""
 
     reasoning: str = UNSTATED
@@ -29,7 +29,7 @@ class EvaluationProtocol(CardSection):
     run_by: str = UNSTATED
 
 
-class Reference(CardSection):
+class Reference(StrictModel):
     """The document that a number stands in."""
 
     title: str
@@ -40,7 +40,7 @@ class Reference(CardSection):
     note: str = ""
 
 
-class ReportedValue(CardSection):
+class ReportedValue(StrictModel):
     """One published number. It is never measured here and never paired with a run."""
 
     document: str

@@ -31,6 +31,7 @@ from evalsuite.run_folder import ResponseRecord, RunFolder
 from evalsuite.tasks.item import Dataset
 from evalsuite.tasks.prompt import TaskPrompt
 from evalsuite.tasks.registry import load_task
+from evalsuite.util.atomic_write import atomic_folder
 
 Json = dict[str, Any]
 FOLDER = "report_items"
@@ -62,16 +63,13 @@ class WrittenItems:
 
 def write_items(out: Path, board: Leaderboard, data_dir: Path | None) -> WrittenItems:
     """Write the items of a board's runs below `out` and say what is there."""
-    fresh = out / f".{FOLDER}.part"
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
     written = WrittenItems()
-    for sheet in run_cards([row.entry for row in board.rows]):
-        (fresh / sheet.id).mkdir()
-        scores = {entry.id: board.scores[entry.id, sheet.task] for entry in sheet.entries}
-        written.contents.append(_write_sheet(fresh, sheet, scores, data_dir, written))
-    shutil.rmtree(out / FOLDER, ignore_errors=True)
-    fresh.replace(out / FOLDER)
+    with atomic_folder(out / FOLDER) as fresh:
+        for sheet in run_cards([row.entry for row in board.rows]):
+            (fresh / sheet.id).mkdir()
+            scores = {entry.id: board.scores[entry.id, sheet.task] for entry in sheet.entries}
+            written.contents.append(_write_sheet(fresh, sheet, scores, data_dir, written))
+        shutil.rmtree(out / FOLDER, ignore_errors=True)
     return written
 
 

@@ -28,6 +28,7 @@ from evalsuite.run_folder import SCHEMA, ResponseRecord, RunFolder, RunWriter, d
 from evalsuite.tasks.item import Item
 from evalsuite.tasks.registry import load_task
 from evalsuite.tasks.rotation import rotated
+from evalsuite.util.atomic_write import is_partial_of
 
 _RECORDED_PACKAGES = ("httptools", "inspect-ai", "numpy", "torch", "transformers", "vllm")
 Key = tuple[str, str, int, int]
@@ -219,7 +220,8 @@ def same_folder(path: Path, who: Identity) -> RunFolder:
 
 
 def _only_ours(path: Path) -> bool:
-    return {entry.name for entry in path.iterdir()} <= {"responses", ".lock", ".run.json.part"}
+    names = {entry.name for entry in path.iterdir() if not is_partial_of(entry, path / "run.json")}
+    return names <= {"responses", ".lock"}
 
 
 def _differences(there: Any, here: Any, place: str = "") -> Iterator[str]:

@@ -25,6 +25,7 @@ from evalsuite.stats.averages import macro
 from evalsuite.stats.clusters import Floats
 from evalsuite.stats.intervals import Estimate, mean
 from evalsuite.tasks.item import Item
+from evalsuite.util.atomic_write import atomic_path
 
 UNANSWERED = "unanswered"
 """Status of a sample that has no response; it counts as wrong, like every status but `ok`."""
@@ -127,10 +128,10 @@ def summarise(folder: RunFolder, prepared_tasks: Iterable[GradedTask]) -> Summar
     identity = folder.facts["identity"]
     tallies = [_TaskTally(prepared, identity["samples"]) for prepared in prepared_tasks]
     examples: list[InvalidExample] = []
-    draft, grades = folder.path / ".grades.parquet.part", folder.path / "grades.parquet"
+    grades = folder.path / "grades.parquet"
     try:
-        _write(draft, tallies, folder, examples)
-        draft.replace(grades)
+        with atomic_path(grades) as partial:
+            _write(partial, tallies, folder, examples)
     except OSError as error:
         raise disk_error(grades, error) from None
     average = macro([tally.accuracy(tally.strict) for tally in tallies])

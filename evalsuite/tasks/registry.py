@@ -12,10 +12,11 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from evalsuite.errors import TaskError, UsageError
+from evalsuite.errors import ErrorCode, TaskError, UsageError
 from evalsuite.tasks.answer_format import FORMATS
-from evalsuite.tasks.schema import BUILT_IN, CardSection, Suite, Task
-from evalsuite.util.yaml_file import read_page
+from evalsuite.tasks.schema import BUILT_IN, Suite, Task
+from evalsuite.util.validation import StrictModel, first_problem
+from evalsuite.util.yaml_file import read_yaml
 
 FOLDERS = "EVALSUITE_TASKS"
 """Environment variable: a path list of folders that hold task folders, searched before the built-in ones."""
@@ -23,7 +24,7 @@ ENTRY_POINTS = "evalsuite.tasks"
 """Entry point group: each names a `Path` (or a function that returns one) to a folder of task folders."""
 LARGEST_CARD = 1 << 20
 """Bytes of a card or of a list of suites."""
-M = TypeVar("M", bound=CardSection)
+M = TypeVar("M", bound=StrictModel)
 
 
 @cache
@@ -61,10 +62,7 @@ def _validated(model: type[M], path: Path, facts: dict[str, object]) -> M:
     try:
         return model.model_validate_json(orjson.dumps(facts, option=orjson.OPT_NON_STR_KEYS))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(p) for p in first["loc"]) or "card"
-        rest = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        raise TaskError(f"{path}: {where}: {first['msg']}{rest}") from None
+        raise TaskError(ErrorCode.INVALID_TASK_CARD, f"{path}: {first_problem(error, 'card')}") from None
     except TypeError as error:
         raise TaskError(f"{path}: {error}") from None
 
@@ -76,7 +74,7 @@ def load_task(name: str, folder: Path | None = None) -> Task:
         if folder is None:
             raise UsageError(_unknown("task", name, task_names()) + _alias(name))
     path = folder / "task.yaml"
-    facts = read_page(path, LARGEST_CARD, TaskError)
+    facts = read_yaml(path, LARGEST_CARD, TaskError, ErrorCode.INVALID_TASK_CARD)
     if not isinstance(facts, dict):
         raise TaskError(f"{path}: a card is a mapping of keys")
     task = _validated(Task, path, {**facts, "folder": str(folder)})
@@ -113,7 +111,7 @@ def load_suites() -> dict[str, Suite]:
         path = root / "suites.yaml"
         if not path.is_file():
             continue
-        facts = read_page(path, LARGEST_CARD, TaskError)
+        facts = read_yaml(path, LARGEST_CARD, TaskError, ErrorCode.INVALID_TASK_CARD)
         if not isinstance(facts, dict) or not all(isinstance(v, dict) for v in facts.values()):
             raise TaskError(f"{path}: a mapping of suite name to {{about, tasks}}")
         for name, suite in facts.items():

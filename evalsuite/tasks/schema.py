@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from evalsuite.errors import TaskError
+from evalsuite.util.validation import StrictModel
 
 
 def _inside(path: str) -> str:
@@ -21,13 +22,7 @@ Inside = Annotated[str, AfterValidator(_inside)]
 """A relative path that can't leave the folder it is looked up in; cards are untrusted."""
 
 
-class CardSection(BaseModel):
-    """A piece of a card: frozen, typed strictly, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class RecordingFormat(CardSection):
+class RecordingFormat(StrictModel):
     """How outputs recorded elsewhere under `setting` had been asked for, so that they are graded by that format."""
 
     setting: str
@@ -46,7 +41,7 @@ class RecordingFormat(CardSection):
     """What a reader of the grades must know, in a sentence."""
 
 
-class HubDataset(CardSection):
+class HubDataset(StrictModel):
     """The data set on the Hugging Face hub that the items come from."""
 
     repo: Annotated[Inside, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
@@ -64,7 +59,7 @@ class HubDataset(CardSection):
     note: str = ""
 
 
-class DataFile(CardSection):
+class DataFile(StrictModel):
     """One known file of a task, in a mirror or beside the card."""
 
     path: Inside
@@ -85,7 +80,7 @@ class DataFile(CardSection):
     note: str = ""
 
 
-class OptionsField(CardSection):
+class OptionsField(StrictModel):
     """Where a row keeps its options."""
 
     kind: Literal["map", "list", "columns", "entries", "fixed"]
@@ -107,7 +102,7 @@ class OptionsField(CardSection):
         return self
 
 
-class GoldField(CardSection):
+class GoldField(StrictModel):
     """Where a row keeps its key."""
 
     kind: Literal["label", "index", "list", "text"]
@@ -115,14 +110,14 @@ class GoldField(CardSection):
     at: str
 
 
-class ContextSection(CardSection):
+class ContextSection(StrictModel):
     """One section of the context: a heading, and where its text stands."""
 
     heading: str
     at: str
 
 
-class ContextField(CardSection):
+class ContextField(StrictModel):
     """What the question is asked about: parallel lists of headings and texts, or single fields."""
 
     headings: str = ""
@@ -130,7 +125,7 @@ class ContextField(CardSection):
     fields: tuple[ContextSection, ...] = ()
 
 
-class RowLayout(CardSection):
+class RowLayout(StrictModel):
     """How the rows of a file become items; paths are dotted field names."""
 
     read: Literal["rows", "map", "columns"] = "rows"
@@ -164,14 +159,14 @@ BUILT_IN = next(
 """The task folders that come with the package: inside it when installed, next to it in a checkout."""
 
 
-class ConstantAnswer(CardSection):
+class ConstantAnswer(StrictModel):
     """The one label that scores best when it is always given, and how well that is."""
 
     label: str
     accuracy: float
 
 
-class Suite(CardSection):
+class Suite(StrictModel):
     """A named list of tasks, in the order of a table's columns."""
 
     name: str
@@ -179,7 +174,7 @@ class Suite(CardSection):
     tasks: tuple[str, ...]
 
 
-class Task(CardSection):
+class Task(StrictModel):
     """A benchmark's card: everything that is known about it, and how its files become items."""
 
     name: str

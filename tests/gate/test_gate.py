@@ -8,12 +8,12 @@ import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
+from xml.etree import ElementTree
 
 import click
 import numpy as np
 import pytest
 import yaml
-from defusedxml import ElementTree
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -287,8 +287,8 @@ POLICIES = {
     "margin: true": "margin: ",
     "margin: '0.02'": "margin: ",
     "margin:": "margin: ",
-    "margin: 0.02\nmargin: 0.2": "twice",
-    "margins: {t: 0.02, t: 0.2}": "twice",
+    "margin: 0.02\nmargin: 0.2": "duplicate key margin",
+    "margins: {t: 0.02, t: 0.2}": "duplicate key t",
     "margins: {medqa: 0.02}": "margins.medqa",
     "gains: {medqa: 0.02}": "gains.medqa",
     "gains: {macro: 0.02}": "no average of one task",

@@ -10,8 +10,9 @@ import tiny
 
 from evalsuite.reward.ground_truth import GroundTruth
 from evalsuite.tasks.answer_format import write
+from evalsuite.util.file_digest import sha256_of
 from training import step_log
-from training.data.manifest import freeze, sha256_of
+from training.data.manifest import freeze
 from training.recipe import Recipe
 from training.run_folder import StageFolder
 

@@ -383,7 +383,7 @@ def test_a_difference_that_does_not_re_subtract_is_found(tmp_path):
         (lambda f: planted(f, 1, "medqa", "7O.1"), "'7O.1' is not a percentage"),
         (lambda f: planted(f, 1, "medqa", "70.1 70.2"), "7 values for 6 columns"),
         (lambda f: f["tables"][0]["rows"][0].update(values="1.0"), "1 values for 6 columns"),
-        (lambda f: f["tables"][0]["rows"][0].update(valeus="1.0"), "Extra inputs"),
+        (lambda f: f["tables"][0]["rows"][0].update(valeus="1.0"), "no such key"),
         (lambda f: f["columns"]["medqa"].update(task="medqaa"), "did you mean medqa"),
         (lambda f: f["columns"]["medqa"].update(task=""), "needs a task"),
         (lambda f: f["columns"].pop("medqa"), "no column 'medqa'"),

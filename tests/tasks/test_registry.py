@@ -115,7 +115,7 @@ def test_an_absent_folder_of_tasks_is_an_error(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (("version: 1", "version: 1\ncolour: red"), "colour: Extra inputs are not permitted"),
+        (("version: 1", "version: 1\ncolour: red"), "colour: no such key"),
         (("version: 1", "version: '1'"), "version: Input should be a valid integer"),
         (("version: 1\n", ""), "version: Field required"),
         (("items: 2\noption", "items: 3\noption"), "option_counts add up to 2, items says 3"),
@@ -125,7 +125,7 @@ def test_an_absent_folder_of_tasks_is_an_error(tmp_path, monkeypatch):
         (("version: 1", "version: 1\nlanguage: tlh"), "language: Input should be 'en' or 'zh'"),
         (("version: 1", "version: [1"), "not YAML"),
         (("version: 1", "version: !!python/object/apply:os.system ['true']"), "not YAML"),
-        (("path: items.jsonl", "path: ../../secret.jsonl"), "sources.0.path: Value error, a path stays"),
+        (("path: items.jsonl", "path: ../../secret.jsonl"), "sources.0.path: a path stays"),
         (("path: items.jsonl", "path: /etc/passwd"), "a path stays below its folder"),
         (("version: 1", "version: 1\nhub: {repo: ../../x, split: test, files: [a]}"), "hub.repo: "),
         ((CARD, "- a list"), "a card is a mapping"),
@@ -145,12 +145,12 @@ def test_aliases_that_unfold_without_end_are_refused_at_once(tmp_path):
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
     folder = write(tmp_path, CARD + "\n".join(lines) + "\n")
-    with pytest.raises(TaskError, match="aliases unfold"):
+    with pytest.raises(TaskError, match="100,000 values"):
         load_task("mine", folder)
 
 
 def test_a_card_inside_itself_is_refused(tmp_path):
-    with pytest.raises(TaskError, match="aliases unfold"):
+    with pytest.raises(TaskError, match="100,000 values"):
         load_task("mine", write(tmp_path, CARD + "defects: &d [*d]\n"))
 
 

@@ -253,7 +253,7 @@ def test_weights_in_4_bits_are_on_one_device(tmp_path):
     [
         ("", "not a recipe"),
         ("- a\n- b\n", "not a recipe"),
-        ("name: a\nname: b\n", "name is there twice"),
+        ("name: a\nname: b\n", "duplicate key name"),
         ("name: !!python/object/apply:os.system [id]\n", "not YAML"),
         ("name: [unclosed\n", "not YAML"),
         (BOMB, "aliases"),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from evalsuite.errors import DataError
+from evalsuite.util.file_digest import sha256_of
+from evalsuite.util.validation import StrictModel, first_problem
 
 FILE: Final = "manifest.json"
 TRAIN: Final = "train.jsonl"
@@ -19,11 +20,7 @@ DEV: Final = "dev.jsonl"
 SCHEMA: Final = 1
 
 
-class _Fact(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class File(_Fact):
+class File(StrictModel):
     """One file of a data set, its path below the manifest's folder."""
 
     path: Annotated[str, Field(pattern=r"^[\w+-][\w.+-]*(/[\w+-][\w.+-]*)*$")]
@@ -32,7 +29,7 @@ class File(_Fact):
     rows: Annotated[int, Field(ge=0)]
 
 
-class Filter(_Fact):
+class Filter(StrictModel):
     """A filter that the rows went through."""
 
     name: str
@@ -40,7 +37,7 @@ class Filter(_Fact):
     dropped: Annotated[int, Field(ge=0)]
 
 
-class Manifest(_Fact):
+class Manifest(StrictModel):
     """What stands in manifest.json."""
 
     schema_: Annotated[int, Field(alias="schema", ge=SCHEMA, le=SCHEMA)] = SCHEMA
@@ -66,8 +63,7 @@ def read_manifest(path: Path) -> Manifest:
     except OSError as error:
         raise DataError(f"{file}: can't be read ({error.strerror or error}); a data set needs its manifest") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        raise DataError(f"{file}: {'.'.join(map(str, first['loc'])) or 'manifest'}: {first['msg']}") from None
+        raise DataError(f"{file}: {first_problem(error, 'manifest')}") from None
 
 
 def look(folder: Path) -> Manifest:
@@ -143,9 +139,3 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write manifest.json beside the files that it describes."""
     text = json.dumps(manifest.to_json(), indent=2, ensure_ascii=False)
     (folder / FILE).write_text(text + "\n", "utf-8")
-
-
-def sha256_of(file: Path) -> str:
-    """sha256 of a file's bytes, in hexadecimal digits."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

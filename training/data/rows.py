@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from evalsuite.errors import DataError, UsageError
+from evalsuite.util.validation import first_problem
 from training.data.manifest import verify
 from training.recipe import Grpo, Pretrain, Sft, Tier
 
@@ -190,9 +191,7 @@ def _read(file: Path, shape: Shape) -> Iterator[Row]:
             try:
                 yield shape.model_validate_json(line)
             except ValidationError as error:
-                first = error.errors()[0]
-                place = ".".join(map(str, first["loc"])) or "row"
-                raise DataError(f"{file}:{number}: {place}: {first['msg']}; mend the row") from None
+                raise DataError(f"{file}:{number}: {first_problem(error, 'row')}; mend the row") from None
     if not number:
         raise DataError(f"{file}: no rows")
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from evalsuite.errors import RunError, UsageError
+from evalsuite.util.atomic_write import atomic_folder
 from training.data.manifest import read_manifest
 from training.recipe import Stage
 from training.run_folder import StageFolder, TrainingFolder
 from training.run_spec import TrainingSpec, data_of, read_spec, reused_from
-from training.weights import part
 
 _ALIKE: Final = ("base", "lora", "world", "seed", "threads")
 """Settings of a recipe, besides its stages and devices, that a stage's outcome depends on."""
@@ -96,10 +96,9 @@ def _copy(source: Path, target: Path) -> None:
     """Copy a folder, which appears as a whole; weights, which nobody writes to, are shared where the disk is one."""
     if target.exists():
         return
-    draft = part(target)
     left = shutil.ignore_patterns("checkpoints", "cache", ".lock")
-    shutil.copytree(source, draft, ignore=left, copy_function=_linked, dirs_exist_ok=True)
-    draft.rename(target)
+    with atomic_folder(target) as partial:
+        shutil.copytree(source, partial, ignore=left, copy_function=_linked, dirs_exist_ok=True)
 
 
 def _linked(source: str, target: str) -> None:

@@ -33,17 +33,16 @@ def worker() -> None:
 @click.argument("run", type=_FOLDER)
 def world(run: Path) -> None:
     """Make the data of the recipe's world; the folder is renamed into place once it is complete."""
+    from evalsuite.util.atomic_write import atomic_folder
     from training.run_folder import TrainingFolder
     from training.run_spec import read_spec
     from training.tinyworld.build import build
-    from training.weights import part
 
     folder = TrainingFolder(run)
     spec = read_spec(folder)
     assert spec.recipe.world is not None, "a recipe without a world has no data to make"
-    partial = part(folder.data)
-    build(partial, spec.recipe.world.seed)
-    partial.rename(folder.data)
+    with atomic_folder(folder.data) as partial:
+        build(partial, spec.recipe.world.seed)
 
 
 @worker.command()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from training.data.manifest import sha256_of
+from evalsuite.util.file_digest import sha256_of
 from training.run_folder import StageFolder, TrainingFolder
 from training.run_spec import TrainingSpec, data_of
 from training.weights import base_model, base_weights_of, is_adapter

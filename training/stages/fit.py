@@ -7,12 +7,13 @@ from typing import Any
 
 from transformers import PrinterCallback, Trainer, TrainerCallback
 
+from evalsuite.util.atomic_write import new_partial_folder, partial_folder
 from training.run_spec import versions
 from training.stages import checkpoints
 from training.stages.checkpoints import Checkpoint
 from training.stages.job import StageJob
 from training.stages.metrics_callback import MetricsCallback
-from training.weights import part, widen
+from training.weights import widen
 
 
 class _InPlace(Exception):
@@ -78,12 +79,12 @@ def _seen(trainer: Trainer, record: MetricsCallback) -> dict[str, Any]:
 
 def _save(job: StageJob, trainer: Trainer) -> None:
     """Write what was trained, and show it as a whole; the trainer's settings, a pickle, are not a part of it."""
-    draft = job.folder.model.with_name("model.part")
+    partial = partial_folder(job.folder.model)
     if trainer.is_world_process_zero():
-        part(job.folder.model)
+        new_partial_folder(job.folder.model)
     trainer.accelerator.wait_for_everyone()
-    trainer.save_model(str(draft))
+    trainer.save_model(str(partial))
     trainer.accelerator.wait_for_everyone()
     if trainer.is_world_process_zero():
-        (draft / "training_args.bin").unlink(missing_ok=True)
-        draft.rename(job.folder.model)
+        (partial / "training_args.bin").unlink(missing_ok=True)
+        partial.rename(job.folder.model)

@@ -26,6 +26,8 @@ from evalsuite.run.prepared import PreparedTask
 from evalsuite.run.summary import Summary, parser_of, summarise
 from evalsuite.run_folder import SCHEMA, ResponseRecord, RunFolder, RunWriter, disk_error
 from evalsuite.tasks.item import Item
+from evalsuite.util.atomic_write import new_partial_folder, partial_folder
+from evalsuite.util.file_digest import sha256_of
 
 THEIRS = "theirs.parquet"
 """The harness's own scores of responses that were graded here: task, item, sample, score, metric."""
@@ -44,17 +46,17 @@ def write_run(out: Path, imports: Sequence[ImportedTask], data_dir: Path | None)
     """Write logs of one model as the run folder `out`, which must not exist; a failure leaves nothing there."""
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise RunError(f"{out}: exists already; choose another --out")
-    draft = out.parent / f".{out.name}.part"
-    shutil.rmtree(draft, ignore_errors=True)
+    partial = partial_folder(out)
     try:
-        summary = _write(RunFolder(draft / out.name), imports, data_dir)
+        new_partial_folder(out)
+        summary = _write(RunFolder(partial / out.name), imports, data_dir)  # the folder's name goes into the summary
         if out.exists():
             out.rmdir()
-        (draft / out.name).replace(out)
+        (partial / out.name).replace(out)
     except OSError as error:
         raise disk_error(out, error) from None
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
     return summary
 
 
@@ -139,7 +141,7 @@ def _about(
 ) -> dict[str, Any]:
     """The content of run.json."""
     logs = [each.log for each in imports]
-    files = {file: _sha256(file) for log in logs for file in log.files}
+    files = {file: sha256_of(file) for log in logs for file in log.files}
     model = f"imported/{logs[0].model}"
     tasks = {prepared.name: prepared.identity for prepared in prepared_tasks}
     identity = {
@@ -180,8 +182,3 @@ def _decoding(logs: Sequence[HarnessLog]) -> Mapping[str, Any]:
     """What all logs say alike; None: they don't say, or not the same."""
     said = {name: {repr(log.decoding.get(name)) for log in logs} for name in DECODING}
     return {name: logs[0].decoding.get(name) if len(said[name]) == 1 else None for name in DECODING}
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stored:
-        return hashlib.file_digest(stored, "sha256").hexdigest()

@@ -25,6 +25,7 @@ from evalsuite.run.reload import reload_tasks
 from evalsuite.run_folder import ResponseRecord, RunFolder, disk_error
 from evalsuite.tasks.item import Item
 from evalsuite.tasks.rotation import rotated
+from evalsuite.util.atomic_write import atomic_path
 
 FOLDER: Final = "inspect"
 """Where the logs go, inside the run folder, when no other place is named."""
@@ -58,11 +59,10 @@ class _Export:
         log = self._log(library)
         stamp = re.sub(r"[:+]", "-", str(self.facts["started"]))
         file = home / f"{stamp}_{self.prepared.name.replace('_', '-')}_{log.eval.task_id}.eval"
-        draft = file.with_name(f".{file.name}.part.eval")
         try:
             home.mkdir(parents=True, exist_ok=True)
-            library.write_eval_log(log, draft, format="eval")
-            draft.replace(file)
+            with atomic_path(file, suffix=".part.eval") as partial:
+                library.write_eval_log(log, partial, format="eval")
         except OSError as error:
             raise disk_error(file, error) from None
         except Exception as error:  # a writer of others' formats fails in many ways

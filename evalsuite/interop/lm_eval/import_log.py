@@ -15,9 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
-
-from evalsuite.errors import RunError
+from evalsuite.errors import ErrorCode, RunError
 from evalsuite.interop.importing.log import (
     DECODING,
     HarnessLog,
@@ -26,9 +24,9 @@ from evalsuite.interop.importing.log import (
     choose_metric,
     content_digest,
 )
+from evalsuite.util.jsonl import JsonLineError, parse_json, read_jsonl
 
 LARGEST_RESULTS: Final = 256 << 20
-LONGEST_LINE: Final = 64 << 20
 """Bytes; more is no such file, and reading it whole would let a file choose how much memory we take."""
 _DATE: Final = r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?"
 _SAMPLES: Final = re.compile(rf"samples_(?P<task>.+)_(?P<date>{_DATE})\.jsonl")
@@ -97,7 +95,7 @@ def _read_results(path: Path) -> Json:
     try:
         if path.stat().st_size > LARGEST_RESULTS:
             raise RunError(f"{path}: larger than {LARGEST_RESULTS:,} bytes: not a results file")
-        results = _parse(path.read_bytes())
+        results = parse_json(path.read_bytes())
     except OSError as error:
         raise RunError(f"{path}: can't be read: {error.strerror or error}") from None
     except ValueError:
@@ -105,16 +103,6 @@ def _read_results(path: Path) -> Json:
     if not isinstance(results, dict) or not isinstance(results.get("results"), dict):
         raise RunError(f"{path}: not a results file of lm-eval: it has no 'results'")
     return results
-
-
-def _parse(content: bytes) -> Any:
-    try:
-        return orjson.loads(content)
-    except orjson.JSONDecodeError:
-        try:
-            return json.loads(content)  # NaN, and lone surrogates, which orjson refuses
-        except RecursionError:
-            raise ValueError from None
 
 
 def _log(results: Json, where: Path, samples: Path, metrics: Sequence[str]) -> HarnessLog:
@@ -148,22 +136,15 @@ def _log(results: Json, where: Path, samples: Path, metrics: Sequence[str]) -> H
 def _rows(path: Path) -> Iterator[Json]:
     try:
         with path.open("rb") as lines:
-            number = 0
-            while line := lines.readline(LONGEST_LINE):
-                number += 1
-                if len(line) == LONGEST_LINE:
-                    raise RunError(f"{path}: line {number} is longer than {LONGEST_LINE:,} bytes")
-                if line.strip():
-                    yield _row(path, number, line)
+            for line in read_jsonl(lines, skip_blank=True):
+                yield _row(path, line.number, line.value)
+    except JsonLineError as error:
+        raise RunError(ErrorCode.LOG_MALFORMED, f"{path}: {error}; was the file cut off?") from None
     except OSError as error:
         raise RunError(f"{path}: can't be read: {error.strerror or error}") from None
 
 
-def _row(path: Path, number: int, line: bytes) -> Json:
-    try:
-        row = _parse(line)
-    except ValueError:
-        raise RunError(f"{path}: line {number} is not JSON: was it cut off?") from None
+def _row(path: Path, number: int, row: Any) -> Json:
     wanted = {"doc_id": int, "doc": dict, "target": object, "arguments": dict, "resps": list}
     for key, kind in wanted.items():
         if not isinstance(row, dict) or not isinstance(row.get(key), kind):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,10 +9,9 @@ from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any, Final
 
-import orjson
-
 from evalsuite.errors import BackendError
 from evalsuite.models.redaction import Redactor
+from evalsuite.util.jsonl import parse_json
 
 _OVERLOADED: Final = frozenset({429, 503, 529})
 _TRANSIENT: Final = frozenset({408, 409, 425, 429})
@@ -80,13 +78,9 @@ def judge(reply: ServerReply, name: str, redactor: Redactor, succeeded: bool) ->
 def load_json(body: bytes) -> Any:
     """Read JSON; `ValueError` where it isn't."""
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        told = str(error)
-    try:
-        return json.loads(body)  # takes the lone surrogates that a model cut in mid-character leaves
-    except (ValueError, RecursionError):
-        raise ValueError(f"not JSON ({told}): {body[:300].decode(errors='replace')}") from None
+        return parse_json(body)
+    except ValueError as error:
+        raise ValueError(f"not JSON ({error}): {body[:300].decode(errors='replace')}") from None
 
 
 def error_of(body: bytes) -> Any:

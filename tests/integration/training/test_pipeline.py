@@ -14,7 +14,7 @@ from pathlib import Path
 import mini
 import pytest
 
-from training.data.manifest import sha256_of
+from evalsuite.util.file_digest import sha256_of
 from training.pipeline.folder_lock import claimed
 from training.run_folder import StageFolder
 

@@ -71,7 +71,7 @@ def test_all_weights_are_trained_and_each_step_is_told(data, tmp_path):
     assert (told["state"], told["steps"], told["seed"]) == ("trained", 10, 3)
     assert told["tokens"] == lines[-1]["num_input_tokens_seen"]
     assert {"torch", "transformers", "trl", "peft"} <= told["versions"].keys()
-    assert not {"cache", "model.part"} & {path.name for path in folder.path.iterdir()}
+    assert not {"cache", ".model.part"} & {path.name for path in folder.path.iterdir()}
     assert not (folder.model / "training_args.bin").exists()
 
 

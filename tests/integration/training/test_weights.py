@@ -107,8 +107,8 @@ def test_a_merge_answers_as_base_and_adapter_do(data, adapter, tmp_path, dtype):
 
 
 def test_a_merge_that_was_torn_is_made_again_and_one_that_is_whole_is_kept(data, adapter, tmp_path):
-    (tmp_path / "merged.part").mkdir()
-    (tmp_path / "merged.part" / "model.safetensors").write_text("torn")
+    (tmp_path / ".merged.part").mkdir()
+    (tmp_path / ".merged.part" / "model.safetensors").write_text("torn")
     merged = weights.merge(ADAPTED, adapter, data, tmp_path / "merged", "float32")
     written = (merged / "model.safetensors").stat().st_mtime_ns
     weights.merge(ADAPTED, adapter, data, merged, "float32")

@@ -12,7 +12,7 @@ from evalsuite.reward import StrictReward
 from evalsuite.tasks.prompt import TaskPrompt
 from evalsuite.tasks.registry import load_task
 from evalsuite.tasks.schema import BUILT_IN
-from training.data.manifest import sha256_of
+from evalsuite.util.file_digest import sha256_of
 from training.recipe import read_recipe
 from training.tinyworld.benchmark import FILE, HARD, SEED, TASK, write_tasks
 from training.tinyworld.build import DRAWS, make_data

@@ -1,0 +1,12 @@
+"""SHA-256 of a file."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+
+def sha256_of(file: Path) -> str:
+    """Return the SHA-256 of a file's bytes in hexadecimal digits. Raises `OSError`."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
