@@ -7,9 +7,16 @@ It is pure, total and linear: any text gives a verdict, in time proportional to 
 from collections.abc import Sequence
 
 from evalsuite.parser.answer_slot import FinalSegment
-from evalsuite.parser.final_segment import cut_at_stop, final_segment, reasoning_open
+from evalsuite.parser.final_segment import (
+    cut_at_stop,
+    final_segment,
+    prompt_opens_reasoning,
+    reasoning_open,
+    without_ceremony,
+)
 from evalsuite.parser.item_labels import labels_of, options_of
 from evalsuite.parser.lenient import read_lenient
+from evalsuite.parser.reasoning_dialects import DIALECTS, ReasoningDialect
 from evalsuite.parser.result import (
     EMPTY,
     NO_ANSWER,
@@ -26,9 +33,10 @@ from evalsuite.parser.result import (
 from evalsuite.parser.strict import FORMATS, read_strict
 
 __all__ = ["FORMATS", "STATUSES", "VERSION", "LenientParse", "ParseResult", "StrictParse"]
-__all__ += ["cut_at_stop", "final_segment", "parse", "reasoning_open"]
+__all__ += ["DIALECTS", "ReasoningDialect"]
+__all__ += ["cut_at_stop", "final_segment", "parse", "prompt_opens_reasoning", "reasoning_open"]
 
-VERSION = "1"
+VERSION = "2"
 """Part of every run's identity: it changes whenever any text may be read differently."""
 
 _UNREAD = frozenset({NO_ANSWER, EMPTY, UNCLOSED})
@@ -59,10 +67,11 @@ def parse(
     start = final_segment(text, prompt_opens_reasoning)
     if start is None:
         return unanswered(TRUNCATED if cut else UNCLOSED)
-    strict = read_strict(text, start, known, format)
+    start, end = without_ceremony(text, start, format)
+    strict = read_strict(text, start, end, known, format)
     if strict.status == OK:
         return ParseResult(strict, LenientParse(strict.label, OK, strict.span, format))
-    segment = text[start:]
+    segment = text[start:end]
     lowered = segment.replace("İ", "ı").lower()  # the one letter whose lower case is longer: offsets must hold
     lenient = read_lenient(
         FinalSegment(segment, lowered, known, None if options is None else options_of(names, tuple(options)), cut)

@@ -9,34 +9,31 @@ from evalsuite.parser.retraction import disowned
 from evalsuite.parser.statement import AnswerStatement
 
 _LONGEST = 600
-_SENTENCE = 300
 _SHORT = 80
 _MOST_LINES = 400
 _INVISIBLE = "\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
 _NOUN = r"(?i:option|choice|answer|ans|letter|opci[oó]n|op[çc][ãa]o|opzione|alternativa|letra|lettre|lettera)(?!\w)"
 _LONE = re.compile(
-    rf"[\s*_`$#>•{_INVISIBLE}-]*+(?:{_NOUN}\s*+[:：.]?\s*+)?(?:\\boxed\{{|\\text\{{|[(\[*_`\"'（【「{_INVISIBLE}])*+"
+    rf"(?:[\s*_`$#>•{_INVISIBLE}-]|\\[(\[])*+(?:(?i:final\s+|my\s+)?{_NOUN}\s*+[:：.]?\s*+)?"
+    rf"(?:\\(?:boxed|fbox|text\w{{0,2}}|mathbf|mathrm)\{{|[(\[*_`\"'（【「{_INVISIBLE}])*+"
     r"(?P<token>[0-9A-Za-zＡ-Ｚａ-ｚ]++)"
     rf"(?P<closed>[)\]}}*_`\"'）】」$.:：。!{_INVISIBLE}]*+)(?P<rest>.*)\Z",
     re.S,
 )
+_BULLET = re.compile(r"\s*(?:[*\-•]\s|\d+[.)]\s)")
+_INTRODUCES_LIST = re.compile(
+    r"\b(?:each|every|options|choices|following|evaluate|analy[sz]e|consider|examine|review|compare|let['’]s|let\s+us)\b[^.!?\n]*:[\s*]*\Z"
+)
 _HEAD = re.compile(r"[\s*_#>•(\[-]*+(?:(?i:option|choice)\s+)?([A-Za-z]++)[.):*\]]")
 _BARE = re.compile(r"[\s*_#>•(\[-]*+([A-Za-z]++)[\s*_)\].:]*+\Z")
-_MARKED = re.compile(r"(?:\*\*+\s*\(?|\(|\[)(?:[Oo]ption\s+)?([A-Za-zＡ-Ｚ]++)(?=\)|\.|:|\*\*|\])")
-_CONCLUDES = re.compile(
-    r"(?:\b(?:is|be|as|so|thus|therefore|hence|es|est|ist|choose|select|option)|[:是为為é]|è)[\s,*:]*$"
-)
 _COLON = re.compile(r"[:：][*_]*\s*\Z")
 _WORD = re.compile(r"\w")
 _GAP = re.compile(r"(?:[\s(*_=→]|[–—-](?=\s))*")
 _WRAPPED = re.compile(r"\W*(?:\([^()]*\)\W*)?")
 
 
-def lone_lines(segment: FinalSegment, stated: int) -> Iterator[AnswerStatement]:
-    """What the first and the last line state by themselves; a line of a list of options states nothing.
-
-    `stated` is where the last statement ended: a last line that holds one is read already.
-    """
+def lone_lines(segment: FinalSegment) -> Iterator[AnswerStatement]:
+    """What the first and the last line state by themselves; a line of a list of options states nothing."""
     text = segment.text
     end = len(text.rstrip())
     start = len(text) - len(text.lstrip())
@@ -44,14 +41,14 @@ def lone_lines(segment: FinalSegment, stated: int) -> Iterator[AnswerStatement]:
     yield from _lone_line(segment, last, end)
     if last > start:
         yield from _lone_line(segment, start, text.find("\n", start, end))
-    if stated <= last:
-        yield from _conclusion(segment, last, end)
 
 
 def _lone_line(segment: FinalSegment, start: int, end: int) -> Iterator[AnswerStatement]:
     slot = _read_line(segment, start, end)
-    if slot is None or (segment.cut and slot.end >= len(segment.text)):
+    if slot is None or (segment.cut and not _WORD.search(segment.text, slot.end)):
         return
+    if _BULLET.match(segment.text, start) and _INTRODUCES_LIST.search(segment.lowered, max(0, start - 120), start):
+        return  # a list that broke off behind its first line
     if not _listed(segment, slot) or _led_up_to(segment, start):
         yield AnswerStatement(slot, "line")
 
@@ -108,18 +105,3 @@ def _led_up_to(segment: FinalSegment, start: int) -> bool:
     """Whether the words before the line end in a colon that announces it: "the next step is most likely:"."""
     colon = _COLON.search(segment.text, max(0, start - 16), start)
     return colon is not None and not disowned(segment.lowered, colon.start(), segment.labels)
-
-
-def _conclusion(segment: FinalSegment, start: int, end: int) -> Iterator[AnswerStatement]:
-    """`Therefore the best step is **(B) ...**`: one marked label, and the sentence leads up to it."""
-    text = segment.text
-    start = max(start, end - _SENTENCE)
-    if text.find("(", start, end) < 0 and text.find("**", start, end) < 0 and text.find("[", start, end) < 0:
-        return
-    marked = [match for match in _MARKED.finditer(text, start, end) if segment.labels.wide(match[1])]
-    if len(marked) != 1 or (len(marked[0][1]) == 1 and marked[0][1].islower()):
-        return
-    match = marked[0]
-    led = _CONCLUDES.search(segment.lowered, max(start, match.start() - 16), match.start())
-    if led and not disowned(segment.lowered, match.start(), segment.labels):
-        yield AnswerStatement(AnswerSlot(segment.labels.wide(match[1]), OK, match.start(1), match.end(1)), "conclusion")

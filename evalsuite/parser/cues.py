@@ -15,7 +15,9 @@ LINK = re.compile(
     r"(?:(?<=antwo)(?:rt|ord))?+(?:[_ ]?(?:choice|option|letter))?+"
     r"(?P<kind>\s+(?:correct[aeo]?|corret[ao]|corretta|exact[ae]|esatta|final[ae]?|definitiva|juste|certa|adecuada"
     r"|adequada|giusta|đúng))?+"
-    r"(?:\s+(?:to|for|of|in|à|al|alla|auf|zu|de|del)\s[^.\n:;?!,()\"]{1,60}?(?=\s(?:is|es|est|ist|é|è)\s|:))?"
+    # What the answer is to; a question that is quoted there may hold any punctuation.
+    r"(?:\s+(?:to|for|of|in|across|among|from|à|al|alla|auf|zu|de|del)\s(?:[^.\n:;?!,()\"]{0,60}?[\"“][^\"“”\n]{1,300}[\"”]"
+    r"|[^.\n:;?!,()\"]{1,60}?)(?=\s(?:is|es|est|ist|é|è)\b|:))?"
     r"(?:,[^,.;:\n]{1,30},)?"
     r"(?:['’]s\b|[\s*_`\"'”’]*+(?:[:：=]|[-–—](?=\s)|->|→"
     r"|(?:is|would\s+be|should\s+be|must\s+be|will\s+be|has\s+to\s+be|remains"
@@ -25,6 +27,20 @@ LINK = re.compile(
 
 QUALIFIED = ("option", "choice")
 """English nouns that announce an answer only with a word like "correct" before them."""
+
+DECISIONS = (
+    "decision", "selection", "verdict", "prediction", "conclusion", "output", "determination", "judgment", "judgement",
+    "pick",
+)  # fmt: skip
+"""English nouns that announce an answer only as "final", "my" or "chosen", or as a heading at the start of a line."""
+VERBS = ("choose", "select", "go with", "going with", "opt for", "pick", "settle on", "vote for", "choosing")
+"""What a writer does with an option in the first person: "I'll go with B"."""
+KEYS = re.compile(
+    r"(?:\A|[{,\[\s])[\"'](?:(?:final|selected|chosen|correct|best|predicted|model|my|the)[_ ]?)?"
+    r"(?:choice|option|prediction|pred|letter|selection|label|diagnosis)"
+    r"(?:[_ ]?(?:letter|choice|label|option|id|key|index))?[\"']\Z"
+)
+"""JSON keys that hold an answer; those that hold the word itself are found by it."""
 
 WORDS = (
     ("spuesta", False),

@@ -1,19 +1,93 @@
-"""The final segment: the part of a response that is graded, behind its reasoning."""
+"""The final segment: the part of a response that is graded, behind its reasoning and before its end-of-turn marks."""
 
+import re
 from collections.abc import Iterable
+from typing import NamedTuple
 
-_OPEN, _CLOSE = "<think>", "</think>"
+from evalsuite.parser.reasoning_dialects import DIALECTS
+
+
+class _MarkGroup(NamedTuple):
+    """Marks that share a character which is rare in prose: a text without it has none of them."""
+
+    gate: str
+    reach: int
+    """How far before the gate a mark may begin."""
+    closings: tuple[str, ...]
+    openings: tuple[str, ...]
+
+
+def _unique(marks: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(marks))
+
+
+def _groups() -> tuple[_MarkGroup, ...]:
+    closings = _unique(mark for dialect in DIALECTS for mark in dialect.closings)
+    openings = _unique(mark for dialect in DIALECTS for mark in dialect.openings)
+    groups = []
+    for gate in ("|", "<", "[", "◁", "#"):
+        closing = tuple(mark for mark in closings if gate in mark)
+        opening = tuple(mark for mark in openings if gate in mark)
+        closings = tuple(mark for mark in closings if gate not in mark)
+        openings = tuple(mark for mark in openings if gate not in mark)
+        groups.append(_MarkGroup(gate, max(mark.index(gate) for mark in (*closing, *opening)), closing, opening))
+    assert not openings
+    return (*groups, _MarkGroup("", 0, closings, ()))
+
+
+_GROUPS = _groups()
+_SPACE = re.compile(r"\s*+")
+_LEADING = re.compile(
+    "|".join(
+        # Without special tokens a channel's name runs into the text behind it, which tells it from the word.
+        re.escape(mark) + (r"(?=[^\W_])" if mark.isalpha() else "")
+        for mark in _unique(mark for dialect in DIALECTS for mark in dialect.leading)
+    )
+)
+_OPENINGS = _unique(mark for dialect in DIALECTS for mark in dialect.openings)
+_VOCABULARY_SPACE = " \t\r\nĠĊ▁"
+_END_OF_TURN = _unique(mark for dialect in DIALECTS for mark in dialect.end_of_turn)
+_WRAPPERS = dict(dialect.wrapper for dialect in DIALECTS if dialect.wrapper)
+_WRAPPER_OPENINGS = tuple(_WRAPPERS)
+_OWN_TAG = "<answer>"
+_MOST_END_MARKS = 8
 
 
 def final_segment(text: str, prompt_opens_reasoning: bool = False) -> int | None:
-    """Where the final segment of `text` starts, or None while a reasoning block stands open.
+    """Where the final segment of `text` starts, or None while a reasoning block is open.
 
-    It follows the last `</think>`, whether or not a `<think>` was seen before (the prompt may have opened the block).
-    A `<think>` behind that leaves no final segment: otherwise one more block put before an unclosed one would make
-    its thoughts count.
+    It follows the last closing mark of any dialect, whether or not an opening was seen before (the prompt may have
+    opened the block). An opening behind that leaves no final segment: otherwise one more block put before an unclosed
+    one would make its thoughts count.
     """
-    start, reopened = _around(text, prompt_opens_reasoning)
+    start, reopened = _around_reasoning(text, prompt_opens_reasoning)
     return None if reopened >= 0 else start
+
+
+def without_ceremony(text: str, start: int, answer_format: str) -> tuple[int, int]:
+    """The bounds of the final segment from `start` on without end-of-turn marks and without an outer wrapper.
+
+    A wrapper is removed only where it encloses the whole segment. Where the answer format is the answer tag, that
+    tag is never taken for a wrapper.
+    """
+    end = len(text)
+    body = text.rstrip()
+    # Each mark copies the text once more, so their number is bounded: the time stays linear.
+    for _ in range(_MOST_END_MARKS):
+        if len(body) <= start or not body.endswith(_END_OF_TURN):
+            break
+        mark = next(mark for mark in _END_OF_TURN if body.endswith(mark))
+        body = body[: -len(mark)].rstrip()
+        end = len(body)
+    begin = _skip_space(text, start)
+    if text.startswith(_WRAPPER_OPENINGS, begin):
+        opening = next(mark for mark in _WRAPPER_OPENINGS if text.startswith(mark, begin))
+        closing = _WRAPPERS[opening]
+        inner = begin + len(opening)
+        is_answer = opening == _OWN_TAG and answer_format == "answer_tag"
+        if not is_answer and body.endswith(closing, inner):
+            return inner, len(body) - len(closing)
+    return start, max(start, end)
 
 
 def reasoning_open(text: str, opened: bool = False) -> bool:
@@ -21,24 +95,58 @@ def reasoning_open(text: str, opened: bool = False) -> bool:
     return final_segment(text, opened) is None
 
 
+def prompt_opens_reasoning(prompt: str) -> bool:
+    """Whether a rendered prompt ends with a mark that opens reasoning, in text or in a vocabulary's spelling of it.
+
+    Only its end counts: system prompts explain such marks, or hold one as a switch.
+    """
+    return prompt.rstrip(_VOCABULARY_SPACE).endswith(_OPENINGS)
+
+
 def cut_at_stop(text: str, stops: Iterable[str], prompt_opens_reasoning: bool = False) -> str:
     """`text` up to the first stop string behind its reasoning, as a server would have ended it.
 
     A stop string inside the reasoning never cuts, and only a tail is dropped, so offsets stay valid.
     """
-    start, reopened = _around(text, prompt_opens_reasoning)
+    start, reopened = _around_reasoning(text, prompt_opens_reasoning)
     if start is None:
         return text
     end = reopened if reopened >= 0 else len(text)
-    found = [at for stop in stops if stop and (at := text.find(stop, start, end)) >= 0]
-    return text[: min(found)] if found else text
+    cuts = [at for stop in stops if stop and (at := text.find(stop, start, end)) >= 0]
+    return text[: min(cuts)] if cuts else text
 
 
-def _around(text: str, prompt_opens_reasoning: bool) -> tuple[int | None, int]:
+def _skip_space(text: str, start: int) -> int:
+    match = _SPACE.match(text, start)
+    return match.end() if match else start
+
+
+def _around_reasoning(text: str, prompt_opens_reasoning: bool) -> tuple[int | None, int]:
     """Where the text behind the last closed reasoning starts, if anywhere, and where reasoning reopens, or -1."""
-    first = text.find("<")
-    closed = text.rfind(_CLOSE, first) if first >= 0 else -1
-    if closed < 0 and prompt_opens_reasoning:
+    start = 0
+    gates = []
+    for group in _GROUPS:
+        first = text.find(group.gate)
+        if first < 0:
+            continue
+        first = max(0, first - group.reach)
+        gates.append((group, first))
+        for mark in group.closings:
+            # From the right: one search finds the last mark, and it never meets more than one.
+            at = text.rfind(mark, first)
+            if at >= 0:
+                start = max(start, at + len(mark))
+    if start == 0 and prompt_opens_reasoning:
         return None, -1
-    start = closed + len(_CLOSE) if closed >= 0 else 0
-    return start, text.find(_OPEN, max(start, first)) if first >= 0 else -1
+    reopened = [
+        at for group, first in gates for mark in group.openings if (at := _first_behind(text, mark, start)) >= 0
+    ]
+    begin = _skip_space(text, start)
+    if _LEADING.match(text, begin):
+        reopened.append(begin)
+    return start, min(reopened, default=-1)
+
+
+def _first_behind(text: str, mark: str, start: int) -> int:
+    # Most texts have none, which the search from the right finds out fastest.
+    return text.find(mark, start) if text.rfind(mark, start) >= 0 else -1

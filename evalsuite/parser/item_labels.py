@@ -1,10 +1,12 @@
 """What the parser knows of an item: its labels, and the texts of its options."""
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _OUTER = 16
+_CAPITAL = re.compile(r"(?<!\w)[A-Z](?!\w)")
 _TRIMMED = " \t\r\n*_`$\"'“”‘’.。"
 
 
@@ -40,7 +42,7 @@ class Labels:
 class Options:
     """The texts of an item's options, matched whole and never by likeness."""
 
-    __slots__ = ("_exact", "_folded", "_initials", "_longest", "_prefixes", "has_none")
+    __slots__ = ("_exact", "_folded", "_initials", "_longest", "_prefixes", "capitals", "has_none")
 
     def __init__(self, labels: Labels, texts: Sequence[str]) -> None:
         if len(texts) != len(labels.names):
@@ -54,6 +56,8 @@ class Options:
                 continue
             exact[text] = None if text in exact else label
             folded[text.lower()] = None if text.lower() in folded else label
+        self.capitals = frozenset(word for text in exact for word in _CAPITAL.findall(text))
+        """Single capital letters that are words of an option's text: "Vitamin D"."""
         self.has_none = any(text.lower().startswith("none") for text in exact)
         self._longest = max(map(len, texts)) + _OUTER
         self._exact = exact

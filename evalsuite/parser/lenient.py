@@ -19,20 +19,14 @@ option's text, a hedge, a question and "none of the above" leave no answer eithe
 and a quotation state nothing.
 """
 
-import re
-
 from evalsuite.parser.answer_line import lone_lines
-from evalsuite.parser.answer_slot import FinalSegment
+from evalsuite.parser.answer_slot import FinalSegment, own_text_end
+from evalsuite.parser.conclusion import conclusions
 from evalsuite.parser.cues import TooManyCues
+from evalsuite.parser.label_context import closed_at
 from evalsuite.parser.result import EMPTY, NO_ANSWER, NOT_A_LABEL, OK, SEVERAL, LenientParse
+from evalsuite.parser.retraction import taken_back
 from evalsuite.parser.statement import AnswerStatement, statements, verdicts
-
-_SECOND_THOUGHTS = (
-    "wait", "actually", "correction", "scratch that", "second thought", "reflection", "reconsider", "mistake", "i mean",
-    "hmm", "oops", "sorry", " no,", "just kidding", "that is wrong", "that's wrong", "that is incorrect",
-)  # fmt: skip
-_SENTENCE_START = re.compile(r"(?:\A|[.!?\n;:—…(*-]|\bbut|\bno|\bon|\boh|\bthen)[\s*]*\Z")
-_SOON = 4000
 
 
 def read_lenient(segment: FinalSegment) -> LenientParse:
@@ -46,15 +40,17 @@ def read_lenient(segment: FinalSegment) -> LenientParse:
     status = _common(found)
     if status != OK:
         return _none(status)
-    if _taken_back(segment.lowered, max(statement.slot.end for statement in found)):
-        return _none(NO_ANSWER)
     slot, form = found[0]
+    if taken_back(segment.lowered, _end(segment, found), segment.labels, str(slot.label), segment.cut):
+        return _none(NO_ANSWER)
     return LenientParse(slot.label, OK, (slot.start, slot.end), form)
 
 
 def _found(segment: FinalSegment) -> list[AnswerStatement]:
     found = list(statements(segment))
-    found.extend(lone_lines(segment, stated=max((statement.slot.end for statement in found), default=0)))
+    stated = max((statement.slot.end for statement in found), default=0)
+    found.extend(lone_lines(segment))
+    found.extend(conclusions(segment, stated))
     return found or verdicts(segment)
 
 
@@ -73,13 +69,8 @@ def _common(found: list[AnswerStatement]) -> str:
     return OK if agreed else SEVERAL
 
 
-def _taken_back(lowered: str, end: int) -> bool:
-    """Whether a second thought opens a sentence soon behind the last statement."""
-    limit = min(len(lowered), end + _SOON)
-    for words in _SECOND_THOUGHTS:
-        at = lowered.find(words, end, limit)
-        while at >= 0:
-            if _SENTENCE_START.search(lowered, max(end, at - 8), at):
-                return True
-            at = lowered.find(words, at + len(words), limit)
-    return False
+def _end(segment: FinalSegment, found: list[AnswerStatement]) -> int:
+    """Where the last statement ends: behind the label's own text, which may hold words of doubt."""
+    slot = max((statement.slot for statement in found), key=lambda slot: slot.end)
+    text_end = own_text_end(segment, str(slot.label), closed_at(segment.text, slot.end))
+    return max(slot.end, text_end)

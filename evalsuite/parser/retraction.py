@@ -1,4 +1,4 @@
-"""Words before a statement that take it back: a negation, a condition, an example, a quotation."""
+"""Words that take a statement back: before it a negation, a condition, an example, a quotation; behind it a doubt."""
 
 import re
 
@@ -11,17 +11,26 @@ _NEGATIONS = frozenset({
     "unless", "until", "why", "doubt", "doubtful", "other", "second", "another", "possible", "plausible",
     "potential", "alternative", "tempting", "previous", "might", "may", "could", "perhaps", "maybe", "suppose",
     "supposing", "assume", "assuming", "instead", "than", "cannot", "say", "said", "says", "claim", "claims",
+    "avoid", "avoided", "exclude", "excluded", "eliminate", "eliminated", "inclined", "tempted", "except",
+    "contraindicated", "inappropriate",
     "incorrecta", "errónea", "mauvaise", "fausse", "falsche", "nicht", "errada", "sbagliata", "неправильный",
     "неверный",
 })  # fmt: skip
+# Words of the list above that take nothing back where they are part of these.
+_HARMLESS = re.compile(
+    r"\b(?:(?:best|only|single\s+best)\s+(?:possible|plausible|alternative)|most\s+plausible|if\s+(?:forced|pressed)"
+    r"|(?:explains?|explained|explaining|is|reasons?|shows?|see|understand|demonstrates?|illustrates?|clarifies)\s+why"
+    r"|other\s+than|rather\s+than|whether\s+or\s+not|not\s+only)\b"
+)
 _EXAMPLES = (
-    "example", "e.g.", "for instance", "such as", "like this", "format is", "format was", "format would",
-    "format should", "format: ", "template", "placeholder", "instruct", "asked", "told", "ejemplo", "exemple",
-    "zum beispiel", "z.b.", "例如", "比如",
+    "for example", "example answer", "example output", "example response", "example:", "an example is",
+    "example of the", "example of how", "e.g.", "for instance", "such as", "like this", "format is", "format was",
+    "format would", "format should", "format: ", "template", "placeholder", "instruct", "asked to", "told to",
+    "told me", "ejemplo", "exemple", "zum beispiel", "z.b.", "例如", "比如",
 )  # fmt: skip
-_QUOTES = frozenset("\"“”«「『'‘`")
+_QUOTES = frozenset("\"'“”«„「『‘`")
 _QUOTED = re.compile(
-    r"(?:(?<!\w)[\"“”«「『'‘]|(?<!`)`)(?:[^\S\n]|[*<]|the\b|my\b|final\b|correct\b|best\b|so\b|answer\b)*$"
+    r"(?:(?<!\w)[\"“”«„「『'‘]|(?<!`)`)(?:[^\S\n]|[*<]|the\b|my\b|final\b|correct\b|best\b|so\b|answer\b)*$"
 )
 _CLAUSE_END = re.compile(r"[.;:!?\n,](?=[^.;:!?\n,]*$)")
 _SENTENCE_END = re.compile(r"[.!?]\s")
@@ -30,12 +39,36 @@ _UNSPACED = re.compile(
     r"|неправильн|неверн|не\s|(?:الخاطئة|ليست)"
 )
 
+_SECOND_THOUGHTS = (
+    "wait", "actually", "correction", "scratch that", "second thought", "reflection", "reconsider", "mistake", "i mean",
+    "hmm", "oops", "sorry", " no,", "just kidding", "that is wrong", "that's wrong", "that is incorrect",
+)  # fmt: skip
+_SENTENCE_START = re.compile(r"(?:\A|[.!?\n;:—…(*-]|\bbut|\bno|\bon|\boh|\bthen|\bhowever,)[\s*]*\Z")
+# These take an answer back wherever they stand; the words above only where they open a sentence.
+_DOUBTS = re.compile(
+    r"(?:\bi(?:['’]ve|\s+have)?\s+(?:just\s+)?(?:made|realised|realized|noticed|see\s+that\s+i)\s+(?:an?\s+|my\s+|the\s+)?(?:error|mistake)"
+    r"|\b(?:let\s+me|let['’]s|i(?:['’]ll|\s+will|\s+need\s+to|\s+should|\s+must))\s+(?:now\s+)?"
+    r"(?:re-?(?:evaluate|assess|check|consider|examine|think|calculate|read|visit|do)|double[\s-]check|think\s+again|start\s+over|try\s+again)\b"
+    r"|\bi\s+(?:have\s+not|haven['’]t|had\s+not|can(?:not|['’]t))\s+(?:yet\s+)?(?:decided?|settled|made\s+up)\b"
+    r"|\bi\s+(?:take\s+(?:that|it)\s+back|change\s+my\s+(?:mind|answer)|stand\s+corrected)\b"
+    r"|\b(?:i\s+would|i['’]d)\s+not\s+rule\s+out\b)"
+)
+_OTHER_OFFERED = re.compile(
+    r"(?:[.;!?\n—–-]|\.\s*\.\s*\.)\s*(?:or\s+)?(?:maybe|perhaps|possibly|alternatively,?|or\s+(?:else\s+)?)\s+(?:it(?:['’]s|\s+is|\s+could\s+be)\s+)?"
+    r"(?:the\s+answer\s+is\s+)?(?:option\s+)?[(*\[]*([a-z]+)(?=[)*\]]*(?:\Z|[.,;!?\n]))"
+)
+_ADVERSATIVE = re.compile(
+    r"(?:[.!?\n,;]\s*|\A\s*)(?:but|however|although|though|yet|wait|hmm+|actually|alternatively|on\s+the\s+other\s+hand"
+    r"|let\s+me|let['’]s|now|next)\b"
+)
+_SOON = 4000
+
 
 def disowned(lowered: str, at: int, labels: Labels) -> bool:
-    """Whether what is said at `at` is taken back, or only quoted, by the words before it."""
+    """Whether the words before `at` take back, or only quote, what is stated there."""
     left = lowered[max(0, at - _LOOK_BACK) : at]
     clause_end = _CLAUSE_END.search(left)
-    clause = left[clause_end.end() :] if clause_end else left
+    clause = _HARMLESS.sub(" ", left[clause_end.end() :] if clause_end else left)
     # A label is a label everywhere: "maybe" takes nothing back where the item offers it.
     words = clause.split()
     if not _NEGATIONS.isdisjoint(words) and any(labels.exact(word) is None for word in _NEGATIONS.intersection(words)):
@@ -50,8 +83,26 @@ def disowned_unspaced(lowered: str, at: int) -> bool:
     return _UNSPACED.search(lowered, max(0, at - 8), at) is not None
 
 
+def taken_back(lowered: str, end: int, labels: Labels, label: str, cut: bool) -> bool:
+    """Whether a second thought follows the last statement, which ends at `end`.
+
+    A response that the token limit ended is taken back by any "but": nobody knows where the thought led.
+    """
+    limit = min(len(lowered), end + _SOON)
+    for words in _SECOND_THOUGHTS:
+        at = lowered.find(words, end, limit)
+        while at >= 0:
+            if _SENTENCE_START.search(lowered, max(end, at - 10), at):
+                return True
+            at = lowered.find(words, at + len(words), limit)
+    if _DOUBTS.search(lowered, end, limit) or (cut and _ADVERSATIVE.search(lowered, end, limit)):
+        return True
+    other = _OTHER_OFFERED.search(lowered, end, limit)
+    return other is not None and labels.exact(other[1]) not in (None, label)
+
+
 def _quoted(lowered: str, left: str, at: int) -> bool:
-    """Whether a quotation opens right before the statement, and isn't all that the response says."""
+    """Whether a quotation opens right before the statement, and isn't the whole response."""
     if _QUOTES.isdisjoint(left[-24:]):
         return False
     quote = _QUOTED.search(left, max(0, len(left) - 24))

@@ -4,11 +4,13 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from evalsuite.parser.answer_slot import AnswerSlot, FinalSegment, read_slot
-from evalsuite.parser.cues import LINK, OTHER_SCRIPTS, QUALIFIED, WORDS, places
+from evalsuite.parser.answer_slot import AnswerSlot, FinalSegment, own_text_end, read_slot
+from evalsuite.parser.cues import DECISIONS, KEYS, LINK, OTHER_SCRIPTS, QUALIFIED, VERBS, WORDS, places
+from evalsuite.parser.label_context import closed_at
 from evalsuite.parser.result import OK, SEVERAL
 from evalsuite.parser.retraction import disowned, disowned_unspaced
 
+_BOX = re.compile(r"\s*\{|\s+[\\a-z]")
 _CLOSING = 400
 _COLUMN = 80
 
@@ -18,27 +20,61 @@ _TAG_END = re.compile(r"(?:\s[^<>\n]{0,60})?\s?/?(?:>|＞|&gt;)|\]")
 _HEADING = re.compile(r"[*_]*+[ \t]*+\n")
 _HEADING_LEFT = re.compile(r"(?:\A|\n)[#*_\s]*+(?:(?:the|my|final|correct|best)\s+)*$")
 _CONDITION = re.compile(r"\bif\b[^.!?\n]*$")
-# What stands right before a noun that announces an answer: "the correct option is", "B is the best choice".
+# What is right before a noun that announces an answer: "the correct option is", "B is the best choice".
 _BEFORE_NOUN = (
     "the ", "correct ", "right ", "best ", "final ", "my ", "appropriate ", "suitable ", "accurate ", "preferred ",
-    "likely ", "ideal ", "answer ", "mejor ", "bonne ", "meilleure ", "richtige ", "korrekte ", "beste ", "melhor ",
-    "migliore ",
+    "likely ", "ideal ", "answer ", "remaining ", "only ", "logical ", "reasonable ", "consistent ", "closest ",
+    "mejor ", "bonne ", "meilleure ", "richtige ", "korrekte ", "beste ", "melhor ", "migliore ",
 )  # fmt: skip
-_FIRST_PERSON = re.compile(r"(?<!\w)i(?:['’](?:d|ll)|\s+(?:would|will|must))?(?:\s+therefore)?\s+$")
-_IS_THE = re.compile(
-    r"\sis\s+(?:indeed\s+|clearly\s+|therefore\s+)?(?:the|my)\s+(?:(?:most|single)\s+)?"
-    r"(?:correct|best|right|final|appropriate|likely|accurate|suitable)?\s*$"
+_BEFORE_DECISION = ("final ", "my ", "chosen ", "selected ")
+_FIRST_PERSON = re.compile(
+    r"(?<!\w)(?:i|we)(?:['’](?:d|ll|m|re))?(?:\s+(?:would|will|must|shall|should|am|are|therefore|thus|have\s+to|need\s+to))*\s+\Z"
 )
-_IS_CORRECT = " is correct"
+_ADVERB = r"(?:indeed|clearly|therefore|thus|then|also|probably|likely|definitely|most\s+likely)"
+_SUPERLATIVE = (
+    r"(?:(?:single\s+)?(?:most\s+|next\s+)?(?:correct|best|right|final|appropriate|likely|probable|accurate|suitable|logical|reasonable"
+    r"|consistent|plausible|only|remaining|preferred|ideal|closest)\s*)+"
+)
+# "B is the best", "(B) as the only", "making (B) the correct": what links a label to the noun behind it.
+_IS_THE = re.compile(
+    rf"(?P<link>\s(?:is|would\s+be|must\s+be|seems\s+to\s+be|appears\s+to\s+be|remains|as)\s+(?:{_ADVERB}\s+)?(?:the|my)\s+|,?\s(?:the|my)\s+)"
+    rf"(?:{_SUPERLATIVE})?\Z"
+)
+_MAKING = re.compile(
+    r"\b(?:mak|leav)(?:es|ing|e)\s+(?:only\s+)?(?:the\s+)?(?:option\s+|choice\s+|answer\s+)?[(\[*\"]*\Z"
+)
+_IS_CORRECT = (
+    " is correct",
+    " is the correct",
+    " is the most",
+    " is the best",
+    " is right",
+    " is the right",
+    " is therefore the",
+    " is the only",
+)
 _LAST_SENTENCE = re.compile(
     r"[*_)\]]*(?:[.!\s]*\Z|(?:[,;:(—–]|\s+(?:because|since|as|due|given)\b)[^.!?\n]*+[.!\s]*+\Z)"
 )
 _SUBJECT = re.compile(
     r"(?:(?P<named>(?:option|choice|answer|that|think|believe|\A|[.!?:\n])|(?:so|thus|hence|therefore),?)\s*)?"
-    r"(?P<mark>[(\[*\"]*)(?P<token>[A-Za-z]++)(?P<closed>[)\]*\".:]*)$",
+    r"(?P<mark>[(\[*\"]*)(?P<token>[A-Za-z]++)(?P<closed>[)\]*\".:]*)\Z",
     re.I,
 )
-_JOINED = re.compile(r"(?:\b(?:or|and|nor|not|neither|either)|[/,&])\s*(?:option\s*)?$")
+_EITHER = re.compile(r"\b(?:or|nor|not|neither|either)\s*(?:option\s*)?\Z|[/&]\s*\Z")
+_ROW = re.compile(r"([A-Za-z]+)[)\]*\".:]*\s*(?:,|,?\s*\band\b)\s*(?:option\s*)?\Z")
+_ANNOUNCES = re.compile(
+    r"\b(?:answer|choice|option|solution|best|correct|right|most|likely|appropriate|next|final|first|therefore|thus|hence)\b"
+    r"(?:[^.!?\n\"]|\"[^\"\n]*\")*\Z"
+)
+# "The missing vitamin is: D": such a noun is named by a letter, which says nothing about the options' labels.
+NAMED_BY_LETTER = re.compile(
+    r"\b(?:vitamin|vitamins|type|types|group|groups|class|classes|grade|stage|score|status|hepatitis|virus|influenza|factor|antigen|protein"
+    r"|strain|serotype|subtype|variant|category|phase|level|lead|chain|cell|cells|organism|bacterium|isoform|genotype|allele|immunoglobulin"
+    r"|letter)\s*\Z"
+)
+_HEADING_CUE = re.compile(r"(?:\A|\n)[#*_>\s\d.)-]*(?:(?:the|my|final|correct|best)\s+)*\Z")
+_WINDOW = 4000
 
 
 class AnswerStatement(NamedTuple):
@@ -49,38 +85,74 @@ class AnswerStatement(NamedTuple):
 
 
 def statements(segment: FinalSegment) -> Iterator[AnswerStatement]:
-    """Every statement in the segment; `Crowded` is raised where there are too many cues to read each."""
+    """Every statement in the segment; `TooManyCues` is raised where there are too many cues to read each."""
     lowered = segment.lowered
     for at in places(lowered, "answer"):
         yield from _at_answer(segment, at)
     if "\\" in lowered:
         for at in places(lowered, "boxed"):
-            if lowered[at + 5 : at + 7].lstrip()[:1] == "{":
-                yield from _stated(segment, at, at + 5, "boxed")
+            if _BOX.match(lowered, at + len("boxed")):
+                yield from _stated(segment, at, at + len("boxed"), "boxed")
     for word in QUALIFIED:
         for at in places(lowered, word):
             if _qualified(lowered, at, at + len(word)):
                 yield from _at_word(segment, at, word)
     for at in places(lowered, "choose"):
-        if _FIRST_PERSON.search(lowered, max(0, at - 24), at):
+        if _FIRST_PERSON.search(lowered, max(0, at - 40), at):
             yield from _stated(segment, at, at + len("choose"), "choice")
-    for at in places(lowered, "is:"):
-        if not lowered[at - 1 : at].isalnum():
-            yield from _stated(segment, at, at + len("is:"), "statement")
+    for link in ("is:", "be:"):
+        for at in places(lowered, link):
+            if not lowered[at - 1 : at].isalnum():
+                yield from _at_colon(segment, at, at + len(link))
+    yield from _rarer(segment)
     yield from _beyond_english(segment)
+
+
+def _rarer(segment: FinalSegment) -> Iterator[AnswerStatement]:
+    """Statements by rarer words, for which only the end of a long segment is searched: there conclusions are drawn."""
+    lowered = segment.lowered
+    start = max(0, len(lowered) - _WINDOW)
+    for word in DECISIONS:
+        for at in places(lowered, word, start):
+            if lowered.endswith(_BEFORE_DECISION, 0, at) or _HEADING_CUE.search(lowered, max(0, at - 40), at):
+                yield from _at_word(segment, at, word)
+    for verb in VERBS:
+        for at in places(lowered, verb, start):
+            if _FIRST_PERSON.search(lowered, max(0, at - 40), at):
+                yield from _stated(segment, at, at + len(verb), "choice")
+    for quote in ('":', "':"):
+        for at in places(lowered, quote, start):
+            if KEYS.search(lowered, max(0, at - 40), at + 1):
+                slot = read_slot(segment, at + len(quote))
+                if slot is not None:
+                    yield AnswerStatement(slot, "statement")
+
+
+def _at_colon(segment: FinalSegment, at: int, end: int) -> Iterator[AnswerStatement]:
+    """`The next step is: B`: what precedes announces an answer, or the label is followed by its own text."""
+    left = max(0, at - 320)
+    announced = (
+        _ANNOUNCES.search(segment.lowered, left, at) is not None
+        and NAMED_BY_LETTER.search(segment.lowered, left, at) is None
+    )
+    for statement in _stated(segment, at, end, "statement"):
+        slot = statement.slot
+        if announced or (slot.label and own_text_end(segment, slot.label, closed_at(segment.text, slot.end)) > 0):
+            yield statement
 
 
 def verdicts(segment: FinalSegment) -> list[AnswerStatement]:
     """`Option B is correct`, all of them, if the last sentence is one; else they are remarks in a discussion."""
-    found: list[AnswerStatement] = []
+    remarks: list[AnswerStatement] = []
     ends = 0
-    for at in places(segment.lowered, _IS_CORRECT):
-        left = max(0, at - 32)
-        subject = _SUBJECT.search(segment.text[left:at])
-        if subject is not None and (subject["mark"] or subject["named"] is not None):
-            found.extend(_read_subject(segment, left, subject))
-            ends = at + len(_IS_CORRECT)
-    return found if _LAST_SENTENCE.match(segment.lowered, ends) else []
+    for verb in _IS_CORRECT:
+        for at in places(segment.lowered, verb):
+            left = max(0, at - 32)
+            subject = _SUBJECT.search(segment.text[left:at])
+            if subject is not None and (subject["mark"] or subject["named"] is not None):
+                remarks.extend(_read_subject(segment, left, subject))
+                ends = max(ends, at + len(verb))
+    return remarks if _LAST_SENTENCE.match(segment.lowered, ends) else []
 
 
 def _beyond_english(segment: FinalSegment) -> Iterator[AnswerStatement]:
@@ -157,15 +229,25 @@ def _is_key(lowered: str, at: int, end: int) -> bool:
 
 
 def _verdict(segment: FinalSegment, at: int) -> Iterator[AnswerStatement]:
-    """`B is the correct answer`: the label stands before the cue."""
-    start = max(0, at - 48)
-    link = _IS_THE.search(segment.lowered, start, at) if segment.lowered.rfind(" is ", start, at) >= 0 else None
+    """`B is the correct answer`, `making B the best choice`: the label is before the cue."""
+    start = max(0, at - 64)
+    link = _IS_THE.search(segment.lowered, start, at) if segment.lowered.rfind("the ", start, at) >= 0 else None
     if link is None:
         return
     left = max(0, link.start() - 32)
     subject = _SUBJECT.search(segment.text[left : link.start()])
-    if subject is not None and (subject["mark"] or subject["named"] is not None):
+    if subject is None:
+        return
+    making = _MAKING.search(segment.lowered, max(0, left - 24), left + subject.start("token"))
+    # "making (B) the answer" needs no verb of its own; nothing else does without one.
+    if making is None and not _has_verb(link["link"]):
+        return
+    if making or subject["mark"] or subject["named"] is not None:
         yield from _read_subject(segment, left, subject)
+
+
+def _has_verb(link: str) -> bool:
+    return link.split()[0] not in (",", "the", "my", "as")
 
 
 def _read_subject(segment: FinalSegment, left: int, subject: re.Match[str]) -> Iterator[AnswerStatement]:
@@ -174,6 +256,8 @@ def _read_subject(segment: FinalSegment, left: int, subject: re.Match[str]) -> I
     if label is None or (len(token) == 1 and token.islower() and not subject["mark"]):
         return
     start = left + subject.start("token")
-    joined = _JOINED.search(segment.lowered, left, left + subject.start("mark"))
-    if joined is None and not disowned(segment.lowered, start, segment.labels):
+    mark = left + subject.start("mark")
+    row = _ROW.search(segment.text, left, mark)
+    joined = _EITHER.search(segment.lowered, left, mark) or (row and segment.labels.wide(row[1]) is not None)
+    if not joined and not disowned(segment.lowered, start, segment.labels):
         yield AnswerStatement(AnswerSlot(label, OK, start, start + len(token)), "verdict")

@@ -64,9 +64,9 @@ def _fenced(body: str, at: int) -> bool:
     return any(mark in body and body.count(mark * 3, 0, at) % 2 for mark in "`~")
 
 
-def read_strict(text: str, start: int, labels: Labels, answer_format: str) -> StrictParse:
-    """The strict parse of the final segment that begins at `start`; the span is that of the label itself."""
-    body = text[start:].rstrip()
+def read_strict(text: str, start: int, end: int, labels: Labels, answer_format: str) -> StrictParse:
+    """The strict parse of the final segment `text[start:end]`; the span is that of the label itself, in `text`."""
+    body = text[start:end].rstrip()
     found = _FINDERS[answer_format](body)
     if isinstance(found, str):
         return StrictParse(None, found, None)
