@@ -84,6 +84,7 @@ class ErrorCode(StrEnum):
     LOG_UNREADABLE = "log_unreadable"
     LOG_MALFORMED = "log_malformed"
     LOG_INCOMPLETE = "log_incomplete"
+    LOG_NOT_IMPORTABLE = "log_not_importable"
     LOG_TASK_UNKNOWN = "log_task_unknown"
     LOGS_NOT_ONE_RUN = "logs_not_one_run"
     # Training

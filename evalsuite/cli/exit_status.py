@@ -17,7 +17,7 @@ from evalsuite.util.text import visible
 STOPPED: Final = 130
 """Exit code after Ctrl-C."""
 _ARGUMENT: Final = re.compile(r"`([a-z][a-z0-9_]*)`")
-_OPTIONS: Final = {"base_urls": "--base-url", "model_args": "--model-arg"}
+_OPTIONS: Final = {"base_urls": "--base-url", "model_args": "--model-arg", "metrics": "--metric"}
 """Options whose names differ from the library's arguments in more than their dashes."""
 
 

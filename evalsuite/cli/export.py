@@ -9,7 +9,7 @@ import click
 
 @click.group()
 def export() -> None:
-    """Write a run, or our tasks, in the format of another tool."""
+    """Write a run, or tasks, in the format of another tool."""
 
 
 @export.command()
@@ -17,9 +17,9 @@ def export() -> None:
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the logs [default: RUN/inspect]."
 )
-@click.option("--data-dir", type=click.Path(path_type=Path), help="A mirror of the data [default: the run's own].")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Data folder [default: that of the run].")
 def inspect(run: Path, out: Path | None, data_dir: Path | None) -> None:
-    """Write a run as .eval logs of inspect-ai, one a task, for `inspect view --log-dir` and its other tools."""
+    """Write a run as .eval logs of inspect-ai, one per task, for `inspect view --log-dir` and its other tools."""
     from evalsuite.interop.inspect_ai.export_log import export_inspect
 
     for file in export_inspect(run, out, data_dir):
@@ -28,24 +28,26 @@ def inspect(run: Path, out: Path | None, data_dir: Path | None) -> None:
 
 @export.command(name="lm-eval")
 @click.argument("out", type=click.Path(file_okay=False, path_type=Path), metavar="DIR")
-@click.option("--tasks", default="", help="Task names, with commas [default: every task whose data is there].")
+@click.option(
+    "--tasks", default="", help="Task names, separated by commas [default: every task whose data is present]."
+)
 @click.option("--suite", help="A named list of tasks.")
-@click.option("--format", "answer_format", help="Answer format to ask for instead of the tasks' own.")
+@click.option("--format", "answer_format", help="Answer format to request instead of the tasks' own.")
 @click.option(
     "--data-dir",
     type=click.Path(path_type=Path),
-    help="A mirror of the data, to be read there by lm-eval too [default: EVALSUITE_DATA, wherever it runs].",
+    help="Data folder, also for lm-eval when it runs [default: EVALSUITE_DATA where it runs].",
 )
 def lm_eval(out: Path, tasks: str, suite: str | None, answer_format: str | None, data_dir: Path | None) -> None:
-    """Write our tasks as task files of lm-eval, for `lm_eval --include_path DIR --tasks evalsuite_medqa`.
+    """Write tasks as task files of lm-eval, for `lm_eval --include_path DIR --tasks evalsuite_medqa`.
 
-    Beside each stand two by log-likelihood, `_ll` (letters) and `_cloze` (option texts).
+    Each task is also written for log-likelihood scoring, of letters (`_ll`) and of option texts (`_cloze`).
     """
     from evalsuite.interop.lm_eval.export_tasks import export_lm_eval
 
     names = [name for name in tasks.replace(",", " ").split() if name]
-    files, lacking = export_lm_eval(out, names, [suite] if suite else [], answer_format, data_dir)
+    files, left_out = export_lm_eval(out, names, [suite] if suite else [], answer_format, data_dir)
     for file in files:
         click.echo(file)
-    for why in lacking:
-        click.echo(f"left out: {why}", err=True)
+    for reason in left_out:
+        click.echo(f"left out: {reason}", err=True)

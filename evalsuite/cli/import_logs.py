@@ -10,11 +10,15 @@ import click
 
 @click.command(name="import")
 @click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SOURCE...")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the run; it must not exist.")
-@click.option("--task", help="Our task that the logs are about [default: found by what the questions say].")
-@click.option("--format", "answer_format", help="Answer format that their prompts asked for.")
-@click.option("--metric", "metrics", multiple=True, help="Which of the harness's scores counts; again for each task.")
-@click.option("--data-dir", type=click.Path(path_type=Path), envvar="EVALSUITE_DATA", help="A mirror of the data.")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="Folder of the run; it must not exist or be empty."
+)
+@click.option("--task", help="Task that the logs are about [default: found by the questions' text].")
+@click.option("--format", "answer_format", help="Answer format that their prompts requested.")
+@click.option(
+    "--metric", "metrics", multiple=True, help="The harness's score to use, if there are several; may be repeated."
+)
+@click.option("--data-dir", type=click.Path(path_type=Path), envvar="EVALSUITE_DATA", help="Data folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print summary.json instead of the table.")
 def import_(
     sources: tuple[Path, ...],
@@ -25,10 +29,10 @@ def import_(
     data_dir: Path | None,
     as_json: bool,
 ) -> None:
-    """Make a run folder of logs of lm-eval (results_*.json, samples_*.jsonl) or inspect (*.eval).
+    """Make a run folder of logs of lm-eval (results_*.json, samples_*.jsonl) or inspect-ai (*.eval).
 
-    Responses to our tasks are graded by our parser, with the harness's own verdict kept beside; any other task keeps
-    the harness's scores. Several sources are one run: of one model, each task once.
+    Responses to a task that evalsuite knows are graded by its parser, and the harness's own scores are stored beside
+    them; any other task keeps the harness's scores. Several sources form one run: of one model, each task once.
     """
     from evalsuite.interop.import_logs import import_logs
 

@@ -1,7 +1,7 @@
-"""Logs of other harnesses become run folders: their users get intervals, comparisons, reports and gates for old runs.
+"""Imports logs of other harnesses as run folders, so that old runs get intervals, comparisons, reports and gates.
 
-A log of one of our tasks is joined with our items by content and graded by our parser; the harness's own verdict is
-kept beside. Any other log keeps its own scores as grades, and says so.
+A log of a task that evalsuite knows is joined with the task's items by content and graded by evalsuite's parser; the
+harness's own scores are stored beside the grades. Any other log keeps its own scores as grades and is marked so.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from evalsuite.errors import RunError, UsageError
-from evalsuite.interop.importing.log import HarnessLog
-from evalsuite.interop.importing.match import find
-from evalsuite.interop.importing.own_task import format_of
-from evalsuite.interop.importing.run_folder import ImportedTask, write_run
+from evalsuite.errors import ErrorCode, RunError, UsageError
+from evalsuite.interop.importing.evalsuite_task import requested_format
+from evalsuite.interop.importing.harness_log import HarnessLog
+from evalsuite.interop.importing.match_items import match_task
+from evalsuite.interop.importing.write_run import ImportedTask, write_run
 from evalsuite.interop.inspect_ai import import_log as inspect_log
 from evalsuite.interop.lm_eval import import_log as lm_eval_log
 from evalsuite.run.summary import Summary
@@ -27,48 +27,57 @@ def import_logs(
     metrics: Sequence[str] = (),
     data_dir: Path | None = None,
 ) -> Summary:
-    """Write logs of one model as the run folder `out`.
+    """Write the logs of one model as the run folder `out` and return its summary.
 
-    `task` says of which task of ours the logs are (otherwise it is found by content), `format` which answer format
-    their prompts asked for, `metrics` which of the harness's scores count where there are several.
+    `task` names the task that the logs are about (by default it is found by content), `format` the answer format that
+    their prompts requested, and `metrics` the harness's scores to use where a log has several. Logs that cannot be
+    read, or that do not form one run, are a `RunError`.
     """
-    logs = [log for source in sources for log in _read(source, metrics)]
-    _check_together(logs)
-    return write_run(out, [_sorted_in(log, task, format, data_dir) for log in logs], data_dir)
+    logs = [log for source in sources for log in _read_source(source, metrics)]
+    _check_one_run(logs)
+    return write_run(out, [_match(log, task, format, data_dir) for log in logs], data_dir)
 
 
-def _read(source: Path, metrics: Sequence[str]) -> list[HarnessLog]:
+def _read_source(source: Path, metrics: Sequence[str]) -> list[HarnessLog]:
     if not source.exists():
-        raise RunError(f"{source}: no such file or folder")
-    inspect, lm = inspect_log.is_source(source), lm_eval_log.is_source(source)
-    if inspect and lm:
-        raise RunError(f"{source}: holds logs of lm-eval and of inspect; name one of them")
-    if not inspect and not lm:
-        raise RunError(f"{source}: no log of lm-eval (results_*.json, samples_*.jsonl) or inspect (*.eval)")
+        raise RunError(ErrorCode.LOG_NOT_FOUND, f"{source}: no such file or folder")
+    inspect, lm_eval = inspect_log.is_source(source), lm_eval_log.is_source(source)
+    if inspect and lm_eval:
+        raise RunError(
+            ErrorCode.LOGS_NOT_ONE_RUN, f"{source}: contains logs of lm-eval and of inspect-ai; name one of them"
+        )
+    if not inspect and not lm_eval:
+        raise RunError(
+            ErrorCode.LOG_NOT_FOUND,
+            f"{source}: no log of lm-eval (results_*.json, samples_*.jsonl) or of inspect-ai (*.eval)",
+        )
     return inspect_log.read(source, metrics) if inspect else lm_eval_log.read(source, metrics)
 
 
-def _check_together(logs: Sequence[HarnessLog]) -> None:
-    """A run is one model's, with one number of samples, and each task once."""
-    for what, found in (
+def _check_one_run(logs: Sequence[HarnessLog]) -> None:
+    """Check that the logs are of one model, with one number of samples, and of each task once."""
+    for plural, values in (
         ("models", {log.model for log in logs}),
         ("numbers of samples", {str(log.samples) for log in logs}),
     ):
-        if len(found) > 1:
-            raise RunError(f"the logs have several {what} ({', '.join(sorted(found))}): import them one by one")
+        if len(values) > 1:
+            raise RunError(
+                ErrorCode.LOGS_NOT_ONE_RUN,
+                f"the logs have several {plural} ({', '.join(sorted(values))}): import them one by one",
+            )
     tasks = [log.task for log in logs]
-    twice = next((task for task in tasks if tasks.count(task) > 1), None)
-    if twice is not None:
-        raise RunError(f"the logs hold task {twice} twice: import them one by one")
+    repeated = next((task for task in tasks if tasks.count(task) > 1), None)
+    if repeated is not None:
+        raise RunError(ErrorCode.LOGS_NOT_ONE_RUN, f"the logs contain task {repeated} twice: import them one by one")
 
 
-def _sorted_in(log: HarnessLog, task: str | None, format: str | None, data_dir: Path | None) -> ImportedTask:
+def _match(log: HarnessLog, task: str | None, format: str | None, data_dir: Path | None) -> ImportedTask:
     if task is not None and not log.generated:
-        raise UsageError(f"--task {task}: {log.files[0]} holds no generated answers, so our parser has nothing to read")
-    named = task or _exported(log)
-    match = find(log, named, data_dir) if log.generated else None
-    return ImportedTask(log, match, format_of(log, format) if match else None)
-
-
-def _exported(log: HarnessLog) -> str | None:
-    return str(log.asked["task"]) if log.asked and "task" in log.asked else None
+        raise UsageError(
+            ErrorCode.CONFLICTING_ARGUMENTS,
+            f"`task` {task}: {log.files[0]} was scored by log-likelihood, so there is no response to parse",
+        )
+    # An export of evalsuite names its task; that is more certain than what its content suggests.
+    exported = str(log.exported_setup["task"]) if log.exported_setup and "task" in log.exported_setup else None
+    match = match_task(log, task or exported, data_dir) if log.generated else None
+    return ImportedTask(log, match, requested_format(log, format) if match else None)

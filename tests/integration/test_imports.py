@@ -98,7 +98,7 @@ def test_an_inspect_log_of_our_items_is_graded_here(tmp_path):
         (items[sample.id].id, sample.epoch - 1): sample.scores["choice"].value == "C"
         for sample in inspect_ai.log.read_eval_log(log.location).samples
     }
-    kept = pq.read_table(tmp_path / "run" / "theirs.parquet").to_pylist()
+    kept = pq.read_table(tmp_path / "run" / "harness_scores.parquet").to_pylist()
     assert {(row["item"], row["sample"]): row["score"] == 1 for row in kept} == theirs
     written = {(r.item, r.sample): r.text for r in RunFolder(tmp_path / "run").records("starter_vignette")}
     known = {one.id: one for one in items}

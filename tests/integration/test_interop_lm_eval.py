@@ -126,15 +126,15 @@ def test_data_or_a_prompt_that_changed_since_the_export_stops_the_run(tmp_path):
 
     export_lm_eval(tmp_path, [TASK])
     asked = kwargs_of(tmp_path, f"evalsuite_{TASK}")
-    assert len(task_functions.generated(**asked, version=1, model="m")["test"]) == 20
+    assert len(task_functions.generation_docs(**asked, version=1, model="m")["test"]) == 20
     with pytest.raises(DataError, match="exported for"):
-        task_functions.generated(**asked | {"evalsuite_data": "0" * 64})
+        task_functions.generation_docs(**asked | {"evalsuite_data": "0" * 64})
     with pytest.raises(DataError, match="prompt has changed"):
-        task_functions.generated(**asked | {"evalsuite_prompt": "0" * 64})
+        task_functions.generation_docs(**asked | {"evalsuite_prompt": "0" * 64})
     with pytest.raises(DataError, match="exported for"):
-        task_functions.scored(**kwargs_of(tmp_path, f"evalsuite_{TASK}_ll") | {"evalsuite_data": "0" * 64})
+        task_functions.loglikelihood_docs(**kwargs_of(tmp_path, f"evalsuite_{TASK}_ll") | {"evalsuite_data": "0" * 64})
     with pytest.raises(DataError, match="prompt has changed"):
-        task_functions.scored(**kwargs_of(tmp_path, f"evalsuite_{TASK}_ll") | {"evalsuite_form": "cloze"})
+        task_functions.loglikelihood_docs(**kwargs_of(tmp_path, f"evalsuite_{TASK}_ll") | {"evalsuite_form": "cloze"})
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
@@ -145,7 +145,7 @@ def test_shots_come_from_train_items_where_there_are_some(tmp_path):
     known = len(load_train(load(load_task("medqa"), DATA)))
     for form in ("", "_ll", "_cloze"):
         asked = kwargs_of(tmp_path, f"evalsuite_medqa{form}")
-        splits = (task_functions.scored if form else task_functions.generated)(**asked)
+        splits = (task_functions.loglikelihood_docs if form else task_functions.generation_docs)(**asked)
         assert (len(splits["test"]), len(splits["train"])) == (1273, known)
         assert not {*splits["test"]["id"]} & {*splits["train"]["id"]}
 

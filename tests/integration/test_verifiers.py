@@ -19,7 +19,8 @@ from evalsuite.tasks.registry import load_task
 
 verifiers = pytest.importorskip("verifiers")
 
-from evalsuite.interop.verifiers.environment import Rubric, load_environment  # noqa: E402
+from evalsuite.interop.verifiers import load_environment  # noqa: E402
+from evalsuite.interop.verifiers.environment import StrictRubric  # noqa: E402
 
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[2]
@@ -133,7 +134,7 @@ def test_the_newer_eval_pays_it_too(site, tmp_path):
 
 def rubric(env):
     """Ours among those that verifiers adds."""
-    (ours,) = (one for one in env.rubric.rubrics if isinstance(one, Rubric))
+    (ours,) = (one for one in env.rubric.rubrics if isinstance(one, StrictRubric))
     return ours
 
 

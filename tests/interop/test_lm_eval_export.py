@@ -1,12 +1,12 @@
-"""The exported task files of lm-eval, as files: what is in them needs no lm-eval to be seen."""
+"""The exported task files of lm-eval: their content, which needs no lm-eval."""
 
 from pathlib import Path
 
 import pytest
 import yaml
 
-from evalsuite.errors import EvalsuiteError
-from evalsuite.interop.lm_eval.export_tasks import GENERATED, LIKELIHOOD, export_lm_eval
+from evalsuite.errors import ErrorCode, EvalsuiteError
+from evalsuite.interop.lm_eval.export_tasks import GENERATED, LOGLIKELIHOOD, export_lm_eval
 from evalsuite.tasks.registry import load_suites
 
 STARTER = load_suites()["starter"].tasks
@@ -16,32 +16,32 @@ def read(file: Path):
     return yaml.safe_load(file.read_text("utf-8").replace("!function", ""))
 
 
-def exported(folder: Path, **asked):
-    files, _ = export_lm_eval(folder, **asked)
+def export(folder: Path, **options):
+    files, _ = export_lm_eval(folder, **options)
     return {config.get("group") or config["task"]: config for config in map(read, files)}
 
 
-def test_generated_and_log_likelihood_numbers_can_share_no_column(tmp_path):
-    found = exported(tmp_path, suites=["starter"])
-    metrics = {GENERATED: set(), LIKELIHOOD: set()}
-    tasks = {GENERATED: set(), LIKELIHOOD: set()}
-    for name, config in found.items():
+def test_generated_and_log_likelihood_tasks_share_no_metric_and_no_group(tmp_path):
+    configs = export(tmp_path, suites=["starter"])
+    metrics = {GENERATED: set(), LOGLIKELIHOOD: set()}
+    tasks = {GENERATED: set(), LOGLIKELIHOOD: set()}
+    for name, config in configs.items():
         if "group" not in config:
             (tag,) = config["tag"]
             metrics[tag] |= {metric["metric"] for metric in config["metric_list"]}
             tasks[tag].add(name)
     assert metrics[GENERATED] == {"strict", "lenient"}
-    assert metrics[LIKELIHOOD] == {"acc", "acc_norm"}
+    assert metrics[LOGLIKELIHOOD] == {"acc", "acc_norm"}
     assert tasks[GENERATED] == {f"evalsuite_{task}" for task in STARTER}
-    for name, config in found.items():
+    for name, config in configs.items():
         if "group" in config:
-            assert {*config["task"]} <= tasks[GENERATED] or {*config["task"]} <= tasks[LIKELIHOOD], name
+            assert {*config["task"]} <= tasks[GENERATED] or {*config["task"]} <= tasks[LOGLIKELIHOOD], name
 
 
-def test_a_group_is_written_only_for_a_suite_that_is_whole(tmp_path):
-    groups = {name for name, config in exported(tmp_path / "a", suites=["starter"]).items() if "group" in config}
+def test_a_group_is_written_only_for_a_suite_all_of_whose_tasks_are_export(tmp_path):
+    groups = {name for name, config in export(tmp_path / "a", suites=["starter"]).items() if "group" in config}
     assert groups == {"evalsuite_starter", "evalsuite_starter_ll", "evalsuite_starter_cloze"}
-    assert not any("group" in config for config in exported(tmp_path / "b", tasks=STARTER[:2]).values())
+    assert not any("group" in config for config in export(tmp_path / "b", tasks=STARTER[:2]).values())
 
 
 def test_exporting_again_replaces_the_same_files(tmp_path):
@@ -53,30 +53,32 @@ def test_exporting_again_replaces_the_same_files(tmp_path):
     assert {*tmp_path.iterdir()} == {*first}
 
 
-def test_without_names_every_task_whose_data_is_there(tmp_path, monkeypatch):
+def test_without_names_every_task_whose_data_is_present_is_exported(tmp_path, monkeypatch):
     monkeypatch.setenv("EVALSUITE_DATA", str(tmp_path / "nothing"))
-    files, lacking = export_lm_eval(tmp_path / "tasks")
+    files, left_out = export_lm_eval(tmp_path / "tasks")
     assert {file.stem for file in files} >= {f"evalsuite_{task}" for task in STARTER}
-    assert any(why.startswith("medqa: no data") for why in lacking)
+    assert any(reason.startswith("medqa:") for reason in left_out)
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("arguments", "code", "value"),
     [
-        ({"tasks": ["nothing_like_it"]}, "unknown task"),
-        ({"suites": ["nothing_like_it"]}, "unknown suite"),
-        ({"tasks": ["medqa"]}, "no data"),
-        ({"tasks": STARTER, "format": "json"}, "there are answer_tag"),
+        ({"tasks": ["no_such_task"]}, None, "no_such_task"),
+        ({"suites": ["no_such_suite"]}, ErrorCode.UNKNOWN_SUITE, "no_such_suite"),
+        ({"tasks": ["medqa"]}, None, "nothing"),
+        ({"tasks": STARTER, "format": "json"}, ErrorCode.UNKNOWN_ANSWER_FORMAT, "json"),
     ],
 )
-def test_what_cannot_be_written_is_one_line(tmp_path, monkeypatch, asked, told):
+def test_an_export_that_fails_writes_nothing(tmp_path, monkeypatch, arguments, code, value):
     monkeypatch.setenv("EVALSUITE_DATA", str(tmp_path / "nothing"))
-    with pytest.raises(EvalsuiteError, match=told):
-        export_lm_eval(tmp_path / "tasks", **asked)
+    with pytest.raises(EvalsuiteError, match=value) as caught:
+        export_lm_eval(tmp_path / "tasks", **arguments)
+    assert code is None or caught.value.code is code
     assert not (tmp_path / "tasks").exists()
 
 
-def test_a_file_in_the_folder_s_place_is_refused(tmp_path):
-    (tmp_path / "taken").write_text("")
-    with pytest.raises(EvalsuiteError, match="not a folder"):
-        export_lm_eval(tmp_path / "taken", STARTER[:1])
+def test_a_file_in_place_of_the_output_folder_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(EvalsuiteError, match="file") as caught:
+        export_lm_eval(tmp_path / "file", STARTER[:1])
+    assert caught.value.code is ErrorCode.OUTPUT_NOT_WRITABLE

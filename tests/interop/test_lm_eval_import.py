@@ -1,4 +1,4 @@
-"""lm-eval's sample logs, in the shape that 0.4.13 writes: graded by us, or by its scores; refused if mixed."""
+"""lm-eval's sample logs as 0.4.13 writes them: graded by the parser or by their own scores; refused if mixed."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from evalsuite.analysis.regrade import regrade
 from evalsuite.analysis.run_result import read_result
 from evalsuite.cli import main
 from evalsuite.data.load import load
-from evalsuite.errors import EvalsuiteError
+from evalsuite.errors import ErrorCode, EvalsuiteError
 from evalsuite.interop.import_logs import import_logs
 from evalsuite.tasks.registry import load_task
 
@@ -24,7 +24,7 @@ def chat(text):
 
 
 def doc_row(number, doc, target, prompt, texts, **more):
-    """A line of a generation task."""
+    """A sample of a generation task."""
     row = {
         "doc_id": number,
         "doc": doc,
@@ -38,14 +38,14 @@ def doc_row(number, doc, target, prompt, texts, **more):
     return {**row, **more}
 
 
-def item_row(number, item, text, score, ask="End with <answer>X</answer>.", **more):
+def item_row(number, item, text, score, instruction="End with <answer>X</answer>.", **more):
     options = "\n".join(f"{label}. {option}" for label, option in zip(item.labels, item.options, strict=True))
-    prompt = chat(f"{item.question}\n{options}\n{ask}")
+    prompt = chat(f"{item.question}\n{options}\n{instruction}")
     return doc_row(number, {"q": item.question}, item.gold, prompt, [text], exact_match=score, **more)
 
 
 def choice_row(number, question, likelihoods, gold, **scores):
-    """A line of a multiple-choice task by log-likelihood."""
+    """A sample of a multiple-choice task that is scored by log-likelihood."""
     calls = {
         f"gen_args_{k}": {"arg_0": f"{question}\nAnswer:", "arg_1": f" {'ABCD'[k]}"} for k in range(len(likelihoods))
     }
@@ -55,7 +55,7 @@ def choice_row(number, question, likelihoods, gold, **scores):
 
 
 def write(folder, tasks, date=DATE, model="org/model-7b", **facts):
-    """Files of one run: {task: rows}; the scores of the results file are the rows' means."""
+    """Write the files of one run, {task: rows}; the scores of the results file are the rows' means."""
     folder.mkdir(parents=True, exist_ok=True)
     scores = {}
     for task, rows in tasks.items():
@@ -78,11 +78,11 @@ def grades(run):
     return {(row["item"], row["sample"]): row for row in rows}
 
 
-def test_responses_to_our_items_are_graded_here_with_their_verdict_beside(tmp_path):
-    """Every second response is bold: right there, no label here."""
+def test_responses_to_a_known_task_are_graded_by_the_parser_and_the_scores_are_stored(tmp_path):
+    """Every second response is bold: right for lm-eval, no label for the strict parse."""
     texts = [f"<answer>{i.gold}</answer>" if n % 2 else f"<answer>**{i.gold}**</answer>" for n, i in enumerate(RECALL)]
     rows = [item_row(n, i, text, 1.0) for n, (i, text) in enumerate(zip(RECALL, texts, strict=True))]
-    rows.reverse()  # by content, not by place
+    rows.reverse()  # matched by content, not by position
     write(tmp_path / "logs", {"recall": rows})
     summary = import_logs([tmp_path / "logs"], tmp_path / "run").content
     task = summary["tasks"]["starter_recall"]
@@ -91,31 +91,31 @@ def test_responses_to_our_items_are_graded_here_with_their_verdict_beside(tmp_pa
     assert summary["decoding"]["top_p"] is None
     assert "graded_by" not in task and task["format"] == "answer_tag"
     assert task["data_digest"] == load(load_task("starter_recall")).digest
-    found = grades(tmp_path / "run")
+    rows_by_item = grades(tmp_path / "run")
     for n, item in enumerate(RECALL):
-        row = found[item.id, 0]
+        row = rows_by_item[item.id, 0]
         assert (row["correct"], row["correct_lenient"]) == (n % 2 == 1, True)
     half = len(RECALL) // 2
     assert any(f"on {half} of {len(RECALL)} responses" in note for note in task["notes"])
-    theirs = {row["item"]: row["score"] for row in pq.read_table(tmp_path / "run" / "theirs.parquet").to_pylist()}
-    assert theirs == {item.id: 1.0 for item in RECALL}
+    scores = pq.read_table(tmp_path / "run" / "harness_scores.parquet").to_pylist()
+    assert {row["item"]: row["score"] for row in scores} == {item.id: 1.0 for item in RECALL}
     read_result(tmp_path / "run").scores("starter_recall")
     assert regrade(tmp_path / "run").changes == ()
 
 
-def test_an_imported_run_answers_to_the_same_items_as_a_native_one(tmp_path):
+def test_an_imported_run_has_the_same_items_as_a_native_one(tmp_path):
     rows = [item_row(n, item, f"<answer>{item.gold}</answer>", 1.0) for n, item in enumerate(RECALL)]
     import_logs([write(tmp_path / "logs", {"t": rows})], tmp_path / "a")
     assert main(["run", "--model", "trivial/first", "--tasks", "starter_recall", "--out", str(tmp_path / "b")]) == 0
     a, b = (read_result(tmp_path / name) for name in "ab")
     for key in ("data_digest", "n", "trivial_baselines", "chance", "version"):
         assert a.tasks["starter_recall"][key] == b.tasks["starter_recall"][key]
-    ours, theirs = a.scores("starter_recall"), b.scores("starter_recall")
-    assert list(ours.items) == list(theirs.items) and list(ours.groups) == list(theirs.groups)
+    imported, native = a.scores("starter_recall"), b.scores("starter_recall")
+    assert list(imported.items) == list(native.items) and list(imported.groups) == list(native.groups)
 
 
 @pytest.mark.parametrize(
-    ("ask", "named", "format"),
+    ("instruction", "chosen", "format"),
     [
         ("Put it in \\boxed{X}.", None, "boxed"),
         ('End with "The answer is (X)".', None, "the_answer_is"),
@@ -126,12 +126,12 @@ def test_an_imported_run_answers_to_the_same_items_as_a_native_one(tmp_path):
         ("Write <answer>Xylitol</answer>.", None, None),
     ],
 )
-def test_the_format_is_what_is_named_or_what_every_prompt_shows(tmp_path, ask, named, format):
-    rows = [item_row(n, item, f"\\boxed{{{item.gold}}}", 1.0, ask) for n, item in enumerate(RECALL[:5])]
-    tasks = import_logs([write(tmp_path / "logs", {"t": rows})], tmp_path / "run", format=named).content["tasks"]
+def test_the_format_is_the_chosen_one_or_the_one_that_every_prompt_shows(tmp_path, instruction, chosen, format):
+    rows = [item_row(n, item, f"\\boxed{{{item.gold}}}", 1.0, instruction) for n, item in enumerate(RECALL[:5])]
+    tasks = import_logs([write(tmp_path / "logs", {"t": rows})], tmp_path / "run", format=chosen).content["tasks"]
     if format is None:
         assert tasks["lm_eval_t"]["graded_by"] == "lm-eval exact_match,tag"
-        assert any("items of starter_recall" in note and "--format" in note for note in tasks["lm_eval_t"]["notes"])
+        assert any("starter_recall" in note and "--format" in note for note in tasks["lm_eval_t"]["notes"])
     else:
         assert tasks["starter_recall"]["format"] == format
         assert tasks["starter_recall"]["accuracy"]["value"] == (format == "boxed")
@@ -146,7 +146,7 @@ def likelihoods(golds, right):
     return rows
 
 
-def test_another_task_keeps_its_scores_and_says_so(tmp_path):
+def test_another_task_keeps_its_scores_and_is_marked_so(tmp_path):
     golds = [n % 4 for n in range(24)]
     write(tmp_path / "logs", {"some_task": likelihoods(golds, lambda n: n % 3 == 0)})
     summary = import_logs([tmp_path / "logs"], tmp_path / "run", metrics=["acc,none"]).content
@@ -157,7 +157,7 @@ def test_another_task_keeps_its_scores_and_says_so(tmp_path):
     rows = grades(tmp_path / "run").values()
     assert sum(row["correct"] for row in rows) == 8
     assert {row["label"] == row["gold"] for row in rows if row["correct"]} == {True}
-    with pytest.raises(EvalsuiteError, match=r"graded by lm-eval acc,none"):
+    with pytest.raises(EvalsuiteError, match="lm-eval acc,none"):
         regrade(tmp_path / "run")
 
 
@@ -171,20 +171,20 @@ def test_two_imported_runs_pair_by_content_whatever_the_order(tmp_path):
     assert {key: a[key] for key in ("data_digest", "prompt_digest", "n")} == {
         key: b[key] for key in ("data_digest", "prompt_digest", "n")
     }
-    found = [grades(tmp_path / f"run_{name}") for name in "ab"]
-    assert found[0].keys() == found[1].keys()
-    both = sum(found[0][key]["correct"] and found[1][key]["correct"] for key in found[0])
-    assert both == sum(n % 6 == 0 for n in range(24))
+    first, second = (grades(tmp_path / f"run_{name}") for name in "ab")
+    assert first.keys() == second.keys()
+    both_right = sum(first[key]["correct"] and second[key]["correct"] for key in first)
+    assert both_right == sum(n % 6 == 0 for n in range(24))
 
 
-def test_documents_that_say_the_same_are_two_items_of_one_group(tmp_path):
+def test_documents_with_the_same_content_are_two_items_of_one_group(tmp_path):
     rows = [choice_row(n, "Again?", [-1.0, -2.0], 0, acc=1.0) for n in range(2)]
     import_logs([write(tmp_path / "logs", {"t": rows})], tmp_path / "run")
-    found = grades(tmp_path / "run")
-    assert len(found) == 2 and len({row["group"] for row in found.values()}) == 1
+    rows = grades(tmp_path / "run")
+    assert len(rows) == 2 and len({row["group"] for row in rows.values()}) == 1
 
 
-def test_repeats_are_samples_where_we_grade(tmp_path):
+def test_repeats_are_samples_if_the_parser_grades_them(tmp_path):
     rows = [item_row(n, item, "", 1.0) for n, item in enumerate(RECALL)]
     for row, item in zip(rows, RECALL, strict=True):
         row["resps"] = [[f"<answer>{item.gold}</answer>", "no idea"]]
@@ -192,98 +192,124 @@ def test_repeats_are_samples_where_we_grade(tmp_path):
     assert (task["samples"], task["accuracy"]["value"]) == (2, 0.5)
 
 
-def spoilt(tmp_path, spoil):
-    rows = {"t": likelihoods([0, 1, 2, 3], lambda n: True)}
-    folder = write(tmp_path / "logs", rows)
-    spoil(folder)
-    with pytest.raises(EvalsuiteError) as caught:
-        import_logs([folder], tmp_path / "run", metrics=["acc,none"])
-    assert not (tmp_path / "run").exists() and list(tmp_path.iterdir()) == [folder]
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
 def change(pattern, edit):
-    def spoil(folder):
+    """Return a function that edits the bytes of the file that matches a pattern."""
+
+    def damage(folder):
         (file,) = folder.glob(pattern)
         file.write_bytes(edit(file.read_bytes()))
 
-    return spoil
+    return damage
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("damage", "code", "value"),
     [
         (
             change("samples_*", lambda c: c + c.splitlines(True)[0].replace(b'"acc": 1.0', b'"acc": 0.0')),
-            "of different runs",
+            ErrorCode.LOGS_NOT_ONE_RUN,
+            r"0\.8000.*1\.0000",
         ),
-        (change("samples_*", lambda c: c[:-40]), "line 4 is not JSON"),
-        (change("samples_*", lambda c: b""), "no score"),
-        (change("samples_*", lambda c: b"[1]\n"), "no sample of lm-eval"),
-        (change("samples_*", lambda c: c.replace(b'"resps"', b'"answers"')), "'resps'"),
-        (change("samples_*", lambda c: c.replace(b'"arguments": {"gen', b'"arguments": {}, "x": {"gen')), "no request"),
-        (change("samples_*", lambda c: b"[" * 100_000), "is not JSON"),
-        (change("results_*", lambda c: b"{"), "not JSON"),
-        (change("results_*", lambda c: b"{}"), "no 'results'"),
-        (change("results_*", lambda c: c.replace(b'"t":', b'"u":')), "says nothing of task t"),
+        (change("samples_*", lambda c: c[:-40]), ErrorCode.LOG_MALFORMED, "line 4"),
+        (change("samples_*", lambda c: b""), ErrorCode.LOG_INCOMPLETE, "samples_t_"),
+        (change("samples_*", lambda c: b"[1]\n"), ErrorCode.LOG_MALFORMED, "line 1"),
+        (change("samples_*", lambda c: c.replace(b'"resps"', b'"answers"')), ErrorCode.LOG_MALFORMED, "'resps'"),
+        (
+            change("samples_*", lambda c: c.replace(b'"arguments": {"gen', b'"arguments": {}, "x": {"gen')),
+            ErrorCode.LOG_MALFORMED,
+            "document 0",
+        ),
+        (change("samples_*", lambda c: b"[" * 100_000), ErrorCode.LOG_MALFORMED, "line 1"),
+        (change("results_*", lambda c: b"{"), ErrorCode.LOG_MALFORMED, "results_"),
+        (change("results_*", lambda c: b"{}"), ErrorCode.LOG_MALFORMED, "'results'"),
+        (change("results_*", lambda c: c.replace(b'"t":', b'"u":')), ErrorCode.LOGS_NOT_ONE_RUN, "task t"),
         (
             change("results_*", lambda c: c.replace(b'"model_name"', b'"name"').replace(b'"config"', b'"c"')),
-            "which model",
+            ErrorCode.LOG_MALFORMED,
+            "model",
         ),
-        (lambda folder: next(folder.glob("results_*")).unlink(), "found 0"),
+        (lambda folder: next(folder.glob("results_*")).unlink(), ErrorCode.LOG_INCOMPLETE, "logs"),
         (
             lambda folder: write(folder, {"t": likelihoods([0], lambda n: True)}, date="2026-11-21T00-00-00.1"),
-            "found 2",
+            ErrorCode.LOGS_NOT_ONE_RUN,
+            "2 runs",
         ),
     ],
 )
-def test_a_malformed_or_mixed_log_is_one_line_and_leaves_nothing(tmp_path, spoil, said):
-    assert said in spoilt(tmp_path, spoil)
+def test_a_damaged_or_mixed_log_is_an_error_and_leaves_no_run(tmp_path, damage, code, value):
+    folder = write(tmp_path / "logs", {"t": likelihoods([0, 1, 2, 3], lambda n: True)})
+    damage(folder)
+    with pytest.raises(EvalsuiteError, match=value) as caught:
+        import_logs([folder], tmp_path / "run", metrics=["acc,none"])
+    assert caught.value.code is code
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "code", "value"),
     [
-        ({}, "scored by acc,none and by acc_norm,none; choose with --metric"),
-        ({"metrics": ["acc,none"], "task": "starter_recall"}, "no generated answers"),
-        ({"metrics": ["acc,none"], "format": "shout", "task": None}, None),
+        ({}, ErrorCode.MISSING_ARGUMENT, "acc,none and by acc_norm,none"),
+        ({"metrics": ["acc,none"], "task": "starter_recall"}, ErrorCode.CONFLICTING_ARGUMENTS, "starter_recall"),
     ],
 )
-def test_what_must_be_chosen_is_said(tmp_path, arguments, said):
+def test_arguments_that_a_log_does_not_allow_are_refused(tmp_path, arguments, code, value):
     folder = write(tmp_path / "logs", {"t": likelihoods([0, 1], lambda n: True)})
-    if said is None:
+    with pytest.raises(EvalsuiteError, match=value) as caught:
         import_logs([folder], tmp_path / "run", **arguments)
-        return
-    with pytest.raises(EvalsuiteError, match=said):
-        import_logs([folder], tmp_path / "run", **arguments)
+    assert caught.value.code is code
+
+
+def test_a_format_matters_only_for_responses_that_are_parsed(tmp_path):
+    folder = write(tmp_path / "logs", {"t": likelihoods([0, 1], lambda n: True)})
+    task = import_logs([folder], tmp_path / "a", metrics=["acc,none"], format="shout").content["tasks"]["lm_eval_t"]
+    assert task["accuracy"]["value"] == 1
+    rows = [item_row(n, item, "", 1.0) for n, item in enumerate(RECALL[:5])]
+    with pytest.raises(EvalsuiteError, match="shout") as caught:
+        import_logs([write(tmp_path / "generated", {"t": rows})], tmp_path / "b", format="shout")
+    assert caught.value.code is ErrorCode.UNKNOWN_ANSWER_FORMAT
 
 
 def test_a_score_between_right_and_wrong_is_refused(tmp_path):
     rows = [doc_row(n, {"n": n}, "x", "Say x.", ["x"], metrics=["rouge"], rouge=n / 4) for n in range(4)]
-    with pytest.raises(EvalsuiteError, match=r"rouge,tag isn't right or wrong \(one is 0.25\)"):
+    with pytest.raises(EvalsuiteError, match=r"rouge,tag.*0\.25") as caught:
         import_logs([write(tmp_path / "logs", {"t": rows})], tmp_path / "run")
+    assert caught.value.code is ErrorCode.LOG_NOT_IMPORTABLE
 
 
-def test_logs_of_two_models_are_no_run(tmp_path):
+def test_logs_of_two_models_are_not_one_run(tmp_path):
     row = choice_row(0, "Q?", [-1.0, -2.0], 0, acc=1.0)
     write(tmp_path / "a", {"t": [row]}, model="one")
     write(tmp_path / "b", {"u": [row]}, model="two")
-    with pytest.raises(EvalsuiteError, match=r"several models \(one, two\)"):
+    with pytest.raises(EvalsuiteError, match="one, two") as caught:
         import_logs([tmp_path / "a", tmp_path / "b"], tmp_path / "run")
+    assert caught.value.code is ErrorCode.LOGS_NOT_ONE_RUN
 
 
-def test_the_command_and_an_imported_run_that_is_resumed(tmp_path, capsys):
+def test_the_command_prints_the_summary_and_refuses_other_sources(tmp_path, capsys):
     rows = [item_row(n, item, f"<answer>{item.gold}</answer>", 1.0) for n, item in enumerate(RECALL)]
     write(tmp_path / "logs", {"t": rows})
     out = tmp_path / "run"
     assert main(["import", str(tmp_path / "logs"), "--out", str(out), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == json.loads((out / "summary.json").read_text())
-    assert main(["import", str(tmp_path / "logs"), "--out", str(out)]) == 2
-    assert "exists already" in capsys.readouterr().err
-    assert main(["run", "--resume", str(out)]) == 2
+    for source, folder, code in (
+        (tmp_path / "logs", out, ErrorCode.OUTPUT_EXISTS),
+        (tmp_path / "absent", tmp_path / "x", ErrorCode.LOG_NOT_FOUND),
+        (Path(__file__), tmp_path / "x", ErrorCode.LOG_NOT_FOUND),
+    ):
+        assert main(["import", str(source), "--out", str(folder)]) == 2
+        error = capsys.readouterr().err
+        assert f"[{code}]" in error and str(folder if code is ErrorCode.OUTPUT_EXISTS else source) in error
+
+
+def test_the_command_names_its_own_options_in_errors(tmp_path, capsys):
+    write(tmp_path / "logs", {"t": likelihoods([0, 1], lambda n: True)})
+    assert main(["import", str(tmp_path / "logs"), "--out", str(tmp_path / "run")]) == 2
+    assert "choose with --metric, for example acc,none" in capsys.readouterr().err
+
+
+def test_an_imported_run_cannot_be_resumed(tmp_path, capsys):
+    rows = [item_row(n, item, f"<answer>{item.gold}</answer>", 1.0) for n, item in enumerate(RECALL)]
+    import_logs([write(tmp_path / "logs", {"t": rows})], tmp_path / "run")
+    assert main(["run", "--resume", str(tmp_path / "run")]) == 2
     assert "imported" in capsys.readouterr().err
-    assert main(["import", str(tmp_path / "absent"), "--out", str(tmp_path / "x")]) == 2
-    assert "no such file" in capsys.readouterr().err
-    assert main(["import", str(Path(__file__)), "--out", str(tmp_path / "x")]) == 2
-    assert "no log of lm-eval" in capsys.readouterr().err

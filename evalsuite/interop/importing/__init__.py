@@ -1,1 +1,1 @@
-"""What importing a log shares, whichever harness wrote it."""
+"""What importing shares between harnesses: one shape for logs, matching with items, and writing the run folder."""

@@ -1,8 +1,8 @@
-"""A run as logs of inspect-ai, one a task: `inspect view` becomes the item browser, and its tools read our grades.
+"""Exports a run as logs of inspect-ai, one per task, for `inspect view` and inspect-ai's other tools.
 
-The strict verdict is the score's value (C or I); the lenient one, both statuses and both spans stand in its metadata,
-and the explanation says in words what was read where. What a log has no field for is kept under `evalsuite`, so that
-`evalsuite import` gives the same grades again.
+A score's value is the strict grade (C or I). Its metadata holds both parses with their statuses and spans, and its
+explanation describes them in words. What a log has no field for is stored under the key `evalsuite`, so that
+`evalsuite import` of the log gives the same grades again.
 """
 
 from __future__ import annotations
@@ -16,8 +16,16 @@ from typing import Any, Final
 
 import evalsuite
 from evalsuite.analysis.run_result import read_result
-from evalsuite.errors import RunError
-from evalsuite.interop.inspect_ai.scores import KEY, SCORER, about, plain, sample_id, score, unanswered
+from evalsuite.errors import ErrorCode, RunError
+from evalsuite.interop.inspect_ai.scores import (
+    METADATA_KEY,
+    SCORER,
+    sample_id,
+    sample_metadata,
+    score,
+    unanswered,
+    without_surrogates,
+)
 from evalsuite.models.optional_packages import describe_error, import_optional
 from evalsuite.models.recording import answering_model
 from evalsuite.run.prepared import PreparedTask
@@ -28,12 +36,13 @@ from evalsuite.tasks.rotation import rotated
 from evalsuite.util.atomic_write import atomic_path
 
 FOLDER: Final = "inspect"
-"""Where the logs go, inside the run folder, when no other place is named."""
-_STOP: Final = {"stop": "stop", "length": "max_tokens", "refused": "content_filter"}
+"""Default folder of the logs, inside the run folder."""
+_STOP_REASONS: Final = {"stop": "stop", "length": "max_tokens", "refused": "content_filter"}
+_NO_RESPONSE: Final = {"message": "there is no response", "traceback": "", "traceback_ansi": ""}
 
 
 def export_inspect(run: Path, out: Path | None = None, data_dir: Path | None = None) -> list[Path]:
-    """Write a log for each task of a finished run to the folder `out` and return them.
+    """Write one log per task of a finished run to the folder `out` and return the files.
 
     A run that another tool graded is a `RunError`.
     """
@@ -41,37 +50,39 @@ def export_inspect(run: Path, out: Path | None = None, data_dir: Path | None = N
     folder = RunFolder(run)
     prepared_tasks = reload_tasks(folder, data_dir)
     summary = read_result(run).summary
-    home = out or run / FOLDER
-    return [_Export(folder, prepared, summary).write(library, home) for prepared in prepared_tasks]
+    return [_TaskExport(folder, prepared, summary).write(library, out or run / FOLDER) for prepared in prepared_tasks]
 
 
-class _Export:
-    """One task of a run, on its way into a log."""
+class _TaskExport:
+    """One task of a run that is converted to a log."""
 
     def __init__(self, folder: RunFolder, prepared: PreparedTask, summary: Mapping[str, Any]) -> None:
         self.folder, self.prepared, self.summary = folder, prepared, summary
         self.facts = folder.facts
         self.model = import_optional("inspect_ai.model", "inspect")
-        self.name = plain(answering_model(self.facts))
+        self.name = without_surrogates(answering_model(self.facts))
 
-    def write(self, library: Any, home: Path) -> Path:
-        """Write the log; its name follows from the run, so that exporting again replaces it."""
+    def write(self, library: Any, folder: Path) -> Path:
+        """Write the log; its name follows from the run, so that another export replaces it."""
         log = self._log(library)
         stamp = re.sub(r"[:+]", "-", str(self.facts["started"]))
-        file = home / f"{stamp}_{self.prepared.name.replace('_', '-')}_{log.eval.task_id}.eval"
+        file = folder / f"{stamp}_{self.prepared.name.replace('_', '-')}_{log.eval.task_id}.eval"
         try:
-            home.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
+            # inspect-ai chooses the format by the suffix, so the partial file has it too.
             with atomic_path(file, suffix=".part.eval") as partial:
                 library.write_eval_log(log, partial, format="eval")
         except OSError as error:
             raise disk_error(file, error) from None
-        except Exception as error:  # a writer of others' formats fails in many ways
-            raise RunError(f"{file}: inspect-ai can't write it: {describe_error(error)}") from error
+        except Exception as error:  # inspect-ai's writer raises many types
+            raise RunError(
+                ErrorCode.OUTPUT_NOT_WRITABLE, f"{file}: inspect-ai can't write it: {describe_error(error)}"
+            ) from error
         return file
 
     def _log(self, library: Any) -> Any:
         samples = list(self._samples(library))
-        answered = sum(sample.error is None for sample in samples)
+        completed = sum(sample.error is None for sample in samples)
         task, samples_each = self.summary["tasks"][self.prepared.name], self.facts["identity"]["samples"]
         ended = self.facts.get("ended") or {}
         return library.EvalLog(
@@ -79,7 +90,7 @@ class _Export:
             eval=self._spec(library, samples_each),
             plan=library.EvalPlan(steps=[], config=self._config()),
             results=library.EvalResults(
-                total_samples=len(samples), completed_samples=answered, scores=[self._results(library, task)]
+                total_samples=len(samples), completed_samples=completed, scores=[self._results(library, task)]
             ),
             stats=library.EvalStats(started_at=self.facts["started"], completed_at=ended.get("at", "")),
             samples=samples,
@@ -87,7 +98,8 @@ class _Export:
 
     def _spec(self, library: Any, samples: int) -> Any:
         name = self.prepared.name
-        run_id = hashlib.sha256(f"{self.facts['identity_digest']} {self.facts['begun']}".encode()).hexdigest()[:22]
+        # Ids follow from the run, so that exporting a run again gives the same log.
+        run_id = hashlib.sha256(f"{self.facts['identity_digest']} {self.facts['started']}".encode()).hexdigest()[:22]
         task_id = hashlib.sha256(f"{run_id} {name}".encode()).hexdigest()[:22]
         return library.EvalSpec(
             created=self.facts["started"],
@@ -109,29 +121,28 @@ class _Export:
             model_generate_config=self._config(),
             config=library.EvalConfig(epochs=samples),
             packages={"inspect_ai": importlib.metadata.version("inspect_ai"), "evalsuite": evalsuite.__version__},
-            metadata={KEY: self._asked()},
+            metadata={METADATA_KEY: self._metadata()},
         )
 
-    def _asked(self) -> dict[str, Any]:
-        """What `evalsuite import` needs to give the same grades again."""
-        asked = self.prepared.to_json()
-        kept = {name: asked[name] for name in ("format", "labels", "stop", "prompt_digest")}
-        sent = self.prepared.prompt.digest == asked["prompt_digest"]
+    def _metadata(self) -> dict[str, Any]:
+        """Return what `evalsuite import` needs to give the same grades again."""
+        setup = self.prepared.to_json()
+        shows_sent_prompt = self.prepared.prompt.digest == setup["prompt_digest"]
         return {
             "task": self.prepared.name,
-            **kept,
+            **{name: setup[name] for name in ("format", "labels", "stop", "prompt_digest")},
             "rotate_options": self.prepared.rotate_options,
             "notes": list(self.prepared.prompt_setup.notes),
-            "shown": "the prompt that was sent" if sent else "our own prompt; it was asked with another",
+            "shown": "the prompt that was sent" if shows_sent_prompt else "evalsuite's prompt; another one was sent",
             "run": self.summary["run"],
             "parser": self.summary["parser"],
             "data_digest": self.prepared.dataset.digest,
         }
 
     def _config(self) -> Any:
-        said = self.facts["identity"]["decoding"]
-        known = {name: said.get(name) for name in ("temperature", "top_p", "max_tokens", "seed")}
-        return self.model.GenerateConfig(**known, reasoning_tokens=said.get("thinking_budget"))
+        decoding = self.facts["identity"]["decoding"]
+        settings = {name: decoding.get(name) for name in ("temperature", "top_p", "max_tokens", "seed")}
+        return self.model.GenerateConfig(**settings, reasoning_tokens=decoding.get("thinking_budget"))
 
     def _results(self, library: Any, task: Mapping[str, Any]) -> Any:
         values = {
@@ -144,62 +155,63 @@ class _Export:
         return library.EvalScore(name=SCORER, scorer=SCORER, metrics=metrics)
 
     def _samples(self, library: Any) -> Iterator[Any]:
-        found = {(each.item, each.rotation, each.sample): each for each in self.folder.records(self.prepared.name)}
+        records = {(each.item, each.rotation, each.sample): each for each in self.folder.records(self.prepared.name)}
         for item in self.prepared.items:
             for rotation in self.prepared.rotations(item):
-                turns = self._turns(item, rotation)
+                messages = self._messages(item, rotation)
                 for sample in range(self.facts["identity"]["samples"]):
-                    record = found.get((item.id, rotation, sample))
-                    yield self._sample(library, item, rotation, sample, record, turns)
+                    record = records.get((item.id, rotation, sample))
+                    yield self._sample(library, item, rotation, sample, record, messages)
 
     def _sample(
-        self, library: Any, item: Item, rotation: int, sample: int, record: ResponseRecord | None, turns: list[Any]
+        self, library: Any, item: Item, rotation: int, sample: int, record: ResponseRecord | None, messages: list[Any]
     ) -> Any:
         grade = None if record is None else self.prepared.grade(item, record)
         output = self._output(record) if record else self.model.ModelOutput(model=self.name, choices=[])
-        answer = [output.choices[0].message] if record else []
+        response = [output.choices[0].message] if record else []
+        opens_reasoning = record.opens_reasoning if record else False
         return library.EvalSample(
             id=sample_id(item.id, rotation),
             epoch=sample + 1,
-            input=turns,
-            choices=[plain(option) for option in rotated(item, rotation).options],
+            input=messages,
+            choices=[without_surrogates(option) for option in rotated(item, rotation).options],
             target=item.gold,
-            messages=[*turns, *answer],
+            messages=[*messages, *response],
             output=output,
             scores={SCORER: score(grade, record.text) if grade and record else unanswered()},
             metadata={
                 **item.meta,
-                KEY: {**about(item, rotation), "opens_reasoning": record.opens_reasoning if record else False},
+                METADATA_KEY: {**sample_metadata(item, rotation), "opens_reasoning": opens_reasoning},
             },
-            error=None if record else library.EvalError(**_NOTHING),
+            error=None if record else library.EvalError(**_NO_RESPONSE),
             total_time=record.latency if record else None,
         )
 
-    def _turns(self, item: Item, rotation: int) -> list[Any]:
-        """What was sent; of a recording, the item as our own prompt shows it."""
+    def _messages(self, item: Item, rotation: int) -> list[Any]:
+        """Return the prompt that was sent or, for a recording, evalsuite's own prompt of the item."""
         kinds = {"system": self.model.ChatMessageSystem, "user": self.model.ChatMessageUser}
-        name, turns = sample_id(item.id, rotation), self.prepared.prompt.messages(rotated(item, rotation))
-        return [kinds[turn["role"]](id=f"{name}-{turn['role']}", content=plain(turn["content"])) for turn in turns]
+        id, messages = sample_id(item.id, rotation), self.prepared.prompt.messages(rotated(item, rotation))
+        return [
+            kinds[message["role"]](id=f"{id}-{message['role']}", content=without_surrogates(message["content"]))
+            for message in messages
+        ]
 
     def _output(self, record: ResponseRecord) -> Any:
-        # As parts, never as one string: inspect-ai takes <think> out of a string, and our spans would point elsewhere.
-        parts: list[Any] = [self.model.ContentText(text=plain(record.text))]
+        # A list of parts, not a string: inspect-ai removes <think> from a string, and the spans would be wrong.
+        parts: list[Any] = [self.model.ContentText(text=without_surrogates(record.text))]
         if record.reasoning:
-            parts.insert(0, self.model.ContentReasoning(reasoning=plain(record.reasoning)))
+            parts.insert(0, self.model.ContentReasoning(reasoning=without_surrogates(record.reasoning)))
         message = self.model.ChatMessageAssistant(
             id=f"{sample_id(record.item, record.rotation)}-{record.sample}",
             content=parts,
             model=self.name,
             source="generate",
         )
-        choice = self.model.ChatCompletionChoice(message=message, stop_reason=_STOP[record.finish])
+        choice = self.model.ChatCompletionChoice(message=message, stop_reason=_STOP_REASONS[record.finish])
         return self.model.ModelOutput(model=self.name, choices=[choice], usage=self._usage(record), time=record.latency)
 
     def _usage(self, record: ResponseRecord) -> Any:
         if record.input_tokens is None and record.output_tokens is None:
             return None
-        sent, made = record.input_tokens or 0, record.output_tokens or 0
-        return self.model.ModelUsage(input_tokens=sent, output_tokens=made, total_tokens=sent + made)
-
-
-_NOTHING: Final = {"message": "no response came back", "traceback": "", "traceback_ansi": ""}
+        input, output = record.input_tokens or 0, record.output_tokens or 0
+        return self.model.ModelUsage(input_tokens=input, output_tokens=output, total_tokens=input + output)

@@ -1,59 +1,60 @@
-"""A grade as a score of inspect-ai: the strict verdict as its value, everything else where its viewer shows it."""
+"""A grade as a score of inspect-ai: the strict parse is its value, both parses are in its metadata and explanation."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
 from evalsuite.grading.grade import Grade, GradedParse
+from evalsuite.interop.grade_response import grade_to_json
 from evalsuite.models.optional_packages import import_optional
 from evalsuite.tasks.item import Item
 
-KEY: Final = "evalsuite"
-"""Under which metadata keeps what a log has no field for."""
+METADATA_KEY: Final = "evalsuite"
+"""Key of the metadata of logs and samples that holds what inspect-ai has no field for."""
 SCORER: Final = "evalsuite"
-_READ: Final = 80
-"""Characters of what was read that an explanation quotes."""
+_LONGEST_QUOTE: Final = 80
+"""Most characters of a parsed answer that an explanation quotes."""
 
 
 def score(grade: Grade, text: str) -> Any:
-    """Say a grade of `text` as a `Score`: both readings in its metadata, and in words in its explanation."""
-    strict, lenient = grade.strict, grade.lenient
-    moved = f"options moved up by {grade.rotation}; labels are the item's own\n\n" if grade.rotation else ""
+    """Return the grade of the response `text` as an inspect-ai `Score`, with the value C (correct) or I (incorrect)."""
+    rotated = f"options rotated by {grade.rotation}; labels are the item's own\n\n" if grade.rotation else ""
+    strict, lenient = _explain(grade.strict, text), _explain(grade.lenient, text, grade.form)
     return import_optional("inspect_ai.scorer", "inspect").Score(
-        value="C" if strict.correct else "I",
-        answer=strict.label,
-        explanation=f"{moved}strict: {_told(strict, text)}\n\nlenient: {_told(lenient, text, grade.form)}",
-        metadata={"strict": strict._asdict(), "lenient": {**lenient._asdict(), "form": grade.form}},
+        value="C" if grade.strict.correct else "I",
+        answer=grade.strict.label,
+        explanation=f"{rotated}strict: {strict}\n\nlenient: {lenient}",
+        metadata=grade_to_json(grade),
     )
-
-
-def sample_id(item: str, rotation: int) -> str:
-    """Name an item under a rotation of its options: by its own id where they stand in their own order."""
-    return f"{item}~{rotation}" if rotation else item
-
-
-def about(item: Item, rotation: int) -> dict[str, Any]:
-    """What the metadata of a sample keep under `KEY`."""
-    return {"group": item.group, "item": item.id, "rotation": rotation}
 
 
 def unanswered() -> Any:
     """Return the `Score` of a sample that has no response."""
-    told = "no response came back; it counts as wrong"
-    return import_optional("inspect_ai.scorer", "inspect").Score(value="I", explanation=told)
+    explanation = "there is no response; it counts as wrong"
+    return import_optional("inspect_ai.scorer", "inspect").Score(value="I", explanation=explanation)
 
 
-def plain(text: str) -> str:
-    """Lone surrogates replaced one for one, since a log can't hold them; spans stay where they were."""
+def sample_id(item: str, rotation: int) -> str:
+    """Return the id of an item's sample: the item's own id, with `~ROTATION` where its options are rotated."""
+    return f"{item}~{rotation}" if rotation else item
+
+
+def sample_metadata(item: Item, rotation: int) -> dict[str, Any]:
+    """Return what a sample's metadata holds under `METADATA_KEY`."""
+    return {"group": item.group, "item": item.id, "rotation": rotation}
+
+
+def without_surrogates(text: str) -> str:
+    """Replace each lone surrogate by one `?`, because a log cannot hold them; spans stay valid."""
     return text.encode("utf-8", "replace").decode() if any("\ud800" <= char <= "\udfff" for char in text) else text
 
 
-def _told(reading: GradedParse, text: str, form: str | None = None) -> str:
-    """A reading in words: its label, its status, and what was read where."""
-    if reading.label is None or reading.span is None:
-        return reading.status
-    start, end = reading.span
-    quoted = plain(text[start:end])
-    shown = quoted if len(quoted) <= _READ else f"{quoted[:_READ]}..."
-    verdict = "right" if reading.correct else "wrong"
-    return f"{reading.label} ({verdict}), read{f' as {form}' if form else ''} at {start}-{end}: {shown!r}"
+def _explain(parse: GradedParse, text: str, form: str | None = None) -> str:
+    """Describe one parse in words: its label, or its status, and what was parsed where."""
+    if parse.label is None or parse.span is None:
+        return parse.status
+    start, end = parse.span
+    answer = without_surrogates(text[start:end])
+    quote = answer if len(answer) <= _LONGEST_QUOTE else f"{answer[:_LONGEST_QUOTE]}..."
+    verdict = "right" if parse.correct else "wrong"
+    return f"{parse.label} ({verdict}), parsed{f' as {form}' if form else ''} at {start}-{end}: {quote!r}"

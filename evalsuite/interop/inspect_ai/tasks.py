@@ -1,7 +1,7 @@
-"""Our tasks and suites as inspect-ai's: `inspect eval evalsuite/medqa --model ...`, found through its entry point.
+"""Tasks and suites registered with inspect-ai: `inspect eval evalsuite/medqa --model ...`, found by its entry point.
 
-Loaded by inspect-ai, never by the rest of the package: importing it registers a task for each of ours, a task source
-for each suite (a log for each of its tasks), and the scorer and metric that they share.
+inspect-ai loads this module; the rest of the package does not. Importing it registers one inspect-ai task per task, one
+task source per suite (with a log for each of its tasks), and the scorer and metric that they share.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import numpy as np
 from inspect_ai import Task, TaskSource, task, task_source
-from inspect_ai._util.error import PrerequisiteError  # not exported, and the one error that is told without a traceback
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import ChatMessageSystem, ChatMessageUser, GenerateConfig
 from inspect_ai.scorer import SampleScore, Score, Scorer, Target, metric, scorer
@@ -22,14 +21,21 @@ from rich.markup import escape
 
 from evalsuite import parser
 from evalsuite.data.load import load
-from evalsuite.errors import EvalsuiteError, UsageError
-from evalsuite.grading.grade import grade
-from evalsuite.interop.inspect_ai.scores import KEY, SCORER, about, plain, sample_id, score
+from evalsuite.errors import ErrorCode, EvalsuiteError, UsageError
+from evalsuite.interop.grade_response import grade_response
+from evalsuite.interop.inspect_ai.private_api import PrerequisiteError
+from evalsuite.interop.inspect_ai.scores import (
+    METADATA_KEY,
+    SCORER,
+    sample_id,
+    sample_metadata,
+    score,
+    without_surrogates,
+)
 from evalsuite.models.backend import Decoding, PromptSetup
 from evalsuite.models.http.chat_completion import THINKING_SWITCHES
 from evalsuite.models.inspect import FINISH
 from evalsuite.run.prepared import PreparedTask
-from evalsuite.run_folder import ResponseRecord
 from evalsuite.stats.intervals import mean
 from evalsuite.tasks.answer_format import FORMATS
 from evalsuite.tasks.item import Dataset, Item
@@ -38,9 +44,9 @@ from evalsuite.tasks.registry import load_suites, load_task, task_names
 from evalsuite.tasks.rotation import rotated
 
 _THINKING: Final[Mapping[Any, bool | None]] = {"auto": None, "on": True, "off": False, True: True, False: False}
-"""inspect-ai reads task parameters as YAML, where on and off are truth values."""
-_SWITCHED: Final = frozenset({"openai-api", "vllm", "sglang"})
-"""Providers that hand a chat template its arguments; the others would drop them without a word."""
+"""inspect-ai reads task parameters as YAML, in which on and off are truth values."""
+_TEMPLATE_PROVIDERS: Final = frozenset({"openai-api", "vllm", "sglang"})
+"""Providers that pass arguments to a chat template; others would drop them silently."""
 
 
 def make_task(
@@ -52,34 +58,36 @@ def make_task(
     prompt_opens_reasoning: bool = False,
     rotate_options: bool = False,
 ) -> Task:
-    """Make one of our tasks into inspect-ai's, decoded as `evalsuite run` does unless its own options say otherwise."""
+    """Make an inspect-ai task of a task; it decodes like `evalsuite run` unless inspect-ai's options say otherwise."""
     dataset = _dataset(name, data_dir)
     format = format or dataset.task.format
     if format not in FORMATS:
-        raise UsageError(f"-T format={format}: unknown; there are {', '.join(FORMATS)}")
+        raise UsageError(
+            ErrorCode.UNKNOWN_ANSWER_FORMAT, f"-T format={format}: is unknown; known: {', '.join(FORMATS)}"
+        )
     if thinking not in _THINKING:
-        raise UsageError(f"-T thinking={thinking}: expected auto, on or off")
-    asked, switch = PromptSetup(dataset.items, format), _THINKING[thinking]
-    prepared = PreparedTask(dataset, TaskPrompt(dataset.task, format), asked, limit=None, rotate_options=rotate_options)
+        raise UsageError(ErrorCode.INVALID_ARGUMENT, f"-T thinking={thinking}: must be auto, on or off")
+    setup, switch = PromptSetup(dataset.items, format), _THINKING[thinking]
+    prepared = PreparedTask(dataset, TaskPrompt(dataset.task, format), setup, limit=None, rotate_options=rotate_options)
     return Task(
         dataset=MemoryDataset(list(_samples(prepared)), name=name),
-        solver=[generate()] if switch is None else [template_is_switched(), generate()],
-        scorer=graded(name, format, data_dir, prompt_opens_reasoning),
+        solver=[generate()] if switch is None else [require_template_switch(), generate()],
+        scorer=grade_scorer(name, format, data_dir, prompt_opens_reasoning),
         config=_config(switch),
         epochs=samples,
         version=dataset.task.version,
-        metadata={KEY: _about(prepared)},
+        metadata={METADATA_KEY: _metadata(prepared)},
     )
 
 
 def _config(switch: bool | None) -> GenerateConfig:
-    ours = Decoding()
+    decoding = Decoding()
     extra = None if switch is None else {"chat_template_kwargs": dict.fromkeys(THINKING_SWITCHES, switch)}
-    return GenerateConfig(temperature=ours.temperature, max_tokens=ours.max_tokens, extra_body=extra)
+    return GenerateConfig(temperature=decoding.temperature, max_tokens=decoding.max_tokens, extra_body=extra)
 
 
-def _about(prepared: PreparedTask) -> dict[str, Any]:
-    """What `evalsuite import` needs to read a log as a run of ours."""
+def _metadata(prepared: PreparedTask) -> dict[str, Any]:
+    """Return what `evalsuite import` needs to read a log as a run of this task."""
     identity = prepared.identity
     return {
         "task": prepared.name,
@@ -90,6 +98,7 @@ def _about(prepared: PreparedTask) -> dict[str, Any]:
     }
 
 
+# The task and its scorer each load the data, and a suite has both for each of its tasks.
 @cache
 def _dataset(name: str, data_dir: str | None) -> Dataset:
     return load(load_task(name), Path(data_dir) if data_dir else None)
@@ -101,23 +110,24 @@ def _samples(prepared: PreparedTask) -> Iterator[Sample]:
 
 def _sample(prepared: PreparedTask, item: Item, rotation: int) -> Sample:
     kinds = {"system": ChatMessageSystem, "user": ChatMessageUser}
-    turns = prepared.prompt.messages(rotated(item, rotation))
+    messages = prepared.prompt.messages(rotated(item, rotation))
     return Sample(
         id=sample_id(item.id, rotation),
-        input=[kinds[turn["role"]](content=plain(turn["content"])) for turn in turns],
+        input=[kinds[message["role"]](content=without_surrogates(message["content"])) for message in messages],
         target=item.gold,
-        metadata={**item.meta, KEY: about(item, rotation)},
+        metadata={**item.meta, METADATA_KEY: sample_metadata(item, rotation)},
     )
 
 
 @solver  # type: ignore[untyped-decorator]
-def template_is_switched() -> Solver:
-    """Refuse to ask where the thinking switch would never arrive."""
+def require_template_switch() -> Solver:
+    """Refuse to generate if the thinking switch would not reach a chat template."""
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        if state.model.api not in _SWITCHED:
+        if state.model.api not in _TEMPLATE_PROVIDERS:
             raise UsageError(
-                f"-T thinking: {state.model.api}/ has no chat template to switch; use inspect's --reasoning-effort"
+                ErrorCode.UNSUPPORTED_BY_BACKEND,
+                f"-T thinking: {state.model.api}/ has no chat template to switch; use inspect's --reasoning-effort",
             )
         return state
 
@@ -125,69 +135,62 @@ def template_is_switched() -> Solver:
 
 
 @metric(name=SCORER, scores="unreduced")  # type: ignore[untyped-decorator]
-def figures() -> Callable[[list[SampleScore]], dict[str, float]]:
-    """The figures of summary.json: strict accuracy with its interval, the lenient one, and every invalid status."""
+def summary_metrics() -> Callable[[list[SampleScore]], dict[str, float]]:
+    """The values of summary.json: strict and lenient accuracy with intervals, and the count of each invalid status."""
 
     def calculate(scores: list[SampleScore]) -> dict[str, float]:
         by_item: dict[Any, list[SampleScore]] = {}
         for each in scores:
-            by_item.setdefault(_own(each)["item"], []).append(each)
-        readings = [_readings(each) for each in scores]
-        found = {**_interval("strict", "", by_item.values()), **_interval("lenient", "_lenient", by_item.values())}
-        statuses = [reading["strict"]["status"] for reading in readings]
-        return found | {status: float(statuses.count(status)) for status in sorted({*statuses} - {"ok"})}
+            by_item.setdefault(_sample_metadata(each)["item"], []).append(each)
+        accuracy = {**_interval("strict", "", by_item.values()), **_interval("lenient", "_lenient", by_item.values())}
+        statuses = [_parses(each)["strict"]["status"] for each in scores]
+        return accuracy | {status: float(statuses.count(status)) for status in sorted({*statuses} - {"ok"})}
 
     return calculate
 
 
-def _interval(reading: str, suffix: str, items: Iterable[list[SampleScore]]) -> dict[str, float]:
-    each = list(items)
-    right = np.array([np.mean([_readings(one)[reading]["correct"] for one in item]) for item in each])
-    groups = [_own(item[0])["group"] for item in each]
-    value, low, high = mean(right, groups, sum(map(len, each)) // max(1, len(each)))
+def _interval(parse: str, suffix: str, samples_by_item: Iterable[list[SampleScore]]) -> dict[str, float]:
+    items = list(samples_by_item)
+    accuracies = np.array([np.mean([_parses(sample)[parse]["correct"] for sample in samples]) for samples in items])
+    groups = [_sample_metadata(samples[0])["group"] for samples in items]
+    value, low, high = mean(accuracies, groups, sum(map(len, items)) // max(1, len(items)))
     return {f"accuracy{suffix}": value, f"low{suffix}": low, f"high{suffix}": high}
 
 
-def _own(sample: SampleScore) -> Mapping[str, Any]:
-    """What we keep of a sample; one whose log says nothing is an item of its own."""
-    own: Mapping[str, Any] = (sample.sample_metadata or {}).get(KEY, {})
-    return {"item": sample.sample_id, "group": "", **own}
+def _sample_metadata(sample: SampleScore) -> Mapping[str, Any]:
+    """Return the metadata that evalsuite stored with a sample; without it, a sample is an item of its own."""
+    stored: Mapping[str, Any] = (sample.sample_metadata or {}).get(METADATA_KEY, {})
+    return {"item": sample.sample_id, "group": "", **stored}
 
 
-def _readings(sample: SampleScore) -> Mapping[str, Mapping[str, Any]]:
+def _parses(sample: SampleScore) -> Mapping[str, Mapping[str, Any]]:
     return sample.score.metadata or {}
 
 
-@scorer(metrics=[figures()], name=SCORER)  # type: ignore[untyped-decorator]
-def graded(task: str, format: str, data_dir: str | None = None, prompt_opens_reasoning: bool = False) -> Scorer:
-    """Grade by the parser that everything here shares; the strict verdict is the score's value."""
+@scorer(metrics=[summary_metrics()], name=SCORER)  # type: ignore[untyped-decorator]
+def grade_scorer(task: str, format: str, data_dir: str | None = None, prompt_opens_reasoning: bool = False) -> Scorer:
+    """Grade by the same call as `evalsuite run`; the score's value is the strict grade."""
     items = {item.id: item for item in _dataset(task, data_dir).items}
-    asked = PromptSetup(items=(), format=format)
 
     async def score_state(state: TaskState, target: Target) -> Score:
-        text = state.output.completion
-        finish = FINISH.get(state.output.stop_reason, "stop")
-        own, epoch = state.metadata[KEY], state.epoch - 1
-        record = ResponseRecord(
-            item=own["item"],
-            sample=epoch,
-            text=text,
-            reasoning="",
-            finish=finish,
+        text, stored = state.output.completion, state.metadata[METADATA_KEY]
+        grade = grade_response(
+            items[stored["item"]],
+            format,
+            text,
+            finish=FINISH.get(state.output.stop_reason, "stop"),
             opens_reasoning=prompt_opens_reasoning,
-            input_tokens=None,
-            output_tokens=None,
-            latency=None,
-            request="",
-            rotation=own["rotation"],
+            sample=state.epoch - 1,
+            rotation=stored["rotation"],
         )
-        return score(grade(items[record.item], record, asked), text)
+        return score(grade, text)
 
     return score_state
 
 
 def _register_task(name: str) -> None:
-    def ours(
+    # inspect-ai takes the parameters of `-T` from the signature, so it is written out here and for suites.
+    def parametrized(
         format: str | None = None,
         samples: int = 1,
         thinking: str | bool = "auto",
@@ -200,11 +203,11 @@ def _register_task(name: str) -> None:
         except EvalsuiteError as error:
             raise PrerequisiteError(escape(str(error))) from error
 
-    _tasks[name] = task(name=name)(ours)
+    _tasks[name] = task(name=name)(parametrized)
 
 
 def _register_suite(name: str, tasks: tuple[str, ...]) -> None:
-    def ours(
+    def parametrized(
         format: str | None = None,
         samples: int = 1,
         thinking: str | bool = "auto",
@@ -212,10 +215,10 @@ def _register_suite(name: str, tasks: tuple[str, ...]) -> None:
         prompt_opens_reasoning: bool = False,
         rotate_options: bool = False,
     ) -> TaskSource:
-        asked = (format, samples, thinking, data_dir, prompt_opens_reasoning, rotate_options)
-        return TaskSource.from_tasks([_tasks[each](*asked) for each in tasks])
+        parameters = (format, samples, thinking, data_dir, prompt_opens_reasoning, rotate_options)
+        return TaskSource.from_tasks([_tasks[each](*parameters) for each in tasks])
 
-    task_source(name=name)(ours)
+    task_source(name=name)(parametrized)
 
 
 _tasks: dict[str, Callable[..., Task]] = {}

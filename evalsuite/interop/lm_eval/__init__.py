@@ -1,1 +1,1 @@
-"""lm-evaluation-harness: tasks exported for it, and its sample logs imported as runs."""
+"""lm-evaluation-harness: tasks exported as its task files, and its sample logs imported as runs."""

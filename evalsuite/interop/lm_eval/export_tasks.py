@@ -1,13 +1,13 @@
-"""Our tasks as a folder that stock lm-eval runs: `lm_eval --include_path DIR --tasks evalsuite_medqa`.
+"""Exports tasks as task files for stock lm-eval: `lm_eval --include_path DIR --tasks evalsuite_medqa`.
 
-Each task comes three times: generated (our prompt, our parser as a filter, `strict` and `lenient`), and by
-log-likelihood, of letters (`_ll`) and of option texts (`_cloze`). Those report `acc` and `acc_norm`, under a tag and in
-groups of their own, so that no table ever puts them into one column with generated answers.
+Each task is exported three times: with generated answers (evalsuite's prompt, its parser as a filter, the metrics
+`strict` and `lenient`), and by log-likelihood of the letters (`_ll`) and of the option texts (`_cloze`). The latter two
+report `acc` and `acc_norm` and have a tag and groups of their own, so that no table mixes them with generated answers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ import yaml
 
 from evalsuite import parser
 from evalsuite.data.load import load
-from evalsuite.errors import DataError, RunError, UsageError
+from evalsuite.errors import DataError, ErrorCode, RunError, UsageError
 from evalsuite.models.backend import Decoding
 from evalsuite.run_folder import disk_error
 from evalsuite.tasks.answer_format import FORMATS
@@ -24,21 +24,22 @@ from evalsuite.tasks.item import Dataset
 from evalsuite.tasks.prompt import TaskPrompt
 from evalsuite.tasks.registry import load_suites, load_task, task_names
 from evalsuite.tasks.schema import Suite
+from evalsuite.util.atomic_write import write_atomically
 
 PREFIX: Final = "evalsuite_"
 FILTER: Final = "evalsuite"
 GENERATED: Final = "evalsuite_generated"
-LIKELIHOOD: Final = "evalsuite_loglikelihood"
-"""Tags: all tasks of a kind."""
+LOGLIKELIHOOD: Final = "evalsuite_loglikelihood"
+"""Tags of lm-eval, by which all tasks of one kind can be run."""
 _SUFFIXES: Final[Mapping[Form, str]] = {"letters": "_ll", "cloze": "_cloze"}
-_NOTE: Final = "# Written by `evalsuite export lm-eval`, which needs evalsuite installed beside lm-eval to run.\n"
-_READINGS: Final = ("strict", "lenient")
+_HEADER: Final = "# Written by `evalsuite export lm-eval`; evalsuite must be installed where lm-eval runs.\n"
+_PARSES: Final = ("strict", "lenient")
 
 Config = dict[str, Any]
 
 
 class YamlFunction(str):
-    """Where a Python function is, as lm-eval's task files name it."""
+    """One name of a Python function, written with the YAML tag that lm-eval imports functions by."""
 
 
 def export_lm_eval(
@@ -48,79 +49,81 @@ def export_lm_eval(
     format: str | None = None,
     data_dir: Path | None = None,
 ) -> tuple[list[Path], list[str]]:
-    """Write task files for these tasks, and a group for each suite that is whole; return them and why tasks lack.
+    """Write task files for these tasks, and groups for each suite all of whose tasks are exported.
 
-    Without names, for every task whose data is there. The data is read, so that its digest can be written down.
+    Without names every task whose data is present is exported. Returns (files, reasons why tasks were left out). The
+    data is read, because each file states its digest.
     """
     if format is not None and format not in FORMATS:
-        raise UsageError(f"--format {format}: unknown; there are {', '.join(FORMATS)}")
-    named = list(dict.fromkeys([*tasks, *(task for suite in suites for task in _suite(suite).tasks)]))
-    found, lacking = _find(named, data_dir)
+        raise UsageError(ErrorCode.UNKNOWN_ANSWER_FORMAT, f"`format` {format} is unknown; known: {', '.join(FORMATS)}")
+    names = list(dict.fromkeys([*tasks, *(task for suite in suites for task in _suite(suite).tasks)]))
+    datasets, left_out = _load(names, data_dir)
     folder = str(data_dir.resolve()) if data_dir else None
-    configs = [config for dataset in found for config in _tasks(dataset, format, folder)]
-    configs += _groups([dataset.task.name for dataset in found])
-    return [_write(out, config) for config in configs], lacking
+    configs = [config for dataset in datasets for config in _tasks(dataset, format, folder)]
+    configs += _groups([dataset.task.name for dataset in datasets])
+    return [_write(out, config) for config in configs], left_out
 
 
 def _suite(name: str) -> Suite:
     suites = load_suites()
     if name not in suites:
-        raise UsageError(f"unknown suite {name!r}; there are: {', '.join(suites)}")
+        raise UsageError(ErrorCode.UNKNOWN_SUITE, f"suite {name!r} is unknown; known: {', '.join(suites)}")
     return suites[name]
 
 
-def _find(named: Iterable[str], data_dir: Path | None) -> tuple[list[Dataset], list[str]]:
-    """The data of tasks: of all that are named, or else of all that have some."""
-    wanted = list(named)
-    if wanted:
-        return [load(load_task(name), data_dir) for name in wanted], []
-    found, lacking = [], []
+def _load(names: Sequence[str], data_dir: Path | None) -> tuple[list[Dataset], list[str]]:
+    """Load the named tasks or, without names, all that have data; missing data of a named task is a `DataError`."""
+    if names:
+        return [load(load_task(name), data_dir) for name in names], []
+    datasets, left_out = [], []
     for name in task_names():
         try:
-            found.append(load(load_task(name), data_dir))
+            datasets.append(load(load_task(name), data_dir))
         except DataError as error:
-            lacking.append(str(error))
-    return found, lacking
+            left_out.append(str(error))
+    return datasets, left_out
 
 
 def _tasks(dataset: Dataset, format: str | None, folder: str | None) -> Iterator[Config]:
-    yield _generated(dataset, format or dataset.task.format, folder)
+    yield _generation(dataset, format or dataset.task.format, folder)
     for form in _SUFFIXES:
-        yield _likelihood(dataset, form, folder)
+        yield _loglikelihood(dataset, form, folder)
 
 
-def _generated(dataset: Dataset, format: str, folder: str | None) -> Config:
-    ours = Decoding()
-    named = {"evalsuite_format": format, "evalsuite_prompt": TaskPrompt(dataset.task, format).digest}
+def _generation(dataset: Dataset, format: str, folder: str | None) -> Config:
+    decoding = Decoding()
+    arguments = {"evalsuite_format": format, "evalsuite_prompt": TaskPrompt(dataset.task, format).digest}
     return {
         "task": f"{PREFIX}{dataset.task.name}",
         "tag": [GENERATED],
-        "class": _function("Generated"),
-        **_data(dataset, "generated", named, folder),
+        "class": _function("GenerationTask"),
+        **_data(dataset, "generation_docs", arguments, folder),
         "output_type": "generate_until",
         "doc_to_text": "prompt",
         "doc_to_target": "target",
         "target_delimiter": "\n\n",
         "generation_kwargs": {
             "until": [],
-            "max_gen_toks": ours.max_tokens,
+            "max_gen_toks": decoding.max_tokens,
             "do_sample": False,
-            "temperature": ours.temperature,
+            "temperature": decoding.temperature,
         },
-        "filter_list": [{"name": FILTER, "filter": [{"function": "custom", "filter_fn": _function("read")}]}],
-        "process_results": _function("score"),
-        "metric_list": [_mean(reading) for reading in _READINGS],
+        "filter_list": [
+            {"name": FILTER, "filter": [{"function": "custom", "filter_fn": _function("parse_responses")}]}
+        ],
+        "process_results": _function("score_doc"),
+        "metric_list": [_mean(parse) for parse in _PARSES],
         "metadata": {"version": dataset.task.version, "parser": parser.VERSION},
     }
 
 
-def _likelihood(dataset: Dataset, form: Form, folder: str | None) -> Config:
+def _loglikelihood(dataset: Dataset, form: Form, folder: str | None) -> Config:
     metrics = ["acc", "acc_norm"] if form == "cloze" else ["acc"]
-    named = {"evalsuite_form": form, "evalsuite_prompt": digest(dataset.items, form, dataset.task.language)}
+    arguments = {"evalsuite_form": form, "evalsuite_prompt": digest(dataset.items, form, dataset.task.language)}
     return {
         "task": f"{PREFIX}{dataset.task.name}{_SUFFIXES[form]}",
-        "tag": [LIKELIHOOD],
-        **_data(dataset, "scored", named, folder),
+        "tag": [LOGLIKELIHOOD],
+        **_data(dataset, "loglikelihood_docs", arguments, folder),
         "output_type": "multiple_choice",
         "doc_to_text": "context",
         "doc_to_choice": "choices",
@@ -131,23 +134,23 @@ def _likelihood(dataset: Dataset, form: Form, folder: str | None) -> Config:
     }
 
 
-def _data(dataset: Dataset, function: str, named: Config, folder: str | None) -> Config:
-    identity = {"evalsuite_task": dataset.task.name, **named, "evalsuite_data": dataset.digest}
+def _data(dataset: Dataset, function: str, arguments: Config, folder: str | None) -> Config:
+    identity = {"evalsuite_task": dataset.task.name, **arguments, "evalsuite_data": dataset.digest}
     return {
         "custom_dataset": _function(function),
         "dataset_kwargs": {**identity, **({"evalsuite_folder": folder} if folder else {})},
         "test_split": "test",
-        # From the items themselves lm-eval leaves the asked one out; from train items there is none to leave out.
+        # If the few-shot split is the test split, lm-eval excludes the document itself from its own examples.
         "fewshot_split": "train" if dataset.task.train else "test",
     }
 
 
 def _groups(tasks: Sequence[str]) -> Iterator[Config]:
-    """Groups of each suite whose tasks are all there, averaged as our macro average is: each task weighs the same."""
+    """Yield the groups of each suite whose tasks are all exported; they average like the macro average: unweighted."""
     for suite in load_suites().values():
         if not {*suite.tasks} <= {*tasks}:
             continue
-        yield _group(suite, "", dict.fromkeys(_READINGS, FILTER))
+        yield _group(suite, "", dict.fromkeys(_PARSES, FILTER))
         yield _group(suite, _SUFFIXES["letters"], {"acc": "none"})
         yield _group(suite, _SUFFIXES["cloze"], {"acc": "none", "acc_norm": "none"})
 
@@ -172,7 +175,7 @@ def _function(name: str) -> YamlFunction:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes YAML without anchors, and functions under lm-eval's tag."""
+    """One YAML writer that uses no anchors and writes functions with lm-eval's tag."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -183,12 +186,12 @@ _Dumper.add_representer(YamlFunction, lambda dumper, name: dumper.represent_scal
 
 def _write(out: Path, config: Config) -> Path:
     file = out / f"{config.get('task') if 'group' not in config else config['group']}.yaml"
-    text = _NOTE + yaml.dump(config, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    text = _HEADER + yaml.dump(config, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
     if out.exists() and not out.is_dir():
-        raise RunError(f"{out}: not a folder")
+        raise RunError(ErrorCode.OUTPUT_NOT_WRITABLE, f"{out}: is not a folder; choose another one")
     try:
         out.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+        write_atomically(file, text.encode())
     except OSError as error:
         raise disk_error(file, error) from None
     return file

@@ -1,7 +1,8 @@
-"""What the exported task files call inside lm-eval: our data, our prompt, our parser.
+"""The Python functions that exported task files call inside lm-eval: evalsuite's data, prompt and parser.
 
-Loaded by lm-eval, never by the rest of the package. The documents are made by our loader each time, so that the lock
-holds there too, and one that has changed since the export stops the run instead of giving other numbers under its name.
+lm-eval loads this module; the rest of the package does not. The documents are made by evalsuite's loader each time, so
+that the item lock applies here too: data or a prompt that changed since the export stops the run instead of giving
+other numbers under the same name.
 """
 
 from __future__ import annotations
@@ -16,10 +17,8 @@ import datasets
 from lm_eval.api.task import ConfigurableTask
 
 from evalsuite.data.load import load, load_train
-from evalsuite.errors import DataError
-from evalsuite.grading.grade import Grade, grade
-from evalsuite.models.backend import PromptSetup
-from evalsuite.run_folder import ResponseRecord
+from evalsuite.errors import DataError, ErrorCode
+from evalsuite.interop.grade_response import grade_response, grade_to_json
 from evalsuite.tasks.answer_format import write
 from evalsuite.tasks.continuation import Form, continuations, digest
 from evalsuite.tasks.item import Dataset, Item
@@ -27,10 +26,10 @@ from evalsuite.tasks.prompt import TaskPrompt
 from evalsuite.tasks.registry import load_task
 
 Doc = dict[str, Any]
-Split = dict[str, datasets.Dataset]
+Splits = dict[str, datasets.Dataset]
 
 
-def generated(
+def generation_docs(
     evalsuite_task: str,
     evalsuite_format: str,
     evalsuite_data: str,
@@ -39,8 +38,12 @@ def generated(
     data_dir: str | None = None,
     prompt_opens_reasoning: bool = False,
     **_: Any,
-) -> Split:
-    """Make the documents of a generated task; `--metadata` may name `data_dir` and `prompt_opens_reasoning`."""
+) -> Splits:
+    """Return the documents of a task whose answers are generated.
+
+    `evalsuite_data` and `evalsuite_prompt` are the digests at the time of the export. lm-eval's `--metadata` may set
+    `data_dir` and `prompt_opens_reasoning`.
+    """
     dataset = _load(evalsuite_task, evalsuite_data, data_dir or evalsuite_folder)
     prompt = TaskPrompt(dataset.task, evalsuite_format)
     _check_prompt(evalsuite_task, prompt.digest, evalsuite_prompt)
@@ -60,7 +63,7 @@ def generated(
     return _splits(dataset, document)
 
 
-def scored(
+def loglikelihood_docs(
     evalsuite_task: str,
     evalsuite_form: Form,
     evalsuite_data: str,
@@ -68,8 +71,8 @@ def scored(
     evalsuite_folder: str | None = None,
     data_dir: str | None = None,
     **_: Any,
-) -> Split:
-    """Make the documents of a log-likelihood task; `--metadata` may name `data_dir`."""
+) -> Splits:
+    """Return the documents of a task that is scored by log-likelihood; `--metadata` may set `data_dir`."""
     dataset = _load(evalsuite_task, evalsuite_data, data_dir or evalsuite_folder)
     _check_prompt(evalsuite_task, digest(dataset.items, evalsuite_form, dataset.task.language), evalsuite_prompt)
 
@@ -85,64 +88,70 @@ def _load(task: str, digest: str, folder: str | None) -> Dataset:
     dataset = load(load_task(task), Path(folder) if folder else None)
     if dataset.digest != digest:
         raise DataError(
+            ErrorCode.DATA_CHANGED,
             f"{task}: the data in {dataset.root} has digest {dataset.digest[:12]}, this task file was exported for "
-            f"{digest[:12]}: name that data with EVALSUITE_DATA, or export it again"
+            f"{digest[:12]}: set EVALSUITE_DATA to that data, or export the task again",
         )
     return dataset
 
 
-def _check_prompt(task: str, found: str, exported: str) -> None:
-    if found != exported:
-        raise DataError(f"{task}: its prompt has changed since this task file was exported: export it again")
+def _check_prompt(task: str, current: str, exported: str) -> None:
+    if current != exported:
+        raise DataError(
+            ErrorCode.DATA_CHANGED,
+            f"{task}: its prompt has digest {current[:12]}, this task file was exported for {exported[:12]}: export "
+            "the task again",
+        )
 
 
-def _splits(dataset: Dataset, document: Callable[[Item], Doc]) -> Split:
-    """The items, and train items for few-shot prompts where the card knows some; without their files they are none."""
+def _splits(dataset: Dataset, document: Callable[[Item], Doc]) -> Splits:
+    """Return the test items as documents, and the train items for few-shot examples if the task card names some."""
     splits = {"test": dataset.items}
     if dataset.task.train:
-        splits["train"] = _train(dataset)
+        splits["train"] = _train_items(dataset)
     return {name: datasets.Dataset.from_list([document(item) for item in items]) for name, items in splits.items()}
 
 
-def _train(dataset: Dataset) -> tuple[Item, ...]:
+def _train_items(dataset: Dataset) -> tuple[Item, ...]:
+    # Few-shot examples are optional: without the train files the split is empty, and only --num_fewshot fails.
     try:
         return load_train(dataset)
     except DataError:
         return ()
 
 
-class GeneratedTask(ConfigurableTask):  # type: ignore[misc]
-    """lm-eval's own task but for one thing: a document knows whether its prompt ended inside an open `<think>`.
+class GenerationTask(ConfigurableTask):  # type: ignore[misc]
+    """One lm-eval task whose documents also record whether their rendered prompt ended inside an open `<think>`.
 
-    Chat templates of reasoning models end so, and a thought that was cut off must not be read as the answer.
+    Chat templates of reasoning models end so, and reasoning that was cut off must not be parsed as the answer. The
+    rendered prompt is known only when lm-eval constructs the request.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
+        # lm-eval passes the key that named this class, which its own constructor does not accept.
         super().__init__(config={key: value for key, value in config.items() if key != "class"})
 
     def construct_requests(self, doc: Doc, ctx: Any, **kwargs: Any) -> Any:
-        """Make the request of a document."""
+        """Construct the request of a document."""
         opens = isinstance(ctx, str) and ctx.rstrip().endswith("<think>")
         return super().construct_requests({**doc, "opens_reasoning": opens or doc["opens_reasoning"]}, ctx, **kwargs)
 
 
-def read(responses: Iterable[Sequence[str | None]], docs: Iterable[Doc]) -> list[list[str]]:
-    """lm-eval's filter: read every response of every document, strictly and leniently; as JSON, for its sample log."""
-    return [[_said(_grade(doc, text)) for text in texts] for texts, doc in zip(responses, docs, strict=True)]
+def parse_responses(responses: Iterable[Sequence[str | None]], docs: Iterable[Doc]) -> list[list[str]]:
+    """lm-eval's filter: return both parses of every response of every document.
+
+    They are JSON texts, because that is what lm-eval's sample log can store.
+    """
+    return [[_parse(doc, text or "") for text in texts] for texts, doc in zip(responses, docs, strict=True)]
 
 
-def _grade(doc: Doc, text: str | None) -> Grade:
+def _parse(doc: Doc, text: str) -> str:
     item = Item(doc["id"], "", tuple(doc["options"]), tuple(doc["labels"]), doc["gold"])
-    # lm-eval keeps no finish reason: where the limit cut a response off can't be known.
-    record = ResponseRecord(item.id, 0, text or "", "", "stop", doc["opens_reasoning"], None, None, None, "")
-    return grade(item, record, PromptSetup(items=(item,), format=doc["format"]))
+    # lm-eval keeps no finish reason, so a response that the token limit cut off counts as one that stopped.
+    return json.dumps(grade_to_json(grade_response(item, doc["format"], text, opens_reasoning=doc["opens_reasoning"])))
 
 
-def _said(found: Grade) -> str:
-    return json.dumps({"strict": found.strict._asdict(), "lenient": {**found.lenient._asdict(), "form": found.form}})
-
-
-def score(doc: Doc, results: Sequence[Sequence[str]]) -> dict[str, float]:
-    """lm-eval's `process_results`: the share of right responses of a document in both readings."""
-    readings = [json.loads(said) for said in results[0]]
-    return {name: fmean(each[name]["correct"] for each in readings) for name in ("strict", "lenient")}
+def score_doc(doc: Doc, results: Sequence[Sequence[str]]) -> dict[str, float]:
+    """lm-eval's `process_results`: the share of a document's responses that are right, by either parse."""
+    parses = [json.loads(parsed) for parsed in results[0]]
+    return {name: fmean(parse[name]["correct"] for parse in parses) for name in ("strict", "lenient")}

@@ -1,6 +1,6 @@
-"""Our tasks as verifiers environments: `load_environment("medqa")`, one turn, our prompt, our parser, our grades.
+"""Tasks as single-turn environments of verifiers, with evalsuite's prompt, parser and grades.
 
-`vf-eval` and the hub want a package for an environment: examples/environments/evalsuite_medqa is one.
+`vf-eval` and the environments hub expect an environment to be a package: examples/environments/evalsuite_medqa is one.
 """
 
 from __future__ import annotations
@@ -13,19 +13,18 @@ import verifiers as vf
 
 from evalsuite.data.load import load, load_split
 from evalsuite.data.locate import data_folder, find
-from evalsuite.grading.grade import Grade, grade
-from evalsuite.models.backend import Finish, PromptSetup
+from evalsuite.grading.grade import Grade
+from evalsuite.interop.grade_response import grade_response, grade_to_json
 from evalsuite.parser import parse
 from evalsuite.reward.strict_reward import content_text
 from evalsuite.reward.train_dataset import refuse_test_items, train_rows
-from evalsuite.run_folder import ResponseRecord
 from evalsuite.tasks.item import Item
 from evalsuite.tasks.registry import load_task
 from evalsuite.tasks.schema import Task
 
 
-class Parser(vf.Parser):
-    """The strict parse: `parse_answer` gives the label that a completion ends in, or None."""
+class StrictParser(vf.Parser):
+    """One verifiers parser by the strict parse: `parse_answer` returns the label that a completion ends in, or None."""
 
     def __init__(self, labels: tuple[str, ...], format: str, prompt_opens_reasoning: bool) -> None:
         super().__init__(extract_fn=lambda text: self.label(text, prompt_opens_reasoning))
@@ -34,55 +33,55 @@ class Parser(vf.Parser):
         self.prompt_opens_reasoning = prompt_opens_reasoning
 
     def parse_answer(self, completion: Any) -> str | None:
-        """Read a completion's last message; reasoning that came apart from it is closed."""
-        text, reasoning = _said(completion)
+        """Parse a completion's last message; reasoning that was returned separately is closed."""
+        text, reasoning = _text_and_reasoning(completion)
         return self.label(text, self.prompt_opens_reasoning and not reasoning)
 
     def label(self, text: str, opens_reasoning: bool) -> str | None:
-        """The label that the strict parse finds, among all that the task's items have."""
+        """Return the label of the strict parse, among all labels that the task's items have."""
         return parse(text, self.labels, None, self.format, "stop", opens_reasoning).strict.label
 
 
-class Rubric(vf.Rubric):
-    """The reward is `strict`; `lenient`, `invalid` and `truncated` are reported beside it and pay nothing.
+class StrictRubric(vf.Rubric):
+    """One verifiers rubric whose reward is `strict`; `lenient`, `invalid` and `truncated` have the weight 0.
 
-    `state["grade"]` holds both readings whole, as an inspect log's metadata do; `vf-eval -C grade` keeps it.
+    `state["grade"]` holds both parses in full, like the metadata of an inspect-ai log; `vf-eval -C grade` saves it.
     """
 
-    def __init__(self, items: Mapping[str, Item], parser: Parser) -> None:
+    def __init__(self, items: Mapping[str, Item], parser: StrictParser) -> None:
         self.items = items
-        told = [self.strict, self.lenient, self.invalid, self.truncated]
-        super().__init__(funcs=told, weights=[1.0, 0.0, 0.0, 0.0], parser=parser)
+        functions = [self.strict, self.lenient, self.invalid, self.truncated]
+        super().__init__(funcs=functions, weights=[1.0, 0.0, 0.0, 0.0], parser=parser)
 
     def strict(self, completion: Any, info: Any, state: Any) -> float:
-        """1.0 where the strict parse names the gold label."""
-        found = self.graded(completion, info, state)
-        state["grade"] = {
-            "strict": found.strict._asdict(),
-            "lenient": {**found.lenient._asdict(), "form": found.form},
-        }
-        return float(found.strict.correct)
+        """1.0 if the strict parse is the gold label."""
+        grade = self.grade(completion, info, state)
+        state["grade"] = grade_to_json(grade)
+        return float(grade.strict.correct)
 
     def lenient(self, completion: Any, info: Any, state: Any) -> float:
-        """1.0 where the lenient parse does."""
-        return float(self.graded(completion, info, state).lenient.correct)
+        """1.0 if the lenient parse is the gold label."""
+        return float(self.grade(completion, info, state).lenient.correct)
 
     def invalid(self, completion: Any, info: Any, state: Any) -> float:
-        """1.0 where the strict parse finds no answer."""
-        return float(self.graded(completion, info, state).strict.status != "ok")
+        """1.0 if the strict parse has no valid answer."""
+        return float(self.grade(completion, info, state).strict.status != "ok")
 
     def truncated(self, completion: Any, info: Any, state: Any) -> float:
-        """1.0 where the token limit ended the response before an answer."""
-        return float(self.graded(completion, info, state).strict.status == "truncated")
+        """1.0 if the token limit ended the response before an answer."""
+        return float(self.grade(completion, info, state).strict.status == "truncated")
 
-    def graded(self, completion: Any, info: Any, state: Any) -> Grade:
-        """Grade a completion as a run of ours would."""
-        item = self.items[info["item"]]
-        text, reasoning = _said(completion)
-        opens = self.parser.prompt_opens_reasoning and not reasoning
-        finish: Finish = "length" if state.get("is_truncated") else "stop"
-        record = ResponseRecord(item.id, 0, text, reasoning, finish, opens, None, None, None, "")
-        return grade(item, record, PromptSetup((item,), self.parser.format))
+    def grade(self, completion: Any, info: Any, state: Any) -> Grade:
+        """Grade a completion like `evalsuite run`."""
+        text, reasoning = _text_and_reasoning(completion)
+        return grade_response(
+            self.items[info["item"]],
+            self.parser.format,
+            text,
+            reasoning=reasoning,
+            finish="length" if state.get("is_truncated") else "stop",
+            opens_reasoning=self.parser.prompt_opens_reasoning,
+        )
 
 
 def load_environment(
@@ -94,28 +93,28 @@ def load_environment(
     data_dir: str | None = None,
     **settings: Any,
 ) -> vf.SingleTurnEnv:
-    """Make the environment of a task: evaluated on its test items, trained on its train items where there are any.
+    """Return the environment of a task: evaluated on its test items, trained on its train items if it has any.
 
-    `prompt_opens_reasoning` says that the server's chat template ends the prompt inside `<think>` and that the server
-    leaves the reasoning in the text. What else is given goes to `SingleTurnEnv`.
+    `prompt_opens_reasoning` states that the server's chat template ends the prompt inside `<think>` and that the server
+    leaves the reasoning in the text. All other settings are passed to `SingleTurnEnv`.
     """
     card = load_task(task) if isinstance(task, str) else task
     folder = None if data_dir is None else Path(data_dir)
-    asked = format or card.format
+    format = format or card.format
     test, train = load(card, folder).items, _train_items(card, folder)
     labels = dict.fromkeys(label for item in (*test, *train) for label in item.labels)
-    parser = Parser(tuple(labels), asked, prompt_opens_reasoning)
+    parser = StrictParser(tuple(labels), format, prompt_opens_reasoning)
     return vf.SingleTurnEnv(
-        dataset=_rows(card, train, asked, system) if train else None,
-        eval_dataset=_rows(card, test, asked, system),
+        dataset=_dataset_builder(card, train, format, system) if train else None,
+        eval_dataset=_dataset_builder(card, test, format, system),
         parser=parser,
-        rubric=Rubric({item.id: item for item in (*test, *train)}, parser),
+        rubric=StrictRubric({item.id: item for item in (*test, *train)}, parser),
         **settings,
     )
 
 
 def _train_items(card: Task, folder: Path | None) -> tuple[Item, ...]:
-    """The train items, where any of their files is there; none of them is a test item."""
+    """Return the train items if any of their files is present; one that is a test item is a `UsageError`."""
     if not any(find(source, data_folder(folder)) for source in card.train):
         return ()
     items = load_split(card, "train", folder)
@@ -123,8 +122,8 @@ def _train_items(card: Task, folder: Path | None) -> tuple[Item, ...]:
     return items
 
 
-def _rows(card: Task, items: Sequence[Item], format: str, system: str | None) -> Callable[[], Any]:
-    """What builds a data set in verifiers' columns once it is asked for."""
+def _dataset_builder(card: Task, items: Sequence[Item], format: str, system: str | None) -> Callable[[], Any]:
+    """Return a function that builds a dataset with verifiers' columns; verifiers calls it when the dataset is used."""
 
     def build() -> Any:
         from datasets import Dataset
@@ -139,8 +138,8 @@ def _rows(card: Task, items: Sequence[Item], format: str, system: str | None) ->
     return build
 
 
-def _said(completion: Any) -> tuple[str, str]:
-    """The text of a completion's last message, and reasoning that the server kept apart from it."""
+def _text_and_reasoning(completion: Any) -> tuple[str, str]:
+    """Return the text of a completion's last message, and the reasoning that the server returned separately."""
     if isinstance(completion, str):
         return completion, ""
     if not completion or completion[-1].get("role") != "assistant":

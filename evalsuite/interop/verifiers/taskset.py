@@ -1,6 +1,6 @@
-"""Our tasks as tasksets of verifiers' v1 (`eval`, prime-rl): the same prompt, grades and reward as its older interface.
+"""Tasks as tasksets of verifiers' v1 interface (`eval`, prime-rl), with the same prompt, grades and reward.
 
-A package of the hub exports a subclass: examples/environments/evalsuite_medqa is one.
+A package of the environments hub exports the taskset: examples/environments/evalsuite_medqa is one.
 """
 
 from __future__ import annotations
@@ -12,16 +12,15 @@ from typing import Any, Literal
 import verifiers.v1 as vf
 
 from evalsuite.data.load import load, load_split
-from evalsuite.grading.grade import Grade, grade
-from evalsuite.models.backend import Finish, PromptSetup
+from evalsuite.grading.grade import Grade
+from evalsuite.interop.grade_response import grade_response, grade_to_json
 from evalsuite.reward.train_dataset import refuse_test_items, train_rows
-from evalsuite.run_folder import ResponseRecord
 from evalsuite.tasks.item import Item
 from evalsuite.tasks.registry import load_task
 
 
 class ItemData(vf.TaskData):
-    """An item as it goes over the wire: all that its grade needs."""
+    """One item in the form that verifiers serialises: all that its grade needs."""
 
     item: str
     gold: str
@@ -32,50 +31,48 @@ class ItemData(vf.TaskData):
 
 
 class ItemTask(vf.Task[ItemData]):
-    """One item: `strict` is the reward, `lenient`, `invalid` and `truncated` stand beside it.
+    """One item as a task of verifiers: `strict` is the reward; `lenient`, `invalid` and `truncated` are metrics.
 
-    `trace.info["grade"]` holds both readings whole, as an inspect log's metadata do.
+    `trace.info["grade"]` holds both parses in full, like the metadata of an inspect-ai log.
     """
 
     @property
     def key(self) -> str:
-        """The item's id: unique in a taskset, and the same in every run."""
+        """The item's id: unique in a taskset and the same in every run."""
         return str(self.data.item)
 
     @vf.reward
     async def strict(self, trace: vf.Trace) -> float:
-        """1.0 where the strict parse names the gold label."""
-        found = self.graded(trace)
-        trace.info["grade"] = {
-            "strict": found.strict._asdict(),
-            "lenient": {**found.lenient._asdict(), "form": found.form},
-        }
-        return float(found.strict.correct)
+        """1.0 if the strict parse is the gold label."""
+        grade = self.grade(trace)
+        trace.info["grade"] = grade_to_json(grade)
+        return float(grade.strict.correct)
 
     @vf.metric
-    async def readings(self, trace: vf.Trace) -> dict[str, float]:
-        """What is reported and pays nothing."""
-        found = self.graded(trace)
+    async def parse_metrics(self, trace: vf.Trace) -> dict[str, float]:
+        """Return what is reported beside the reward."""
+        grade = self.grade(trace)
         return {
-            "lenient": float(found.lenient.correct),
-            "invalid": float(found.strict.status != "ok"),
-            "truncated": float(found.strict.status == "truncated"),
+            "lenient": float(grade.lenient.correct),
+            "invalid": float(grade.strict.status != "ok"),
+            "truncated": float(grade.strict.status == "truncated"),
         }
 
-    def graded(self, trace: vf.Trace) -> Grade:
-        """Grade the last reply as a run of ours would."""
-        data, said = self.data, trace.assistant_messages
-        text = (said[-1].content or "") if said else ""
-        reasoning = (said[-1].reasoning_content or "") if said else ""
-        finish: Finish = "length" if trace.is_truncated else "stop"
-        opens = data.prompt_opens_reasoning and not reasoning
-        item = Item(data.item, "", data.options, data.labels, data.gold)
-        record = ResponseRecord(data.item, 0, text, reasoning, finish, opens, None, None, None, "")
-        return grade(item, record, PromptSetup((item,), data.format))
+    def grade(self, trace: vf.Trace) -> Grade:
+        """Grade the last response like `evalsuite run`."""
+        data, messages = self.data, trace.assistant_messages
+        return grade_response(
+            Item(data.item, "", data.options, data.labels, data.gold),
+            data.format,
+            (messages[-1].content or "") if messages else "",
+            reasoning=(messages[-1].reasoning_content or "") if messages else "",
+            finish="length" if trace.is_truncated else "stop",
+            opens_reasoning=data.prompt_opens_reasoning,
+        )
 
 
 class ItemsConfig(vf.TasksetConfig):
-    """Which items, and how they are put (`--env.taskset.*`)."""
+    """One taskset's settings (`--env.taskset.*`): which items, and how they are prompted."""
 
     benchmark: str = "medqa"
     split: Literal["train", "dev", "test"] = "test"
@@ -85,10 +82,10 @@ class ItemsConfig(vf.TasksetConfig):
 
 
 class ItemsTaskset(vf.Taskset[ItemTask, ItemsConfig]):
-    """The items of a task: its test items, or with `split` its train or dev items, none of which is a test item."""
+    """One benchmark's items: its test items, or with `split` its train or dev items, none of which is a test item."""
 
     def load(self) -> Iterator[ItemTask]:
-        """Yield a task an item, in the task's own order."""
+        """Yield one task per item, in the benchmark's order."""
         config = self.config
         card = load_task(config.benchmark)
         if config.split == "test":
@@ -96,12 +93,12 @@ class ItemsTaskset(vf.Taskset[ItemTask, ItemsConfig]):
         else:
             items = load_split(card, config.split, config.data_dir)
             refuse_test_items(items, config.split, card)
-        made = train_rows(card, items, config.format, None)
-        for number, (item, row) in enumerate(zip(items, made, strict=True)):
-            yield ItemTask(_data(number, item, row, config.prompt_opens_reasoning), config.task)
+        rows = train_rows(card, items, config.format, None)
+        for number, (item, row) in enumerate(zip(items, rows, strict=True)):
+            yield ItemTask(_item_data(number, item, row, config.prompt_opens_reasoning), config.task)
 
 
-def _data(number: int, item: Item, row: dict[str, Any], opens: bool) -> ItemData:
+def _item_data(number: int, item: Item, row: dict[str, Any], prompt_opens_reasoning: bool) -> ItemData:
     return ItemData(
         idx=number,
         name=item.id,
@@ -111,5 +108,5 @@ def _data(number: int, item: Item, row: dict[str, Any], opens: bool) -> ItemData
         labels=item.labels,
         options=item.options,
         format=row["format"],
-        prompt_opens_reasoning=opens,
+        prompt_opens_reasoning=prompt_opens_reasoning,
     )

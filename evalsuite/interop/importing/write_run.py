@@ -1,0 +1,199 @@
+"""Writes imported logs as a run folder, like one that `evalsuite run` wrote."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import evalsuite
+from evalsuite.errors import ErrorCode, RunError
+from evalsuite.grading.grade import grade
+from evalsuite.interop.importing import evalsuite_task
+from evalsuite.interop.importing.external_task import ExternalTask
+from evalsuite.interop.importing.harness_log import DECODING_FIELDS, HarnessLog, LoggedQuestion
+from evalsuite.interop.importing.match_items import TaskMatch, question_numbers
+from evalsuite.models.backend import Request, Response
+from evalsuite.run.identity import digest
+from evalsuite.run.prepared import PreparedTask
+from evalsuite.run.summary import Summary, parser_of, summarise
+from evalsuite.run_folder import SCHEMA, ResponseRecord, RunFolder, RunWriter, disk_error
+from evalsuite.tasks.item import Item
+from evalsuite.util.atomic_write import new_partial_folder, partial_folder
+from evalsuite.util.file_digest import sha256_of
+
+HARNESS_SCORES = "harness_scores.parquet"
+"""The harness's own scores of responses that evalsuite graded: task, item, sample, score, metric."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedTask:
+    """One log and how it is graded: by evalsuite's parser if both its items and its answer format are known."""
+
+    log: HarnessLog
+    match: TaskMatch | None
+    format: str | None
+
+
+def write_run(out: Path, imports: Sequence[ImportedTask], data_dir: Path | None) -> Summary:
+    """Write logs of one model as the run folder `out` and return its summary.
+
+    `out` must not exist or be empty, else it is a `RunError`. A failure leaves nothing there.
+    """
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise RunError(ErrorCode.OUTPUT_EXISTS, f"`out` {out} exists already; choose another folder")
+    partial = partial_folder(out)
+    try:
+        new_partial_folder(out)
+        # The summary names its run folder, so the run is written to a folder of its final name inside the partial one.
+        summary = _write(RunFolder(partial / out.name), imports, data_dir)
+        if out.exists():
+            out.rmdir()
+        (partial / out.name).replace(out)
+    except OSError as error:
+        raise disk_error(out, error) from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return summary
+
+
+def _write(folder: RunFolder, imports: Sequence[ImportedTask], data_dir: Path | None) -> Summary:
+    harness_scores: list[dict[str, Any]] = []
+    with folder.writing() as writer:
+        tasks = [_write_task(writer, each, harness_scores) for each in imports]
+        names = [task.name for task in tasks]
+        if len(set(names)) < len(names):
+            raise RunError(
+                ErrorCode.LOGS_NOT_ONE_RUN,
+                f"the logs contain {', '.join(sorted(names))}: the same task twice; import them one by one",
+            )
+        folder.write_json("run.json", _run_facts(imports, tasks, data_dir))
+    if harness_scores:
+        pq.write_table(pa.Table.from_pylist(harness_scores), folder.path / HARNESS_SCORES, compression="zstd")
+    return summarise(folder, tasks)
+
+
+def _write_task(
+    writer: RunWriter, task: ImportedTask, harness_scores: list[dict[str, Any]]
+) -> PreparedTask | ExternalTask:
+    """Write a log's responses to the journal; collect the harness's scores of those that evalsuite will grade."""
+    if task.match is None or task.format is None:
+        external = ExternalTask(task.log, tuple(_why_external(task)))
+        external.check()
+        pairs = list(zip(external.items, task.log.questions, strict=True))
+        for _ in _write_responses(writer, external.name, pairs, scored=True):
+            pass
+        return external
+    prepared = evalsuite_task.prepared_task(task.log, task.match, task.format)
+    numbers = question_numbers(task.match)
+    pairs = [(item, task.log.questions[numbers[item.id]]) for item in prepared.items]
+    different = total = 0
+    for item, record, score in _write_responses(writer, prepared.name, pairs, scored=False):
+        harness_scores.append(
+            {
+                "task": prepared.name,
+                "item": item.id,
+                "sample": record.sample,
+                "score": score,
+                "metric": task.log.metric,
+            }
+        )
+        if score is not None:
+            total += 1
+            different += score != grade(item, record, prepared.prompt_setup).strict.correct
+    if not total:
+        return prepared
+    note = f"{task.log.tool}'s own {task.log.metric} differs from the strict grade (parser {prepared.parser})"
+    return evalsuite_task.with_note(prepared, f"{note} on {different:,} of {total:,} responses")
+
+
+def _why_external(task: ImportedTask) -> Iterator[str]:
+    if task.match is not None and task.log.generated:
+        yield (
+            f"these are items of {task.match.dataset.task.name}, but their prompts show no answer format: to have "
+            "evalsuite's parser grade them, name the format (evalsuite import --format)"
+        )
+
+
+def _write_responses(
+    writer: RunWriter, task: str, pairs: Sequence[tuple[Item, LoggedQuestion]], scored: bool
+) -> Iterator[tuple[Item, ResponseRecord, float | None]]:
+    """Write each response and yield it with the harness's score.
+
+    A response that is missing is recorded as failed, so that it counts as wrong; with `scored`, where scores become
+    the grades, so is one without a score.
+    """
+    for item, question in pairs:
+        request_digest = hashlib.blake2b(question.prompt.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+        for sample, logged in enumerate(question.responses):
+            error = logged.error or ("the log has no score of it" if scored and logged.score is None else None)
+            response = Response(
+                Request(task, item, sample, (), 0),
+                text=logged.text,
+                reasoning=logged.reasoning,
+                finish=logged.finish,
+                opens_reasoning=logged.opens_reasoning,
+                input_tokens=logged.input_tokens,
+                output_tokens=logged.output_tokens,
+                latency=logged.latency,
+                error=error,
+            )
+            if error is None:
+                yield item, writer.append(response, request_digest), logged.score
+            else:
+                writer.fail(response)
+
+
+def _run_facts(
+    imports: Sequence[ImportedTask], tasks: Sequence[PreparedTask | ExternalTask], data_dir: Path | None
+) -> dict[str, Any]:
+    """Return the content of run.json."""
+    logs = [each.log for each in imports]
+    files = {file: sha256_of(file) for log in logs for file in log.files}
+    model = f"imported/{logs[0].model}"
+    identities = {task.name: task.identity for task in tasks}
+    identity = {
+        "model": model,
+        # A log does not identify the weights; the digest of its files takes their place in the run's identity.
+        "revision": digest(sorted(files.values())),
+        "adapter": None,
+        "chat_template": None,
+        "args": {},
+        "decoding": _decoding(logs),
+        "samples": logs[0].samples,
+        "limit": None,
+        "tasks": identities,
+    }
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    data = str(data_dir) if data_dir else None
+    return {
+        "schema": SCHEMA,
+        "evalsuite": evalsuite.__version__,
+        "parser": parser_of(tasks),
+        "identity": identity,
+        "identity_digest": digest(identity),
+        "spec": {"model": model, "tasks": list(identities), "system": None, "data_dir": data},
+        "imported": {
+            "at": now,
+            "tools": sorted({log.tool for log in logs}),
+            "files": [f"{file} sha256:{sha256}" for file, sha256 in files.items()],
+        },
+        "prompt_setups": {task.name: task.to_json() for task in tasks if isinstance(task, PreparedTask)},
+        "notes": {task.name: list(task.notes) for task in tasks},
+        "started": min(log.started for log in logs) or None,
+        "regraded": [],
+        "ended": {"status": "finished", "at": now, "reason": None},
+    }
+
+
+def _decoding(logs: Sequence[HarnessLog]) -> Mapping[str, Any]:
+    """Return the decoding settings on which all logs agree; None for a setting that differs or is not stated."""
+    values = {name: {repr(log.decoding.get(name)) for log in logs} for name in DECODING_FIELDS}
+    return {name: logs[0].decoding.get(name) if len(values[name]) == 1 else None for name in DECODING_FIELDS}
