@@ -9,17 +9,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 Answers = Mapping[tuple[str, str], str | tuple[str, ...]]
-"""(model, content of the last user turn) to what the model says; of several texts one after the other, in turn."""
+"""{(model, content of the last user message): response}; several responses are sent one after the other."""
 
 
 @dataclass
 class ReplayServer:
-    """A running server: `with ReplayServer(answers) as server:`; what it was asked stands in `asked`."""
+    """One running server: `with ReplayServer(answers) as server:`; `requests` holds what was sent to it."""
 
     answers: Answers
     finish: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """Finish reasons other than "stop"."""
-    asked: list[dict[str, Any]] = field(default_factory=list)
+    requests: list[dict[str, Any]] = field(default_factory=list)
     """Body of every chat request, in the order of arrival."""
 
     def __post_init__(self):
@@ -39,13 +39,13 @@ class ReplayServer:
 
     @property
     def base_url(self):
-        """Address that OpenAI clients take."""
+        """The base URL for OpenAI clients."""
         return f"http://127.0.0.1:{self._server.server_port}/v1"
 
     def reply(self, body):
-        """Say what was recorded for a request; None: nothing was."""
-        turns = [turn for turn in body["messages"] if turn["role"] == "user"]
-        key = body["model"], _text(turns[-1]["content"])
+        """Return the recorded completion of a request; None: nothing was recorded."""
+        messages = [message for message in body["messages"] if message["role"] == "user"]
+        key = body["model"], _text(messages[-1]["content"])
         if key not in self.answers:
             return None
         text = self.answers[key]
@@ -104,4 +104,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(payload)
 
     def log_message(self, *_):
-        """Say nothing: the tests read what was asked."""
+        """Log nothing: the tests read `requests`."""
