@@ -62,7 +62,7 @@ def made_up(place: Path, options: argparse.Namespace) -> list[Path]:
     runs = [place / "runs" / f"model-{number:02d}" for number in range(options.models)]
     for number, run in enumerate(runs):
         if not (run / "summary.json").exists():
-            write_run(run, number, floor, base.summary, scores, pool)
+            write_run(run, number, floor, base.summary.to_json(), scores, pool)
     return runs
 
 

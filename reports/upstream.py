@@ -43,7 +43,7 @@ def main(recorded: Path, runs: Path) -> None:
         answers = read_recording(recorded / f"{path.name}.jsonl.gz")
         for task in result.tasks:
             row, items = compared(result, task, answers[task])
-            responses += int(result.tasks[task]["n"])
+            responses += result.tasks[task].n
             unlike += [
                 f"{path.name.removeprefix('mmlu_pro__')} {id}" for id in other_labels(result, task, answers[task])
             ]
@@ -91,13 +91,13 @@ def compared(
         items.setdefault(cause, []).append(id)
     upstream = sum(row["upstream_pred"] == row["gold"] for row in answers.values() if row["upstream_pred"])
     right = sum(row["correct"] for row in ours.values())
-    said = result.tasks[task]
+    summary = result.tasks[task]
     assert upstream - right == lost.total() - won.total()
     return [
         f"{len(ours)}" if len(ours) == len(answers) else f"{len(ours)} of {len(answers)}",
         percent(upstream / len(answers)),
-        percent(said["accuracy"]["value"]),
-        percent(said["accuracy_lenient"]["value"]),
+        percent(summary.accuracy.value),
+        percent(summary.accuracy_lenient.value),
         f"{upstream - right:+d}".replace("-", "−"),
         *(f"{lost[cause]} − {won[cause]}" if lost[cause] or won[cause] else "" for cause in CAUSES),
     ], items

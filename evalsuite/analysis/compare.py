@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalsuite.analysis.pairing import PairedTask, Pairing, marks
-from evalsuite.analysis.run_result import ParseMode
+from evalsuite.run.summary_schema import ParseMode
 from evalsuite.stats.averages import micro
 from evalsuite.stats.contrast import Contrast, contrast
 from evalsuite.stats.intervals import Estimate
@@ -192,7 +192,7 @@ def _points(share: float) -> str:
 
 def _run_json(pairing: Pairing, which: str) -> Json:
     result = pairing.a if which == "a" else pairing.b
-    return {"model": result.model, "run": result.summary["run"], "path": str(result.path)}
+    return {"model": result.model, "run": result.summary.run, "path": str(result.path)}
 
 
 def _task_json(task: TaskContrast) -> Json:

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from evalsuite.analysis.pairing import SETTINGS, is_trivial, scoring, settings
-from evalsuite.analysis.run_result import ItemScores, ParseMode, RunResult, responses
+from evalsuite.analysis.pairing import SETTINGS, is_trivial, settings
+from evalsuite.analysis.run_result import ItemScores, RunResult
 from evalsuite.errors import RunError, UsageError
+from evalsuite.run.summary_schema import ParseMode, RobustnessSummary
 from evalsuite.stats.averages import macro
 from evalsuite.stats.clusters import Floats, Ints, members
 from evalsuite.stats.contrast import PairedScores
@@ -90,7 +91,7 @@ class LeaderboardCell:
     """Responses an item as statistics count them; see `ItemScores`."""
     differs: tuple[str, ...]
     """Settings, of `SETTINGS`, in which this run differs from the column's reference."""
-    robustness: Mapping[str, Any] | None = None
+    robustness: RobustnessSummary | None = None
     """What rotated options told, as summary.json has it; of the strict parse."""
 
 
@@ -196,11 +197,10 @@ def _keyed(entries: Sequence[NamedRun]) -> _Keyed:
 
 def _key(result: RunResult, task: str, scores: ItemScores) -> str:
     """What must be the same for two cells to stand in one column."""
-    facts = result.tasks[task]
-    covered = "" if facts["n"] == facts["items"] else "\0".join(map(str, scores.items))
-    had = scoring(result, task)
-    apart = () if had == "generate" else (had,)
-    identity = "\0".join((task, str(facts["version"]), facts["data_digest"], covered, *apart))
+    summary = result.tasks[task]
+    covered = "\0".join(map(str, scores.items)) if summary.partial else ""
+    scoring = () if summary.scoring == "generate" else (summary.scoring,)
+    identity = "\0".join((task, str(summary.version), summary.data_digest, covered, *scoring))
     return f"{task}@{hashlib.sha256(identity.encode('utf-8', 'surrogatepass')).hexdigest()[:_DIGITS]}"
 
 
@@ -218,18 +218,18 @@ def _columns(entries: Sequence[NamedRun], keyed: _Keyed) -> tuple[LeaderboardCol
 
 def _column(key: str, group: Sequence[tuple[NamedRun, str, ItemScores]]) -> LeaderboardColumn:
     first, task, scores = group[0]
-    facts = first.result.tasks[task]
-    asked = [settings(entry.result, task) for entry, _, _ in group]
-    common = Counter(repr(each) for each in asked).most_common(1)[0][0]
+    summary = first.result.tasks[task]
+    used = [settings(entry.result, task) for entry, _, _ in group]
+    common = Counter(repr(each) for each in used).most_common(1)[0][0]
     return LeaderboardColumn(
         key=key,
         task=task,
-        title=task if scoring(first.result, task) == "generate" else f"{task}, {scoring(first.result, task)}",
-        n=facts["n"],
-        items=facts["items"],
-        chance=facts.get("chance", 0.0),
-        trivial_baselines=dict(facts.get("trivial_baselines", {})),
-        reference=next(each for each in asked if repr(each) == common),
+        title=task if summary.scoring == "generate" else f"{task}, {summary.scoring}",
+        n=summary.n,
+        items=summary.items,
+        chance=summary.chance,
+        trivial_baselines=dict(summary.trivial_baselines),
+        reference=next(each for each in used if repr(each) == common),
         member=members([str(group) for group in scores.groups]),
     )
 
@@ -278,20 +278,19 @@ def _row(
 def _cell(
     entry: NamedRun, scores: ItemScores, task: str, column: LeaderboardColumn, parse_mode: ParseMode
 ) -> LeaderboardCell:
-    facts, asked = entry.result.tasks[task], settings(entry.result, task)
-    total = responses(facts)
-    held = () if entry.is_trivial else SETTINGS  # a floor reads no prompt
+    summary, used = entry.result.tasks[task], settings(entry.result, task)
+    compared = () if entry.is_trivial else SETTINGS  # a trivial baseline reads no prompt
     return LeaderboardCell(
-        strict=Estimate(**facts["accuracy"]),
-        lenient=Estimate(**facts["accuracy_lenient"]),
-        accuracy=Estimate(**facts["accuracy" if parse_mode == "strict" else "accuracy_lenient"]),
-        invalid=1 - facts["status"].get("ok", 0) / total,
-        truncated=facts["status"].get("truncated", 0) / total,
-        n=facts["n"],
-        samples=facts["samples"],
+        strict=summary.accuracy,
+        lenient=summary.accuracy_lenient,
+        accuracy=summary.accuracy_of(parse_mode),
+        invalid=1 - summary.share("ok"),
+        truncated=summary.share("truncated"),
+        n=summary.n,
+        samples=summary.samples,
         answers=scores.answers,
-        differs=tuple(name for name in held if asked[name] != column.reference[name]),
-        robustness=facts.get("robustness"),
+        differs=tuple(name for name in compared if used[name] != column.reference[name]),
+        robustness=summary.robustness,
     )
 
 
@@ -308,7 +307,7 @@ def entries(results: Sequence[RunResult], names: Callable[[RunResult], str]) -> 
         raise RunError(f"{twice}: named twice; a run can't be compared with itself")
     plain = [names(result) for result in results]
     full = [
-        f"{name} ({result.summary['run']})" if plain.count(name) > 1 else name
+        f"{name} ({result.summary.run})" if plain.count(name) > 1 else name
         for name, result in zip(plain, results, strict=True)
     ]
     found: list[NamedRun] = []

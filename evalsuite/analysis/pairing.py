@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from evalsuite.analysis.run_result import ItemScores, ParseMode, RunResult
-from evalsuite.errors import RunError, UsageError
+from evalsuite.analysis.run_result import ItemScores, RunResult
+from evalsuite.errors import ErrorCode, RunError, UsageError
+from evalsuite.run.summary_schema import ParseMode
 from evalsuite.stats.clusters import Floats, Ints, members
 from evalsuite.stats.contrast import PairedScores
 
@@ -123,28 +124,37 @@ def pair(a: RunResult, b: RunResult, tasks: Sequence[str] = (), allow: Sequence[
     """
     for name in allow or ():
         if name.partition(".")[0] not in NAMES:
-            raise UsageError(f"--allow {name}: not a name of what may differ; there are {', '.join(NAMES)}")
+            raise UsageError(
+                ErrorCode.UNKNOWN_SETTING,
+                f"`allow`: {name} is no setting that may differ; there are {', '.join(NAMES)}",
+            )
     shared = [task for task in tasks or a.tasks if task in a.tasks and task in b.tasks]
     pairs = [_pair(task, a.scores(task), b.scores(task)) for task in shared]
     found = [*_of_runs(a, b, tasks), *(d for each in pairs for d in _of_tasks(a, b, each))]
     refused = [disparity for disparity in found if not disparity.is_allowed(allow or ())]
     if refused:
-        raise RunError(f"{a.path} and {b.path} can't be paired: {_listed(refused)}{_offer(refused, found, allow)}")
+        raise RunError(
+            ErrorCode.RUNS_NOT_COMPARABLE,
+            f"{a.path} and {b.path} can't be paired: {_listed(refused)}{_offer(refused, found, allow)}",
+        )
     empty = next((each.task for each in pairs if not len(each.items)), None)
     if empty or not pairs:
-        raise RunError(f"{a.path} and {b.path} have no {'items of ' + empty if empty else 'tasks'} in common")
+        missing = f"items of {empty}" if empty else "tasks"
+        raise RunError(ErrorCode.RUNS_NOT_COMPARABLE, f"{a.path} and {b.path} have no {missing} in common")
     return Pairing(a, b, tuple(pairs), tuple(found))
 
 
 def settings(result: RunResult, task: str) -> dict[str, Any]:
     """How a task was asked and read, by the names of `SETTINGS`."""
-    facts = {**result.summary, "rotate_options": False, **result.tasks[task]}
-    return {name: facts[name] for name in SETTINGS}
-
-
-def scoring(result: RunResult, task: str) -> str:
-    """How a task's answers were had: `generate`, or by log-likelihood."""
-    return str(result.tasks[task].get(SCORING, "generate"))
+    summary, task_summary = result.summary, result.tasks[task]
+    return {
+        "prompt_digest": task_summary.prompt_digest,
+        "format": task_summary.format,
+        "decoding": summary.decoding,
+        "samples": task_summary.samples,
+        "rotate_options": task_summary.rotate_options,
+        "parser": summary.parser,
+    }
 
 
 def is_trivial(result: RunResult) -> bool:
@@ -181,36 +191,39 @@ def _of_runs(a: RunResult, b: RunResult, tasks: Sequence[str]) -> Iterator[Misma
             yield Mismatch("tasks", "", f"{run.path} has no {', '.join(absent)}")
     if is_trivial(a) or is_trivial(b):
         return
-    ours, theirs = a.summary["decoding"], b.summary["decoding"]
-    for key in {**ours, **theirs}:
-        if ours.get(key) != theirs.get(key):
-            yield Mismatch(f"decoding.{key}", "", f"{_short(ours.get(key))} and {_short(theirs.get(key))}")
-    if a.summary["parser"] != b.summary["parser"]:
-        both = f"{_short(a.summary['parser'])} and {_short(b.summary['parser'])}"
-        yield Mismatch("parser", "", f"{both} (evalsuite regrade reads the older with the newer)")
+    decoding_a, decoding_b = a.summary.decoding, b.summary.decoding
+    for key in {**decoding_a, **decoding_b}:
+        one, other = decoding_a.get(key), decoding_b.get(key)
+        if one != other:
+            yield Mismatch(f"decoding.{key}", "", f"{_short(one)} and {_short(other)}")
+    if a.summary.parser != b.summary.parser:
+        both = f"{_short(a.summary.parser)} and {_short(b.summary.parser)}"
+        yield Mismatch("parser", "", f"{both} (evalsuite regrade grades the older run with the newer parser)")
 
 
 def _of_tasks(a: RunResult, b: RunResult, pair: PairedTask) -> Iterator[Mismatch]:
     """What differs in one task."""
-    ours, theirs = a.tasks[pair.task], b.tasks[pair.task]
+    task_a, task_b = a.tasks[pair.task], b.tasks[pair.task]
     trivial = is_trivial(a) or is_trivial(b)
-    if not trivial and scoring(a, pair.task) != scoring(b, pair.task):
-        told = f"{scoring(a, pair.task)} and {scoring(b, pair.task)}, which measure different things"
-        yield Mismatch(SCORING, pair.task, told)
-    asked = () if trivial else ("prompt_digest", "format")
-    for name in ("version", "data_digest", *asked, "samples"):
-        if ours[name] != theirs[name]:
-            yield Mismatch(name, pair.task, f"{_short(ours[name])} and {_short(theirs[name])}")
-    if a.is_rotated(pair.task) != b.is_rotated(pair.task):
-        orders = ["each order of the options" if run.is_rotated(pair.task) else "one order" for run in (a, b)]
+    if not trivial and task_a.scoring != task_b.scoring:
+        both = f"{task_a.scoring} and {task_b.scoring}, which measure different things"
+        yield Mismatch(SCORING, pair.task, both)
+    # A trivial baseline reads no prompt, so it can be compared with runs of any prompt.
+    prompts = () if trivial else ("prompt_digest", "format")
+    for name in ("version", "data_digest", *prompts, "samples"):
+        one, other = getattr(task_a, name), getattr(task_b, name)
+        if one != other:
+            yield Mismatch(name, pair.task, f"{_short(one)} and {_short(other)}")
+    if task_a.rotate_options != task_b.rotate_options:
+        orders = ["each order of the options" if task.rotate_options else "one order" for task in (task_a, task_b)]
         yield Mismatch("rotate_options", pair.task, " and ".join(orders))
-    if ours["data_digest"] == theirs["data_digest"]:
+    if task_a.data_digest == task_b.data_digest:
         for column in ("gold", "group"):
             count = _unlike(pair, column)
             if count:
                 yield Mismatch("data_digest", pair.task, f"the same, but {count} items have another {column}")
-    if not len(pair.items) == ours["n"] == theirs["n"]:
-        yield Mismatch("items", pair.task, f"{ours['n']} and {theirs['n']}, {len(pair.items)} in both")
+    if not len(pair.items) == task_a.n == task_b.n:
+        yield Mismatch("items", pair.task, f"{task_a.n} and {task_b.n}, {len(pair.items)} in both")
 
 
 def _unlike(pair: PairedTask, column: str) -> int:
@@ -236,4 +249,4 @@ def _listed(disparities: Sequence[Mismatch]) -> str:
 def _offer(refused: Sequence[Mismatch], found: Sequence[Mismatch], allow: Sequence[str] | None) -> str:
     if allow is None or any(each.name == SCORING for each in refused):
         return ""
-    return f". To compare them all the same: --allow {','.join(dict.fromkeys([*allow, *(d.name for d in refused)]))}"
+    return f". To compare them all the same: `allow` {','.join(dict.fromkeys([*allow, *(d.name for d in refused)]))}"

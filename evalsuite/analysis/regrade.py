@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from evalsuite.analysis.run_result import read_result
 from evalsuite.errors import RunError
 from evalsuite.run.reload import reload_tasks
 from evalsuite.run.summary import GRADES, read_grades, summarise
+from evalsuite.run.summary_schema import RunSummary
 from evalsuite.run_folder import RunFolder, disk_error
 from evalsuite.util.atomic_write import atomic_path
 
@@ -79,9 +80,9 @@ class Regraded:
     """The parser before."""
     now: str
     changes: tuple[GradeChange, ...]
-    before: Mapping[str, Any]
+    before: RunSummary
     """summary.json under the parser before."""
-    after: Mapping[str, Any]
+    after: RunSummary
 
     def to_json(self) -> Json:
         """What `--json` prints."""
@@ -89,14 +90,14 @@ class Regraded:
             "run": str(self.path),
             "parser": {"was": self.was, "now": self.now},
             "tasks": {
-                name: {key: {"was": self.before["tasks"][name][key], "now": task[key]} for key in _ACCURACIES}
-                for name, task in self.after["tasks"].items()
+                name: {
+                    key: {"was": getattr(self.before.tasks[name], key)._asdict(), "now": getattr(task, key)._asdict()}
+                    for key in ("accuracy", "accuracy_lenient")
+                }
+                for name, task in self.after.tasks.items()
             },
             "changes": [asdict(change) for change in self.changes],
         }
-
-
-_ACCURACIES = ("accuracy", "accuracy_lenient")
 
 
 def regrade(path: Path, data_dir: Path | None = None) -> Regraded:
@@ -112,7 +113,7 @@ def regrade(path: Path, data_dir: Path | None = None) -> Regraded:
         old = _grades(_made_by(path, "grades.parquet", was) if renewed else path / "grades.parquet")
         before = read_result(_made_by(path, "summary.json", was) if renewed else path).summary
         made = _keep(path, was)
-        after = summarise(folder, prepared_tasks).content
+        after = summarise(folder, prepared_tasks).summary
         changes = tuple(_changes(old, _grades(path / "grades.parquet"), path))
         regraded = Regraded(path, was, parser.VERSION, changes, before, after)
         if renewed or changes:
@@ -125,7 +126,7 @@ def regrade(path: Path, data_dir: Path | None = None) -> Regraded:
 
 def _last_parser(folder: RunFolder) -> str:
     """Whose verdicts the present ones replace; run.json is written last, so after a kill it still names them."""
-    graded, noted = str(read_result(folder.path).summary["parser"]), str(folder.facts["parser"])
+    graded, noted = read_result(folder.path).summary.parser, str(folder.facts["parser"])
     cut_short = graded == parser.VERSION != noted and _kept(folder.path, "summary.json", noted).is_file()
     return noted if cut_short else graded
 

@@ -36,10 +36,10 @@ def import_(
     """
     from evalsuite.interop.import_logs import import_logs
 
-    summary = import_logs(sources, out, task, answer_format, metrics, data_dir)
+    graded = import_logs(sources, out, task, answer_format, metrics, data_dir)
     if as_json:
-        click.echo(json.dumps(summary.content, indent=2))
+        click.echo(json.dumps(graded.summary.to_json(), indent=2))
     else:
         from evalsuite.cli.run_table import print_run
 
-        print_run(summary, out, alarm=0.05)
+        print_run(graded, out, alarm=0.05)

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from evalsuite.analysis.regrade import READINGS, GradeChange, Regraded
 from evalsuite.analysis.regrade import regrade as regrade_run
+from evalsuite.util.format import percent
 
 _WIDTH = 110
 
@@ -37,7 +38,7 @@ def regrade(run: Path, data_dir: Path | None, as_json: bool) -> None:
 def _print(found: Regraded) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.width = max(console.width, _WIDTH)
-    console.print(Text(f"{found.after['model']}: parser {found.was} -> {found.now}", style="bold"))
+    console.print(Text(f"{found.after.model}: parser {found.was} -> {found.now}", style="bold"))
     console.print(_accuracies(found), soft_wrap=False, crop=False)
     for reading in READINGS:
         changes = [change for change in found.changes if change.parse_mode == reading]
@@ -53,10 +54,10 @@ def _accuracies(found: Regraded) -> Table:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     for column in ("task", "n", "accuracy % was", "now", "lenient was", "now"):
         table.add_column(column, justify="left" if column == "task" else "right", no_wrap=True)
-    for name, task in found.after["tasks"].items():
-        was = found.before["tasks"][name]
-        values = (each[key]["value"] for key in ("accuracy", "accuracy_lenient") for each in (was, task))
-        table.add_row(name, str(task["n"]), *(f"{100 * value:.2f}" for value in values))
+    for name, after in found.after.tasks.items():
+        before = found.before.tasks[name]
+        estimates = (before.accuracy, after.accuracy, before.accuracy_lenient, after.accuracy_lenient)
+        table.add_row(name, str(after.n), *(percent(estimate.value, 2) for estimate in estimates))
     return table
 
 

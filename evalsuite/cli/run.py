@@ -101,11 +101,11 @@ def run(ctx: click.Context, /, resume: str | None, alarm: float, as_json: bool, 
     from evalsuite.run.summary import summarise
 
     folder = outcome.folder
-    summary = summarise(folder, outcome.prepared_tasks)
+    graded = summarise(folder, outcome.prepared_tasks)
     if as_json:
-        click.echo(json.dumps(summary.content, indent=2))
+        click.echo(json.dumps(graded.summary.to_json(), indent=2))
     else:
-        print_run(summary, folder.path, alarm)
+        print_run(graded, folder.path, alarm)
     if outcome.missing:
         raise UsageError(
             f"{outcome.missing} requests have no response and count as wrong (why: {folder.path / 'errors.jsonl'}); "

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from evalsuite.run.summary import InvalidExample, Summary
+from evalsuite.run.summary import GradedRun, InvalidExample
+from evalsuite.run.summary_schema import RobustnessSummary, TaskSummary
+from evalsuite.stats.intervals import Estimate
+from evalsuite.util.format import interval, p_value, percent, points
 from evalsuite.util.text import visible
 
 _AROUND = 60
@@ -21,114 +24,101 @@ _WIDTH = 110
 _COLUMNS = ("task", "n", "accuracy % [95%]", "lenient", "invalid", "trunc.", "trivial", "chance")
 
 
-def print_run(summary: Summary, folder: Path, alarm: float) -> None:
+def print_run(graded: GradedRun, folder: Path, alarm: float) -> None:
     """Print the table of a run, its notes, an alarm where answers weren't readable, and where all of it is."""
     console = Console(highlight=False, soft_wrap=True)
     console.width = max(console.width, _WIDTH)
-    tasks: dict[str, dict[str, Any]] = summary.content["tasks"]
-    console.print(Text(visible(summary.content["model"]), style="bold"))
+    tasks = graded.summary.tasks
+    console.print(Text(visible(graded.summary.model), style="bold"))
     table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     for column in _COLUMNS:
         table.add_column(column, justify="left" if column == "task" else "right", no_wrap=True)
     for name, task in tasks.items():
         table.add_row(*_row(name, task))
-    if len(tasks) > 1:
+    if len(tasks) > 1 and graded.summary.macro:
         table.add_section()
-        table.add_row("macro average", "", _interval(summary.content["macro"]))
+        table.add_row("macro average", "", _interval(graded.summary.macro))
     console.print(table, soft_wrap=False, crop=False)
     console.print(
         "trivial: the better of the majority label and the longest option; chance: a uniform guess\n", style="dim"
     )
     for name, task in tasks.items():
-        if "calibration" in task:
-            console.print(Text(f"{name}, {task['scoring']}: {_weighed(task)}"))
+        if task.scoring != "generate":
+            console.print(Text(f"{name}, {task.scoring}: {_loglikelihood(task)}"))
     for name, task in tasks.items():
-        if task.get("robustness"):
-            console.print(Text(f"{name}, options rotated: {_moved(task['robustness'])}"))
+        if task.robustness:
+            console.print(Text(f"{name}, options rotated: {_rotated(task.robustness)}"))
     for note, names in _notes(tasks).items():
         console.print(Text(visible(f"{', '.join(names)}: {note}"), style="yellow"))
-    _print_alarm(console, summary, alarm)
+    _print_alarm(console, graded, alarm)
     report = shlex.join(["evalsuite", "report", str(folder), "--out", str(folder / "report")])
     console.print(Text(f"run folder: {folder}\nreport: {report}"))
 
 
-def _notes(tasks: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
-    """Each note once, with the tasks that it is about."""
+def _notes(tasks: Mapping[str, TaskSummary]) -> dict[str, list[str]]:
+    """Return each note once, with the tasks that it is about."""
     notes: dict[str, list[str]] = {}
     for name, task in tasks.items():
-        for note in task["notes"]:
+        for note in task.notes:
             notes.setdefault(note, []).append(name)
     return notes
 
 
-def _row(name: str, task: dict[str, Any]) -> list[str]:
-    count = str(task["n"]) if task["n"] == task["items"] else f"{task['n']} of {task['items']}"
+def _row(name: str, task: TaskSummary) -> list[str]:
+    count = f"{task.n} of {task.items}" if task.partial else str(task.n)
     return [
         name,
-        count if task["samples"] == 1 else f"{count} x {task['samples']}",
-        _interval(task["accuracy"]),
-        _percent(task["accuracy_lenient"]["value"]),
-        _percent(_share(task, invalid=True)),
-        _percent(_share(task, "truncated")),
-        _percent(max(task["trivial_baselines"].values())),
-        _percent(task["chance"]),
+        count if task.samples == 1 else f"{count} x {task.samples}",
+        _interval(task.accuracy),
+        percent(task.accuracy_lenient.value),
+        percent(task.invalid),
+        percent(task.share("truncated")),
+        percent(max(task.trivial_baselines.values())),
+        percent(task.chance),
     ]
 
 
-def _weighed(task: dict[str, Any]) -> str:
-    """What log-likelihoods tell besides the accuracy."""
-    told = [
-        f"{_interval(task[key]).strip()} {key.removeprefix('accuracy_').replace('_', ' ')}"
-        for key in ("accuracy_per_character", "accuracy_per_byte")
-        if key in task
-    ]
-    found = task["calibration"]
-    if found is not None:
-        told.append(f"ECE {found['ece']['value']:.3f} ({found['ece_if_calibrated']:.3f} if calibrated)")
-        told.append(f"Brier {found['brier']['value']:.3f}")
-    return "; ".join(told)
+def _loglikelihood(task: TaskSummary) -> str:
+    """What log-likelihoods show besides the accuracy."""
+    normalised = {"per character": task.accuracy_per_character, "per byte": task.accuracy_per_byte}
+    parts = [f"{interval(*estimate)} {name}" for name, estimate in normalised.items() if estimate is not None]
+    calibration = task.calibration
+    if calibration is not None:
+        parts.append(f"ECE {calibration.ece.value:.3f} ({calibration.ece_if_calibrated:.3f} if calibrated)")
+        parts.append(f"Brier {calibration.brier.value:.3f}")
+    return "; ".join(parts)
 
 
-def _moved(found: dict[str, Any]) -> str:
-    """What another order of the options did."""
-    worst = found["rotations"][found["worst"]]
-    away = f"{100 * worst['deviation']:+.1f} points on its {worst['n']} items"
+def _rotated(robustness: RobustnessSummary) -> str:
+    """What option rotation shows besides the accuracy."""
+    worst = robustness.rotations[robustness.worst]
     return (
-        f"right under all rotations {_interval(found['all_right']).strip()}, "
-        f"same text {_interval(found['same_text']).strip()}; "
-        f"worst rotation {found['worst']}: {away} (p {found['p']:.2g}, of {found['n']} items)"
+        f"right in every rotation {interval(*robustness.all_right)}, "
+        f"same text {interval(*robustness.same_text)}; "
+        f"worst rotation {robustness.worst}: {points(worst.deviation)} points on its {worst.n} items "
+        f"(p {p_value(robustness.p)}, of {robustness.n} items)"
     )
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}"
+def _interval(estimate: Estimate) -> str:
+    """An estimate in percent, padded so that the brackets of a column align."""
+    value, low, high = (percent(each) for each in estimate)
+    return f"{value:>5} [{low:>4}, {high:>4}]"
 
 
-def _interval(estimate: dict[str, float]) -> str:
-    low, high = _percent(estimate["low"]), _percent(estimate["high"])
-    return f"{_percent(estimate['value']):>5} [{low:>4}, {high:>4}]"
-
-
-def _share(task: dict[str, Any], status: str = "ok", invalid: bool = False) -> float:
-    counts: dict[str, int] = task["status"]
-    total = sum(counts.values())
-    count = total - counts.get("ok", 0) if invalid else counts.get(status, 0)
-    return count / total
-
-
-def _print_alarm(console: Console, summary: Summary, alarm: float) -> None:
-    loud = {name: task for name, task in summary.content["tasks"].items() if _share(task, invalid=True) > alarm}
-    if not loud:
+def _print_alarm(console: Console, graded: GradedRun, alarm: float) -> None:
+    alarming = {name: task for name, task in graded.summary.tasks.items() if task.invalid > alarm}
+    if not alarming:
         return
     console.print(Text("\nMany responses hold no valid answer, and each of them counts as wrong:", style="bold red"))
-    for name, task in loud.items():
-        reasons = ", ".join(f"{count} {status}" for status, count in task["status"].items() if status != "ok")
-        console.print(Text(f"  {name}: {_share(task, invalid=True):.1%} invalid ({reasons})"))
-        if _share(task, "truncated") > alarm:
+    for name, task in alarming.items():
+        reasons = ", ".join(f"{count} {status}" for status, count in task.status.items() if status != "ok")
+        console.print(Text(f"  {name}: {task.invalid:.1%} invalid ({reasons})"))
+        if task.share("truncated") > alarm:
             console.print(
                 Text("    stopped at the token limit before an answer: --max-tokens was too small", style="red")
             )
-    for example in [example for example in summary.examples if example.task in loud][:_EXAMPLES]:
+    for example in [example for example in graded.examples if example.task in alarming][:_EXAMPLES]:
         _print_example(console, example)
 
 

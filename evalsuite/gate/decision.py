@@ -14,10 +14,11 @@ from typing import Any
 
 from evalsuite.analysis.compare import Comparison, compare
 from evalsuite.analysis.pairing import PairedTask, Pairing, is_trivial, pair
-from evalsuite.analysis.run_result import ParseMode, RunResult
+from evalsuite.analysis.run_result import RunResult
 from evalsuite.errors import ErrorCode, RunError
 from evalsuite.gate.policy import GatePolicy
 from evalsuite.gate.rules import RuleCheck, difference_checks, limit_checks
+from evalsuite.run.summary_schema import ParseMode
 from evalsuite.stats.noninferiority import Outcome
 
 Json = dict[str, Any]
@@ -97,11 +98,12 @@ def gate(candidate: RunResult, baseline: RunResult, policy: GatePolicy) -> GateD
     tasks = () if policy.tasks == "all" else tuple(policy.tasks)
     for result, role in ((candidate, "candidate"), (baseline, "baseline")):
         for task in tasks or result.tasks:
-            if task in result.tasks and result.unanswered(task):
+            missing = result.tasks[task].unanswered if task in result.tasks else 0
+            if missing:
                 raise RunError(
                     ErrorCode.RUN_INCOMPLETE,
-                    f"{role} {result.path}: the run was cut short: {result.unanswered(task)} samples of {task} have no "
-                    "response; finish it with evalsuite run --resume",
+                    f"{role} {result.path}: the run was cut short: {missing} samples of {task} have no response; "
+                    "finish it with evalsuite run --resume",
                 )
     pairing = pair(candidate, baseline, tasks)
     policy.check_tasks([each.task for each in pairing.pairs])
@@ -126,7 +128,7 @@ def _gated_task(each: PairedTask, pairing: Pairing, parse_mode: ParseMode) -> Ga
     return GatedTask(
         task=each.task,
         n=len(each.items),
-        items=int(pairing.a.tasks[each.task]["items"]),
+        items=pairing.a.tasks[each.task].items,
         samples=each.samples,
         baseline=float(baseline.mean()),
         candidate=float(candidate.mean()),
@@ -140,12 +142,12 @@ def _notes(pairing: Pairing) -> Iterator[str]:
         if is_trivial(result):
             yield f"The {role} is a trivial baseline, which is no model."
     for each in pairing.pairs:
-        facts = pairing.a.tasks[each.task]
-        if facts["n"] < facts["items"]:
-            yield f"{each.task}: both runs answered {facts['n']} of its {facts['items']} items."
-        if pairing.a.is_rotated(each.task):
+        task = pairing.a.tasks[each.task]
+        if task.partial:
+            yield f"{each.task}: both runs answered {task.n} of its {task.items} items."
+        if task.rotate_options:
             yield f"{each.task}: each item was requested in each cyclic order of its options."
 
 
 def _run_json(result: RunResult) -> Json:
-    return {"model": result.model, "run": result.summary["run"], "path": str(result.path)}
+    return {"model": result.model, "run": result.summary.run, "path": str(result.path)}

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
-from evalsuite.analysis.run_result import ParseMode
 from evalsuite.errors import ErrorCode, UsageError
+from evalsuite.run.summary_schema import ParseMode
 from evalsuite.stats.noninferiority import default_margin
 from evalsuite.stats.power import PLANNED_DISCORDANCE, POWER
 from evalsuite.util.validation import StrictModel, first_problem

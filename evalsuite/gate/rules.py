@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from evalsuite.analysis.pairing import PairedTask
-from evalsuite.analysis.run_result import ParseMode
 from evalsuite.gate.policy import MACRO, GatePolicy
+from evalsuite.run.summary_schema import ParseMode
 from evalsuite.stats.averages import macro
 from evalsuite.stats.intervals import Estimate
 from evalsuite.stats.noninferiority import NoninferiorityVerdict, Outcome, judge, judge_macro

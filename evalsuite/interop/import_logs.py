@@ -16,7 +16,7 @@ from evalsuite.interop.importing.match_items import match_task
 from evalsuite.interop.importing.write_run import ImportedTask, write_run
 from evalsuite.interop.inspect_ai import import_log as inspect_log
 from evalsuite.interop.lm_eval import import_log as lm_eval_log
-from evalsuite.run.summary import Summary
+from evalsuite.run.summary import GradedRun
 
 
 def import_logs(
@@ -26,7 +26,7 @@ def import_logs(
     format: str | None = None,
     metrics: Sequence[str] = (),
     data_dir: Path | None = None,
-) -> Summary:
+) -> GradedRun:
     """Write the logs of one model as the run folder `out` and return its summary.
 
     `task` names the task that the logs are about (by default it is found by content), `format` the answer format that

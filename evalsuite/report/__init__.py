@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 
 from evalsuite.analysis.leaderboard import entries, leaderboard
-from evalsuite.analysis.run_result import ParseMode, read_result
+from evalsuite.analysis.run_result import read_result
 from evalsuite.errors import RunError
 from evalsuite.report.chart_sections import sections
 from evalsuite.report.cost import cost
@@ -18,6 +18,7 @@ from evalsuite.report.leaderboard_json import board_json
 from evalsuite.report.markdown import csv_text, markdown
 from evalsuite.report.run_names import shown_name
 from evalsuite.report.training_stages import stages
+from evalsuite.run.summary_schema import ParseMode
 
 
 def write_report(

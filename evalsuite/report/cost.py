@@ -16,7 +16,7 @@ Json = dict[str, Any]
 def cost(entry: NamedRun, board: Leaderboard) -> Json:
     """Counts over all tasks of a run; None for what was not measured."""
     tables = [board.scores[entry.id, task] for task in entry.result.tasks]
-    tokens = [said.get("tokens", {}) for said in entry.result.tasks.values()]
+    tokens = [task.tokens for task in entry.result.tasks.values()]
     output = sum(each.get("output", 0) for each in tokens)
     latencies = np.concatenate([_numbers(each.table["latency"]) for each in tables])
     answered = sum(int(each.table.num_rows - each.table["finish"].null_count) for each in tables)

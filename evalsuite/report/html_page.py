@@ -98,16 +98,16 @@ def _sheet(entry: NamedRun, content: Json) -> Json:
     row = next(row for row in content["rows"] if row["id"] == entry.id)
     about = facts(entry.result)
     notes: dict[str, list[str]] = {}
-    for task, said in entry.result.tasks.items():
-        for note in said.get("notes", ()):
+    for task, summary in entry.result.tasks.items():
+        for note in summary.notes:
             notes.setdefault(note, []).append(task)
     return {
         "row": row,
-        "tasks": {task: {"trivial_baselines": {}, "chance": 0.0, **said} for task, said in entry.result.tasks.items()},
+        "tasks": entry.result.tasks,
         "rotated": {
-            task: rotation_cells(said["accuracy"], said["robustness"])
-            for task, said in entry.result.tasks.items()
-            if said.get("robustness")
+            task: rotation_cells(summary.accuracy._asdict(), summary.robustness.model_dump())
+            for task, summary in entry.result.tasks.items()
+            if summary.robustness
         },
         "notes": list(notes.items()),
         "identity": about.get("identity_digest", ""),

@@ -77,8 +77,8 @@ def run_cards(entries: Sequence[NamedRun]) -> list[RunCard]:
     """Group runs by task and by the digest of its data: other data are other items."""
     groups: dict[tuple[str, str], list[NamedRun]] = {}
     for entry in entries:
-        for task, said in entry.result.tasks.items():
-            groups.setdefault((task, said["data_digest"]), []).append(entry)
+        for task, summary in entry.result.tasks.items():
+            groups.setdefault((task, summary.data_digest), []).append(entry)
     names = [_slug(task) for task, _ in groups]
     return [
         RunCard(name if names.count(name) == 1 else f"{name}-{_slug(digest)[:8]}-{number}", task, tuple(group))
@@ -110,7 +110,7 @@ def _write_sheet(
 
 def _dataset(sheet: RunCard, data_dir: Path | None) -> tuple[Dataset | None, str | None]:
     """Find the task's data, or say why its questions can't be shown."""
-    wanted = sheet.entries[0].result.tasks[sheet.task]["data_digest"]
+    wanted = sheet.entries[0].result.tasks[sheet.task].data_digest
     named = (facts(sheet.entries[0].result).get("spec") or {}).get("data_dir")
     place = data_dir or (Path(named) if named else None)
     try:
@@ -142,14 +142,14 @@ def _write_prompts(folder: Path, sheet: RunCard, ids: Sequence[str], dataset: Da
     rendered: list[list[Any]] = []
     digests: list[str] = []
     for entry in sheet.entries:
-        said = entry.result.tasks[sheet.task]
-        asked = (said["format"], (facts(entry.result).get("spec") or {}).get("system"))
+        summary = entry.result.tasks[sheet.task]
+        asked = (summary.format, (facts(entry.result).get("spec") or {}).get("system"))
         if asked not in slots:
             prompt = TaskPrompt(dataset.task, *asked)
             slots[asked] = len(rendered)
             digests.append(prompt.digest)
             rendered.append([prompt.messages(known[id]) if id in known else None for id in ids])
-        if digests[slots[asked]] == said["prompt_digest"]:
+        if digests[slots[asked]] == summary.prompt_digest:
             found[entry.id] = slots[asked]
     for number, start in enumerate(range(0, len(ids), SLICE)):
         part = slice(start, start + SLICE)

@@ -59,7 +59,7 @@ def notes(board: Leaderboard) -> list[str]:
                 "so the column holds nothing about the whole task."
             )
     for row in board.rows:
-        missing = sum(row.entry.result.unanswered(task) for task in row.entry.result.tasks)
+        missing = sum(task.unanswered for task in row.entry.result.tasks.values())
         if missing:
             found.append(f"{row.name}: {missing:,} responses are missing and count as wrong; the run was cut short.")
     if any(recorded(row.entry.result) for row in board.rows):
@@ -75,8 +75,8 @@ def run_notes(board: Leaderboard) -> list[Json]:
     """What the runs noted about their data and about how they were asked: each note once, with whom it is about."""
     found: dict[str, Json] = {}
     for row in board.rows:
-        for task, said in row.entry.result.tasks.items():
-            for note in said.get("notes", ()):
+        for task, summary in row.entry.result.tasks.items():
+            for note in summary.notes:
                 about = found.setdefault(note, {"note": note, "tasks": {}, "rows": {}})
                 about["tasks"][task] = about["rows"][row.name] = None
     return [{name: each if name == "note" else list(each) for name, each in about.items()} for about in found.values()]
@@ -118,7 +118,7 @@ def _row(board: Leaderboard, row: LeaderboardRow, placed: Any, leading: frozense
         "id": id,
         "name": row.name,
         "model": row.entry.result.model,
-        "run": row.entry.result.summary["run"],
+        "run": row.entry.result.summary.run,
         "size": row.size,
         "recorded": recorded(row.entry.result),
         "differs": list(row.differs),
@@ -139,7 +139,7 @@ def _cell(cell: LeaderboardCell, leads: bool) -> Json:
         "samples": cell.samples,
         "differs": list(cell.differs),
         "leads": leads,
-        **({"robustness": cell.robustness} if cell.robustness else {}),
+        **({"robustness": cell.robustness.model_dump()} if cell.robustness else {}),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice, product
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +20,7 @@ from evalsuite.errors import RunError
 from evalsuite.grading.grade import Grade
 from evalsuite.grading.loglikelihood import LoglikelihoodTally
 from evalsuite.grading.robustness import RotationTally
+from evalsuite.run.summary_schema import UNANSWERED, RunSummary
 from evalsuite.run_folder import SCHEMA, ResponseRecord, RunFolder, disk_error
 from evalsuite.stats.averages import macro
 from evalsuite.stats.clusters import Floats
@@ -27,10 +28,8 @@ from evalsuite.stats.intervals import Estimate, mean
 from evalsuite.tasks.item import Item
 from evalsuite.util.atomic_write import atomic_path
 
-UNANSWERED = "unanswered"
-"""Status of a sample that has no response; it counts as wrong, like every status but `ok`."""
 EXAMPLES = 3
-"""Invalid responses of each task that are kept to be shown."""
+"""Invalid responses of each task that are shown."""
 _BATCH = 1024
 
 Json = dict[str, Any]
@@ -61,28 +60,28 @@ GRADES = pa.schema(
         ("meta", pa.string()),
     ]
 )
-"""A row a response, null where nothing came back; `meta` is a JSON object of the item's subgroups."""
+"""One row per response, null where there is none; `meta` is a JSON object of the item's subgroups."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class InvalidExample:
-    """An invalid response, kept to be shown."""
+    """A response without a valid answer, kept to be shown."""
 
     task: str
     grade: Grade
     record: ResponseRecord
 
 
-@dataclass(slots=True)
-class Summary:
-    """What summary.json holds, and what only the terminal shows."""
+@dataclass(frozen=True, slots=True)
+class GradedRun:
+    """The content of summary.json, and examples of invalid responses, which only the terminal shows."""
 
-    content: Json
-    examples: list[InvalidExample] = field(default_factory=list)
+    summary: RunSummary
+    examples: list[InvalidExample]
 
 
 class GradedTask(Protocol):
-    """A task of a run, as a summary needs it: `plan.Bench`, or what was graded elsewhere."""
+    """A task of a run as a summary needs it: a `PreparedTask`, or one that another harness graded."""
 
     @property
     def name(self) -> str:
@@ -98,32 +97,32 @@ class GradedTask(Protocol):
 
     @property
     def identity(self) -> Json:
-        """What must be the same for two runs to have answered the same questions."""
+        """Everything that must be equal for two runs to have answered the same questions."""
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader must know."""
+        """Facts about the data and the prompts that a reader must know."""
 
     @property
     def parser(self) -> str:
-        """Who reads the answers."""
+        """Version of the parser, or the name of the harness that graded the responses."""
 
     @property
     def trivial_baselines(self) -> dict[str, float]:
-        """Accuracy of rules that know no medicine."""
+        """Accuracy of rules without a model."""
 
     @property
     def chance(self) -> float:
         """Expected accuracy of a uniform guess."""
 
     def rotations(self, item: Item) -> range:
-        """By how many places the options of an item were moved, each of which was asked."""
+        """The option rotations under which an item was requested."""
 
     def grade(self, item: Item, record: ResponseRecord) -> Grade:
-        """The verdict on a response."""
+        """Grade a response."""
 
 
-def summarise(folder: RunFolder, prepared_tasks: Iterable[GradedTask]) -> Summary:
+def summarise(folder: RunFolder, prepared_tasks: Iterable[GradedTask]) -> GradedRun:
     """Grade every response of the journal, replace grades.parquet and summary.json, and return the latter."""
     identity = folder.facts["identity"]
     tallies = [_TaskTally(prepared, identity["samples"]) for prepared in prepared_tasks]
@@ -134,18 +133,19 @@ def summarise(folder: RunFolder, prepared_tasks: Iterable[GradedTask]) -> Summar
             _write(partial, tallies, folder, examples)
     except OSError as error:
         raise disk_error(grades, error) from None
-    average = macro([tally.accuracy(tally.strict) for tally in tallies])
-    content = {
-        "schema": SCHEMA,
-        "model": identity["model"],
-        "run": folder.path.resolve().name,
-        "parser": parser_of([tally.prepared for tally in tallies]),
-        "decoding": identity["decoding"],
-        "tasks": {tally.prepared.name: tally.summary() for tally in tallies},
-        "macro": average._asdict(),
-    }
-    folder.write_json("summary.json", content)
-    return Summary(content, examples)
+    summary = RunSummary.model_validate(
+        {
+            "schema": SCHEMA,
+            "model": identity["model"],
+            "run": folder.path.resolve().name,
+            "parser": parser_of([tally.prepared for tally in tallies]),
+            "decoding": identity["decoding"],
+            "tasks": {tally.prepared.name: tally.summary() for tally in tallies},
+            "macro": macro([tally.accuracy(tally.strict) for tally in tallies]),
+        }
+    )
+    folder.write_json("summary.json", summary.to_json())
+    return GradedRun(summary, examples)
 
 
 def read_grades(path: Path) -> pa.Table:
@@ -159,9 +159,9 @@ def read_grades(path: Path) -> pa.Table:
 
 
 def parser_of(prepared_tasks: Iterable[GradedTask]) -> str:
-    """Who read the answers of a run: ours wherever it read any; a task that was graded elsewhere says so itself."""
-    found = {prepared.parser for prepared in prepared_tasks}
-    return parser.VERSION if parser.VERSION in found else ", ".join(sorted(found))
+    """Return the parser of a run: our version if it graded any task, otherwise the harnesses that graded them."""
+    parsers = {prepared.parser for prepared in prepared_tasks}
+    return parser.VERSION if parser.VERSION in parsers else ", ".join(sorted(parsers))
 
 
 def _write(path: Path, tallies: Iterable[_TaskTally], folder: RunFolder, examples: list[InvalidExample]) -> None:
@@ -240,8 +240,8 @@ class _TaskTally:
             **self.prepared.identity,
             "items": self.prepared.total,
             "samples": self.samples,
-            "accuracy": self.accuracy(self.strict)._asdict(),
-            "accuracy_lenient": self.accuracy(self.lenient)._asdict(),
+            "accuracy": self.accuracy(self.strict),
+            "accuracy_lenient": self.accuracy(self.lenient),
             **(self.weights.summary() if self.weights is not None else {}),
             **({"robustness": self.orders.summary()} if self.orders is not None else {}),
             "status": dict(self.status.most_common()),

@@ -16,7 +16,7 @@ from scipy.stats import binomtest
 from evalsuite.analysis.compare import compare
 from evalsuite.analysis.pairing import pair
 from evalsuite.analysis.run_result import read_result
-from evalsuite.errors import RunError, UsageError
+from evalsuite.errors import ErrorCode, RunError, UsageError
 from evalsuite.stats.power import detectable, power_at
 
 ROOT = Path(__file__).parents[2]
@@ -186,8 +186,9 @@ DIFFERENT = {
 def test_a_task_that_differs_is_refused_by_name_unless_that_name_is_allowed(made, answers, name):
     right = coin(13, 40)
     a, b = made("a", {"t": right}), made("b", {"t": answers(right, **DIFFERENT[name])})
-    with pytest.raises(RunError, match=rf"{name} \(t .* differs\. To compare them all the same: --allow {name}$"):
-        paired(a, b, allow=[])
+    error = refused_pair(a, b, allow=[])
+    assert error.code is ErrorCode.RUNS_NOT_COMPARABLE and f"{name} (t " in str(error)
+    assert str(error).endswith(f"`allow` {name}")
     found = compare(paired(a, b, allow=[name]))
     assert [mark.split()[0] for mark in found.marks] == [name]
     assert found.to_json()["allowed"][0]["name"] == name
@@ -198,26 +199,27 @@ def test_every_difference_is_named_at_once_and_none_is_offered_where_there_is_no
     a = made("a", {"t": right})
     decoding = {"temperature": 0.7, "top_p": 1.0, "max_tokens": 512, "seed": 0, "thinking": "auto"}
     b = made("b", {"t": answers(right, **DIFFERENT["format"])}, decoding=decoding, parser="2")
-    with pytest.raises(RunError) as refused:
-        paired(a, b)
+    error = refused_pair(a, b)
+    assert error.code is ErrorCode.RUNS_NOT_COMPARABLE
     for name in ("decoding.temperature (0.0 and 0.7)", "decoding.max_tokens (4096 and 512)", "parser", "format"):
-        assert name in str(refused.value)
-    assert "--allow" not in str(refused.value) and "\n" not in str(refused.value)
+        assert name in str(error)
+    assert "allow" not in str(error)
 
 
 def test_a_key_of_the_decoding_is_allowed_alone_or_with_all_of_it(made):
     right = coin(15, 40)
     a = made("a", {"t": right})
-    b = made("b", {"t": right}, decoding={**read_result(a).summary["decoding"], "seed": 1, "temperature": 0.5})
-    with pytest.raises(RunError, match=r"temperature \(0\.0 and 0\.5\) differs"):
-        paired(a, b, allow=["decoding.seed"])
+    b = made("b", {"t": right}, decoding={**read_result(a).summary.decoding, "seed": 1, "temperature": 0.5})
+    error = str(refused_pair(a, b, allow=["decoding.seed"]))
+    assert "decoding.temperature (0.0 and 0.5)" in error and "decoding.seed (" not in error
     assert len(paired(a, b, allow=["decoding"]).allowed) == 2
 
 
 def test_a_name_that_nothing_has_is_a_usage_error(made):
     run = made("a", {"t": coin(16, 40)})
-    with pytest.raises(UsageError, match="weather"):
+    with pytest.raises(UsageError) as caught:
         paired(run, run, allow=["weather"])
+    assert caught.value.code is ErrorCode.UNKNOWN_SETTING and "weather" in str(caught.value)
 
 
 def test_other_items_are_refused_and_with_leave_the_common_ones_are_paired(made, answers):
@@ -225,13 +227,11 @@ def test_other_items_are_refused_and_with_leave_the_common_ones_are_paired(made,
     ids = [f"i{place:04}" for place in range(100)]
     a = made("a", {"t": answers(right, ids=ids)})
     b = made("b", {"t": answers(~right[10:], ids=ids[10:], items=100)})
-    with pytest.raises(RunError, match=r"items \(t 100 and 90, 90 in both\)"):
-        paired(a, b)
+    assert "items (t 100 and 90, 90 in both)" in str(refused_pair(a, b))
     (task,) = compare(paired(a, b, allow=["items"])).tasks
     assert task.n == 90 and task.contrast.difference.only_a == right[10:].sum()
     nothing = made("c", {"t": answers(right, ids=[f"x{place}" for place in range(100)])})
-    with pytest.raises(RunError, match="no items of t in common"):
-        paired(a, nothing, allow=["items"])
+    assert refused_pair(a, nothing, allow=["items"]).code is ErrorCode.RUNS_NOT_COMPARABLE
 
 
 def test_items_are_paired_by_id_whatever_their_order(made, answers):
@@ -246,8 +246,7 @@ def test_items_are_paired_by_id_whatever_their_order(made, answers):
 def test_a_task_that_one_run_lacks_is_refused_and_left_out_with_leave(made):
     right = coin(19, 40)
     a, b = made("a", {"t": right, "u": right}), made("b", {"t": right})
-    with pytest.raises(RunError, match=r"has no u"):
-        paired(a, b)
+    assert f"tasks ({b} has no u)" in str(refused_pair(a, b))
     found = compare(paired(a, b, allow=["tasks"]))
     assert [task.task for task in found.tasks] == ["t"] and found.macro is None and found.marks
 
@@ -255,8 +254,7 @@ def test_a_task_that_one_run_lacks_is_refused_and_left_out_with_leave(made):
 def test_another_gold_label_under_the_same_digest_is_noticed(made, answers):
     right = coin(20, 40)
     a, b = made("a", {"t": answers(right)}), made("b", {"t": answers(right, gold="D")})
-    with pytest.raises(RunError, match="40 items have another gold"):
-        paired(a, b)
+    assert "data_digest (t the same, but 40 items have another gold)" in str(refused_pair(a, b))
 
 
 def test_a_floor_has_no_prompt_that_could_differ(made, answers):
@@ -277,46 +275,58 @@ def damage(folder, change):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "code", "value"),
     [
-        (lambda s: s.update(schema=3), "schema 2"),
-        (lambda s: s.update(tasks={}), "schema 2"),
-        (lambda s: s.pop("parser"), "parser"),
-        (lambda s: s["tasks"]["t"].pop("data_digest"), "data_digest"),
-        (lambda s: s["tasks"]["t"].update(n=True), "tasks.t.n"),
-        (lambda s: s["tasks"]["t"].update(samples=0), "tasks.t.samples"),
-        (lambda s: s["tasks"]["t"]["accuracy"].update(value=None), "accuracy.value"),
-        (lambda s: s["tasks"]["t"]["accuracy"].update(value=float("nan")), "can't be read"),
-        (lambda s: s["tasks"]["t"]["accuracy"].update(value=0.999), "summary.json says 0.999"),
-        (lambda s: s["tasks"]["t"]["accuracy_lenient"].update(value=0.999), "summary.json says 0.999"),
-        (lambda s: s["tasks"]["t"].update(n=39), "40 rows"),
-        (lambda s: s["tasks"]["t"].update(status={"ok": 39, "truncated": 1}), "status counts"),
-        (lambda s: s["tasks"].update(u=s["tasks"]["t"]), "40 rows"),
+        (lambda s: s.update(schema=3), ErrorCode.RUN_SCHEMA_UNSUPPORTED, "schema 2"),
+        (lambda s: s.update(tasks={}), ErrorCode.RUN_SCHEMA_UNSUPPORTED, "schema 2"),
+        (lambda s: s.pop("parser"), ErrorCode.RUN_UNREADABLE, "parser"),
+        (lambda s: s["tasks"]["t"].pop("data_digest"), ErrorCode.RUN_UNREADABLE, "tasks.t.data_digest"),
+        (lambda s: s["tasks"]["t"].update(n=True), ErrorCode.RUN_UNREADABLE, "tasks.t.n"),
+        (lambda s: s["tasks"]["t"].update(samples=0), ErrorCode.RUN_UNREADABLE, "tasks.t.samples"),
+        (lambda s: s["tasks"]["t"]["accuracy"].update(value=None), ErrorCode.RUN_UNREADABLE, "tasks.t.accuracy.value"),
+        (lambda s: s["tasks"]["t"]["accuracy"].update(high=1.01), ErrorCode.RUN_UNREADABLE, "tasks.t.accuracy.high"),
+        (lambda s: s["tasks"]["t"].update(chance=-0.1), ErrorCode.RUN_UNREADABLE, "tasks.t.chance"),
+        (lambda s: s["tasks"]["t"].update(accuracy=[0.5, 0.4, 0.6]), ErrorCode.RUN_UNREADABLE, "tasks.t.accuracy"),
+        (lambda s: s["tasks"]["t"]["accuracy"].update(value=float("nan")), ErrorCode.RUN_UNREADABLE, "summary.json"),
+        (lambda s: s["tasks"]["t"]["accuracy"].update(value=0.999), ErrorCode.RUN_INCONSISTENT, "0.999"),
+        (lambda s: s["tasks"]["t"]["accuracy_lenient"].update(value=0.999), ErrorCode.RUN_INCONSISTENT, "0.999"),
+        (lambda s: s["tasks"]["t"].update(n=39), ErrorCode.RUN_INCONSISTENT, "40 rows"),
+        (lambda s: s["tasks"]["t"].update(status={"ok": 39, "truncated": 1}), ErrorCode.RUN_INCONSISTENT, "status"),
+        (lambda s: s["tasks"].update(u=s["tasks"]["t"]), ErrorCode.RUN_INCONSISTENT, "40 rows"),
     ],
 )
-def test_a_summary_that_was_edited_or_is_not_whole_is_an_error(made, change, said):
+def test_a_summary_that_was_edited_or_is_incomplete_is_an_error(made, change, code, value):
     folder = made("a", {"t": coin(22, 40)})
     damage(folder, change)
-    with pytest.raises(RunError, match=said):
+    with pytest.raises(RunError) as caught:
         paired(folder, folder)
+    assert caught.value.code is code and value in str(caught.value) and str(folder) in str(caught.value)
 
 
 def test_grades_that_are_missing_cut_or_no_parquet_are_errors(made, answers):
     folder, other = made("a", {"t": coin(23, 40)}), made("b", {"t": coin(24, 41)})
     grades = folder / "grades.parquet"
-    whole = grades.read_bytes()
-    for content, said in ((whole[:-100], "can't be read"), (b"{}", "can't be read"), ((other / "grades.parquet").read_bytes(), "41 rows")):  # fmt: skip  # noqa: E501
+    complete = grades.read_bytes()
+    for content, code in (
+        (complete[:-100], ErrorCode.RUN_UNREADABLE),
+        (b"{}", ErrorCode.RUN_UNREADABLE),
+        ((other / "grades.parquet").read_bytes(), ErrorCode.RUN_INCONSISTENT),
+    ):
         grades.write_bytes(content)
-        with pytest.raises(RunError, match=said):
-            paired(folder, folder)
+        assert refused_pair(folder, folder).code is code
     grades.unlink()
-    with pytest.raises(RunError, match="is missing"):
-        paired(folder, folder)
-    lucky = answers([True] * 40, status=["truncated"] * 40)
-    with pytest.raises(RunError, match="no valid label"):
-        paired(*[made("c", {"t": lucky})] * 2)
-    with pytest.raises(RunError, match="twice"):
-        paired(*[made("d", {"t": answers([True] * 40, ids=["same"] * 40)})] * 2)
+    assert refused_pair(folder, folder).code is ErrorCode.RUN_NOT_FOUND
+    lucky = made("c", {"t": answers([True] * 40, status=["truncated"] * 40)})
+    assert refused_pair(lucky, lucky).code is ErrorCode.RUN_INCONSISTENT
+    repeated = made("d", {"t": answers([True] * 40, ids=["same"] * 40)})
+    assert refused_pair(repeated, repeated).code is ErrorCode.RUN_INCONSISTENT
+
+
+def refused_pair(a, b, **options):
+    with pytest.raises(RunError) as caught:
+        paired(a, b, **options)
+    assert "\n" not in str(caught.value)
+    return caught.value
 
 
 # The command

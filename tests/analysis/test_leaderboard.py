@@ -1,14 +1,17 @@
 """The leaderboard: what shares a column, what an average is over, who is marked."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalsuite.analysis.leaderboard import LARGE, MIDDLE, ORDER, SMALL, UNKNOWN, entries, leaderboard, size_of
-from evalsuite.analysis.run_result import read_result
+from evalsuite.analysis.run_result import RunResult, read_result
 from evalsuite.errors import RunError, UsageError
 from evalsuite.report.run_names import shown_name
+from evalsuite.run.summary_schema import RunSummary
 
 HALF = [True, False] * 20
 
@@ -123,13 +126,8 @@ def test_names_and_ids_are_unique_and_a_run_is_there_once(made):
 @settings(max_examples=50)
 @given(st.lists(st.text(max_size=30), min_size=1, max_size=8))
 def test_any_names_give_ids_fit_for_files_and_links(names):
-    class Fake:
-        def __init__(self, number):
-            from pathlib import Path
-
-            self.path, self.summary, self.model = Path(f"/{number}"), {"run": "r"}, "x/y"
-
-    results = [Fake(number) for number in range(len(names))]
+    summary = RunSummary.model_construct(model="x/y", run="r")
+    results = [RunResult(Path(f"/{number}"), summary) for number in range(len(names))]
     found = entries(results, lambda result: names[int(result.path.name)])
     ids = [entry.id for entry in found]
     assert len(set(ids)) == len(ids)

@@ -187,5 +187,5 @@ def test_a_replay_with_labels_of_its_own_is_read_again_in_them(tmp_path):
     ]
     found = regrade(tmp_path / "run")
     assert found.changes == ()
-    task = found.after["tasks"]["pubmedqa"]
-    assert task["n"] == 40 and task["status_lenient"]["ok"] > 20
+    task = found.after.tasks["pubmedqa"]
+    assert task.n == 40 and task.status_lenient["ok"] > 20

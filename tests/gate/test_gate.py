@@ -244,12 +244,12 @@ UNUSABLE = {
     "another gold": (lambda made, answers: made("new", {"t": answers(RIGHT, gold="C")}), "another gold"),
     "NaN": (edited(accuracy={"value": math.nan, "low": 0, "high": 1}), "can't be read"),
     "null": (edited(accuracy={"value": None, "low": 0.0, "high": 1.0}), "tasks.t.accuracy.value"),
-    "an edited accuracy": (edited(accuracy={"value": 0.9, "low": 0.8, "high": 1.0}), "summary.json says 0.9"),
+    "an edited accuracy": (edited(accuracy={"value": 0.9, "low": 0.8, "high": 1.0}), "0.9"),
     "edited counts": (edited(status={"ok": 99, "empty": 1}), "status counts"),
     "fewer items than answers": (edited(items=99), "tasks.t.items"),
     "a task that is named like the average": (lambda made, answers: made("new", {"macro": RIGHT}), "has no t"),
     "no items": (edited(n=0), "tasks.t.n"),
-    "no folder": (lambda made, answers: Path("nowhere"), "no summary is here"),
+    "no folder": (lambda made, answers: Path("nowhere"), "nowhere"),
 }
 
 

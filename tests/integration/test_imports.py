@@ -89,7 +89,7 @@ def test_an_inspect_log_of_our_items_is_graded_here(tmp_path):
     items = list(reversed(VIGNETTE))
     texts = answers(items, 3)
     log = make_log(tmp_path / "logs", items, texts, 3)
-    summary = import_logs([tmp_path / "logs"], tmp_path / "run").content
+    summary = import_logs([tmp_path / "logs"], tmp_path / "run").summary.to_json()
     task = summary["tasks"]["starter_vignette"]
     assert (summary["model"], task["samples"], task["format"]) == ("imported/mockllm/model", 3, "answer_line")
     assert (summary["decoding"]["temperature"], summary["decoding"]["max_tokens"]) == (0.5, 99)
@@ -116,7 +116,7 @@ def test_an_inspect_log_of_other_items_keeps_its_scores(tmp_path):
 
     items = [replace(one, question=f"{one.question} (case {n})") for n, one in enumerate(VIGNETTE[:8])]
     log = make_log(tmp_path / "logs", items, answers(items, 2), 2)
-    task = import_logs([Path(log.location)], tmp_path / "run").content["tasks"]["inspect_vignettes"]
+    task = import_logs([Path(log.location)], tmp_path / "run").summary.to_json()["tasks"]["inspect_vignettes"]
     assert (task["graded_by"], task["n"], task["samples"], task["chance"]) == ("inspect choice", 8, 2, 0.25)
     assert task["accuracy"]["value"] == pytest.approx(log.results.scores[0].metrics["accuracy"].value)
     assert {row["sample"] for row in grades(tmp_path / "run")} == {0, 1}
@@ -136,7 +136,9 @@ def test_two_scorers_need_a_choice_and_parts_of_a_point_are_refused(tmp_path):
     make_log(tmp_path / "logs", items, answers(items, 1), scorer=[choice(), third()])
     with pytest.raises(EvalsuiteError, match="scored by choice and by third; choose with --metric"):
         import_logs([tmp_path / "logs"], tmp_path / "run")
-    assert import_logs([tmp_path / "logs"], tmp_path / "run", metrics=["choice"]).content["tasks"]["starter_vignette"]
+    assert import_logs([tmp_path / "logs"], tmp_path / "run", metrics=["choice"]).summary.to_json()["tasks"][
+        "starter_vignette"
+    ]
 
 
 def test_a_log_that_was_cut_short_is_no_result(tmp_path):
@@ -155,7 +157,7 @@ def test_a_sample_that_failed_stays_in_the_denominator(tmp_path):
     texts = {(one.id, 0): f"ANSWER: {one.gold}" for one in items[:5]}
     log = make_log(tmp_path / "logs", items, texts, fail_on_error=False)
     assert log.results.scores[0].metrics["accuracy"].value == 1
-    task = import_logs([tmp_path / "logs"], tmp_path / "run").content["tasks"]["starter_vignette"]
+    task = import_logs([tmp_path / "logs"], tmp_path / "run").summary.to_json()["tasks"]["starter_vignette"]
     assert (task["n"], task["status"]) == (6, {"ok": 5, "unanswered": 1})
     assert task["accuracy"]["value"] == pytest.approx(5 / 6)
 
@@ -192,7 +194,7 @@ def there_and_back(run, tmp_path, data_dir=None):
     for task, said in before.tasks.items():
         same = ("version", "data_digest", "prompt_digest", "format", "n", "samples", "accuracy", "accuracy_lenient")
         for key in (*same, "status", "status_lenient", "trivial_baselines", "chance", "tokens"):
-            assert after.tasks[task][key] == said[key], key
+            assert getattr(after.tasks[task], key) == getattr(said, key), key
     return {log.eval.task: log for log in map(inspect_ai.log.read_eval_log, sorted((tmp_path / "logs").iterdir()))}
 
 
@@ -265,7 +267,7 @@ def test_awkward_responses_come_back_with_the_same_grades(tmp_path):
                 writer.append(response, "0" * 16)
     from evalsuite.run.reload import reload_tasks
 
-    statuses = summarise(folder, reload_tasks(folder)).content["tasks"][name]["status"]
+    statuses = summarise(folder, reload_tasks(folder)).summary.to_json()["tasks"][name]["status"]
     assert {"ok", "unanswered", "refused", "truncated", "reasoning_unclosed", "empty"} <= set(statuses)
     (log,) = there_and_back(run, tmp_path).values()
     assert all(sample.scores["evalsuite"].value == "I" for sample in log.samples if sample.error)
@@ -394,7 +396,7 @@ def lm_logs(tmp_path_factory):
 
 def test_stock_lm_eval_texts_are_graded_here(tmp_path, lm_logs):
     """The served model always ends in <answer>B</answer>."""
-    summary = import_logs([lm_logs / "served"], tmp_path / "run").content
+    summary = import_logs([lm_logs / "served"], tmp_path / "run").summary.to_json()
     task = summary["tasks"]["starter_vignette"]
     share = sum(one.gold == "B" for one in VIGNETTE) / len(VIGNETTE)
     assert (summary["model"], task["format"], task["samples"]) == ("imported/bench", "answer_tag", 1)
@@ -407,7 +409,7 @@ def test_stock_lm_eval_texts_are_graded_here(tmp_path, lm_logs):
 def test_stock_lm_eval_likelihoods_keep_their_scores(tmp_path, lm_logs):
     with pytest.raises(EvalsuiteError, match="scored by acc,none and by acc_norm,none"):
         import_logs([lm_logs / "dummy"], tmp_path / "run")
-    summary = import_logs([lm_logs / "dummy"], tmp_path / "run", metrics=["acc,none"]).content
+    summary = import_logs([lm_logs / "dummy"], tmp_path / "run", metrics=["acc,none"]).summary.to_json()
     task = summary["tasks"]["lm_eval_letters"]
     theirs = json.loads(next((lm_logs / "dummy").rglob("results_*.json")).read_text())["results"]["letters"]
     assert task["accuracy"]["value"] == pytest.approx(theirs["acc,none"])

@@ -84,7 +84,7 @@ def test_responses_to_a_known_task_are_graded_by_the_parser_and_the_scores_are_s
     rows = [item_row(n, i, text, 1.0) for n, (i, text) in enumerate(zip(RECALL, texts, strict=True))]
     rows.reverse()  # matched by content, not by position
     write(tmp_path / "logs", {"recall": rows})
-    summary = import_logs([tmp_path / "logs"], tmp_path / "run").content
+    summary = import_logs([tmp_path / "logs"], tmp_path / "run").summary.to_json()
     task = summary["tasks"]["starter_recall"]
     assert (summary["model"], summary["parser"], summary["run"]) == ("imported/org/model-7b", parser.VERSION, "run")
     assert (summary["decoding"]["temperature"], summary["decoding"]["max_tokens"]) == (0.0, 512)
@@ -109,7 +109,7 @@ def test_an_imported_run_has_the_same_items_as_a_native_one(tmp_path):
     assert main(["run", "--model", "trivial/first", "--tasks", "starter_recall", "--out", str(tmp_path / "b")]) == 0
     a, b = (read_result(tmp_path / name) for name in "ab")
     for key in ("data_digest", "n", "trivial_baselines", "chance", "version"):
-        assert a.tasks["starter_recall"][key] == b.tasks["starter_recall"][key]
+        assert getattr(a.tasks["starter_recall"], key) == getattr(b.tasks["starter_recall"], key)
     imported, native = a.scores("starter_recall"), b.scores("starter_recall")
     assert list(imported.items) == list(native.items) and list(imported.groups) == list(native.groups)
 
@@ -128,7 +128,8 @@ def test_an_imported_run_has_the_same_items_as_a_native_one(tmp_path):
 )
 def test_the_format_is_the_chosen_one_or_the_one_that_every_prompt_shows(tmp_path, instruction, chosen, format):
     rows = [item_row(n, item, f"\\boxed{{{item.gold}}}", 1.0, instruction) for n, item in enumerate(RECALL[:5])]
-    tasks = import_logs([write(tmp_path / "logs", {"t": rows})], tmp_path / "run", format=chosen).content["tasks"]
+    run = import_logs([write(tmp_path / "logs", {"t": rows})], tmp_path / "run", format=chosen)
+    tasks = run.summary.to_json()["tasks"]
     if format is None:
         assert tasks["lm_eval_t"]["graded_by"] == "lm-eval exact_match,tag"
         assert any("starter_recall" in note and "--format" in note for note in tasks["lm_eval_t"]["notes"])
@@ -149,7 +150,7 @@ def likelihoods(golds, right):
 def test_another_task_keeps_its_scores_and_is_marked_so(tmp_path):
     golds = [n % 4 for n in range(24)]
     write(tmp_path / "logs", {"some_task": likelihoods(golds, lambda n: n % 3 == 0)})
-    summary = import_logs([tmp_path / "logs"], tmp_path / "run", metrics=["acc,none"]).content
+    summary = import_logs([tmp_path / "logs"], tmp_path / "run", metrics=["acc,none"]).summary.to_json()
     task = summary["tasks"]["lm_eval_some_task"]
     assert (task["graded_by"], summary["parser"]) == ("lm-eval acc,none", "lm-eval 0.4.13")
     assert task["accuracy"] == task["accuracy_lenient"] and task["accuracy"]["value"] == pytest.approx(1 / 3)
@@ -168,9 +169,7 @@ def test_two_imported_runs_pair_by_content_whatever_the_order(tmp_path):
     for name in "ab":
         import_logs([tmp_path / name], tmp_path / f"run_{name}", metrics=["acc,none"])
     a, b = (read_result(tmp_path / f"run_{name}").tasks["lm_eval_t"] for name in "ab")
-    assert {key: a[key] for key in ("data_digest", "prompt_digest", "n")} == {
-        key: b[key] for key in ("data_digest", "prompt_digest", "n")
-    }
+    assert (a.data_digest, a.prompt_digest, a.n) == (b.data_digest, b.prompt_digest, b.n)
     first, second = (grades(tmp_path / f"run_{name}") for name in "ab")
     assert first.keys() == second.keys()
     both_right = sum(first[key]["correct"] and second[key]["correct"] for key in first)
@@ -188,7 +187,9 @@ def test_repeats_are_samples_if_the_parser_grades_them(tmp_path):
     rows = [item_row(n, item, "", 1.0) for n, item in enumerate(RECALL)]
     for row, item in zip(rows, RECALL, strict=True):
         row["resps"] = [[f"<answer>{item.gold}</answer>", "no idea"]]
-    task = import_logs([write(tmp_path / "logs", {"t": rows})], tmp_path / "run").content["tasks"]["starter_recall"]
+    task = import_logs([write(tmp_path / "logs", {"t": rows})], tmp_path / "run").summary.to_json()["tasks"][
+        "starter_recall"
+    ]
     assert (task["samples"], task["accuracy"]["value"]) == (2, 0.5)
 
 
@@ -262,7 +263,9 @@ def test_arguments_that_a_log_does_not_allow_are_refused(tmp_path, arguments, co
 
 def test_a_format_matters_only_for_responses_that_are_parsed(tmp_path):
     folder = write(tmp_path / "logs", {"t": likelihoods([0, 1], lambda n: True)})
-    task = import_logs([folder], tmp_path / "a", metrics=["acc,none"], format="shout").content["tasks"]["lm_eval_t"]
+    task = import_logs([folder], tmp_path / "a", metrics=["acc,none"], format="shout").summary.to_json()["tasks"][
+        "lm_eval_t"
+    ]
     assert task["accuracy"]["value"] == 1
     rows = [item_row(n, item, "", 1.0) for n, item in enumerate(RECALL[:5])]
     with pytest.raises(EvalsuiteError, match="shout") as caught:

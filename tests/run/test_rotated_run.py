@@ -226,7 +226,7 @@ def test_the_report_shows_what_other_orders_did(first, knower, plain, tmp_path):
 def test_the_terminal_says_it_in_a_line(tmp_path, capsys):
     asked(tmp_path / "run", "--rotate-options", tasks="starter_recall")
     said = " ".join(capsys.readouterr().out.split())
-    assert "starter_recall, options rotated: right under all rotations 0.0 [" in said and "worst rotation" in said
+    assert "starter_recall, options rotated: right in every rotation 0.0 [" in said and "worst rotation" in said
 
 
 def test_a_run_from_before_there_were_rotations_is_read_and_regraded(plain, tmp_path):

@@ -80,9 +80,9 @@ def cause_of(stage: Stage, folder: StageFolder, decision: GateDecision, control:
 
 def no_valid_answer(result: RunResult) -> str | None:
     """Why a model must not be promoted that never gave a valid answer: being no worse than one like it is no merit."""
-    if any(facts["status"].get("ok") for facts in result.tasks.values()):
+    if any(task.status.get("ok") for task in result.tasks.values()):
         return None
-    answers = sum(sum(facts["status"].values()) for facts in result.tasks.values())
+    answers = sum(sum(task.status.values()) for task in result.tasks.values())
     return f"none of its {answers:,} answers is valid, so that the gate had nothing to compare."
 
 
@@ -152,13 +152,12 @@ def _shares(decision: GateDecision, status: str | None) -> Iterator[tuple[str, f
 
 
 def _share(result: RunResult, task: str, status: str | None) -> float:
-    counts: Mapping[str, int] = result.tasks[task]["status"]
-    total = sum(counts.values())
-    return counts.get(status, 0) / total if status else 1 - counts.get("ok", 0) / total
+    summary = result.tasks[task]
+    return summary.share(status) if status else 1 - summary.share("ok")
 
 
 def _commonest(result: RunResult, task: str) -> str:
-    counts: Mapping[str, int] = result.tasks[task]["status"]
+    counts = result.tasks[task].status
     return max((status for status in counts if status != "ok"), key=lambda status: counts[status])
 
 
@@ -171,7 +170,7 @@ def _taught_otherwise(seen: _Seen) -> str | None:
     half = "" if learnt else f", or {seen.rate} learns too little of it: try a lower one, or more steps"
     for standing in seen.decision.tasks:
         before, after = standing.baseline, standing.candidate
-        chance = float(seen.decision.candidate.tasks[standing.task].get("chance", 0.0))
+        chance = seen.decision.candidate.tasks[standing.task].chance
         if after < before:
             what = f"fell from {before:.1%} to {after:.1%}"
         elif after <= chance:

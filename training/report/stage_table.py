@@ -59,7 +59,7 @@ def _of_stage(run: TrainingFolder, folder: StageFolder) -> Iterator[StageRow]:
             task=task,
             n=seen["n"],
             samples=seen["samples"],
-            accuracy=Estimate(**tasks[task]["accuracy"]),
+            accuracy=tasks[task].accuracy,
             before=seen["b"],
             difference=Estimate(**seen["difference"]),
             p=seen["p"],

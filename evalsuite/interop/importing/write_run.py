@@ -23,7 +23,7 @@ from evalsuite.interop.importing.match_items import TaskMatch, question_numbers
 from evalsuite.models.backend import Request, Response
 from evalsuite.run.identity import digest
 from evalsuite.run.prepared import PreparedTask
-from evalsuite.run.summary import Summary, parser_of, summarise
+from evalsuite.run.summary import GradedRun, parser_of, summarise
 from evalsuite.run_folder import SCHEMA, ResponseRecord, RunFolder, RunWriter, disk_error
 from evalsuite.tasks.item import Item
 from evalsuite.util.atomic_write import new_partial_folder, partial_folder
@@ -42,7 +42,7 @@ class ImportedTask:
     format: str | None
 
 
-def write_run(out: Path, imports: Sequence[ImportedTask], data_dir: Path | None) -> Summary:
+def write_run(out: Path, imports: Sequence[ImportedTask], data_dir: Path | None) -> GradedRun:
     """Write logs of one model as the run folder `out` and return its summary.
 
     `out` must not exist or be empty, else it is a `RunError`. A failure leaves nothing there.
@@ -53,7 +53,7 @@ def write_run(out: Path, imports: Sequence[ImportedTask], data_dir: Path | None)
     try:
         new_partial_folder(out)
         # The summary names its run folder, so the run is written to a folder of its final name inside the partial one.
-        summary = _write(RunFolder(partial / out.name), imports, data_dir)
+        graded = _write(RunFolder(partial / out.name), imports, data_dir)
         if out.exists():
             out.rmdir()
         (partial / out.name).replace(out)
@@ -61,10 +61,10 @@ def write_run(out: Path, imports: Sequence[ImportedTask], data_dir: Path | None)
         raise disk_error(out, error) from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return summary
+    return graded
 
 
-def _write(folder: RunFolder, imports: Sequence[ImportedTask], data_dir: Path | None) -> Summary:
+def _write(folder: RunFolder, imports: Sequence[ImportedTask], data_dir: Path | None) -> GradedRun:
     harness_scores: list[dict[str, Any]] = []
     with folder.writing() as writer:
         tasks = [_write_task(writer, each, harness_scores) for each in imports]

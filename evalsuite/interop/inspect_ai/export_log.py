@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ from evalsuite.models.optional_packages import describe_error, import_optional
 from evalsuite.models.recording import answering_model
 from evalsuite.run.prepared import PreparedTask
 from evalsuite.run.reload import reload_tasks
+from evalsuite.run.summary_schema import RunSummary, TaskSummary
 from evalsuite.run_folder import ResponseRecord, RunFolder, disk_error
 from evalsuite.tasks.item import Item
 from evalsuite.tasks.rotation import rotated
@@ -56,7 +57,7 @@ def export_inspect(run: Path, out: Path | None = None, data_dir: Path | None = N
 class _TaskExport:
     """One task of a run that is converted to a log."""
 
-    def __init__(self, folder: RunFolder, prepared: PreparedTask, summary: Mapping[str, Any]) -> None:
+    def __init__(self, folder: RunFolder, prepared: PreparedTask, summary: RunSummary) -> None:
         self.folder, self.prepared, self.summary = folder, prepared, summary
         self.facts = folder.facts
         self.model = import_optional("inspect_ai.model", "inspect")
@@ -83,7 +84,7 @@ class _TaskExport:
     def _log(self, library: Any) -> Any:
         samples = list(self._samples(library))
         completed = sum(sample.error is None for sample in samples)
-        task, samples_each = self.summary["tasks"][self.prepared.name], self.facts["identity"]["samples"]
+        task, samples_each = self.summary.tasks[self.prepared.name], self.facts["identity"]["samples"]
         ended = self.facts.get("ended") or {}
         return library.EvalLog(
             status="success",
@@ -134,8 +135,8 @@ class _TaskExport:
             "rotate_options": self.prepared.rotate_options,
             "notes": list(self.prepared.prompt_setup.notes),
             "shown": "the prompt that was sent" if shows_sent_prompt else "evalsuite's prompt; another one was sent",
-            "run": self.summary["run"],
-            "parser": self.summary["parser"],
+            "run": self.summary.run,
+            "parser": self.summary.parser,
             "data_digest": self.prepared.dataset.digest,
         }
 
@@ -144,12 +145,12 @@ class _TaskExport:
         settings = {name: decoding.get(name) for name in ("temperature", "top_p", "max_tokens", "seed")}
         return self.model.GenerateConfig(**settings, reasoning_tokens=decoding.get("thinking_budget"))
 
-    def _results(self, library: Any, task: Mapping[str, Any]) -> Any:
+    def _results(self, library: Any, task: TaskSummary) -> Any:
         values = {
-            "accuracy": task["accuracy"]["value"],
-            "low": task["accuracy"]["low"],
-            "high": task["accuracy"]["high"],
-            "accuracy_lenient": task["accuracy_lenient"]["value"],
+            "accuracy": task.accuracy.value,
+            "low": task.accuracy.low,
+            "high": task.accuracy.high,
+            "accuracy_lenient": task.accuracy_lenient.value,
         }
         metrics = {name: library.EvalMetric(name=name, value=value) for name, value in values.items()}
         return library.EvalScore(name=SCORER, scorer=SCORER, metrics=metrics)
