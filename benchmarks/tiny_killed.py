@@ -32,7 +32,7 @@ def go_on(run: TrainingFolder) -> subprocess.Popen[bytes]:
 
 
 def step_of(folder: StageFolder) -> int:
-    return max((line["step"] for line in folder.logged()), default=0)
+    return max((line["step"] for line in folder.read_metrics()), default=0)
 
 
 def kill(run: TrainingFolder, folder: StageFolder, step: int) -> None:

@@ -1,4 +1,4 @@
-"""The processes that a run starts: each one's output in a file, its end told in one line, none outlives it."""
+"""Child processes of a run: their environment, their output in a log file, and why one failed in one line."""
 
 from __future__ import annotations
 
@@ -12,104 +12,117 @@ from pathlib import Path
 from signal import Signals
 from typing import Final, NamedTuple
 
-from evalsuite.errors import RunError
+from evalsuite.errors import ErrorCode, RunError
 from evalsuite.tasks.registry import FOLDERS as TASKS
 from training.recipe import Hardware, Recipe
 
-GRACE: Final = 10.0
-"""Seconds that a process has to end when it is asked to."""
+GRACE_SECONDS: Final = 10.0
+"""Time between SIGTERM and SIGKILL."""
 _THREADS: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-_FOLDERS: Final = ("EVALSUITE_DATA", TASKS)
-"""Variables that name folders, which may be relative to where the run was begun."""
+_FOLDER_VARIABLES: Final = ("EVALSUITE_DATA", TASKS)
+"""Environment variables that name folders, which may be relative to where the run was started."""
 _MEMORY: Final = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 34)}
-"""Let glibc keep what is freed: a stage on a CPU spends a quarter of its time getting the same pages back otherwise."""
-_TAIL: Final = 1 << 16
-_ERRORS: Final = (
-    re.compile(r"(?:\[\w+\]: ?)?evalsuite: (?P<said>.+)"),
-    re.compile(r"(?:\[\w+\]: ?)?(?P<said>(?!subprocess\.)[\w.]*(?:Error|Exception): .+)"),
-)
-"""An error in a process's output: in our own words, or as a traceback's last line; a launcher's own tells nothing."""
+"""Makes glibc reuse freed memory. Otherwise a stage on a CPU spends a quarter of its time on page faults."""
+_TAIL_BYTES: Final = 1 << 16
+_RANK: Final = r"(?:\[\w+\]: ?)?"
+"""What torch's launcher puts before each line of a process, such as `[rank0]: `."""
+_OWN_ERROR: Final = re.compile(_RANK + rf"evalsuite: (?P<message>.+?)(?: \[(?P<code>{'|'.join(ErrorCode)})\])?")
+_PYTHON_ERROR: Final = re.compile(_RANK + r"(?P<message>(?!subprocess\.)[\w.]*(?:Error|Exception): .+)")
+"""The last line of a traceback, but not the launcher's own, which only repeats that a process failed."""
 
 
 class ChildExit(NamedTuple):
-    """How a process ended."""
+    """How a child process ended."""
 
-    code: int
+    status: int
     """Its exit status; below 0 the signal that ended it."""
-    said: str
-    """Why, in one line, where it is not 0."""
+    message: str
+    """Why it failed, in one line; empty if it succeeded."""
+    error_code: ErrorCode = ErrorCode.TRAINING_FAILED
+    """The code of its error, if it printed one."""
 
 
-def environment(recipe: Recipe, tasks: Path | None = None, alone: bool = True) -> dict[str, str]:
-    """What a process of this recipe runs under: the same threads and the same hashes each time.
+def environment(recipe: Recipe, tasks: Path | None = None, limit_devices: bool = True) -> dict[str, str]:
+    """Return the environment of a process of this recipe: the same threads and the same hash seed each time.
 
-    `tasks`: a folder of benchmarks that come before those that EVALSUITE_TASKS names. `alone`: whether a recipe for one
-    device shows the process no other.
+    `tasks` is a folder of benchmarks to search before those that EVALSUITE_TASKS names. With `limit_devices` the
+    process of a recipe for one device sees no other device.
     """
-    found = dict(os.environ)
+    variables = dict(os.environ)
     if tasks is not None:
-        found[TASKS] = os.pathsep.join([str(tasks), *filter(None, [found.get(TASKS)])])
-    for name in _FOLDERS:
-        if found.get(name):
-            found[name] = os.pathsep.join(str(Path(place).absolute()) for place in found[name].split(os.pathsep))
-    here = str(Path(__file__).absolute().parents[1])
-    found["PYTHONPATH"] = os.pathsep.join([here, *filter(None, [found.get("PYTHONPATH")])])
-    found["PYTHONHASHSEED"] = str(recipe.seed)
-    found["TOKENIZERS_PARALLELISM"] = "false"
+        variables[TASKS] = os.pathsep.join([str(tasks), *filter(None, [variables.get(TASKS)])])
+    for name in _FOLDER_VARIABLES:  # the process may run in another folder than this one
+        if variables.get(name):
+            folders = variables[name].split(os.pathsep)
+            variables[name] = os.pathsep.join(str(Path(folder).absolute()) for folder in folders)
+    # The code of this process, also where another version is installed or none is, as in a checkout.
+    package_root = str(Path(__file__).absolute().parents[1])
+    variables["PYTHONPATH"] = os.pathsep.join([package_root, *filter(None, [variables.get("PYTHONPATH")])])
+    variables["PYTHONHASHSEED"] = str(recipe.seed)
+    variables["TOKENIZERS_PARALLELISM"] = "false"
     if recipe.threads is not None:
-        found |= dict.fromkeys(_THREADS, str(recipe.threads)) | _MEMORY
-    if recipe.hardware.launch == "one" and alone:
-        found["CUDA_VISIBLE_DEVICES"] = found.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0]
-    return found
+        variables |= dict.fromkeys(_THREADS, str(recipe.threads)) | _MEMORY
+    if recipe.hardware.launch == "one" and limit_devices:
+        variables["CUDA_VISIBLE_DEVICES"] = variables.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0]
+    return variables
 
 
-def call(module: Sequence[str], env: Mapping[str, str], log: Path, cwd: Path | None = None) -> ChildExit:
-    """Run `python -m MODULE ARGUMENT...` in an environment, its output added to a file, and say how it ended."""
+def run_module(module: Sequence[str], env: Mapping[str, str], log: Path, cwd: Path | None = None) -> ChildExit:
+    """Run `python -m MODULE ARGUMENT...`, append its output to `log`, and return how it ended.
+
+    An exception in this process, such as a keyboard interrupt, ends the child too. A log that can't be written is a
+    `RunError`.
+    """
     command = [sys.executable, "-m", *module]
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as out:
-            before = out.tell()
+            log_start = out.tell()
             child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=cwd, env=env)
     except OSError as error:
-        raise RunError(f"{log}: can't be written: {error.strerror or error}") from None
+        message = f"{log}: can't be written: {error.strerror or error}"
+        raise RunError(ErrorCode.OUTPUT_NOT_WRITABLE, message) from None
     try:
-        code = child.wait()
+        status = child.wait()
     except BaseException:
-        _end(child)
+        _terminate(child)
         raise
-    return ChildExit(code, "" if code == 0 else f"{_why(code, log, before)} (all that it said: {log})")
+    return ChildExit(0, "") if status == 0 else _failure(status, log, log_start)
 
 
-def launched(module: Sequence[str], hardware: Hardware) -> list[str]:
-    """The same on every GPU, by `accelerate launch` with the config that the recipe names."""
+def with_launcher(module: Sequence[str], hardware: Hardware) -> list[str]:
+    """Return the module and its arguments, under `accelerate launch` on every GPU where the recipe says so."""
     if hardware.launch == "one":
         return list(module)
     config = Path(__file__).parent / "accelerate" / f"{hardware.launch}.yaml"
-    how = ["--config_file", str(config), "--num_processes", str(hardware.gpus), "--main_process_port", "0"]
-    return ["accelerate.commands.launch", *how, "--module", *module]
+    options = ["--config_file", str(config), "--num_processes", str(hardware.gpus), "--main_process_port", "0"]
+    return ["accelerate.commands.launch", *options, "--module", *module]
 
 
-def _why(code: int, log: Path, start: int) -> str:
-    """The signal that ended a process, or the last error in what it wrote behind `start`, or else its last line."""
-    if code < 0:
-        memory = ", perhaps for want of memory" if code == -Signals.SIGKILL else ""
-        return f"ended by {Signals(-code).name}{memory}"
+def _failure(status: int, log: Path, log_start: int) -> ChildExit:
+    """Say why a process failed: the signal, else the error in its part of the log, else its last line."""
+    if status < 0:
+        memory = ", perhaps because memory ran out" if status == -Signals.SIGKILL else ""
+        return ChildExit(status, f"ended by {Signals(-status).name}{memory} (output: {log})")
     with log.open("rb") as stream:
-        stream.seek(max(start, log.stat().st_size - _TAIL))
+        stream.seek(max(log_start, log.stat().st_size - _TAIL_BYTES))
         lines = [line.strip() for line in stream.read().decode("utf-8", "replace").split("\n")]
-    own, foreign = ([match["said"] for line in lines if (match := error.fullmatch(line))] for error in _ERRORS)
-    if own or foreign:
-        return str(own[-1] if own else foreign[0])  # of several processes' errors the first is the cause
-    return next((line for line in reversed(lines) if line.strip("=-*")), "it said nothing")
+    if own := [match for line in lines if (match := _OWN_ERROR.fullmatch(line))]:
+        code = ErrorCode(own[-1]["code"] or ErrorCode.TRAINING_FAILED)
+        return ChildExit(status, f"{own[-1]['message']} (output: {log})", code)
+    if foreign := [match["message"] for line in lines if (match := _PYTHON_ERROR.fullmatch(line))]:
+        # Of several processes' errors the first is the cause; the others lost their connection to that process.
+        return ChildExit(status, f"{foreign[0]} (output: {log})")
+    last = next((line for line in reversed(lines) if line.strip("=-*")), "no output")
+    return ChildExit(status, f"{last} (output: {log})")
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """Ask a process to end, and make it end where it doesn't."""
+def _terminate(child: subprocess.Popen[bytes]) -> None:
+    """End a process: by SIGTERM, and by SIGKILL if it is still alive after the time of grace."""
     try:
         child.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(GRACE)
+            child.wait(GRACE_SECONDS)
     finally:
         if child.poll() is None:
             child.kill()

@@ -23,21 +23,50 @@ if TYPE_CHECKING:
     from training.run_folder import TrainingFolder
     from training.run_spec import TrainingSpec
 
-REFUSED: Final = 1
-FOLDER: Final = click.Path(file_okay=False, path_type=Path)
-HOME: Final = Path("runs") / "training"
+EXIT_REFUSED: Final = 1
+_FOLDER: Final = click.Path(file_okay=False, path_type=Path)
+_DEFAULT_OUT: Final = Path("runs") / "training"
 
 
 @click.group(name="train")
 def cli() -> None:
-    """Train a base model by a recipe, stage by stage, each promoted only by the gate."""
+    """Train a base model by a recipe, stage by stage, each promoted only by its gate."""
 
 
-@cli.command()
+@cli.command(short_help="Estimate what a recipe needs, before any GPU hour.")
 @click.argument("recipe")
-@click.option("--data", type=FOLDER, help="Folder with the recipe's data folders; a recipe with a world makes its own.")
-@click.option("--out", type=FOLDER, help=f"Folder of this run [default: {HOME}/RECIPE/STAMP].")
-@click.option("--reuse-from", type=FOLDER, help="Another run, whose finished stages are copied where they are equal.")
+@click.option("--data", type=_FOLDER, help="Folder with the recipe's data folders, to report which of them exist.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def plan(recipe: str, data: Path | None, as_json: bool) -> None:
+    """Estimate what RECIPE, a file or a name, needs: parameters, tokens, steps, memory, FLOPs, GPU-hours, data."""
+    from training.estimate import estimate
+    from training.estimate.plan_table import print_plan
+    from training.recipe import read_recipe
+
+    result = estimate(read_recipe(recipe), data)
+    if as_json:
+        click.echo(json.dumps(result.to_json(), indent=2))
+    else:
+        print_plan(result)
+
+
+@cli.command(short_help="Write the manifest of a data folder.")
+@click.argument("data", type=_FOLDER)
+@click.option("--about", required=True, help="What the rows are, in one sentence.")
+@click.option("--licence", required=True, help="The licence of the rows.")
+def freeze(data: Path, about: str, licence: str) -> None:
+    """Write the manifest of a stage's data in the folder DATA: of train.jsonl, and of dev.jsonl where it exists."""
+    from training.data.manifest import freeze as write
+
+    for file in write(data, about, licence).files:
+        click.echo(f"{data / file.path}: {file.rows} rows, sha256 {file.sha256}")
+
+
+@cli.command(short_help="Train, evaluate, gate and promote, stage by stage.")
+@click.argument("recipe")
+@click.option("--data", type=_FOLDER, help="Folder with the recipe's data folders; a recipe with a world needs none.")
+@click.option("--out", type=_FOLDER, help=f"Folder of this run [default: {_DEFAULT_OUT}/RECIPE/TIME].")
+@click.option("--reuse-from", type=_FOLDER, help="Another run, whose finished stages are copied where they are equal.")
 @click.option("--random-reward", is_flag=True, help="Train the control: all is equal, but rewards are random.")
 def run(recipe: str, data: Path | None, out: Path | None, reuse_from: Path | None, random_reward: bool) -> int:
     """Train a model by RECIPE, a file or a name: train, evaluate, gate, promote, stage by stage.
@@ -51,42 +80,25 @@ def run(recipe: str, data: Path | None, out: Path | None, reuse_from: Path | Non
     from training.run_spec import make_spec
 
     spec = make_spec(read_recipe(recipe), data, random_reward)
-    folder = TrainingFolder((out or _new_home(spec.recipe.name)).resolve())
-    return _go(folder, spec, None if reuse_from is None else TrainingFolder(reuse_from.resolve()))
+    folder = TrainingFolder((out or _default_out(spec.recipe.name)).resolve())
+    return _run(folder, spec, None if reuse_from is None else TrainingFolder(reuse_from.resolve()))
 
 
-@cli.command()
-@click.argument("run", type=FOLDER)
+@cli.command(short_help="Continue an unfinished run.")
+@click.argument("run", type=_FOLDER)
 def resume(run: Path) -> int:
-    """Go on with the run in the folder RUN, from the last checkpoint; what is finished is never done again."""
+    """Continue the run in the folder RUN from its last checkpoint; nothing that is finished is repeated."""
     from training.run_folder import TrainingFolder
     from training.run_spec import read_spec
 
     folder = TrainingFolder(run.resolve())
-    return _go(folder, read_spec(folder))
+    return _run(folder, read_spec(folder))
 
 
-@cli.command()
-@click.argument("recipe")
-@click.option("--data", type=FOLDER, help="Folder with the recipe's data folders, to say what of them is there.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def plan(recipe: str, data: Path | None, as_json: bool) -> None:
-    """Say what RECIPE takes, before any GPU hour: parameters, tokens, steps, memory, FLOPs, GPU-hours, data."""
-    from training.estimate import estimate as reckon
-    from training.estimate.plan_table import print_plan
-    from training.recipe import read_recipe
-
-    reckoned = reckon(read_recipe(recipe), data)
-    if as_json:
-        click.echo(json.dumps(reckoned.to_json(), indent=2))
-    else:
-        print_plan(reckoned)
-
-
-@cli.command()
-@click.argument("run", type=FOLDER)
+@cli.command(short_help="Write report.html and report.md of a run.")
+@click.argument("run", type=_FOLDER)
 def report(run: Path) -> None:
-    """Write report.html and report.md into the folder RUN, as far as it has come; a run does so after each stage."""
+    """Write report.html and report.md into the folder RUN, finished or not; a run does so after each stage."""
     from training.report import write_report
     from training.run_folder import TrainingFolder
     from training.run_spec import read_spec
@@ -96,82 +108,70 @@ def report(run: Path) -> None:
         click.echo(file)
 
 
-@cli.command()
-@click.argument("run", type=FOLDER)
-@click.option("--out", type=FOLDER, required=True, help="A new folder.")
+@cli.command(short_help="Write a run's adapters, merged weights and model card.")
+@click.argument("run", type=_FOLDER)
+@click.option("--out", type=_FOLDER, required=True, help="A new folder.")
 def export(run: Path, out: Path) -> None:
-    """Write what RUN's promoted stages made: adapters, merged weights, a card, a manifest with every checksum."""
+    """Write what RUN's promoted stages trained: adapters, merged weights, a model card, a manifest of every file."""
     from training.export import export as write
     from training.run_folder import TrainingFolder
 
     manifest = write(TrainingFolder(run.resolve()), out)
-    click.echo(f"{out}: {len(manifest.files)} files; check them: evalsuite train verify {out / 'manifest.json'}")
+    command = shlex.join(["evalsuite", "train", "verify", str(out / "manifest.json")])
+    click.echo(f"{out}: {len(manifest.files)} files; to check them: {command}")
 
 
-@cli.command()
+@cli.command(short_help="Check every checksum of a manifest.")
 @click.argument("manifest", type=click.Path(path_type=Path))
-@click.option("--data", type=FOLDER, help="Folder with the data folders that an export was made from: check these too.")
+@click.option("--data", type=_FOLDER, help="Folder with the data folders that an export was made from, to check too.")
 def verify(manifest: Path, data: Path | None) -> None:
-    """Check every checksum of MANIFEST, an export's or a data set's."""
+    """Check every checksum of MANIFEST, that of an export or of a data folder."""
     from training.export import check_export
 
-    found = check_export(manifest, data)
-    click.echo(f"{manifest}: {len(found.files)} files are as it says")
-    if found.sources and data is None:
-        click.echo(f"what it was made from wasn't looked at ({', '.join(found.sources)}): give --data DIR")
+    checked = check_export(manifest, data)
+    click.echo(f"{manifest}: all {len(checked.files)} files are unchanged")
+    if checked.sources and data is None:
+        click.echo(f"the data that it was made from were not checked ({', '.join(checked.sources)}): give --data")
 
 
-@cli.command()
-@click.argument("data", type=FOLDER)
-@click.option("--about", required=True, help="What the rows are, in a sentence.")
-@click.option("--licence", required=True, help="The licence that they may be used under.")
-def freeze(data: Path, about: str, licence: str) -> None:
-    """Write the manifest of a stage's data in the folder DATA: train.jsonl, and dev.jsonl where there is one."""
-    from training.data.manifest import freeze as write
-
-    for file in write(data, about, licence).files:
-        click.echo(f"{data / file.path}: {file.rows} rows, sha256 {file.sha256}")
-
-
-def _go(folder: TrainingFolder, spec: TrainingSpec, source: TrainingFolder | None = None) -> int:
+def _run(folder: TrainingFolder, spec: TrainingSpec, source: TrainingFolder | None = None) -> int:
+    """Check that the run can be trained, train it, and return the exit code."""
     from training.checks.readiness import refuse_unready
-    from training.pipeline.folder_lock import claimed
-    from training.pipeline.run import begin, go, refuse_foreign
+    from training.pipeline.folder_lock import locked
+    from training.pipeline.run import prepare_folder, refuse_other_content, run_stages
 
-    refuse_foreign(folder)
+    refuse_other_content(folder)
     refuse_unready(spec, folder)
-    with _stoppable(), claimed(folder.path):
-        begin(spec, folder, source)
+    with _stopped_by_sigterm(), locked(folder.path):
+        prepare_folder(spec, folder, source)
         try:
-            ended = go(folder, _tell)
+            result = run_stages(folder, _report)
         except KeyboardInterrupt:
-            _tell(f"stopped; what is done is on disk. Go on: {_resume(folder)}")
+            command = shlex.join(["evalsuite", "train", "resume", str(folder.path)])
+            _report(f"stopped; all finished work is on disk. To continue: {command}")
             raise
-    if ended.refused is None:
-        _tell(f"every stage is promoted; the model is {ended.good}")
+    if result.refused is None:
+        _report(f"every stage is promoted; the model is {result.model}")
         return 0
-    _tell(f"{ended.refused.path.name} was refused: {ended.said}")
-    _tell(f"the last good model is {ended.good}")
-    return REFUSED
+    _report(f"{result.refused.path.name} was refused: {result.reason}")
+    kind = "the last promoted model" if result.any_promoted else "no stage is promoted; the base model"
+    _report(f"{kind} is {result.model}")
+    return EXIT_REFUSED
 
 
 @contextmanager
-def _stoppable() -> Iterator[None]:
+def _stopped_by_sigterm() -> Iterator[None]:
     """Let SIGTERM stop a run as Ctrl-C does."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, previous)
 
 
-def _new_home(recipe: str) -> Path:
-    return HOME / recipe / datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+def _default_out(recipe: str) -> Path:
+    return _DEFAULT_OUT / recipe / datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
 
 
-def _resume(folder: TrainingFolder) -> str:
-    return shlex.join(["evalsuite", "train", "resume", str(folder.path)])
-
-
-def _tell(what: str) -> None:
-    print(visible(what), file=sys.stderr, flush=True)
+def _report(message: str) -> None:
+    print(visible(message), file=sys.stderr, flush=True)

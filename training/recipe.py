@@ -1,4 +1,4 @@
-"""What a recipe may say: a base model, its stages in order, and what each has to show before the next begins."""
+"""The schema of a recipe: a base model and its stages, each with data, settings, an evaluation and a gate."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from evalsuite.models.backend import Scoring
 from evalsuite.util.validation import StrictModel, first_problem
 from evalsuite.util.yaml_file import read_yaml
 
-LARGEST: Final = 1 << 16
-"""Bytes of the largest recipe that is read."""
+MAX_BYTES: Final = 1 << 16
+"""Size of the largest recipe that is read."""
 RECIPES: Final = Path(__file__).parent / "recipes"
 PROJECTIONS: Final = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-"""Every linear layer of a block of Qwen2 and Qwen3."""
+"""The linear layers of a block of Qwen2 and Qwen3."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Tier = Literal["easy", "moderate", "difficult"]
@@ -33,20 +33,21 @@ class RecipeSection(StrictModel):
 
 
 class Base(RecipeSection):
-    """The model that training starts from: change `model` and the recipe is another model's."""
+    """The base model; with another `model` the recipe is one for that model."""
 
     model: str
     """A hub name, a folder, or `./NAME`: a folder among the recipe's data."""
     revision: str | None = None
+    """A commit of the hub's repository."""
     dtype: Literal["bfloat16", "float32"] = "bfloat16"
     quantise: Literal["none", "nf4"] = "none"
-    """`nf4`: the frozen weights in 4 bits (QLoRA, Dettmers et al. 2023); asks for `lora`."""
+    """`nf4`: the frozen weights in 4 bits (QLoRA, Dettmers et al. 2023); needs `lora`."""
     eos: str | None = None
-    """Token that ends a turn, where the base model's tokenizer says another."""
+    """Token that ends a turn, where the base model's tokenizer names another."""
 
 
 class Lora(RecipeSection):
-    """Adapters on the named projections (Hu et al. 2022); W + alpha / r * B A."""
+    """LoRA adapters on the named projections: W + alpha / r * B A (Hu et al. 2022)."""
 
     r: Count = 64
     alpha: Count = 128
@@ -55,58 +56,58 @@ class Lora(RecipeSection):
 
 
 class Hardware(RecipeSection):
-    """What the plan reckons with."""
+    """The hardware that the plan assumes and that the launcher uses."""
 
     gpu: Literal["H100", "H200", "A100"] = "H100"
     gpus: Count = 4
     utilisation: Annotated[float, Field(gt=0, le=1)] = 0.4
-    """Share of the GPU's peak dense bf16 FLOP/s that training reaches, what is computed again counted (HFU)."""
+    """Share of the GPU's peak dense bf16 FLOP/s that training reaches, recomputation included (HFU)."""
     launch: Literal["one", "fsdp", "deepspeed"] = "one"
-    """`one`: a process on one device; else `accelerate launch` with the config of that name."""
+    """`one`: one process on one device; else `accelerate launch` with the config of that name."""
 
     @property
     def devices(self) -> int:
-        """GPUs that a stage trains on."""
+        """Number of GPUs that a stage trains on."""
         return 1 if self.launch == "one" else self.gpus
 
 
 class WorldSettings(RecipeSection):
-    """A synthetic world whose text, traces and questions are made before the first stage."""
+    """A synthetic world: its text, traces and questions are generated before the first stage."""
 
     generator: Literal["tinyworld"]
     seed: Seed
 
 
 class Optimiser(RecipeSection):
-    """AdamW."""
+    """The settings of AdamW."""
 
     learning_rate: Positive
     schedule: Literal["cosine", "constant", "constant_with_warmup"]
     warmup: Annotated[float, Field(ge=0)] = 0
-    """Below 1 a share of all steps, from 1 a number of steps."""
+    """Below 1 a share of all steps; from 1 on a number of steps."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     beta2: Annotated[float, Field(gt=0, lt=1)] = 0.999
     clip: Positive = 1.0
-    """Largest norm of the gradient."""
+    """Largest norm of the gradient; larger ones are scaled down to it."""
 
     @model_validator(mode="after")
-    def _warms_up(self) -> Optimiser:
+    def _has_schedule_for_warmup(self) -> Optimiser:
         if self.schedule == "constant" and self.warmup:
-            raise ValueError("a constant rate has no warm-up: say schedule: constant_with_warmup")
+            raise ValueError("a constant rate has no warm-up; use schedule: constant_with_warmup")
         return self
 
 
 class Batch(RecipeSection):
-    """What goes into one optimizer step: sequences x accumulation on each device."""
+    """The sequences of one optimizer step: `sequences` x `accumulation` on each device."""
 
     sequences: Count
     accumulation: Count = 1
     length: Count
-    """Most tokens a sequence."""
+    """Largest number of tokens per sequence."""
 
 
 class Need(RecipeSection):
-    """A source that the stage's data is made from."""
+    """One source that the stage's data is made from, for the plan."""
 
     name: str
     tokens: Count | None = None
@@ -114,42 +115,42 @@ class Need(RecipeSection):
 
 
 class Data(RecipeSection):
-    """A folder with a manifest, and what it takes to fill it."""
+    """The stage's data folder, and the sources that it is made from."""
 
     folder: str
-    """Below the folder that the run is given as its data."""
+    """Name of the folder, below the run's `--data`."""
     needs: list[Need] = Field(default_factory=list)
 
 
 class Expectation(RecipeSection):
-    """What the plan reckons with where only the finished data can tell: the mean numbers of tokens of a row."""
+    """What the plan assumes until the data exists: the number of rows, and mean numbers of tokens per row."""
 
     rows: Count | None = None
-    """Rows of train.jsonl, those that are held out among them; in a stage that mines, those of its tiers alone."""
+    """Rows of train.jsonl, including those that are held out; in a stage with mining, only those of its tiers."""
     prompt: Count
     """Tokens of a prompt."""
     completion: Count
-    """Tokens of a trace with its answer, or of a response that is sampled."""
+    """Tokens of a trace with its answer, or of a sampled response."""
 
 
 class Evaluation(RecipeSection):
-    """How a model is asked before its gate: the options of `evalsuite run`."""
+    """The evaluation before a gate: options of `evalsuite run`."""
 
     tasks: Annotated[list[str], Field(min_length=1)]
     scoring: Scoring = "generate"
     chat_template: Literal["own", "none"] = "own"
-    """`none`: plain text, for models that have never seen a chat; for pretrain stages alone."""
+    """`none`: plain text, for models that have never seen a chat; only in pretrain stages."""
     max_tokens: Count = 4096
     samples: Count = 1
     temperature: Annotated[float, Field(ge=0)] = 0.0
     limit: Count | None = None
     backend: Literal["hf", "vllm"] = "hf"
     args: dict[str, str] = Field(default_factory=dict)
-    """What the backend is told by `--model-arg`, such as vllm's `tensor_parallel_size`."""
+    """Model arguments of the backend (`--model-arg`), such as vllm's `tensor_parallel_size`."""
 
 
 class _Stage(RecipeSection):
-    """What every stage says."""
+    """The keys that every stage has."""
 
     name: Name
     data: Data
@@ -159,105 +160,107 @@ class _Stage(RecipeSection):
     checkpoint_every: Count = 100
     """Optimizer steps between checkpoints."""
     claimed_gpu_hours: Positive | None = None
-    """What the recipe's source says that the stage took."""
+    """GPU-hours that the recipe's source reports for the stage."""
 
 
 class Pretrain(_Stage):
-    """Continued pretraining on packed text; the loss is on every token, or on completions where rows have them."""
+    """Continued pretraining on packed text; the loss is on every token, or on the completion where rows have one."""
 
     kind: Literal["pretrain"]
     batch: Batch
     tokens: Count | None = None
-    """Tokens to train on; steps follow from the batch."""
+    """Tokens to train on; the number of steps follows from the batch."""
     steps: Count | None = None
 
     @model_validator(mode="after")
-    def _one_length(self) -> Pretrain:
+    def _has_one_length(self) -> Pretrain:
         if (self.tokens is None) == (self.steps is None):
-            raise ValueError("say tokens or steps, one of them")
+            raise ValueError("give either tokens or steps")
         return self
 
 
-class _Conversing(_Stage):
+class _ChatStage(_Stage):
     """A stage whose rows are rendered with the chat template."""
 
     @model_validator(mode="after")
-    def _asked_as_trained(self) -> Self:
+    def _is_evaluated_as_trained(self) -> Self:
         if self.evaluation.chat_template == "none":
-            raise ValueError("evaluation.chat_template: none is for pretrain stages; this one is trained with it")
+            raise ValueError(
+                "evaluation.chat_template: none is for pretrain stages; this stage trains with the template"
+            )
         return self
 
 
-class Sft(_Conversing):
-    """Supervised fine-tuning on reasoning traces; the loss is on trace and answer only."""
+class Sft(_ChatStage):
+    """Supervised fine-tuning on traces; the loss is on trace and answer only."""
 
     kind: Literal["sft"]
     batch: Batch
     epochs: Count
     patience: Count | None = None
-    """Evaluations on the held-out rows without a lower loss after which it stops; None: it doesn't stop early."""
+    """Evaluations on the held-out rows without a lower loss after which training stops; None: no early stopping."""
     hold_out: Count | None = None
-    """Rows that are held out where the data has no dev rows of its own."""
+    """Number of training rows to hold out where the data has no dev.jsonl."""
     expects: Expectation | None = None
 
     @model_validator(mode="after")
-    def _stops(self) -> Sft:
+    def _holds_out_for_early_stopping(self) -> Sft:
         if self.hold_out is not None and self.patience is None:
-            raise ValueError("hold_out: rows are held out to stop early by; give patience, or leave it out")
+            raise ValueError("hold_out: held-out rows serve early stopping only; give patience, or leave it out")
         return self
 
 
 class Plateau(RecipeSection):
-    """When a phase has given what it can: see `training.curriculum.plateau`."""
+    """When the mean reward has stopped rising: see `training.curriculum.plateau`."""
 
     window: Count
-    """Steps of each window whose mean reward is compared; in a stage that mines, a mining is a window."""
+    """Steps per window of mean reward; in a stage with mining, each mining is a window."""
     gain: Annotated[float, Field(ge=0)]
-    """Least gain in mean reward from one window to the next that counts as getting better."""
+    """Smallest rise of the mean reward from one window to the next that counts as an improvement."""
     patience: Count = 1
-    """Windows in a row without it."""
+    """Consecutive windows without an improvement after which the stage ends."""
 
 
 class Mining(RecipeSection):
-    """Weights on what keeps failing: see `training.curriculum.mining`."""
+    """Hard-sample mining: see `training.curriculum.mining`."""
 
     every: Count
-    """Optimizer steps between evaluations of the whole pool."""
+    """Optimizer steps between evaluations of all prompts."""
     samples: Count
-    """Responses an item in each."""
+    """Responses per item in each evaluation."""
 
 
 class Rollout(RecipeSection):
-    """How completions are sampled."""
+    """The sampling of completions."""
 
     engine: Literal["transformers", "vllm_colocate", "vllm_server"] = "transformers"
     generations: Annotated[int, Field(ge=2)]
-    """G, completions a prompt."""
+    """Completions per prompt, G."""
     temperature: Positive = 1.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     max_tokens: Count
 
 
-class Grpo(_Conversing):
-    """Group relative policy optimisation (Shao et al. 2024) paid by the benchmark's strict parse alone."""
+class Grpo(_ChatStage):
+    """Group relative policy optimisation (Shao et al. 2024); the reward is the strict parse and nothing else."""
 
     kind: Literal["grpo"]
     prompts: Count
-    """Prompts an optimizer step, over all devices."""
+    """Prompts per optimizer step, over all devices."""
     micro_batch: Count | None = None
-    """Completions a forward pass on each device; None: all of a step at once."""
+    """Completions per forward pass on each device; None: all of a step at once."""
     rollout: Rollout
     steps: Count
-    """Most optimizer steps."""
+    """Largest number of optimizer steps."""
     beta: Annotated[float, Field(ge=0)] = 0.01
     """Weight of the KL divergence from the reference, which is the model that the stage starts from."""
     loss: Literal["grpo", "dr_grpo", "dapo"] = "grpo"
     scale: Literal["group", "batch", "none"] = "group"
-    """Whether advantages are divided by a standard deviation; `none`: reward - group mean."""
+    """The standard deviation that the advantage, reward - group mean, is divided by."""
     tiers: list[Tier] | None = None
-    """Tiers of difficulty to take from the data; None: all rows."""
+    """Tiers of difficulty to train on; None: all rows."""
     plateau: Plateau | None = None
-    """Ends the stage before `steps`; None: it doesn't."""
+    """When the stage ends before `steps`; None: never."""
     mining: Mining | None = None
     expects: Expectation | None = None
 
@@ -266,12 +269,12 @@ Stage = Annotated[Pretrain | Sft | Grpo, Field(discriminator="kind")]
 
 
 class Recipe(RecipeSection):
-    """A base model and the stages that it goes through."""
+    """One recipe: a base model and its stages."""
 
     name: Name
     about: str
     source: str
-    """The document that the settings are from; what it doesn't say is said in `about`."""
+    """The document that the settings are from; `about` names those that it leaves open."""
     seed: Seed = 0
     base: Base
     lora: Lora | None
@@ -279,61 +282,63 @@ class Recipe(RecipeSection):
     hardware: Hardware = Hardware()
     world: WorldSettings | None = None
     threads: Count | None = None
-    """CPU threads of torch; a number makes a run on a CPU repeatable bit for bit."""
+    """CPU threads of torch; a fixed number makes training on a CPU deterministic, bit for bit."""
     stages: Annotated[list[Stage], Field(min_length=1)]
 
     @model_validator(mode="after")
-    def _fits(self) -> Recipe:
+    def _is_consistent(self) -> Recipe:
         names = [stage.name for stage in self.stages]
         if len(set(names)) < len(names):
-            raise ValueError("two stages have one name")
+            raise ValueError("two stages have the same name")
         if self.base.quantise != "none" and self.lora is None:
             raise ValueError("base.quantise: weights in 4 bits can't be trained; give lora")
         if self.base.quantise != "none" and self.hardware.launch != "one":
-            raise ValueError("base.quantise: weights in 4 bits are not sharded here; say hardware.launch: one")
+            raise ValueError("base.quantise: weights in 4 bits are not sharded here; use hardware.launch: one")
         return self
 
     def stage(self, name: str) -> Pretrain | Sft | Grpo:
-        """The stage of a name; a `UsageError` where there is none."""
+        """Return the stage of a name; a `UsageError` if there is none."""
         for stage in self.stages:
             if stage.name == name:
                 return stage
-        raise UsageError(f"recipe {self.name}: no stage {name}; it has {', '.join(each.name for each in self.stages)}")
+        names = ", ".join(each.name for each in self.stages)
+        raise UsageError(ErrorCode.UNKNOWN_STAGE, f"recipe {self.name}: no stage {name}; it has {names}")
 
     def to_json(self) -> dict[str, Any]:
-        """Every setting, resolved."""
+        """Return every setting, with the defaults filled in."""
         return self.model_dump(mode="json")
 
 
 def read_recipe(recipe: str | Path) -> Recipe:
     """Read a recipe from a file, or one of `training/recipes` by its name.
 
-    Anything in it that isn't understood to the last key is a `UsageError` that names the key.
+    An unknown key or a wrong value is a `UsageError` that names the key.
     """
-    path = find(recipe)
-    facts = read_yaml(path, LARGEST, UsageError, ErrorCode.INVALID_RECIPE)
-    if not isinstance(facts, dict):
-        raise UsageError(f"{path}: not a recipe: see {RECIPES / 'tiny.yaml'}")
+    path = find_recipe(recipe)
+    content = read_yaml(path, MAX_BYTES, UsageError, ErrorCode.INVALID_RECIPE)
+    if not isinstance(content, dict):
+        raise UsageError(ErrorCode.INVALID_RECIPE, f"{path}: not a recipe: see {RECIPES / 'tiny.yaml'}")
     try:
-        return Recipe.model_validate(facts)
+        return Recipe.model_validate(content)
     except ValidationError as error:
-        raise UsageError(f"{path}: {_describe(error)}") from None
+        raise UsageError(ErrorCode.INVALID_RECIPE, f"{path}: {_describe(error)}") from None
 
 
-def find(recipe: str | Path) -> Path:
-    """The file of a recipe; a `UsageError` that lists the known ones where there is none."""
+def find_recipe(recipe: str | Path) -> Path:
+    """Return the file of a recipe; a `UsageError` that lists the shipped recipes if there is none."""
     if Path(recipe).is_file():
         return Path(recipe)
     known = {file.stem: file for file in sorted(RECIPES.glob("*.yaml"))}
     if str(recipe) in known:
         return known[str(recipe)]
-    raise UsageError(f"{recipe}: no such recipe; give a file or one of {', '.join(known)}")
+    message = f"{recipe}: no such recipe; give a file or one of {', '.join(known)}"
+    raise UsageError(ErrorCode.UNKNOWN_RECIPE, message)
 
 
 def _describe(error: ValidationError) -> str:
-    """Return the first problem in one line; YAML's numbers without a point need an explanation."""
+    """Return the first problem in one line, with a hint for numbers that YAML reads as text."""
     first, hint = error.errors()[0], ""
     if first["type"] == "float_type" and re.fullmatch(r"\d+e-?\d+", str(first["input"])):
         hint = f"; {first['input']} is text to YAML, {str(first['input']).replace('e', '.0e')} is a number"
-    # pydantic puts the kind of a stage into the place of its keys.
+    # pydantic puts the kind of a stage into the place of its keys, where no file has it.
     return first_problem(error, "recipe", hidden=("pretrain", "sft", "grpo")) + hint

@@ -1,17 +1,17 @@
-"""A training run's files: what was asked, and a folder a stage.
+"""The files of a training run: run.json for the whole run, and one folder per stage.
 
-run.json                       what was asked, resolved, with versions, seeds and host
-data/                          what a recipe's world was made into, where it has one
-evaluations/<digest>/          run folders of evalsuite, one a (model, evaluation)
+run.json                       the run spec, with every setting; versions, seeds and host
+data/                          the data of the recipe's world, where it has one
+evaluations/<digest>/          run folders of evalsuite, one per model and evaluation
 stages/<number>-<name>/
   stage.json                   state, settings, versions, times
-  manifest.json                the data it was trained on, frozen
-  preflight.json               what was seen before it began
-  metrics.jsonl                a line a logged step
-  completions.jsonl            every completion that was paid, with its reward (grpo)
-  mining.jsonl                 what the pool answered at each mining, and what is set aside (grpo)
-  checkpoints/                 of the trainer; gone once the stage is promoted
-  model/                       what it made: an adapter or whole weights
+  manifest.json                the manifest of the data that the stage is trained on
+  preflight.json               results of the preflight checks
+  metrics.jsonl                one line per logged step
+  completions.jsonl            every completion with its reward (grpo)
+  mining.jsonl                 the pool's results at each mining, and what is set aside (grpo)
+  checkpoints/                 of the trainer; deleted once the stage is promoted
+  model/                       the trained model: an adapter or full weights
   gate.json                    the verdict
 """
 
@@ -20,42 +20,47 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from evalsuite.errors import RunError
+from evalsuite.errors import ErrorCode, RunError
 from evalsuite.util.atomic_write import write_atomically
+from training import step_log
+from training.schema_v1 import upgrade_file, upgrade_metrics
 
-SCHEMA = 1
+SCHEMA: Final = 2
 State = Literal["new", "training", "trained", "promoted", "refused"]
+Metrics = dict[str, Any]
+"""One line of metrics.jsonl: `step`, `time` in seconds, and the numbers that the trainer logged."""
 
 
 class Folder:
-    """A folder whose JSON files are replaced as a whole, so that a kill never leaves half of one."""
+    """One folder whose JSON files are replaced atomically, so that a kill never leaves half of one."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def read(self, name: str) -> dict[str, Any]:
-        """Return a JSON file's content, empty where there is no file; a damaged one is a `RunError`."""
+        """Return the content of a JSON file, empty where there is no file; a damaged one is a `RunError`."""
         file = self.path / name
         try:
-            facts = json.loads(file.read_bytes())
+            content = json.loads(file.read_bytes())
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
-            raise RunError(f"{file}: can't be read: {error}") from None
-        if not isinstance(facts, dict):
-            raise RunError(f"{file}: not an object; was it edited?")
-        return facts
+            raise RunError(ErrorCode.RUN_UNREADABLE, f"{file}: can't be read: {error}") from None
+        if not isinstance(content, dict):
+            raise RunError(ErrorCode.RUN_UNREADABLE, f"{file}: not an object; was it edited?")
+        return upgrade_file(name, content)
 
     def write(self, name: str, content: dict[str, Any]) -> None:
-        """Replace a JSON file; no room for it is a `RunError`."""
+        """Replace a JSON file; a `RunError` if it can't be written."""
         file = self.path / name
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             write_atomically(file, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
         except OSError as error:
-            raise RunError(f"{file}: can't be written: {error.strerror or error}") from None
+            message = f"{file}: can't be written: {error.strerror or error}"
+            raise RunError(ErrorCode.OUTPUT_NOT_WRITABLE, message) from None
 
 
 class StageFolder(Folder):
@@ -63,64 +68,62 @@ class StageFolder(Folder):
 
     @property
     def state(self) -> State:
-        """How far it has come."""
+        """How far the stage has come."""
         state: State = self.read("stage.json").get("state", "new")
         return state
 
     def note(self, **facts: Any) -> None:
-        """Add to stage.json."""
+        """Add facts to stage.json."""
         self.write("stage.json", {"schema": SCHEMA, **self.read("stage.json"), **facts})
 
     @property
     def checkpoints(self) -> Path:
-        """Where the trainer keeps its checkpoints."""
+        """Folder of the trainer's checkpoints."""
         return self.path / "checkpoints"
 
     @property
     def model(self) -> Path:
-        """What the stage made: an adapter where the recipe has LoRA, else whole weights; there only when whole."""
+        """Folder of the trained model, an adapter where the recipe has LoRA, else full weights; there once complete."""
         return self.path / "model"
 
     @property
     def metrics(self) -> Path:
-        """A JSON object a line, each with `step`."""
+        """File of `Metrics`, one line per logged step."""
         return self.path / "metrics.jsonl"
 
     @property
     def completions(self) -> Path:
-        """A JSON object a line, each a completion and what it was paid."""
+        """File with one line per completion: the row, the text and the reward."""
         return self.path / "completions.jsonl"
 
-    def logged(self) -> Iterator[dict[str, Any]]:
-        """Read metrics.jsonl; a line that was torn by a kill is left out."""
-        if not self.metrics.exists():
-            return
-        for line in self.metrics.read_text("utf-8").splitlines():
-            try:
-                yield json.loads(line)
-            except ValueError:
-                continue
+    def read_metrics(self) -> Iterator[Metrics]:
+        """Yield the logged steps in order; a last line that is still being written is left out."""
+        return map(upgrade_metrics, step_log.read(self.metrics))
+
+    def recent_metrics(self) -> list[Metrics]:
+        """Return the last logged steps, some hundred of them, while the stage may be writing more."""
+        return [upgrade_metrics(line) for line in step_log.read_tail(self.metrics) if "time" in line]
 
 
 class TrainingFolder(Folder):
-    """A training run."""
+    """One training run."""
 
     @property
     def data(self) -> Path:
-        """What the recipe's world was made into."""
+        """Folder of the data of the recipe's world."""
         return self.path / "data"
 
     @property
     def tasks(self) -> Path | None:
-        """Benchmarks that the run's own world brings; None where those that come with the package are asked."""
-        own = self.data / "tasks"
-        return own if own.is_dir() else None
+        """Folder of the benchmarks of the run's world; None where the package's own benchmarks are used."""
+        folder = self.data / "tasks"
+        return folder if folder.is_dir() else None
 
     @property
     def evaluations(self) -> Path:
-        """Run folders of evalsuite."""
+        """Folder of evalsuite's run folders."""
         return self.path / "evaluations"
 
     def stage(self, number: int, name: str) -> StageFolder:
-        """The folder of the stage with a number, from 1, in the recipe's order."""
+        """Return the folder of a stage by its number, from 1 in the recipe's order, and its name."""
         return StageFolder(self.path / "stages" / f"{number}-{name}")

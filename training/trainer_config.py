@@ -1,4 +1,4 @@
-"""What a recipe's stage means in the words of TRL, PEFT and bitsandbytes: a pure mapping, nothing is loaded or run."""
+"""Maps a recipe's settings to the configuration objects of TRL, PEFT and bitsandbytes; nothing is loaded or run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from evalsuite.errors import UsageError
+from evalsuite.errors import ErrorCode, UsageError
 from training.recipe import Grpo, Lora, Pretrain, Recipe, Sft, Stage
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from transformers import BitsAndBytesConfig
     from trl import GRPOConfig, SFTConfig
 
-KEPT: Final = 2
-"""Checkpoints that are kept: the last may be torn by a kill, the one before it can't."""
+SAVE_LIMIT: Final = 2
+"""Checkpoints to keep: a kill may leave the last one incomplete, but not the one before it."""
 _ENGINES: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
     {
         "transformers": {"use_vllm": False},
@@ -28,15 +28,15 @@ _ENGINES: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
 
 
 def pretrain(recipe: Recipe, stage: Pretrain, out: Path, devices: int, packed: bool = True) -> SFTConfig:
-    """Settings of continued pretraining, on text that is packed or on rows of prompt and completion that aren't.
+    """Return the settings of continued pretraining, on packed text or on rows of a prompt and a completion.
 
-    "wrapped" cuts the joined text every `length` tokens; TRL's default, "bfd", leaves padding out and keeps texts
-    apart only where the attention is FlashAttention's, which a CPU hasn't. Texts are shuffled before they are joined.
-    A row with a prompt stays whole: a completion that is cut off from its prompt can't be learnt. Such rows are put
-    together by length, so that a CPU pads little.
+    Packed texts are shuffled before they are joined. Rows with a prompt are not packed, because a completion that is
+    cut off from its prompt can't be learnt; they are batched by length, so that a CPU pads little.
     """
     from trl import SFTConfig
 
+    # "wrapped" cuts the joined text every `length` tokens. TRL's default, "bfd", needs FlashAttention to separate the
+    # texts of a sequence, and no CPU has that.
     return SFTConfig(
         **_common(recipe, stage, out),
         **_batch(stage),
@@ -50,17 +50,17 @@ def pretrain(recipe: Recipe, stage: Pretrain, out: Path, devices: int, packed: b
 
 
 def steps(stage: Pretrain, devices: int) -> int:
-    """Optimizer steps: as stated, or as many as hold the stage's tokens; a step is full packed sequences."""
+    """Return the number of optimizer steps: as stated, or enough for the stage's tokens in full packed sequences."""
     if stage.steps is not None:
         return stage.steps
-    a_step = stage.batch.length * stage.batch.sequences * stage.batch.accumulation * devices
-    return math.ceil((stage.tokens or 0) / a_step)
+    tokens_per_step = stage.batch.length * stage.batch.sequences * stage.batch.accumulation * devices
+    return math.ceil((stage.tokens or 0) / tokens_per_step)
 
 
 def sft(recipe: Recipe, stage: Sft, out: Path) -> SFTConfig:
-    """Settings of supervised fine-tuning: the loss is on trace and answer; with patience the best weights are kept.
+    """Return the settings of supervised fine-tuning, with the loss on trace and answer only.
 
-    They are the ones with the lowest loss on the held-out rows, which is measured at every checkpoint.
+    With patience the weights with the lowest loss on the held-out rows are kept; it is measured at every checkpoint.
     """
     from trl import SFTConfig
 
@@ -75,7 +75,7 @@ def sft(recipe: Recipe, stage: Sft, out: Path) -> SFTConfig:
 
 
 def grpo(recipe: Recipe, stage: Grpo, out: Path, devices: int) -> GRPOConfig:
-    """Settings of group relative policy optimisation: a generation, a step; what is sampled is paid once."""
+    """Return the settings of group relative policy optimisation: each step samples once and trains once on it."""
     from trl import GRPOConfig
 
     per_device, accumulation = micro_batches(stage, devices)
@@ -98,19 +98,23 @@ def grpo(recipe: Recipe, stage: Grpo, out: Path, devices: int) -> GRPOConfig:
 
 
 def micro_batches(stage: Grpo, devices: int) -> tuple[int, int]:
-    """Completions a forward pass on each device, and passes a step; what doesn't divide is a `UsageError`."""
+    """Return how many completions are in a forward pass of each device, and how many passes are in a step.
+
+    A step that doesn't divide into equal passes is a `UsageError`.
+    """
     completions = stage.prompts * stage.rollout.generations
     per_device = stage.micro_batch or completions // devices
     if not per_device or completions % (per_device * devices):
         raise UsageError(
+            ErrorCode.INVALID_RECIPE,
             f"stage {stage.name}: {stage.prompts} prompts x {stage.rollout.generations} completions don't divide into "
-            f"micro-batches of {stage.micro_batch or 'equal size'} on {devices} devices: change prompts or micro_batch"
+            f"micro-batches of {stage.micro_batch or 'equal size'} on {devices} devices: change prompts or micro_batch",
         )
     return per_device, completions // (per_device * devices)
 
 
 def lora(adapter: Lora) -> LoraConfig:
-    """The adapter's shape, for a causal language model."""
+    """Return the adapter's configuration, for a causal language model."""
     from peft import LoraConfig
 
     return LoraConfig(
@@ -124,7 +128,10 @@ def lora(adapter: Lora) -> LoraConfig:
 
 
 def nf4() -> BitsAndBytesConfig:
-    """Frozen weights in 4-bit NormalFloat, its constants quantised too, computed in bfloat16 (Dettmers et al. 2023)."""
+    """Return the quantisation of frozen weights: 4-bit NormalFloat with double quantisation (Dettmers et al. 2023).
+
+    Computation is in bfloat16.
+    """
     import torch
     from transformers import BitsAndBytesConfig
 
@@ -137,13 +144,11 @@ def nf4() -> BitsAndBytesConfig:
 
 
 def _common(recipe: Recipe, stage: Stage, out: Path) -> dict[str, Any]:
-    """What every stage's trainer is told; TRL's own defaults for bf16 and gradient checkpointing hold on CPUs too.
-
-    A recipe in bfloat16 is one for GPUs: memory is short there, so activations are computed again instead of kept.
-    Every step is logged, as a step of these stages takes longer than its line, and a loss that isn't finite is seen.
-    """
+    """Return the settings that every stage's trainer has."""
     import torch
 
+    # A recipe in bfloat16 is one for GPUs, whose memory is short: activations are computed again instead of stored.
+    # TRL's own defaults would turn both on for CPUs too.
     on_gpus = recipe.base.dtype == "bfloat16"
     return {
         "output_dir": str(out),
@@ -159,11 +164,11 @@ def _common(recipe: Recipe, stage: Stage, out: Path) -> dict[str, Any]:
         "weight_decay": stage.optimiser.weight_decay,
         "adam_beta2": stage.optimiser.beta2,
         "max_grad_norm": stage.optimiser.clip,
-        "logging_steps": 1,
-        "logging_nan_inf_filter": False,
+        "logging_steps": 1,  # a step takes much longer than writing its line
+        "logging_nan_inf_filter": False,  # a loss that isn't finite must be seen, since it ends the stage
         "save_strategy": "steps",
         "save_steps": stage.checkpoint_every,
-        "save_total_limit": KEPT,
+        "save_total_limit": SAVE_LIMIT,
         "report_to": [],
         "disable_tqdm": True,
     }
@@ -187,6 +192,6 @@ def _stopping(stage: Sft) -> dict[str, Any]:
         "load_best_model_at_end": True,
         "metric_for_best_model": "eval_loss",
         "greater_is_better": False,
-        # How often in a row the loss has not fallen: a stage that goes on counts on, and doesn't begin again at 0.
+        # Holds how often in a row the loss has not fallen: a resumed stage must not count from 0 again.
         "restore_callback_states_from_checkpoint": True,
     }

@@ -1,4 +1,9 @@
-"""A stage's weights: the base model, the adapter that goes on through the stages, and the merge of both."""
+"""Loads and merges a stage's weights: the base model, adapters, and full weights, each with its tokenizer.
+
+A start is what a stage trains on from: the folder of an adapter, a folder of full weights, or a hub name. With LoRA one
+adapter goes through the stages, except that a grpo stage merges its start into full weights first and trains a new
+adapter on them: the model without that adapter is then the reference of its KL divergence.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +12,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from evalsuite.errors import UsageError
+from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.models.local.generate import end_token_id
 from evalsuite.models.optional_packages import describe_error
 from evalsuite.util.atomic_write import atomic_folder
@@ -20,100 +25,110 @@ if TYPE_CHECKING:
 
 Dtype = Literal["bfloat16", "float32"]
 MERGED: Final = "start"
-"""Folder of a stage that holds its start, merged into whole weights: what its new adapter is trained on."""
+"""Folder of a stage with its start merged into full weights: the base weights of its new adapter."""
 
 
 def base_model(base: Base, data: Path) -> str:
-    """Where the base model is: its hub name or folder; `./NAME` is a folder among the data."""
+    """Return the base model's hub name or folder; `./NAME` is a folder among the data."""
     return str((data / base.model).resolve()) if base.model.startswith("./") else base.model
 
 
 def is_adapter(start: str | Path) -> bool:
-    """Whether a folder holds an adapter and not whole weights."""
+    """Return whether a folder holds an adapter and not full weights."""
     return (Path(start) / "adapter_config.json").is_file()
 
 
 def base_weights_of(recipe: Recipe, adapter: str | Path, data: Path) -> str:
-    """The whole weights that an adapter was trained on: the base model, or what a stage before merged its start into.
+    """Return the base weights of an adapter: the base model, or what a stage merged its start into.
 
-    The adapter says where that was; in a run that was moved it is looked for at the same place of the run.
+    A `UsageError` if they are gone.
     """
-    said = Path(_adapter_config(adapter).base_model_name_or_path or "")
-    if said.name != MERGED or said.parent.parent.name != "stages":
+    recorded = Path(_adapter_config(adapter).base_model_name_or_path or "")
+    # Only `stages/<stage>/start` is a merge; any other path is wherever the base model was when the adapter was saved.
+    if recorded.name != MERGED or recorded.parent.parent.name != "stages":
         return base_model(recipe.base, data)
-    moved = Path(adapter).resolve().parent.parent / said.parent.name / MERGED
-    for place in (moved, said):
-        if place.is_dir():
-            return str(place)
-    raise UsageError(f"{adapter}: the weights that it was trained on, {said}, are gone: train their stage again")
+    # The path was absolute when the adapter was saved. If the run was moved since, the same stage of the run that the
+    # adapter lies in has it. That place comes first, so that a copied run never reads the weights of its original.
+    in_this_run = Path(adapter).resolve().parent.parent / recorded.parent.name / MERGED
+    for folder in (in_this_run, recorded):
+        if folder.is_dir():
+            return str(folder)
+    message = f"{adapter}: its base weights, {recorded}, are gone: train their stage again"
+    raise UsageError(ErrorCode.ADAPTER_NOT_LOADABLE, message)
 
 
-def load_tokenizer(recipe: Recipe, start: str | Path, data: Path, chats: bool = True) -> PreTrainedTokenizerBase:
-    """The tokenizer that was saved with the start, or the base model's; padded on the left, for generation.
+def load_tokenizer(recipe: Recipe, start: str | Path, data: Path, chat: bool = True) -> PreTrainedTokenizerBase:
+    """Load the tokenizer that was saved with the start, or else the base model's; padded on the left, for generation.
 
-    It ends a turn with the recipe's `base.eos`, where that is said; what isn't a token of it is a `UsageError`, and so
-    is one without a chat template where it `chats`.
+    It ends a turn with the recipe's `base.eos`, if that is given; a `UsageError` if it isn't a token. With `chat` a
+    tokenizer without a chat template is a `UsageError` too.
     """
     from transformers import AutoTokenizer
 
     base = base_model(recipe.base, data)
-    own = (Path(start) / "tokenizer_config.json").is_file()
-    where = str(start) if own else base
-    tokenizer = _read(AutoTokenizer, where, revision=_revision(recipe.base, where, base), padding_side="left")
-    if chats and not tokenizer.chat_template:
-        raise UsageError(f"{where}: its tokenizer has no chat template; a stage needs the one of its evaluation")
+    has_own = (Path(start) / "tokenizer_config.json").is_file()
+    source = str(start) if has_own else base
+    tokenizer = _from_pretrained(
+        AutoTokenizer, source, revision=_revision(recipe.base, source, base), padding_side="left"
+    )
+    if chat and not tokenizer.chat_template:
+        message = f"{source}: its tokenizer has no chat template; a stage needs the one of its evaluation"
+        raise UsageError(ErrorCode.MODEL_NOT_LOADABLE, message)
     if recipe.base.eos is not None:
-        end_token_id(tokenizer, recipe.base.eos, where)
+        end_token_id(tokenizer, recipe.base.eos, source)  # raises for what isn't a token
         tokenizer.eos_token = recipe.base.eos
     return tokenizer
 
 
-def ends(recipe: Recipe, start: str | Path, data: Path) -> frozenset[int]:
-    """Tokens that end what a start writes by its generation config, or else by its config; not its tokenizer's own."""
+def end_tokens(recipe: Recipe, start: str | Path, data: Path) -> frozenset[int]:
+    """Return the tokens that end a response by the start's generation config, or else by its config.
+
+    The tokenizer's own end token is not among them, unless these files name it too.
+    """
     from transformers import AutoConfig, GenerationConfig
 
-    where = base_weights_of(recipe, start, data) if is_adapter(start) else str(start)
-    revision = _revision(recipe.base, where, base_model(recipe.base, data))
+    source = base_weights_of(recipe, start, data) if is_adapter(start) else str(start)
+    revision = _revision(recipe.base, source, base_model(recipe.base, data))
     try:
-        found = GenerationConfig.from_pretrained(where, revision=revision).eos_token_id
-    except OSError:  # it has none
-        found = _read(AutoConfig, where, revision=revision).get_text_config().eos_token_id
-    return frozenset(found if isinstance(found, list) else [] if found is None else [found])
+        tokens = GenerationConfig.from_pretrained(source, revision=revision).eos_token_id
+    except OSError:  # there is no generation config
+        tokens = _from_pretrained(AutoConfig, source, revision=revision).get_text_config().eos_token_id
+    return frozenset(tokens if isinstance(tokens, list) else [] if tokens is None else [tokens])
 
 
 def load(recipe: Recipe, start: str | Path, data: Path) -> PreTrainedModel | PeftModel:
-    """The model that a stage trains, from an adapter, whole weights or a hub name.
+    """Load the model that a stage trains.
 
-    With LoRA: an adapter goes on as it is, and whole weights get a new one. Without: every weight is trained.
+    With LoRA an adapter is trained further and full weights get a new one. Without it every weight is trained, and a
+    start that is an adapter is a `UsageError`.
     """
     if recipe.lora is None:
         if is_adapter(start):
-            raise UsageError(
-                f"{start}: an adapter, but recipe {recipe.name} trains all weights: give lora, or merge it"
-            )
-        return load_whole(recipe, start, data)
+            message = f"{start}: an adapter, but recipe {recipe.name} trains all weights: give lora, or merge it"
+            raise UsageError(ErrorCode.ADAPTER_NOT_LOADABLE, message)
+        return load_full_weights(recipe, start, data)
     if is_adapter(start):
-        return _continue(recipe, start, data)
-    return _adapt(recipe, load_whole(recipe, start, data))
+        return _load_adapter(recipe, start, data)
+    return _add_adapter(recipe, load_full_weights(recipe, start, data))
 
 
-def load_whole(recipe: Recipe, start: str | Path, data: Path) -> PreTrainedModel:
-    """Whole weights, from a folder or the hub.
-
-    Weights that are trained are held in float32 and computed in the recipe's dtype: at a learning rate of 1e-6 a step
-    is lost in bfloat16's 8 bits. Frozen ones are in the recipe's dtype, or in 4 bits. FSDP shards weights of one dtype
-    only, and a new adapter is in float32: there all are.
-    """
-    sharded = os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true"
+def load_full_weights(recipe: Recipe, start: str | Path, data: Path) -> PreTrainedModel:
+    """Load full weights from a folder or the hub, in the dtype in which they are trained or frozen."""
+    # Trained weights are held in float32 and computed in the recipe's dtype: at a learning rate of 1e-6 most steps are
+    # smaller than the spacing of bfloat16's 8 bits and would be lost. Frozen weights are in the recipe's dtype or in 4
+    # bits. FSDP shards weights of one dtype only, and a new adapter is in float32, so there all weights are.
     if recipe.base.quantise == "nf4":
-        return _weights(recipe.base, start, data, recipe.base.dtype, **_in_4_bits())
-    return _weights(recipe.base, start, data, "float32" if recipe.lora is None or sharded else recipe.base.dtype)
+        return _load_causal_lm(recipe.base, start, data, recipe.base.dtype, **_in_4_bits())
+    sharded = os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true"
+    dtype: Dtype = "float32" if recipe.lora is None or sharded else recipe.base.dtype
+    return _load_causal_lm(recipe.base, start, data, dtype)
 
 
-def widen(model: Any) -> None:
-    """Hold what is trained in float32 again: TRL puts the adapter of a model in 4 bits into bfloat16, see `load_whole`.
+def train_in_float32(model: Any) -> None:
+    """Hold the trained weights in float32: TRL puts the adapter of a model in 4 bits into bfloat16.
 
-    Before the optimizer is made, which takes the weights as they are.
+    `load_full_weights` says why that loses steps. To be called before the optimizer is made, which takes the weights
+    as they are.
     """
     import torch
 
@@ -123,23 +138,22 @@ def widen(model: Any) -> None:
 
 
 def merge(recipe: Recipe, start: str | Path, data: Path, out: Path, dtype: Dtype) -> Path:
-    """Write whole weights with their tokenizer: the start's own, its adapter added to the base in float32.
+    """Write full weights with their tokenizer into a folder: the start's own, or its adapter added to its base weights.
 
-    Their configs end a response where the tokenizer does, as the trainer's do of what it saves.
-    The folder appears as a whole; one that is there already is left as it is.
+    The sum is computed in float32 and written in `dtype`. The configs end a response where the tokenizer does, as the
+    trainer's do. A folder that exists is left as it is, since it appears only when it is complete.
     """
     if out.is_dir():
         return out
     if is_adapter(start):
-        model = _peft(
-            _weights(recipe.base, base_weights_of(recipe, start, data), data, "float32"), start
-        ).merge_and_unload()
+        base = _load_causal_lm(recipe.base, base_weights_of(recipe, start, data), data, "float32")
+        model = _with_adapter(base, start).merge_and_unload()
     else:
-        model = _weights(recipe.base, start, data, "float32")
+        model = _load_causal_lm(recipe.base, start, data, "float32")
     import torch
     from transformers.trainer_utils import align_special_tokens
 
-    tokenizer = load_tokenizer(recipe, start, data, chats=False)
+    tokenizer = load_tokenizer(recipe, start, data, chat=False)
     with atomic_folder(out) as partial:
         align_special_tokens(model, tokenizer)
         model.to(getattr(torch, dtype)).save_pretrained(partial)
@@ -147,29 +161,35 @@ def merge(recipe: Recipe, start: str | Path, data: Path, out: Path, dtype: Dtype
     return out
 
 
-def _weights(base: Base, start: str | Path, data: Path, dtype: Dtype, **more: Any) -> Any:
+def _load_causal_lm(base: Base, start: str | Path, data: Path, dtype: Dtype, **options: Any) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
     revision = _revision(base, str(start), base_model(base, data))
-    return _read(AutoModelForCausalLM, str(start), revision=revision, dtype=getattr(torch, dtype), **more)
+    return _from_pretrained(
+        AutoModelForCausalLM,
+        str(start),
+        revision=revision,
+        dtype=getattr(torch, dtype),
+        use_safetensors=True,  # never a pickle, which can run code
+        **options,
+    )
 
 
-def _revision(base: Base, where: str, model: str) -> str | None:
-    """The recipe's revision, for the hub's copy of its base model alone."""
-    return base.revision if where == model and not Path(where).is_dir() else None
+def _revision(base: Base, source: str, model: str) -> str | None:
+    """Return the recipe's revision for its base model on the hub; a folder or another model has none."""
+    return base.revision if source == model and not Path(source).is_dir() else None
 
 
-def _read(kind: Any, where: str, **how: Any) -> Any:
-    """Read from a folder or the hub, never code and never a pickle; what can't be read is a `UsageError`."""
-    if kind.__name__ == "AutoModelForCausalLM":
-        how["use_safetensors"] = True
+def _from_pretrained(auto_class: Any, source: str, **options: Any) -> Any:
+    """Load from a folder or the hub, without running code from there; a `UsageError` if it can't be loaded."""
     from safetensors import SafetensorError
 
     try:
-        return kind.from_pretrained(where, trust_remote_code=False, **how)
+        return auto_class.from_pretrained(source, trust_remote_code=False, **options)
     except (OSError, ValueError, SafetensorError) as error:
-        raise UsageError(f"{where}: no model could be read: {describe_error(error)[:300]}") from None
+        message = f"{source}: no model could be loaded: {describe_error(error)[:300]}"
+        raise UsageError(ErrorCode.MODEL_NOT_LOADABLE, message) from None
 
 
 def _in_4_bits() -> dict[str, Any]:
@@ -177,22 +197,25 @@ def _in_4_bits() -> dict[str, Any]:
 
     if not torch.cuda.is_available() or importlib.util.find_spec("bitsandbytes") is None:
         raise UsageError(
-            "base.quantise nf4: needs a CUDA GPU and bitsandbytes (pip install bitsandbytes): or say quantise: none"
+            ErrorCode.TRAINING_NOT_POSSIBLE,
+            "base.quantise nf4: needs a CUDA GPU and bitsandbytes (pip install bitsandbytes); or use quantise: none",
         )
     return {"quantization_config": trainer_config.nf4(), "device_map": {"": torch.cuda.current_device()}}
 
 
-def _continue(recipe: Recipe, start: str | Path, data: Path) -> Any:
-    """The start's adapter, trained on; a shape other than the recipe's is a `UsageError`."""
+def _load_adapter(recipe: Recipe, start: str | Path, data: Path) -> Any:
+    """Load the start's adapter to be trained further; a shape other than the recipe's is a `UsageError`."""
     assert recipe.lora is not None
-    found, asked = _adapter_config(start), trainer_config.lora(recipe.lora)
+    saved, expected = _adapter_config(start), trainer_config.lora(recipe.lora)
     for key in ("r", "lora_alpha", "lora_dropout", "target_modules"):
-        if getattr(found, key) != getattr(asked, key):
+        if getattr(saved, key) != getattr(expected, key):
             raise UsageError(
-                f"{start}: its adapter has {key} {_said(getattr(found, key))}, recipe {recipe.name} says "
-                f"{_said(getattr(asked, key))}: the same adapter goes on through the stages"
+                ErrorCode.ADAPTER_NOT_LOADABLE,
+                f"{start}: its adapter has {key} {_as_text(getattr(saved, key))}, recipe {recipe.name} has "
+                f"{_as_text(getattr(expected, key))}: the same adapter goes through all stages",
             )
-    return _peft(load_whole(recipe, base_weights_of(recipe, start, data), data), start, is_trainable=True)
+    base = load_full_weights(recipe, base_weights_of(recipe, start, data), data)
+    return _with_adapter(base, start, is_trainable=True)
 
 
 def _adapter_config(start: str | Path) -> Any:
@@ -201,31 +224,34 @@ def _adapter_config(start: str | Path) -> Any:
     try:
         return LoraConfig.from_pretrained(str(start))
     except (OSError, ValueError, TypeError) as error:
-        raise UsageError(f"{start}: no adapter could be read: {describe_error(error)[:300]}") from None
+        message = f"{start}: no adapter could be loaded: {describe_error(error)[:300]}"
+        raise UsageError(ErrorCode.ADAPTER_NOT_LOADABLE, message) from None
 
 
-def _said(value: Any) -> str:
+def _as_text(value: Any) -> str:
     return ", ".join(sorted(value)) if isinstance(value, set | list) else str(value)
 
 
-def _peft(whole: Any, start: str | Path, is_trainable: bool = False) -> Any:
+def _with_adapter(base: Any, adapter: str | Path, is_trainable: bool = False) -> Any:
     from peft import PeftModel
 
-    return PeftModel.from_pretrained(whole, str(start), is_trainable=is_trainable, autocast_adapter_dtype=_apart())
+    return PeftModel.from_pretrained(
+        base, str(adapter), is_trainable=is_trainable, autocast_adapter_dtype=_adapter_in_float32()
+    )
 
 
-def _adapt(recipe: Recipe, whole: Any) -> Any:
-    """A new adapter, drawn by the recipe's seed."""
+def _add_adapter(recipe: Recipe, base: Any) -> Any:
+    """Add a new adapter, drawn by the recipe's seed."""
     from peft import get_peft_model
     from transformers import set_seed
 
     assert recipe.lora is not None
     set_seed(recipe.seed)
-    return get_peft_model(whole, trainer_config.lora(recipe.lora), autocast_adapter_dtype=_apart())
+    return get_peft_model(base, trainer_config.lora(recipe.lora), autocast_adapter_dtype=_adapter_in_float32())
 
 
-def _apart() -> bool:
-    """Whether the adapter is in float32 on a base in another dtype: not under ZeRO-3, which gathers one dtype alone."""
+def _adapter_in_float32() -> bool:
+    """Return whether an adapter may have another dtype than its base weights: not under ZeRO-3, which gathers one."""
     from transformers.integrations import is_deepspeed_zero3_enabled
 
     return not is_deepspeed_zero3_enabled()

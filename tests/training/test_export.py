@@ -1,8 +1,8 @@
-"""A manifest of an export: its own files, and those that it was made from."""
+"""The manifest of an export: its own files, and those of the data that it was made from."""
 
 import pytest
 
-from evalsuite.errors import DataError, UsageError
+from evalsuite.errors import DataError, ErrorCode, UsageError
 from training.data.manifest import Manifest, describe, read_manifest, write_manifest
 from training.export import check_export, export
 from training.recipe import read_recipe
@@ -23,7 +23,7 @@ def exported(tmp_path):
     return out / "manifest.json"
 
 
-def test_a_manifest_says_what_it_was_made_from(exported, tmp_path):
+def test_a_manifest_has_the_manifests_of_its_sources(exported, tmp_path):
     assert read_manifest(exported).sources["traces"].files[0].rows == 1
     assert check_export(exported, tmp_path / "data") == check_export(exported, None)
 
@@ -34,21 +34,24 @@ def test_a_flipped_bit_is_found(exported, tmp_path, name, at):
     content = bytearray((tmp_path / name).read_bytes())
     content[at] ^= 1
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(DataError, match=name.split("/")[-1]):
+    with pytest.raises(DataError) as caught:
         check_export(exported, tmp_path / "data")
+    assert str(tmp_path / name) in str(caught.value)
 
 
 def test_a_missing_file_is_found(exported, tmp_path):
     (tmp_path / "data/traces/train.jsonl").unlink()
     check_export(exported, None)
-    with pytest.raises(DataError, match=r"train\.jsonl: missing"):
+    with pytest.raises(DataError) as caught:
         check_export(exported, tmp_path / "data")
+    assert str(tmp_path / "data/traces/train.jsonl") in str(caught.value)
 
 
-@pytest.mark.parametrize(("control", "said"), [(False, "no stage is promoted yet"), (True, "rewards were a coin")])
-def test_what_is_no_model_is_not_exported(tmp_path, control, said):
+@pytest.mark.parametrize("control", [False, True])
+def test_a_run_without_a_promoted_stage_and_a_control_are_not_exported(tmp_path, control):
     run = TrainingFolder(tmp_path / "run")
     write_spec(run, make_spec(read_recipe("fleming-7b"), tmp_path, control))
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError) as caught:
         export(run, tmp_path / "out")
+    assert caught.value.code is ErrorCode.EXPORT_NOT_POSSIBLE
     assert not (tmp_path / "out").exists()

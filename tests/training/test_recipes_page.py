@@ -1,4 +1,4 @@
-"""docs/recipes.md explains every key that a recipe may have, with its true default."""
+"""docs/recipes.md explains every key that a recipe may have, with its default."""
 
 import re
 from pathlib import Path
@@ -8,13 +8,13 @@ import pytest
 from training import recipe
 
 PAGE = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text()
-SAID = {word for span in re.findall(r"`([^`]+)`", PAGE) for word in re.split(r"[^\w]+", span)}
-PARTS = [part for part in vars(recipe).values() if isinstance(part, type) and issubclass(part, recipe.RecipeSection)]
+WORDS = {word for span in re.findall(r"`([^`]+)`", PAGE) for word in re.split(r"[^\w]+", span)}
+SECTIONS = [part for part in vars(recipe).values() if isinstance(part, type) and issubclass(part, recipe.RecipeSection)]
 
 
-@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.__name__)
-def test_every_key_is_explained(part):
-    assert part.model_fields.keys() - SAID == set()
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.__name__)
+def test_every_key_is_explained(section):
+    assert section.model_fields.keys() - WORDS == set()
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,6 @@ def test_every_key_is_explained(part):
         ("seed", recipe.Recipe.model_fields["seed"].default),
     ],
 )
-def test_a_default_is_what_it_says(key, default):
+def test_a_documented_default_is_the_default(key, default):
     row = next(line for line in PAGE.splitlines() if re.match(rf"\| (\w+ \| )?`{re.escape(key)}` \|", line))
     assert f"| {default} |" in row

@@ -1,8 +1,8 @@
-"""What follows from a recipe's numbers by hand: steps and batches. The library's objects: integration/training."""
+"""Steps and batches, computed by hand from a recipe's numbers (TRL's objects are tested in integration/training)."""
 
 import pytest
 
-from evalsuite.errors import UsageError
+from evalsuite.errors import ErrorCode, UsageError
 from training import trainer_config
 from training.recipe import Batch, read_recipe
 
@@ -21,13 +21,13 @@ def test_stated_steps_do_not_depend_on_the_devices():
 
 
 @pytest.mark.parametrize(("tokens", "steps"), [(1, 1), (64, 1), (65, 2), (640, 10)])
-def test_the_last_step_may_be_more_than_the_tokens(tokens, steps):
+def test_the_last_step_may_exceed_the_tokens(tokens, steps):
     batch = Batch(sequences=4, accumulation=2, length=8)
     stage = REASONMED.stage("pretrain").model_copy(update={"tokens": tokens, "batch": batch})
     assert trainer_config.steps(stage, devices=1) == steps
 
 
-def test_a_step_of_grpo_is_all_completions_of_its_prompts():
+def test_a_grpo_step_holds_all_completions_of_its_prompts():
     # 32 prompts x 8 completions = 256, 8 at a time on each of 4 GPUs: 8 passes.
     assert trainer_config.micro_batches(REASONMED.stage("grpo"), devices=4) == (8, 8)
     # Without a micro-batch: all at once, 64 on each.
@@ -38,5 +38,6 @@ def test_a_step_of_grpo_is_all_completions_of_its_prompts():
 @pytest.mark.parametrize(("prompts", "micro_batch", "devices"), [(32, 7, 4), (3, 8, 2), (1, None, 16), (3, None, 5)])
 def test_completions_that_do_not_divide_are_refused(prompts, micro_batch, devices):
     stage = REASONMED.stage("grpo").model_copy(update={"prompts": prompts, "micro_batch": micro_batch})
-    with pytest.raises(UsageError, match=f"{prompts} prompts x 8 completions don't divide"):
+    with pytest.raises(UsageError) as caught:
         trainer_config.micro_batches(stage, devices)
+    assert caught.value.code is ErrorCode.INVALID_RECIPE and f"{prompts} prompts x 8" in str(caught.value)

@@ -64,7 +64,7 @@ def _rows(recipe: Recipe, stage: Sft | Grpo, start: str | Path, data: Path) -> F
     if found["golds"].refusals:
         return found
     tokenizer = weights.load_tokenizer(recipe, start, data)
-    found["ending"] = ending(tokenizer, weights.ends(recipe, start, data))
+    found["ending"] = ending(tokenizer, weights.end_tokens(recipe, start, data))
     render = Renderer(tokenizer, str(start))
     template, overlap, traces = ChatTemplateCheck(), RowOverlap(gate_benchmarks(recipe)), TraceAnswerCheck()
     length = RowLengthCheck(stage.batch.length) if isinstance(stage, Sft) else None

@@ -1,4 +1,4 @@
-"""A folder has one writer: a second is turned away, also where the first has outlived the process that began it."""
+"""Locks a folder for one writer, also where that process has outlived the run that started it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from evalsuite.errors import RunError
+from evalsuite.errors import ErrorCode, RunError
 from training.run_folder import StageFolder
 
 
 @contextmanager
-def claimed(folder: Path) -> Iterator[None]:
-    """Claim a folder for this process; where another one has it, that is a `RunError`."""
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder; a `RunError` if another process has it."""
     import filelock
 
     lock = filelock.FileLock(folder / ".lock")
@@ -21,9 +21,11 @@ def claimed(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(blocking=False)
     except filelock.Timeout:
-        raise RunError(f"{folder}: another process works on it; wait for it or stop it") from None
+        message = f"{folder}: another process works on it; wait for it or stop it"
+        raise RunError(ErrorCode.RUN_LOCKED, message) from None
     except OSError as error:
-        raise RunError(f"{folder}: can't be written: {error.strerror or error}") from None
+        message = f"{folder}: can't be written: {error.strerror or error}"
+        raise RunError(ErrorCode.OUTPUT_NOT_WRITABLE, message) from None
     try:
         yield
     finally:
@@ -31,19 +33,20 @@ def claimed(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def working(folder: StageFolder) -> Iterator[None]:
-    """Claim a stage for this process and the others that were launched with it.
+def stage_locked(folder: StageFolder) -> Iterator[None]:
+    """Hold the lock of a stage for this process and those that were launched with it; record why a stage must stop.
 
-    A `RunError` is a reason why the stage can't be promoted, however often it is begun again: it is left in stage.json
-    for the process that waits. Not so where the system refused something, a full disk for example.
+    A `RunError` is a reason why the stage can't be promoted, however often it is started again, such as a loss that is
+    not finite: it is recorded in stage.json for the process that waits.
     """
     if os.environ.get("RANK", "0") != "0":
-        yield
+        yield  # the process of rank 0 has the lock; its errors are this process's errors too
         return
-    with claimed(folder.path):
+    with locked(folder.path):
         try:
             yield
         except RunError as error:
+            # What the system refused, such as a write to a full disk, can succeed the next time.
             if not isinstance(error.__context__, OSError):
                 folder.note(refusal=str(error))
             raise

@@ -1,4 +1,4 @@
-"""Stages that another run has promoted, taken over into a new one that would make the same of them."""
+"""Copies finished stages from another run into a new one that would train them identically."""
 
 from __future__ import annotations
 
@@ -8,100 +8,113 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from evalsuite.errors import RunError, UsageError
+from evalsuite.errors import ErrorCode, RunError, UsageError
 from evalsuite.util.atomic_write import atomic_folder
 from training.data.manifest import read_manifest
 from training.recipe import Stage
 from training.run_folder import StageFolder, TrainingFolder
 from training.run_spec import TrainingSpec, data_of, read_spec, reused_from
 
-_ALIKE: Final = ("base", "lora", "world", "seed", "threads")
-"""Settings of a recipe, besides its stages and devices, that a stage's outcome depends on."""
+_RECIPE_KEYS: Final = ("base", "lora", "world", "seed", "threads")
+"""Keys of a recipe, besides its stages and devices, that shape a stage's weights.
+
+`hardware.gpu` and `hardware.utilisation` are not among them: only the plan reads them.
+"""
 
 
 def reusable_stages(source: TrainingFolder, run: TrainingFolder, spec: TrainingSpec) -> list[StageFolder]:
-    """Find the first stages of `source` that are promoted and asked for alike; none at all is a `UsageError`.
+    """Return the first stages of `source` that are promoted and that `spec` would train identically.
 
-    Alike: base model, adapter, world, seeds and devices, every setting of the stage, the manifest of its data (a
-    world's data is taken over too), and, for a stage that is paid, whether by a coin.
+    Identical means: the same base model, adapter, world, seeds and number of devices, every setting of the stage, the
+    manifest of its data (the data of a world are copied too), and for grpo whether rewards are random. A stage starts
+    from the one before it, so the first that differs ends the list. An empty list is a `UsageError` that says why.
     """
-    there = read_spec(source)
+    source_spec = read_spec(source)
     if source.path == run.path:
-        raise UsageError(f"--reuse-from {source.path}: is the run itself, which is resumed without it")
-    differs = _difference(there, spec)
-    if differs is not None:
-        raise UsageError(f"{source.path}: its {differs} is not what this run asks for: nothing can be taken over")
-    found: list[StageFolder] = []
+        message = f"`reuse_from`: {source.path} is the run itself; leave it out to resume the run"
+        raise UsageError(ErrorCode.CONFLICTING_ARGUMENTS, message)
+    difference = _recipe_difference(source_spec, spec)
+    if difference is not None:
+        message = f"`reuse_from`: {source.path} has another {difference} than this run: no stage can be reused"
+        raise UsageError(ErrorCode.STAGES_NOT_REUSABLE, message)
+    reusable: list[StageFolder] = []
     for number, stage in enumerate(spec.recipe.stages, 1):
-        made = source.stage(number, stage.name)
-        lack = _lack(made, there, stage, spec, data_of(run, spec))
-        if lack is not None and not found:
-            raise UsageError(f"{made.path}: {lack}, so that there is nothing to go on from")
-        if lack is not None:
+        folder = source.stage(number, stage.name)
+        obstacle = _obstacle(folder, source_spec, stage, spec, data_of(run, spec))
+        if obstacle is not None and not reusable:
+            message = f"`reuse_from`: {folder.path} {obstacle}: no stage can be reused"
+            raise UsageError(ErrorCode.STAGES_NOT_REUSABLE, message)
+        if obstacle is not None:
             break
-        found.append(made)
-    return found
+        reusable.append(folder)
+    return reusable
 
 
-def reuse_stages(run: TrainingFolder, spec: TrainingSpec, tell: Callable[[str], None]) -> None:
-    """Copy what a run was begun from, as its run.json names it, with the evaluations; what is there is left as it is.
+def reuse_stages(run: TrainingFolder, spec: TrainingSpec, report: Callable[[str], None]) -> None:
+    """Copy the stages that run.json names, with the evaluations; what is there already is left as it is.
 
-    Every stage appears as a whole, so that a kill leaves some for the next time.
+    Which stages are reused was decided when run.json was written: what the other run has promoted since doesn't count,
+    so that a run has one history. Each folder appears once it is complete; after a kill the next call copies the rest.
     """
-    taken = reused_from(run)
-    missing = [] if taken is None else [name for name in taken.stages if not (run.path / name).exists()]
-    if taken is None or not missing:
+    reused = reused_from(run)
+    missing = [] if reused is None else [name for name in reused.stages if not (run.path / name).exists()]
+    if reused is None or not missing:
         return
-    source = TrainingFolder(taken.run)
+    source = TrainingFolder(reused.run)
     try:
+        # Stages come last: one that is there says that all it depends on is there too.
         if spec.recipe.world is not None:
             _copy(source.data, run.data)
         for evaluation in source.evaluations.iterdir():
             _copy(evaluation, run.evaluations / evaluation.name)
         for name in missing:
             _copy(source.path / name, run.path / name)
-            tell(f"{Path(name).name}: taken over from {source.path}")
+            report(f"{Path(name).name}: reused from {source.path}")
     except OSError as error:
-        raise RunError(f"{run.path}: {source.path} can't be copied there: {error.strerror or error}") from None
+        message = f"{run.path}: {source.path} can't be copied there: {error.strerror or error}"
+        raise RunError(ErrorCode.OUTPUT_NOT_WRITABLE, message) from None
 
 
-def _difference(there: TrainingSpec, spec: TrainingSpec) -> str | None:
-    """What of two recipes, besides their stages, differs in a way that a stage's outcome depends on."""
-    for key in _ALIKE:
-        if getattr(there.recipe, key) != getattr(spec.recipe, key):
+def _recipe_difference(source: TrainingSpec, spec: TrainingSpec) -> str | None:
+    """Return what differs between two recipes, besides their stages, that shapes every stage's weights."""
+    for key in _RECIPE_KEYS:
+        if getattr(source.recipe, key) != getattr(spec.recipe, key):
             return key
-    if there.recipe.hardware.devices != spec.recipe.hardware.devices:
+    # The number of devices sets the size of a step and which rows a process draws.
+    if source.recipe.hardware.devices != spec.recipe.hardware.devices:
         return "number of devices"
-    if spec.recipe.base.model.startswith("./") and spec.recipe.world is None and there.data != spec.data:
+    # `./NAME` is a folder among the data, and equal names in two data folders need not be equal weights.
+    if spec.recipe.base.model.startswith("./") and spec.recipe.world is None and source.data != spec.data:
         return "base model, a folder among the data,"
     return None
 
 
-def _lack(made: StageFolder, there: TrainingSpec, stage: Stage, spec: TrainingSpec, data: Path) -> str | None:
-    """Why a stage can't be taken over."""
-    if made.state != "promoted":
-        return "not promoted"
-    if stage not in there.recipe.stages:
-        return "its settings are not this recipe's"
-    if stage.kind == "grpo" and there.control != spec.control:
-        return "paid by a coin" if there.control else "not paid by a coin"
+def _obstacle(folder: StageFolder, source: TrainingSpec, stage: Stage, spec: TrainingSpec, data: Path) -> str | None:
+    """Return why a stage can't be reused; None if it can."""
+    if folder.state != "promoted":
+        return "is not promoted"
+    if stage not in source.recipe.stages:
+        return "has other settings than this recipe"
+    if stage.kind == "grpo" and source.control != spec.control:
+        return "was trained with random rewards" if source.control else "was not trained with random rewards"
     if spec.recipe.world is None:
-        known = read_manifest(data / stage.data.folder)
-        if made.read("manifest.json") != known.to_json():
-            return "trained on other data"
+        manifest = read_manifest(data / stage.data.folder)
+        if folder.read("manifest.json") != manifest.to_json():
+            return "was trained on other data"
     return None
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a folder, which appears as a whole; weights, which nobody writes to, are shared where the disk is one."""
+    """Copy a folder without what only a running stage needs; the copy appears once it is complete."""
     if target.exists():
         return
-    left = shutil.ignore_patterns("checkpoints", "cache", ".lock")
+    ignored = shutil.ignore_patterns("checkpoints", "cache", ".lock")
     with atomic_folder(target) as partial:
-        shutil.copytree(source, partial, ignore=left, copy_function=_linked, dirs_exist_ok=True)
+        shutil.copytree(source, partial, ignore=ignored, copy_function=_link_or_copy, dirs_exist_ok=True)
 
 
-def _linked(source: str, target: str) -> None:
+def _link_or_copy(source: str, target: str) -> None:
+    """Link weights, which are gigabytes and never changed in place; copy the rest, and weights on another disk."""
     if source.endswith(".safetensors"):
         try:
             os.link(source, target)

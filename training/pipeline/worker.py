@@ -51,12 +51,12 @@ def world(run: Path) -> None:
 def preflight(run: Path, name: str) -> None:
     """Run the preflight checks of a stage."""
     from training.checks.preflight import run_preflight
-    from training.pipeline.folder_lock import claimed
+    from training.pipeline.folder_lock import locked
     from training.promotion.last_promoted import last_promoted
     from training.run_spec import data_of
 
     home, spec, stage, folder = _stage(run, name)
-    with claimed(folder.path):
+    with locked(folder.path):
         run_preflight(spec.recipe, stage, folder, last_promoted(home, spec, folder).start, data_of(home, spec))
 
 
@@ -65,13 +65,13 @@ def preflight(run: Path, name: str) -> None:
 @click.argument("name")
 def stage(run: Path, name: str) -> None:
     """Train a stage, from its last checkpoint where there is one."""
-    from training.pipeline.folder_lock import working
+    from training.pipeline.folder_lock import stage_locked
     from training.promotion.last_promoted import last_promoted
     from training.run_spec import data_of
     from training.stages import train
 
     home, spec, stage, folder = _stage(run, name)
-    with working(folder):
+    with stage_locked(folder):
         start = last_promoted(home, spec, folder).start
         train(spec.recipe, stage, folder, start, data_of(home, spec), spec.control)
 

@@ -1,4 +1,4 @@
-"""Which model is the last good one: what a stage starts from, what it is measured against, what is kept."""
+"""Finds the last promoted model of a run: where the next stage starts, and what its model is compared with."""
 
 from __future__ import annotations
 
@@ -14,55 +14,58 @@ from training.weights import base_model, base_weights_of, is_adapter
 
 
 class PromotedModel(NamedTuple):
-    """A model: whole weights, or an adapter and the whole weights that it was trained on."""
+    """One model: full weights, or an adapter with the base weights that it was trained on."""
 
-    whole: str
+    weights: str
     """A folder, or a hub name."""
     adapter: Path | None = None
     revision: str | None = None
 
     @property
     def start(self) -> Path | str:
-        """What a stage is given to start from."""
-        return self.whole if self.adapter is None else self.adapter
+        """What a stage starts from: the adapter where there is one."""
+        return self.weights if self.adapter is None else self.adapter
 
     @property
     def digest(self) -> str:
-        """sha256 over what answers: names and bytes of the files, or a hub name with its revision."""
-        seen = hashlib.sha256((_content(Path(self.whole)) or f"{self.whole}@{self.revision}").encode())
+        """sha256 of all that shapes the model's responses: its files' names and bytes, or its hub name and revision."""
+        digest = hashlib.sha256((_folder_digest(Path(self.weights)) or f"{self.weights}@{self.revision}").encode())
         if self.adapter is not None:
-            seen.update(f" {_content(self.adapter)}".encode())
-        return seen.hexdigest()
+            digest.update(f" {_folder_digest(self.adapter)}".encode())
+        return digest.hexdigest()
 
 
 def last_promoted(run: TrainingFolder, spec: TrainingSpec, before: StageFolder | None = None) -> PromotedModel:
-    """The model of the last promoted stage, or of the last one before a stage; the base model where there is none."""
+    """Return the model of the last promoted stage, or of the last one before a stage; else the base model."""
     folders: Sequence[StageFolder] = spec.stages(run)
     if before is not None:
         folders = folders[: [folder.path for folder in folders].index(before.path)]
     for folder in reversed(folders):
         if folder.state == "promoted":
-            return made_by(run, spec, folder)
-    return _base(spec, base_model(spec.recipe.base, data_of(run, spec)))
+            return model_of(run, spec, folder)
+    return _with_revision(spec, base_model(spec.recipe.base, data_of(run, spec)))
 
 
-def made_by(run: TrainingFolder, spec: TrainingSpec, folder: StageFolder) -> PromotedModel:
-    """What a stage made."""
+def model_of(run: TrainingFolder, spec: TrainingSpec, folder: StageFolder) -> PromotedModel:
+    """Return the model that a stage has trained."""
     if not is_adapter(folder.model):
         return PromotedModel(str(folder.model))
-    whole = base_weights_of(spec.recipe, folder.model, data_of(run, spec))
-    return _base(spec, whole)._replace(adapter=folder.model)
+    weights = base_weights_of(spec.recipe, folder.model, data_of(run, spec))
+    return _with_revision(spec, weights)._replace(adapter=folder.model)
 
 
-def _base(spec: TrainingSpec, whole: str) -> PromotedModel:
-    return PromotedModel(whole, revision=None if Path(whole).is_dir() else spec.recipe.base.revision)
+def _with_revision(spec: TrainingSpec, weights: str) -> PromotedModel:
+    return PromotedModel(weights, revision=None if Path(weights).is_dir() else spec.recipe.base.revision)
 
 
-def _content(folder: Path) -> str | None:
-    """sha256 over the files of a model's folder; None where there is no folder."""
+def _folder_digest(folder: Path) -> str | None:
+    """Return the sha256 of a model folder's files; None where there is no folder.
+
+    README.md is left out: it describes the model and can't change a response.
+    """
     if not folder.is_dir():
         return None
-    seen = hashlib.sha256()
+    digest = hashlib.sha256()
     for file in sorted(path for path in folder.iterdir() if path.is_file() and path.name != "README.md"):
-        seen.update(f"{file.name} {sha256_of(file)}\n".encode())
-    return seen.hexdigest()
+        digest.update(f"{file.name} {sha256_of(file)}\n".encode())
+    return digest.hexdigest()

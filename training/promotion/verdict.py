@@ -1,74 +1,83 @@
-"""The gate after a stage: what it said, on disk, and whether the stage's model is the last good one from now on."""
+"""The verdict on a stage: judged by its gate, written to gate.json, and read back."""
 
 from __future__ import annotations
 
 import shutil
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from evalsuite.analysis.compare import compare
 from evalsuite.analysis.pairing import pair
 from evalsuite.analysis.run_result import RunResult
 from evalsuite.gate import GateDecision, gate
+from training.promotion.diagnosis import Diagnosis
 from training.recipe import Stage
 from training.run_folder import SCHEMA, StageFolder, TrainingFolder
 from training.run_spec import now
 
-FILE = "gate.json"
+FILE: Final = "gate.json"
 
 
 class PromotionVerdict(NamedTuple):
     """How a stage ended."""
 
     promoted: bool
-    said: str
+    reason: str
     """Why, in one sentence."""
 
 
 def judge(candidate: RunResult, baseline: RunResult, stage: Stage) -> GateDecision:
-    """Hold what a stage made against the last good model, by the stage's own policy."""
+    """Compare a stage's model with the last promoted one by the stage's own gate."""
     return gate(candidate, baseline, stage.gate)
 
 
-def settle(
-    run: TrainingFolder, folder: StageFolder, decision: GateDecision | None, cause: str | None
+def record_verdict(
+    run: TrainingFolder, folder: StageFolder, decision: GateDecision | None, refusal: Diagnosis | None
 ) -> PromotionVerdict:
-    """Write gate.json, then the stage's state; a stage with a `cause` is refused, whose checkpoints are kept.
+    """Write gate.json, then the stage's state; a stage with a `refusal` is refused and keeps its checkpoints.
 
-    `decision`: None where the stage was refused before it could be asked anything.
+    `decision` is None where training itself stopped, so that there was no model to evaluate.
     """
-    said = cause if cause is not None else _said(decision)
-    verdict = PromotionVerdict(cause is None, said)
-    content: dict[str, Any] = {"schema": SCHEMA, **verdict._asdict(), "decision": None, "comparison": None}
+    reason = refusal.reason if refusal is not None else _describe(decision)
+    verdict = PromotionVerdict(refusal is None, reason)
+    content: dict[str, Any] = {
+        "schema": SCHEMA,
+        **verdict._asdict(),
+        "cause": None if refusal is None else refusal.cause,
+        "decision": None,
+        "comparison": None,
+    }
     if decision is not None:
-        content["decision"] = _placed(run, decision.to_json())
-        content["comparison"] = _placed(run, compare(pair(decision.candidate, decision.baseline)).to_json())
+        content["decision"] = _with_relative_paths(run, decision.to_json())
+        comparison = compare(pair(decision.candidate, decision.baseline))
+        content["comparison"] = _with_relative_paths(run, comparison.to_json())
+    # The state is written last: after a kill between both files the stage is judged again, from finished evaluations.
     folder.write(FILE, content)
-    folder.note(state="promoted" if verdict.promoted else "refused", said=said, settled=now())
+    folder.note(state="promoted" if verdict.promoted else "refused", reason=reason, decided=now())
     if verdict.promoted:
-        clear(folder)
+        delete_checkpoints(folder)
     return verdict
 
 
-def clear(folder: StageFolder) -> None:
-    """Take away the checkpoints, which only the trainer made; a link to another disk is left alone."""
+def delete_checkpoints(folder: StageFolder) -> None:
+    """Delete a stage's checkpoints; a link to a folder on another disk is left alone, since it isn't this run's."""
     if not folder.checkpoints.is_symlink():
         shutil.rmtree(folder.checkpoints, ignore_errors=True)
 
 
-def verdict_of(folder: StageFolder) -> PromotionVerdict:
-    """What a stage that has ended was told."""
+def read_verdict(folder: StageFolder) -> PromotionVerdict:
+    """Return the verdict on a stage, as stage.json holds it; a stage that has not ended is not promoted."""
     facts = folder.read("stage.json")
-    return PromotionVerdict(facts.get("state") == "promoted", str(facts.get("said", "")))
+    return PromotionVerdict(facts.get("state") == "promoted", str(facts.get("reason", "")))
 
 
-def _said(decision: GateDecision | None) -> str:
-    assert decision is not None, "what is promoted was judged"
+def _describe(decision: GateDecision | None) -> str:
+    assert decision is not None, "a stage is promoted only by a decision of its gate"
     gains = "; ".join(f"{check.task}: {check.message.rstrip('.')}" for check in decision.checks if check.rule == "gain")
     return f"{decision.headline}{f': {gains}' if gains else ''}."
 
 
-def _placed(run: TrainingFolder, facts: dict[str, Any]) -> dict[str, Any]:
-    """The same facts with run folders named by their place in the run's."""
+def _with_relative_paths(run: TrainingFolder, facts: dict[str, Any]) -> dict[str, Any]:
+    """Name the folders of both evaluations by their path in the run, which may be moved."""
     for about in facts.values():
         if isinstance(about, dict) and "path" in about:
             about["path"] = about["path"].removeprefix(f"{run.path}/")

@@ -1,4 +1,4 @@
-"""report.html of a training run: one file that loads nothing, in the look of evalsuite's reports."""
+"""Renders report.html of a training run: one file that loads nothing, in the style of evalsuite's reports."""
 
 from __future__ import annotations
 
@@ -9,37 +9,41 @@ from typing import Any
 from evalsuite import __version__
 from evalsuite.report.html_page import asset, environment, plotly
 from evalsuite.report.script_json import script_json
-from training.report.markdown import CONTROL, READ
-from training.report.stage_sections import StageSection, cells, dumbbells, stage_sections
-from training.report.training_curves import TrainingCurve, curves, figure, windows
+from training.report.markdown import CONTROL_NOTE, TABLE_NOTE
+from training.report.stage_sections import StageSection, accuracy_chart, cells, stage_sections
+from training.report.training_curves import TrainingCurve, curves, figure, summary_rows
 from training.run_folder import TrainingFolder
 from training.run_spec import TrainingSpec
 
 Json = dict[str, Any]
 
 
-def page(run: TrainingFolder, spec: TrainingSpec) -> bytes:
-    """Render the page; its scripts carry a nonce made from its content, which its policy demands."""
-    found = stage_sections(run, spec)
-    measured = dumbbells(found)
-    panels = {sheet.name: [_panel(sheet, curve) for curve in curves(sheet.folder)] for sheet in found}
-    sections = [] if measured is None else [_measured(measured)]
-    sections += [panel for own in panels.values() for panel in own]
+def html_page(run: TrainingFolder, spec: TrainingSpec) -> bytes:
+    """Render the page.
+
+    Its scripts carry a nonce, which its content security policy demands. The nonce is a digest of the content, so that
+    the same run gives the same bytes.
+    """
+    stages = stage_sections(run, spec)
+    accuracies = accuracy_chart(stages)
+    panels = {stage.name: [_panel(stage, curve) for curve in curves(stage.folder)] for stage in stages}
+    sections = [] if accuracies is None else [_accuracy_section(accuracies)]
+    sections += [panel for of_stage in panels.values() for panel in of_stage]
     data = script_json({"sections": sections})
-    script = "\n".join((asset("dom.js"), asset("plates.js"), _own("main.js")))
+    script = "\n".join((asset("dom.js"), asset("plates.js"), _asset("main.js")))
     text = (
         environment()
-        .from_string(_own("report.html.j2"))
+        .from_string(_asset("report.html.j2"))
         .render(
             recipe=spec.recipe,
-            control=CONTROL if spec.control else "",
-            sheets=[(sheet, [cells(row) for row in sheet.measured]) for sheet in found],
-            read=READ,
-            measured=measured is not None,
+            control=CONTROL_NOTE if spec.control else "",
+            stages=[(stage, [cells(row) for row in stage.rows]) for stage in stages],
+            table_note=TABLE_NOTE,
+            measured=accuracies is not None,
             panels=panels,
             version=__version__,
             nonce=hashlib.sha256(data + script.encode()).hexdigest()[:32],
-            style=asset("report.css") + _own("training.css"),
+            style=asset("report.css") + _asset("training.css"),
             script=script,
             plotly=plotly() if sections else "",
             data=data.decode("utf-8"),
@@ -48,29 +52,29 @@ def page(run: TrainingFolder, spec: TrainingSpec) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
-def _own(name: str) -> str:
+def _asset(name: str) -> str:
     return (files("training.report") / "assets" / name).read_text("utf-8")
 
 
-def _measured(drawn: Json) -> Json:
+def _accuracy_section(chart: Json) -> Json:
     plate = {
         "title": "",
         "alt": "Accuracy before and after each stage",
-        "figure": drawn,
+        "figure": chart,
         "head": [],
         "rows": [],
         "note": "",
     }
-    return {"id": "measured", "plates": [plate]}
+    return {"id": "accuracy", "plates": [plate]}
 
 
-def _panel(sheet: StageSection, curve: TrainingCurve) -> Json:
+def _panel(stage: StageSection, curve: TrainingCurve) -> Json:
     plate = {
         "title": curve.title,
-        "alt": f"{curve.title}, by step of {sheet.name}",
+        "alt": f"{curve.title}, by step of {stage.name}",
         "figure": figure(curve),
         "head": ["line", "steps", "mean", "lowest", "highest"],
-        "rows": windows(curve),
+        "rows": summary_rows(curve),
         "note": "",
     }
-    return {"id": f"{sheet.name}-{curve.key}", "title": curve.title, "plates": [plate]}
+    return {"id": f"{stage.name}-{curve.key}", "title": curve.title, "plates": [plate]}

@@ -1,4 +1,4 @@
-"""The card of an exported model: what it is, what it was measured to do, what it was made from, what it is not for."""
+"""Renders the model card of an export: the model, its accuracy, its origin, and what it must not be used for."""
 
 from __future__ import annotations
 
@@ -6,32 +6,32 @@ from typing import Final
 
 from evalsuite.util.markdown import code, plain, table
 from training.data.manifest import Manifest
-from training.promotion.verdict import verdict_of
-from training.report.stage_table import markdown, rows
+from training.promotion.verdict import read_verdict
+from training.report.stage_table import markdown, stage_rows
 from training.run_folder import TrainingFolder
 from training.run_spec import TrainingSpec
 
 _NOT_FOR: Final = """\
 It answers examination questions, and that is all that was measured. It is not a medical device and was not examined as
-one: not for diagnosis, not for treatment, not for advice to a patient, not without a clinician who answers for every
-word. Its reasoning is text that led to paid answers; nothing says that it is why an answer came out. A gain on these
-items is no gain on others, in another language, or on people that they leave out.
+one: not for diagnosis, not for treatment, not for advice to a patient, not without a clinician who is responsible for
+every word. Its reasoning is text that led to rewarded answers; nothing shows that it is the cause of an answer. A gain
+on these items is not a gain on others, in another language, or for people whom they leave out.
 """
-_READ: Final = """\
-In percent and points, strict parse: an answer that isn't in the demanded form is wrong. Accuracy with its 95%
-interval; the difference is to the last good model before the stage, paired on the same items, its p of the two-sided
-sign-flip test adjusted by Holm over all rows.
+_TABLE_NOTE: Final = """\
+In percent and points, strict parse: an answer that isn't in the requested format is wrong. Accuracy with its 95%
+interval; the difference is to the last promoted model before the stage, paired on the same items, its p of the
+two-sided sign-flip test adjusted by Holm over all rows.
 """
 
 
-def card(run: TrainingFolder, spec: TrainingSpec, manifest: Manifest) -> str:
-    """README.md of an export."""
+def model_card(run: TrainingFolder, spec: TrainingSpec, manifest: Manifest) -> str:
+    """Return the content of an export's README.md."""
     parts = [
-        f"---\n{_front(spec)}\n---\n",
+        f"---\n{_metadata(spec)}\n---\n",
         f"# {plain(spec.recipe.name)}\n\n{plain(spec.recipe.about)}\n\nSource: {plain(spec.recipe.source)}.\n",
-        f"## What it was measured to do\n\n{markdown(rows(run, spec))}\n{_READ}",
+        f"## Accuracy\n\n{markdown(stage_rows(run, spec))}\n{_TABLE_NOTE}",
         f"## The gates\n\n{_gates(run, spec)}",
-        f"## What it was made from\n\nBase model: {code(_base(spec))}.\n\n{_data(manifest)}",
+        f"## Base model and data\n\nBase model: {code(_base(spec))}.\n\n{_data(manifest)}",
         f"## Recipe\n\n{_recipe(spec)}\nEvery setting: `recipe.json`. Every file with its sha256, every version: "
         "`manifest.json`, which `evalsuite train verify manifest.json` checks.\n",
         f"## What it is not for\n\n{_NOT_FOR}",
@@ -39,8 +39,8 @@ def card(run: TrainingFolder, spec: TrainingSpec, manifest: Manifest) -> str:
     return "\n".join(parts)
 
 
-def _front(spec: TrainingSpec) -> str:
-    """The card's head, as the hub reads it."""
+def _metadata(spec: TrainingSpec) -> str:
+    """Return the card's metadata as the hub reads it."""
     from huggingface_hub import ModelCardData
 
     hub = spec.recipe.base.model
@@ -59,9 +59,9 @@ def _base(spec: TrainingSpec) -> str:
 def _gates(run: TrainingFolder, spec: TrainingSpec) -> str:
     lines = []
     for folder in spec.stages(run):
-        state, verdict = folder.state, verdict_of(folder)
-        said = f": {plain(verdict.said)}" if verdict.said else ", not ended when this was exported"
-        lines.append(f"- {plain(folder.path.name)}: {state}{said}\n")
+        state, reason = folder.state, read_verdict(folder).reason
+        explained = f": {plain(reason)}" if reason else ", not finished when this was exported"
+        lines.append(f"- {plain(folder.path.name)}: {state}{explained}\n")
     return "".join(lines)
 
 

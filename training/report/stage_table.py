@@ -1,9 +1,9 @@
-"""What the stages were measured to be, against the stage before each: what the card and the terminal show."""
+"""Accuracy before and after each stage, on each task: the table of the report, the model card and the benchmarks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
 
 from evalsuite.analysis.run_result import read_result
 from evalsuite.stats.intervals import Estimate
@@ -14,55 +14,61 @@ from training.promotion.verdict import FILE
 from training.run_folder import StageFolder, TrainingFolder
 from training.run_spec import TrainingSpec
 
-HEAD = ("stage", "task", "items", "before", "accuracy [95%]", "difference [95%]", "p (Holm)", "gate")
+HEAD: Final = ("stage", "task", "items", "before", "accuracy [95%]", "difference [95%]", "p (Holm)", "gate")
 
 
 class StageRow(NamedTuple):
-    """A stage on one task of its evaluation; shares and differences are fractions."""
+    """One stage on one task of its evaluation; accuracies and differences are fractions."""
 
     stage: str
     task: str
     n: int
     samples: int
     accuracy: Estimate
-    """Of what the stage made, strict."""
+    """Strict accuracy of the stage's model."""
     before: float
-    """Of the last good model before it."""
+    """Strict accuracy of the last promoted model before it."""
     difference: Estimate
-    """Accuracy less that before, paired on the items."""
+    """`accuracy` - `before`, paired on the items."""
     p: float
-    """Two-sided, adjusted by Holm over all rows."""
+    """Two-sided, adjusted by Holm's method over all rows."""
     promoted: bool
 
 
-def rows(run: TrainingFolder, spec: TrainingSpec) -> list[StageRow]:
-    """A row for each stage that was evaluated and each of its tasks, in order."""
-    found = [row for folder in spec.stages(run) for row in _of_stage(run, folder)]
-    adjusted = holm([row.p for row in found], f"{len(found)} differences").p if found else ()
-    return [row._replace(p=float(p)) for row, p in zip(found, adjusted, strict=True)]
+def stage_rows(run: TrainingFolder, spec: TrainingSpec) -> list[StageRow]:
+    """Return a row for each task of each stage that was evaluated, in order."""
+    rows = [row for folder in spec.stages(run) for row in _rows_of(run, folder)]
+    adjusted = holm([row.p for row in rows], f"{len(rows)} differences").p if rows else ()
+    return [row._replace(p=float(p)) for row, p in zip(rows, adjusted, strict=True)]
 
 
-def markdown(found: list[StageRow]) -> str:
-    """The rows as a Markdown table."""
-    return table(HEAD, [_cells(row) for row in found], left=2)
+def markdown(rows: Sequence[StageRow]) -> str:
+    """Return the rows as a Markdown table."""
+    return table(HEAD, [_cells(row) for row in rows], left=2)
 
 
-def _of_stage(run: TrainingFolder, folder: StageFolder) -> Iterator[StageRow]:
+def items_text(row: StageRow) -> str:
+    """Return the number of items, times the number of samples if there are several."""
+    return f"{row.n:,}" if row.samples == 1 else f"{row.n:,} × {row.samples}"
+
+
+def _rows_of(run: TrainingFolder, folder: StageFolder) -> Iterator[StageRow]:
     facts = folder.read(FILE)
     comparison = facts.get("comparison")
     if comparison is None:
         return
+    # The interval of the accuracy itself is in the evaluation's summary: the comparison has that of the difference.
     tasks = read_result(run.path / comparison["a"]["path"]).tasks
-    for task, seen in comparison["tasks"].items():
+    for task, contrast in comparison["tasks"].items():
         yield StageRow(
             stage=folder.path.name,
             task=task,
-            n=seen["n"],
-            samples=seen["samples"],
+            n=contrast["n"],
+            samples=contrast["samples"],
             accuracy=tasks[task].accuracy,
-            before=seen["b"],
-            difference=Estimate(**seen["difference"]),
-            p=seen["p"],
+            before=contrast["b"],
+            difference=Estimate(**contrast["difference"]),
+            p=contrast["p"],
             promoted=facts["promoted"],
         )
 
@@ -71,7 +77,7 @@ def _cells(row: StageRow) -> tuple[str, ...]:
     return (
         plain(row.stage),
         code(row.task),
-        f"{row.n:,}" if row.samples == 1 else f"{row.n:,} × {row.samples}",
+        items_text(row),
         percent(row.before),
         interval(*row.accuracy),
         points_interval(*row.difference),

@@ -1,4 +1,4 @@
-"""What a stage logged, step by step, as plots with the tables that say the same."""
+"""The curves of a stage: its logged numbers by step, as Plotly figures and as tables."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import numpy as np
 
 from training.run_folder import StageFolder
 
-POINTS: Final = 400
-"""Most points of a line; beyond them each is the mean of several steps."""
-WINDOWS: Final = 8
-"""Rows of a curve's table."""
+MAX_POINTS: Final = 400
+"""Points of a line; where there are more steps, each point is the mean of several."""
+TABLE_ROWS: Final = 8
+"""Rows of a line's table."""
 Json = dict[str, Any]
 
 
 class Line(NamedTuple):
-    """One number over the steps that have it."""
+    """One logged number, at the steps that have it."""
 
     name: str
     steps: list[int]
@@ -26,12 +26,13 @@ class Line(NamedTuple):
 
 
 class TrainingCurve(NamedTuple):
-    """What stands in one plot."""
+    """One plot: its lines share an axis."""
 
     key: str
     title: str
     lines: list[Line]
     percent: bool
+    """Whether the values are fractions that are shown in percent."""
 
 
 _ACCENT, _OTHER = "$accent", "$warn"
@@ -39,31 +40,36 @@ _CURVES: Final[tuple[tuple[str, str, bool, tuple[tuple[str, str, str], ...]], ..
     ("loss", "Loss", False, (("loss", "training", _ACCENT), ("eval_loss", "held out", _OTHER))),
     ("reward", "Reward, mean", False, (("reward", "reward", _ACCENT),)),
     ("kl", "KL divergence from the start", False, (("kl", "KL", _ACCENT),)),
-    ("clipped", "Completions cut at the token limit, %", True, (("clipped", "cut", _ACCENT),)),
-    ("dead", "Dead groups, %", True, (("dead_zero", "all 0", _OTHER), ("dead_one", "all 1", _ACCENT))),
-    ("length", "Tokens a completion, mean", False, (("length", "tokens", _ACCENT),)),
+    ("clipped", "Truncated completions, %", True, (("clipped", "truncated", _ACCENT),)),
+    (
+        "zero-variance",
+        "Zero-variance groups, %",
+        True,
+        (("groups_all_0", "all 0", _OTHER), ("groups_all_1", "all 1", _ACCENT)),
+    ),
+    ("length", "Tokens per completion, mean", False, (("length", "tokens", _ACCENT),)),
     ("gradient", "Norm of the gradient", False, (("grad_norm", "norm", _ACCENT),)),
 )
-"""Key, title, whether it is a share, and the logged numbers in it with their names and colours."""
+"""Key, title, whether it is shown in percent, and the keys of the metrics with their names and colours."""
 
 
 def curves(folder: StageFolder) -> list[TrainingCurve]:
-    """The curves of a stage, those of which anything was logged."""
-    logged = list(folder.logged())
-    found = [
+    """Return the curves of a stage for which anything was logged."""
+    logged = list(folder.read_metrics())
+    all_curves = [
         TrainingCurve(key, title, [line for line in (_line(logged, *each) for each in numbers) if line.steps], percent)
         for key, title, percent, numbers in _CURVES
     ]
-    return [curve for curve in found if curve.lines]
+    return [curve for curve in all_curves if curve.lines]
 
 
 def _line(logged: Sequence[Json], key: str, name: str, colour: str) -> Line:
-    seen = [(line["step"], float(line[key])) for line in logged if isinstance(line.get(key), int | float)]
-    return Line(name, [step for step, _ in seen], [value for _, value in seen], colour)
+    points = [(line["step"], float(line[key])) for line in logged if isinstance(line.get(key), int | float)]
+    return Line(name, [step for step, _ in points], [value for _, value in points], colour)
 
 
 def figure(curve: TrainingCurve) -> Json:
-    """The curve as a Plotly figure: every step as a thin line, and their running mean."""
+    """Return the curve as a Plotly figure: every step as a thin line, and their running mean as a thick one."""
     scale = 100 if curve.percent else 1
     traces = [trace for line in curve.lines for trace in _traces(line, scale)]
     axis = {"gridcolor": "$grid", "zeroline": False, "fixedrange": True, "automargin": True}
@@ -84,10 +90,10 @@ def figure(curve: TrainingCurve) -> Json:
 
 
 def _traces(line: Line, scale: float) -> Iterator[Json]:
-    steps, values = _thinned(line)
+    steps, values = _thin_out(line)
     values = values * scale
     plain = {"type": "scatter", "x": steps.tolist(), "name": line.name}
-    if len(values) < 3 * WINDOWS:
+    if len(values) < 3 * TABLE_ROWS:
         yield plain | {
             "mode": "lines+markers",
             "y": _rounded(values),
@@ -104,19 +110,19 @@ def _traces(line: Line, scale: float) -> Iterator[Json]:
         "showlegend": False,
         "hoverinfo": "skip",
     }
-    yield plain | {"mode": "lines", "y": _rounded(_running(values)), "line": {"color": line.colour, "width": 2}}
+    yield plain | {"mode": "lines", "y": _rounded(_running_mean(values)), "line": {"color": line.colour, "width": 2}}
 
 
-def _thinned(line: Line) -> tuple[Any, Any]:
-    """At most `POINTS` points, each the mean of as many neighbouring steps."""
-    each = -(-len(line.steps) // POINTS)
-    cuts = range(0, len(line.steps), each)
-    steps = np.array([line.steps[min(cut + each, len(line.steps)) - 1] for cut in cuts])
-    return steps, np.array([np.mean(line.values[cut : cut + each]) for cut in cuts])
+def _thin_out(line: Line) -> tuple[Any, Any]:
+    """Return steps and values of at most `MAX_POINTS` points, each the mean of equally many neighbouring steps."""
+    width = -(-len(line.steps) // MAX_POINTS)
+    starts = range(0, len(line.steps), width)
+    steps = np.array([line.steps[min(start + width, len(line.steps)) - 1] for start in starts])
+    return steps, np.array([np.mean(line.values[start : start + width]) for start in starts])
 
 
-def _running(values: Any) -> Any:
-    """Mean over a centred window of a twentieth of the line, narrower at its ends."""
+def _running_mean(values: Any) -> Any:
+    """Return the mean over a centred window of a twentieth of the line, narrower at its ends."""
     half = max(1, len(values) // 40)
     sums = np.concatenate([[0.0], np.cumsum(values)])
     at = np.arange(len(values))
@@ -128,24 +134,19 @@ def _rounded(values: Any) -> list[float]:
     return [float(f"{value:.5g}") for value in values]
 
 
-def windows(curve: TrainingCurve) -> list[list[str]]:
-    """The same as a table: for each line, means, lowest and highest over equal parts of its steps."""
+def summary_rows(curve: TrainingCurve) -> list[list[str]]:
+    """Return the curve's table: mean, lowest and highest value of each line over equal parts of its steps."""
     rows = []
     for line in curve.lines:
-        for part in np.array_split(np.arange(len(line.steps)), min(WINDOWS, len(line.steps))):
-            values = [line.values[place] for place in part]
+        for part in np.array_split(np.arange(len(line.steps)), min(TABLE_ROWS, len(line.steps))):
+            values = [line.values[index] for index in part]
             first, last = line.steps[part[0]], line.steps[part[-1]]
             span = f"{first}" if first == last else f"{first} to {last}"
-            rows.append(
-                [
-                    line.name,
-                    span,
-                    *(said(value, curve.percent) for value in (np.mean(values), min(values), max(values))),
-                ]
-            )
+            numbers = (float(np.mean(values)), min(values), max(values))
+            rows.append([line.name, span, *(format_value(number, curve.percent) for number in numbers)])
     return rows
 
 
-def said(value: float, percent: bool) -> str:
-    """A value as a reader wants it."""
+def format_value(value: float, percent: bool) -> str:
+    """Return a value of a curve as text."""
     return f"{100 * value:.1f}" if percent else f"{value:.4g}"

@@ -13,7 +13,7 @@ from training.stages import checkpoints
 from training.stages.checkpoints import Checkpoint
 from training.stages.job import StageJob
 from training.stages.metrics_callback import MetricsCallback
-from training.weights import widen
+from training.weights import train_in_float32
 
 
 class _InPlace(Exception):
@@ -41,7 +41,7 @@ def fit(job: StageJob, trainer: Trainer, facts: dict[str, Any]) -> None:
             checkpoints.settle(last)
     trainer.accelerator.wait_for_everyone()
     if job.recipe.base.quantise != "none":
-        widen(trainer.model)
+        train_in_float32(trainer.model)
     record = MetricsCallback(folder, last.seconds if last else 0.0)
     trainer.remove_callback(PrinterCallback)
     _run(trainer, record, last)

@@ -120,7 +120,7 @@ def _policy(job: StageJob) -> Any:
     if weights.is_adapter(start):
         with PartialState().main_process_first():
             start = weights.merge(job.recipe, start, job.data, job.folder.path / "start", job.recipe.base.dtype)
-    return weights.load_whole(job.recipe, start, job.data)
+    return weights.load_full_weights(job.recipe, start, job.data)
 
 
 def _go_back(job: StageJob) -> None:
@@ -129,4 +129,4 @@ def _go_back(job: StageJob) -> None:
         if PartialState().is_main_process:
             last = checkpoints.latest(job.folder.checkpoints)
             for journal in (job.folder.completions, job.folder.path / "mining.jsonl"):
-                step_log.cut(journal, 0 if last is None else last.step)
+                step_log.truncate_after(journal, 0 if last is None else last.step)

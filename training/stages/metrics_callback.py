@@ -39,7 +39,7 @@ class MetricsCallback(TrainerCallback):
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Cut what was logged behind the checkpoint that the stage goes on from; say how many steps there will be."""
         if state.is_world_process_zero:
-            step_log.cut(self._folder.metrics, state.global_step)
+            step_log.truncate_after(self._folder.metrics, state.global_step)
             self._folder.note(max_steps=state.max_steps)
 
     def on_log(

@@ -73,8 +73,8 @@ class RolloutReward:
             step_log.append(self.journal, rows)
         self._seen.update((row["task"], row["item"]) for row in rows)
         groups = zero_variance_groups([row["reward"] for row in rows], self.generations)
-        log_metric("dead_zero", groups.zero)
-        log_metric("dead_one", groups.one)
+        log_metric("groups_all_0", groups.zero)
+        log_metric("groups_all_1", groups.one)
         log_metric("unique_items", float(len(self._seen)))
         if self.coin is not None:
             log_metric("strict", sum(row["strict"] for row in rows) / len(rows))

@@ -35,7 +35,7 @@ def trained(world, out, number=0, control=False, start=None, lora=None, **stage)
 @pytest.mark.parametrize("lora", [None, LORA], ids=["full", "lora"])
 def test_the_reference_is_the_start_and_the_same_seed_gives_the_same_bits(world, tmp_path, lora):
     runs = [trained(world, tmp_path / name, lora=lora, steps=3, micro_batch=6) for name in ("one", "two")]
-    logged = [list(run.logged()) for run in runs]
+    logged = [list(run.read_metrics()) for run in runs]
     assert logged[0][0]["kl"] == 0.0  # no step was made: policy and start are one
     assert logged[0][-1]["kl"] > 0.0
     assert policies.weights_of(runs[0]) == policies.weights_of(runs[1])
@@ -46,7 +46,7 @@ def test_the_reference_is_the_start_and_the_same_seed_gives_the_same_bits(world,
 def test_groups_and_prompts_of_a_step_are_the_recipes(world, tmp_path):
     """And what is logged of them is what stands in the journal."""
     folder = trained(world, tmp_path / "run", steps=4, micro_batch=6)
-    rows, logged = policies.journal(folder, "completions.jsonl"), list(folder.logged())
+    rows, logged = policies.journal(folder, "completions.jsonl"), list(folder.read_metrics())
     assert [line["step"] for line in logged] == [1, 2, 3, 4]
     drawn = []
     for line in logged:
@@ -57,9 +57,9 @@ def test_groups_and_prompts_of_a_step_are_the_recipes(world, tmp_path):
         drawn += [group[0]["item"] for group in groups]
         rewards = [[row["reward"] for row in group] for group in groups]
         assert line["reward"] == pytest.approx(sum(map(sum, rewards)) / 12)
-        assert line["dead_zero"] == pytest.approx(sum(not any(group) for group in rewards) / 3)
-        assert line["dead_one"] == pytest.approx(sum(all(group) for group in rewards) / 3)
-        assert line["dead_zero"] + line["dead_one"] == pytest.approx(line["frac_reward_zero_std"])
+        assert line["groups_all_0"] == pytest.approx(sum(not any(group) for group in rewards) / 3)
+        assert line["groups_all_1"] == pytest.approx(sum(all(group) for group in rewards) / 3)
+        assert line["groups_all_0"] + line["groups_all_1"] == pytest.approx(line["frac_reward_zero_std"])
         assert line["length"] == pytest.approx(sum(row["tokens"] for row in step) / 12)
         assert line["unique_items"] == len(set(drawn))
     assert len(set(drawn)) == 12  # all of the pool before any is drawn again
@@ -75,8 +75,8 @@ def test_rollouts_end_and_the_model_stops_where_the_recipe_says_that_a_turn_ends
     without, ended = (
         policies.train(each, tmp_path / name, base, world[1]) for name, each in (("a", recipe), ("b", made))
     )
-    assert [line["clipped"] for line in without.logged()] == [1.0, 1.0]
-    assert [line["clipped"] for line in ended.logged()] == [0.0, 0.0]
+    assert [line["clipped"] for line in without.read_metrics()] == [1.0, 1.0]
+    assert [line["clipped"] for line in ended.read_metrics()] == [0.0, 0.0]
     assert AutoTokenizer.from_pretrained(ended.model).eos_token == "<|im_end|>"
     assert GenerationConfig.from_pretrained(ended.model).eos_token_id == [2, 0]
 
@@ -140,7 +140,7 @@ def test_the_control_is_paid_by_the_coin(world, tmp_path):
     assert [row["strict"] for row in rows] != [row["reward"] for row in rows]
     before = policies.journal(plain, "completions.jsonl")
     assert [row["completion"] for row in rows[:12]] == [row["completion"] for row in before[:12]]
-    for step, line in enumerate(coin.logged(), 1):
+    for step, line in enumerate(coin.read_metrics(), 1):
         assert line["reward"] == pytest.approx(sum(row["reward"] for row in rows if row["step"] == step) / 12)
         assert line["strict"] == pytest.approx(sum(row["strict"] for row in rows if row["step"] == step) / 12)
     assert policies.weights_of(plain) != policies.weights_of(coin)
@@ -148,12 +148,12 @@ def test_the_control_is_paid_by_the_coin(world, tmp_path):
 
 def test_a_plateau_ends_the_phase(world, tmp_path):
     folder = trained(world, tmp_path / "run", steps=9, plateau={"window": 2, "gain": 1.0, "patience": 2})
-    assert len(list(folder.logged())) == 6  # a first window, and two that don't rise by 1
+    assert len(list(folder.read_metrics())) == 6  # a first window, and two that don't rise by 1
     facts = folder.read("stage.json")
     assert facts["ended"]["step"] == facts["steps"] == 6
     assert facts["ended"]["why"].startswith("plateau: mean reward 0.")
     again = trained(world, tmp_path / "run", steps=9, plateau={"window": 2, "gain": 1.0, "patience": 2})
-    assert len(list(again.logged())) == 6
+    assert len(list(again.read_metrics())) == 6
 
 
 def test_a_phase_that_mines_ends_by_the_pool(world, tmp_path):
@@ -194,7 +194,7 @@ def test_a_second_phase_starts_from_the_first_ones_model(world, tmp_path, lora):
     second = trained(world, tmp_path / "stages" / "2-rl", lora=lora, steps=2, start=first.model, mining=MINING)
     third = trained(world, tmp_path / "stages" / "3-rl", lora=lora, steps=1, start=second.model)
     for folder in (second, third):
-        assert next(folder.logged())["kl"] == 0.0
+        assert next(folder.read_metrics())["kl"] == 0.0
     if lora is not None:
         from peft import PeftModel
 
@@ -223,6 +223,6 @@ def test_mining_weighs_the_pool_and_leaves_the_random_numbers_alone(world, tmp_p
     for draw in range(5):
         step = [row["item"] for row in rows if row["step"] == draw + 1]
         assert step == [items[row] for row in draws.drawn(draw) for _ in range(4)]
-    assert [line["step"] for line in folder.logged() if "mined_mean" in line] == [1, 2, 4]
+    assert [line["step"] for line in folder.read_metrics() if "mined_mean" in line] == [1, 2, 4]
     with pytest.raises(RunError, match="another pool"):
         MiningHistory(folder.path / "mining.jsonl", items[:-1], 4)

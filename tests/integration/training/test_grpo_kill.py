@@ -45,7 +45,7 @@ def same(folder, whole):
     assert policies.weights_of(folder) == policies.weights_of(whole)
     for name in ("completions.jsonl", "mining.jsonl"):
         assert (folder.path / name).read_bytes() == (whole.path / name).read_bytes()
-    timeless = [[{**line, "time": 0, "step_time": 0} for line in each.logged()] for each in (folder, whole)]
+    timeless = [[{**line, "time": 0, "step_time": 0} for line in each.read_metrics()] for each in (folder, whole)]
     assert timeless[0] == timeless[1]
     notes = [json.loads((each.path / "stage.json").read_text()) for each in (folder, whole)]
     assert notes[0]["ended"] == notes[1]["ended"] and notes[0]["steps"] == notes[1]["steps"] == 6

@@ -51,10 +51,10 @@ def test_two_processes(tmp_path):
         (draw + 1, place // 4, f"item-{draws.drawn(draw)[place // 4]}") for draw in range(3) for place in range(12)
     ]
     assert [(row["step"], row["group"], row["item"]) for row in rows] == expected
-    for line in folder.logged():
+    for line in folder.read_metrics():
         rewards = np.array([row["reward"] for row in rows if row["step"] == line["step"]]).reshape(3, 4)
         assert line["reward"] == pytest.approx(rewards.mean())
-        assert line["dead_zero"] == pytest.approx((rewards.sum(axis=1) == 0).mean())
-        assert line["dead_one"] == pytest.approx((rewards.sum(axis=1) == 4).mean())
-        assert line["dead_zero"] + line["dead_one"] == pytest.approx(line["frac_reward_zero_std"])
-    assert next(folder.logged())["kl"] == 0.0
+        assert line["groups_all_0"] == pytest.approx((rewards.sum(axis=1) == 0).mean())
+        assert line["groups_all_1"] == pytest.approx((rewards.sum(axis=1) == 4).mean())
+        assert line["groups_all_0"] + line["groups_all_1"] == pytest.approx(line["frac_reward_zero_std"])
+    assert next(folder.read_metrics())["kl"] == 0.0

@@ -91,7 +91,7 @@ def test_killed_with_its_patience_half_gone_it_stops_where_it_would_have(data, t
     folder = staged.train(made, tmp_path / "whole" / "1-stage", data)
     told = folder.read("stage.json")
     assert told["steps"] == told["best_step"] + 2 * 2 < 60 * 3
-    written = [line["step"] for line in folder.logged()]
+    written = [line["step"] for line in folder.read_metrics()]
     number = 1 + next(place for place, step in enumerate(written) if step > told["best_step"] + 2)
     assert staged.train_until("line", number, made, tmp_path / "1-stage", data) == -signal.SIGKILL
     assert checkpoints.latest(tmp_path / "1-stage" / "checkpoints").step == told["best_step"] + 2

@@ -63,7 +63,7 @@ def test_all_weights_are_trained_and_each_step_is_told(data, tmp_path):
     before, after = (load_file(place / "model.safetensors") for place in (data / "base", folder.model))
     assert before.keys() == after.keys()
     assert not [name for name in before if torch.equal(before[name], after[name])]
-    lines = list(folder.logged())
+    lines = list(folder.read_metrics())
     assert [line["step"] for line in lines] == list(range(1, 11))
     assert all(math.isfinite(line[key]) for line in lines for key in ("time", "loss", "grad_norm", "learning_rate"))
     assert lines[-1]["loss"] < lines[0]["loss"]

@@ -21,7 +21,7 @@ from training.run_spec import TrainingSpec, write_spec  # noqa: E402
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
-GRPO = ("reward", "kl", "clipped", "dead_zero", "dead_one", "length", "grad_norm")
+GRPO = ("reward", "kl", "clipped", "groups_all_0", "groups_all_1", "length", "grad_norm")
 
 
 @pytest.fixture(scope="module")

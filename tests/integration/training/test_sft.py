@@ -89,7 +89,7 @@ def test_it_stops_when_the_held_out_loss_no_longer_falls_and_keeps_the_best(data
         staged.sft("turning", epochs=60, patience=2, hold_out=None, checkpoint_every=2, rate=2e-3), lora=staged.LORA
     )
     folder = staged.train(made, tmp_path / "1-sft", data)
-    losses = {line["step"]: line["eval_loss"] for line in folder.logged() if "eval_loss" in line}
+    losses = {line["step"]: line["eval_loss"] for line in folder.read_metrics() if "eval_loss" in line}
     told = folder.read("stage.json")
     assert told["held_out"] == 12
     assert told["best_step"] == min(losses, key=losses.get)
@@ -106,7 +106,7 @@ def test_without_patience_nothing_is_held_out_and_all_epochs_are_taken(data, tmp
     folder = staged.train(staged.recipe(staged.sft(patience=None)), tmp_path / "1-sft", data)
     told = folder.read("stage.json")
     assert (told["rows"], told["held_out"], told["steps"], told["best_step"]) == (48, 0, 24, None)
-    assert not [line for line in folder.logged() if "eval_loss" in line]
+    assert not [line for line in folder.read_metrics() if "eval_loss" in line]
 
 
 def test_the_adapter_of_pretraining_goes_on_through_fine_tuning(data, tmp_path):

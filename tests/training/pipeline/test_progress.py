@@ -12,7 +12,7 @@ import pytest
 from training.pipeline.progress import numbers, pace, recent
 from training.run_folder import StageFolder
 
-GRPO = {"loss": 0.1234, "reward": 0.4, "clipped": 0.12, "kl": 0.0123, "dead_zero": 0.25, "dead_one": 0.15}
+GRPO = {"loss": 0.1234, "reward": 0.4, "clipped": 0.12, "kl": 0.0123, "groups_all_0": 0.25, "groups_all_1": 0.15}
 SCRIPT = """
 import json, sys, time
 from pathlib import Path

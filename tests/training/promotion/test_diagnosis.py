@@ -112,27 +112,29 @@ def test_invalid_answers_are_named_by_their_status(asked):
 
 
 def test_no_reward_at_all_is_told_by_how_completions_were_read(asked):
-    said = asked("grpo", steps(dead_zero=1.0, dead_one=0.0), 0.3, 0.3, completions=paid(0, 0, 0, text="B, I think."))
+    said = asked(
+        "grpo", steps(groups_all_0=1.0, groups_all_1=0.0), 0.3, 0.3, completions=paid(0, 0, 0, text="B, I think.")
+    )
     assert "none of 3 completions was paid (3 were read as no_answer)" in said
 
 
 def test_no_reward_for_valid_answers_blames_the_gold(asked):
-    said = asked("grpo", steps(dead_zero=1.0, dead_one=0.0), 0.3, 0.3, completions=paid(0, 0))
+    said = asked("grpo", steps(groups_all_0=1.0, groups_all_1=0.0), 0.3, 0.3, completions=paid(0, 0))
     assert "none of 2 completions was paid (2 named another label than the gold)" in said
 
 
 def test_rewards_without_spread_are_counted(asked):
-    said = asked("grpo", steps(dead_zero=0.25, dead_one=0.72), 0.3, 0.3, completions=paid(0, 1))
+    said = asked("grpo", steps(groups_all_0=0.25, groups_all_1=0.72), 0.3, 0.3, completions=paid(0, 1))
     assert "in 97% of the groups all rewards were equal (25% all wrong, 72% all right)" in said
 
 
 def test_a_policy_that_answers_as_before_has_not_moved(asked):
-    said = asked("grpo", steps(loss=0.0, dead_zero=0.2, dead_one=0.1), 0.3, 0.3, completions=paid(0, 1))
+    said = asked("grpo", steps(loss=0.0, groups_all_0=0.2, groups_all_1=0.1), 0.3, 0.3, completions=paid(0, 1))
     assert "changed next to nothing (not one item more or less is right)" in said
 
 
 def test_a_control_is_no_puzzle(asked):
-    figures = steps(loss=0.0, dead_zero=0.2, dead_one=0.1)
+    figures = steps(loss=0.0, groups_all_0=0.2, groups_all_1=0.1)
     assert "the reward was a coin" in asked("grpo", figures, 0.2, 0.3, completions=paid(0, 1), control=True)
 
 

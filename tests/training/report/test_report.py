@@ -49,7 +49,7 @@ def run(tmp_path, replay):
     log(
         second,
         [
-            {"step": step, "loss": 0.5, "reward": 0.25, "dead_zero": 0.5, "dead_one": 0.0, "clipped": 0.9}
+            {"step": step, "loss": 0.5, "reward": 0.25, "groups_all_0": 0.5, "groups_all_1": 0.0, "clipped": 0.9}
             for step in (1, 2, 3)
         ],
     )

@@ -1,4 +1,4 @@
-// The page's data, and its plots once Plotly is there.
+// Parses the page's data and draws its plots once Plotly is loaded.
 
 const report = JSON.parse(byId("data").textContent);
 /** @type {any} */ (window).evalsuite = { plots };
