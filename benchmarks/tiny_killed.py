@@ -1,11 +1,11 @@
-"""Does the tiny recipe end in the same weights when every one of its stages is killed on the way?
+"""Does the tiny recipe end in the same weights if each of its stages is killed on the way?
 
     evalsuite train run tiny --out RUN
     python benchmarks/tiny_killed.py RUN OUT
 
-Goes through RUN's recipe again. In each stage the whole process group is ended by SIGKILL at a step drawn at random,
-then the run is gone on with. Prints for each stage where it was killed, how much of it was done again, and whether its
-weights are RUN's to the bit; exits 1 where one's aren't. About as long as RUN took.
+Trains RUN's recipe again. In each stage the process group is ended by SIGKILL at a random step, and the run is resumed.
+Prints for each stage where it was killed, from which checkpoint it was resumed, and whether its weights are those of
+RUN bit for bit; exits with 1 if any differ. Takes about as long as RUN.
 """
 
 import os
@@ -26,7 +26,7 @@ WEIGHTS = "model.safetensors"
 PAUSE = 0.05
 
 
-def go_on(run: TrainingFolder) -> subprocess.Popen[bytes]:
+def resume(run: TrainingFolder) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "evalsuite", "train", "resume", str(run.path)]
     return subprocess.Popen(command, process_group=0)
 
@@ -36,8 +36,8 @@ def step_of(folder: StageFolder) -> int:
 
 
 def kill(run: TrainingFolder, folder: StageFolder, step: int) -> None:
-    """Go on with a run until a stage has taken a step, and end it there."""
-    process = go_on(run)
+    """Resume a run until a stage has taken a step, and kill it there."""
+    process = resume(run)
     while step_of(folder) < step:
         if process.poll() is not None:
             raise SystemExit(f"{run.path}: ended before {folder.path.name} had taken {step} steps")
@@ -48,22 +48,31 @@ def kill(run: TrainingFolder, folder: StageFolder, step: int) -> None:
 
 
 def main() -> int:
-    whole, run = (TrainingFolder(Path(place).resolve()) for place in sys.argv[1:3])
-    asked = read_spec(whole)
-    write_spec(run, asked)
+    finished, run = (TrainingFolder(Path(place).resolve()) for place in sys.argv[1:3])
+    spec = read_spec(finished)
+    write_spec(run, spec)
     killed = []
-    for undisturbed, folder in zip(asked.stages(whole), asked.stages(run), strict=True):
+    for undisturbed, folder in zip(spec.stages(finished), spec.stages(run), strict=True):
         kill(run, folder, random.randint(1, undisturbed.read("stage.json")["steps"] - 1))
         last = latest(folder.checkpoints)
         killed.append((step_of(folder), 0 if last is None else last.step))
-    if go_on(run).wait():
+    if resume(run).wait():
         return 1
     rows = []
-    for undisturbed, folder, (at, kept) in zip(asked.stages(whole), asked.stages(run), killed, strict=True):
-        there, here = (sha256_of(each.model / WEIGHTS) for each in (undisturbed, folder))
+    for undisturbed, folder, (at, resumed_from) in zip(spec.stages(finished), spec.stages(run), killed, strict=True):
+        expected, actual = (sha256_of(each.model / WEIGHTS) for each in (undisturbed, folder))
         steps = folder.read("stage.json")["steps"]
-        rows.append((folder.path.name, here[:16], "yes" if there == here else "no", f"{steps}", f"{at}", f"{kept}"))
-    print(table(("stage", "sha256 of its weights", "equal", "steps", "killed at", "went on from"), rows, left=3))
+        rows.append(
+            (
+                folder.path.name,
+                actual[:16],
+                "yes" if expected == actual else "no",
+                f"{steps}",
+                f"{at}",
+                f"{resumed_from}",
+            )
+        )
+    print(table(("stage", "sha256 of its weights", "equal", "steps", "killed at", "resumed from"), rows, left=3))
     equal = all(row[2] == "yes" for row in rows)
     return 0 if equal else 1
 

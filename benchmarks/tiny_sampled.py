@@ -1,10 +1,11 @@
-"""What do reward and coin do to a model that is sampled, as both were trained, and not asked for its likeliest answer?
+"""What do the reward and random rewards do to a model that is sampled, as in training, and not decoded greedily?
 
     python benchmarks/tiny_worlds.py OUT 1 2 3
     python benchmarks/tiny_sampled.py OUT 1 2 3
 
-Asks each world's model before its first paid stage, after it, and after the control's, at temperature 1, and prints the
-paired differences as a Markdown table, p of the sign-flip test adjusted by Holm over all rows. About a minute a model.
+Evaluates each world's model before its first grpo stage, after it, and after the control's, at temperature 1. Prints
+the paired differences as a Markdown table, p of the sign-flip test adjusted by Holm over all rows. Takes about a minute per
+model.
 """
 
 import os
@@ -19,12 +20,12 @@ from evalsuite.stats.multiple_testing import holm
 from evalsuite.util.format import p_value, percent, points_interval
 from evalsuite.util.markdown import table
 
-START, PAID = "stages/3-sft", "stages/4-grpo-1"
-HEAD = ("world", "paid by", "task", "items", "before", "after", "difference [95%]", "p (Holm)")
+START, GRPO = "stages/3-sft", "stages/4-grpo-1"
+HEAD = ("world", "reward", "task", "items", "before", "after", "difference [95%]", "p (Holm)")
 
 
 def sampled(out: Path, world: str, run: str, stage: str) -> RunResult:
-    """A stage's model, asked in the folder of all runs, so that it is named by its place there."""
+    """Evaluate a stage's model in the folder of all runs, so that it is named by its path there."""
     place = out / "sampled" / f"{run}-{Path(stage).name}"
     command = [sys.executable, "-m", "evalsuite", "run", "--model", f"hf/{run}/{stage}/model", "--out", str(place)]
     command += ["--tasks", "tinyworld,tinyworld_hard", "--max-tokens", "64", "--temperature", "1"]
@@ -39,8 +40,8 @@ def main() -> None:
     rows, chances = [], []
     for world in worlds:
         before = sampled(out, world, world, START)
-        for by, run in (("reward", world), ("coin", f"{world}-coin")):
-            seen = compare(pair(sampled(out, world, run, PAID), before)).to_json()["tasks"]
+        for by, run in (("strict", world), ("random", f"{world}-random")):
+            seen = compare(pair(sampled(out, world, run, GRPO), before)).to_json()["tasks"]
             for task, facts in seen.items():
                 difference = points_interval(*(facts["difference"][key] for key in ("value", "low", "high")))
                 shares = (percent(facts[key]) for key in ("b", "a"))

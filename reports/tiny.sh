@@ -1,6 +1,6 @@
 #!/bin/sh
 # Make the reports of the tiny recipe again, on one CPU core in about 90 minutes: sh reports/tiny.sh RUNS
-# RUNS: an empty folder for runs. What is there already is gone on with.
+# RUNS: an empty folder for runs. Unfinished runs are resumed.
 set -eu
 runs=$1 here=$(dirname "$0")
 mkdir -p "$here/tiny"

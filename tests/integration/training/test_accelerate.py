@@ -1,4 +1,4 @@
-"""Several processes train as one does, and the shipped configs are what accelerate understands."""
+"""Several processes train what one trains, and accelerate reads every key of the shipped configs."""
 
 import json
 import os
@@ -42,10 +42,10 @@ def launch(config, processes, recipe, run, data):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    how = ["--config_file", run / "config.yaml", "--num_processes", processes, "--main_process_port", port]
-    command = [sys.executable, "-m", "accelerate.commands.launch", *how, "--module", MODULE, "stage", run, "sft"]
-    here = {"PYTHONPATH": str(CONFIGS.parent.parent), "OMP_NUM_THREADS": "1"}
-    ran = subprocess.run(list(map(str, command)), env={**os.environ, **here}, capture_output=True, timeout=SECONDS)
+    options = ["--config_file", run / "config.yaml", "--num_processes", processes, "--main_process_port", port]
+    command = [sys.executable, "-m", "accelerate.commands.launch", *options, "--module", MODULE, "stage", run, "sft"]
+    variables = {"PYTHONPATH": str(CONFIGS.parent.parent), "OMP_NUM_THREADS": "1"}
+    ran = subprocess.run(list(map(str, command)), env={**os.environ, **variables}, capture_output=True, timeout=SECONDS)
     assert ran.returncode == 0, ran.stderr.decode()[-3000:]
     return folder.stage(1, "sft")
 
@@ -60,23 +60,23 @@ def close(first, second):
 
 
 PLAIN = {"compute_environment": "LOCAL_MACHINE", "distributed_type": "MULTI_GPU", "use_cpu": True}
-KEPT = {"num_machines": 1, "machine_rank": 0, "mixed_precision": "no", "main_training_function": "main"}
+LAUNCH = {"num_machines": 1, "machine_rank": 0, "mixed_precision": "no", "main_training_function": "main"}
 
 
 @pytest.mark.parametrize("lora", [None, staged.LORA], ids=["all weights", "lora"])
-def test_two_processes_train_what_one_does(data, tmp_path, lora):
+def test_two_processes_train_what_one_trains(data, tmp_path, lora):
     alone = staged.train(stage_of(4, lora), tmp_path / "1-sft", data)
-    both = launch(PLAIN | KEPT, 2, stage_of(2, lora), tmp_path / "run", data)
+    both = launch(PLAIN | LAUNCH, 2, stage_of(2, lora), tmp_path / "run", data)
     close(alone, both)
-    told = [folder.read("stage.json") for folder in (alone, both)]
+    facts = [folder.read("stage.json") for folder in (alone, both)]
     for key in ("state", "steps", "rows", "held_out", "tokens", "best_step"):
-        assert told[0][key] == told[1][key]
-    # One process of both writes the metrics.
+        assert facts[0][key] == facts[1][key]
+    # Only one of the two processes writes the metrics.
     assert [line["step"] for line in both.read_metrics()] == [line["step"] for line in alone.read_metrics()]
 
 
 @pytest.mark.parametrize("name", ["fsdp", "deepspeed"])
-def test_accelerate_understands_every_key_of_the_shipped_configs(name):
+def test_accelerate_reads_every_key_of_the_shipped_configs(name):
     from accelerate.commands.config.config_args import ClusterConfig, load_config_from_file
 
     found = load_config_from_file(str(CONFIGS / f"{name}.yaml"))
@@ -84,14 +84,14 @@ def test_accelerate_understands_every_key_of_the_shipped_configs(name):
     assert (str(found.distributed_type.value), found.mixed_precision, found.use_cpu) == (name.upper(), "bf16", False)
 
 
-def test_deepspeed_is_zero_3_that_saves_whole_weights():
+def test_deepspeed_is_zero_3_and_saves_full_weights():
     from accelerate.commands.config.config_args import load_config_from_file
 
     found = load_config_from_file(str(CONFIGS / "deepspeed.yaml")).deepspeed_config
     assert (found["zero_stage"], found["zero3_save_16bit_model"], found["zero3_init_flag"]) == (3, True, True)
 
 
-def test_every_recipe_is_launched_with_a_config_that_is_there():
+def test_every_launch_of_a_recipe_has_a_config():
     for path in RECIPES.glob("*.yaml"):
         recipe = read_recipe(path)
         if recipe.hardware.launch != "one":
@@ -101,8 +101,8 @@ def test_every_recipe_is_launched_with_a_config_that_is_there():
     assert choices - {"one"} == {path.stem for path in CONFIGS.glob("*.yaml")}
 
 
-def test_the_configs_say_nothing_that_is_the_recipes():
+def test_no_config_repeats_a_setting_of_the_recipe():
     for path in CONFIGS.glob("*.yaml"):
-        said = json.dumps(yaml.safe_load(path.read_text()))
-        assert "num_processes" not in said
-        assert "gradient_accumulation" not in said
+        content = json.dumps(yaml.safe_load(path.read_text()))
+        assert "num_processes" not in content
+        assert "gradient_accumulation" not in content

@@ -1,4 +1,4 @@
-"""Whole runs through two stages: finished, killed, stopped, refused."""
+"""Runs through two stages: finished, killed, stopped, resumed, reused."""
 
 import json
 import os
@@ -14,8 +14,9 @@ from pathlib import Path
 import mini
 import pytest
 
+from evalsuite.errors import ErrorCode
 from evalsuite.util.file_digest import sha256_of
-from training.pipeline.folder_lock import claimed
+from training.pipeline.folder_lock import locked
 from training.run_folder import StageFolder
 
 pytestmark = pytest.mark.integration
@@ -29,9 +30,9 @@ def recipe(place: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory, tasks, data):
-    """A run that nothing disturbed."""
-    home = tmp_path_factory.mktemp("whole")
+def finished(tmp_path_factory, tasks, data):
+    """A run without an interruption."""
+    home = tmp_path_factory.mktemp("finished")
     ended = mini.training("run", recipe(home), "--data", data, "--out", home / "run", tasks=tasks)
     assert ended.returncode == 0, ended.stderr
     assert str(home / "run/stages/2-traces/model") in ended.stderr
@@ -40,13 +41,13 @@ def whole(tmp_path_factory, tasks, data):
 
 @pytest.fixture
 def start(tmp_path, tasks, data):
-    """Start a run, or go on with it, in a process group of its own: start() and start("resume")."""
+    """Start or resume a run in a process group of its own: start() and start(resume=True)."""
     running = []
 
-    def begin(resume: bool = False) -> subprocess.Popen:
+    def start_process(resume: bool = False) -> subprocess.Popen:
         run = tmp_path / "run"
-        how = ["resume", run] if resume else ["run", recipe(tmp_path), "--data", data, "--out", run]
-        command = [sys.executable, "-m", "evalsuite", "train", *map(str, how)]
+        arguments = ["resume", run] if resume else ["run", recipe(tmp_path), "--data", data, "--out", run]
+        command = [sys.executable, "-m", "evalsuite", "train", *map(str, arguments)]
         running.append(
             subprocess.Popen(
                 command, cwd=mini.ROOT, env=mini.environment(tasks), stderr=subprocess.PIPE, text=True, process_group=0
@@ -54,58 +55,58 @@ def start(tmp_path, tasks, data):
         )
         return running[-1]
 
-    yield begin
+    yield start_process
     for each in running:
         if each.poll() is None:
             os.killpg(each.pid, signal.SIGKILL)
             each.wait()
 
 
-def wait_for(process: subprocess.Popen, seen: Callable[[], bool]) -> None:
-    """Wait until something is seen; the process must not have ended before."""
+def wait_for(process: subprocess.Popen, condition: Callable[[], bool]) -> None:
+    """Wait until a condition holds; the process must not have ended before."""
     until = time.monotonic() + LIMIT
-    while not seen():
+    while not condition():
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < until
         time.sleep(0.02)
 
 
-def test_each_stage_leaves_what_it_was_made_of_and_how_it_was_judged(whole, data):
-    asked = json.loads((whole / "run.json").read_text())
-    assert asked["recipe"]["stages"][1]["optimiser"]["learning_rate"] == 3e-3
-    assert asked["data"] == str(data) and not asked["control"]
-    assert {"python", "torch", "transformers", "trl", "peft", "accelerate", "evalsuite"} <= asked["versions"].keys()
+def test_each_stage_records_its_settings_its_data_and_its_verdict(finished, data):
+    spec = json.loads((finished / "run.json").read_text())
+    assert spec["recipe"]["stages"][1]["optimiser"]["learning_rate"] == 3e-3
+    assert spec["data"] == str(data) and not spec["control"]
+    assert {"python", "torch", "transformers", "trl", "peft", "accelerate", "evalsuite"} <= spec["versions"].keys()
     for name, file in (("1-text", "text"), ("2-traces", "traces")):
-        folder = StageFolder(whole / "stages" / name)
+        folder = StageFolder(finished / "stages" / name)
         assert folder.state == "promoted"
         assert folder.read("manifest.json") == json.loads((data / file / "manifest.json").read_text()) | {"sources": {}}
         assert folder.read("gate.json")["promoted"] and folder.read("gate.json")["decision"]["exit"] == 0
         assert not folder.checkpoints.exists()
-    comparison = StageFolder(whole / "stages/2-traces").read("gate.json")["comparison"]["tasks"][mini.TASK]
+    comparison = StageFolder(finished / "stages/2-traces").read("gate.json")["comparison"]["tasks"][mini.TASK]
     assert (
         comparison["a"] - comparison["b"] == pytest.approx(comparison["difference"]["value"]) and comparison["a"] > 0.4
     )
 
 
-def test_an_equal_model_under_equal_options_is_asked_once(whole):
-    asked = [json.loads(file.read_text())["spec"] for file in whole.glob("evaluations/*/run.json")]
-    seen = [(each["model"], each["settings"]["scoring"]) for each in asked]
-    assert len(seen) == len(set(seen)) == 4, seen
+def test_an_equal_model_under_equal_options_is_evaluated_once(finished):
+    specs = [json.loads(file.read_text())["spec"] for file in finished.glob("evaluations/*/run.json")]
+    evaluated = [(each["model"], each["settings"]["scoring"]) for each in specs]
+    assert len(evaluated) == len(set(evaluated)) == 4, evaluated
 
 
-def test_a_finished_run_is_not_done_again(whole, tasks):
-    before = written(whole)
-    ended = mini.training("resume", whole, tasks=tasks)
-    assert ended.returncode == 0 and "every stage is promoted" in ended.stderr
-    assert written(whole) == before
+def test_a_finished_run_is_not_repeated(finished, tasks):
+    before = written(finished)
+    ended = mini.training("resume", finished, tasks=tasks)
+    assert ended.returncode == 0
+    assert written(finished) == before
 
 
-def test_what_has_ended_needs_its_data_no_more(whole, tasks, tmp_path):
-    run = shutil.copytree(whole, tmp_path / "run")
-    asked = json.loads((run / "run.json").read_text())
-    (run / "run.json").write_text(json.dumps(asked | {"data": str(tmp_path / "gone")}))
+def test_a_finished_run_needs_its_data_no_more(finished, tasks, tmp_path):
+    run = shutil.copytree(finished, tmp_path / "run")
+    spec = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(spec | {"data": str(tmp_path / "gone")}))
     ended = mini.training("resume", run, tasks=tasks)
-    assert ended.returncode == 0 and "every stage is promoted" in ended.stderr, ended.stderr
+    assert ended.returncode == 0, ended.stderr
 
 
 def written(run: Path) -> dict[str, int]:
@@ -114,14 +115,15 @@ def written(run: Path) -> dict[str, int]:
     return {str(file.relative_to(run)): file.stat().st_mtime_ns for file in files}
 
 
-def test_another_recipe_is_not_mixed_into_a_run(whole, tasks, data, tmp_path):
+def test_another_recipe_is_refused_in_the_folder_of_a_run(finished, tasks, data, tmp_path):
     other = mini.write_recipe(tmp_path / "mini.yaml", [mini.text_stage(), mini.trace_stage(rate=1e-3)])
-    ended = mini.training("run", other, "--data", data, "--out", whole, tasks=tasks)
+    ended = mini.training("run", other, "--data", data, "--out", finished, tasks=tasks)
     assert ended.returncode == 2
-    assert "recipe.stages.1.optimiser.learning_rate: 0.003 there, 0.001 here" in ended.stderr
+    assert "recipe.stages.1.optimiser.learning_rate: 0.003" in ended.stderr and "0.001" in ended.stderr
+    assert ended.stderr.endswith(f"[{ErrorCode.RUN_MISMATCH}]\n")
 
 
-def test_killed_anywhere_and_resumed_it_is_the_same_model(whole, start, tmp_path):
+def test_a_run_that_is_killed_anywhere_and_resumed_ends_in_the_same_bits(finished, start, tmp_path):
     run, draw = tmp_path / "run", random.Random(os.urandom(8))
     places = (
         "stages/1-text/checkpoints/*/whole.json",
@@ -142,44 +144,46 @@ def test_killed_anywhere_and_resumed_it_is_the_same_model(whole, start, tmp_path
     first = (run / "stages/1-text/model/model.safetensors").stat().st_mtime_ns
     ended = start(resume=True)
     assert ended.wait(LIMIT) == 0, ended.stderr.read()
-    assert sha256_of(run / WEIGHTS) == sha256_of(whole / WEIGHTS), delays
+    assert sha256_of(run / WEIGHTS) == sha256_of(finished / WEIGHTS), delays
     assert (run / "stages/1-text/model/model.safetensors").stat().st_mtime_ns == first
-    grades = [sorted(sha256_of(file) for file in each.glob("evaluations/*/grades.parquet")) for each in (run, whole)]
+    grades = [sorted(sha256_of(file) for file in each.glob("evaluations/*/grades.parquet")) for each in (run, finished)]
     assert len(grades[0]) == len(grades[1]) == 4
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_stopped_it_ends_its_processes_and_says_how_to_go_on(start, tmp_path, sent):
+def test_a_stopped_run_ends_its_processes_and_prints_how_to_resume(start, tmp_path, sent):
     process, folder = start(), StageFolder(tmp_path / "run/stages/1-text")
     wait_for(process, lambda: folder.state == "training" and folder.metrics.exists())
     process.send_signal(sent)
     assert process.wait(60) == 130
     assert f"evalsuite train resume {tmp_path / 'run'}" in process.stderr.read()
-    with claimed(folder.path):
+    with locked(folder.path):
         assert folder.state in ("training", "trained")
 
 
-def test_two_processes_cannot_work_on_one_run(whole, tasks):
-    with claimed(whole):
-        ended = mini.training("resume", whole, tasks=tasks)
-    assert ended.returncode == 2 and f"{whole}: another process works on it" in ended.stderr
+def test_two_processes_cannot_work_on_one_run(finished, tasks):
+    with locked(finished):
+        ended = mini.training("resume", finished, tasks=tasks)
+    assert ended.returncode == 2 and str(finished) in ended.stderr
+    assert ended.stderr.endswith(f"[{ErrorCode.RUN_LOCKED}]\n")
 
 
-def test_a_training_process_that_outlived_its_run_is_waited_for(start, tmp_path, tasks):
+def test_a_training_process_that_outlived_its_run_keeps_its_stage(start, tmp_path, tasks):
     process, folder = start(), StageFolder(tmp_path / "run/stages/1-text")
     wait_for(process, lambda: folder.state == "training")
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    with claimed(folder.path):
+    with locked(folder.path):
         ended = mini.training("resume", tmp_path / "run", tasks=tasks)
-    assert ended.returncode == 2 and f"{folder.path}: another process works on it" in ended.stderr
+    assert ended.returncode == 2 and str(folder.path) in ended.stderr
+    assert f"[{ErrorCode.RUN_LOCKED}]" in ended.stderr
     assert folder.state == "training"
 
 
-def test_data_that_was_changed_before_the_first_checkpoint_is_looked_at_again(tmp_path, tasks, data):
-    own, run = shutil.copytree(data, tmp_path / "data"), tmp_path / "run"
-    made = mini.write_recipe(tmp_path / "mini.yaml", [mini.trace_stage(checkpoint_every=1000)])
-    command = [sys.executable, "-m", "evalsuite", "train", "run", made, "--data", own, "--out", run]
+def test_data_that_changed_before_the_first_checkpoint_goes_through_preflight_again(tmp_path, tasks, data):
+    copy, run = shutil.copytree(data, tmp_path / "data"), tmp_path / "run"
+    recipe_file = mini.write_recipe(tmp_path / "mini.yaml", [mini.trace_stage(checkpoint_every=1000)])
+    command = [sys.executable, "-m", "evalsuite", "train", "run", recipe_file, "--data", copy, "--out", run]
     process = subprocess.Popen(
         list(map(str, command)), cwd=mini.ROOT, env=mini.environment(tasks), stderr=subprocess.PIPE, text=True,
         process_group=0,
@@ -189,32 +193,37 @@ def test_data_that_was_changed_before_the_first_checkpoint_is_looked_at_again(tm
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert folder.state == "training"
-    mini.leak(own, tasks)
+    mini.leak(copy, tasks)
     ended = mini.training("resume", run, tasks=tasks)
-    assert ended.returncode == 1 and f"hold questions of {mini.TASK}" in ended.stderr, ended.stderr
+    assert ended.returncode == 1, ended.stderr
+    assert any(mini.TASK in refusal for refusal in folder.read("preflight.json")["refusals"])
     assert folder.state == "new" and not folder.model.exists()
 
 
-def test_promoted_stages_are_taken_over_into_another_run(whole, tasks, data, tmp_path):
-    made = mini.write_recipe(tmp_path / "mini.yaml", [mini.text_stage(), mini.trace_stage(epochs=1, gate={})])
-    ended = mini.training("run", made, "--data", data, "--out", tmp_path / "run", "--reuse-from", whole, tasks=tasks)
+def test_promoted_stages_are_reused_in_another_run(finished, tasks, data, tmp_path):
+    recipe_file = mini.write_recipe(tmp_path / "mini.yaml", [mini.text_stage(), mini.trace_stage(epochs=1, gate={})])
+    ended = mini.training(
+        "run", recipe_file, "--data", data, "--out", tmp_path / "run", "--reuse-from", finished, tasks=tasks
+    )
     assert ended.returncode == 0, ended.stderr
-    assert f"1-text: taken over from {whole}\n" in ended.stderr and "1-text: training" not in ended.stderr
-    taken, trained = (StageFolder(tmp_path / "run/stages" / name) for name in ("1-text", "2-traces"))
-    assert sha256_of(taken.model / "model.safetensors") == sha256_of(whole / "stages/1-text/model/model.safetensors")
-    assert json.loads((tmp_path / "run/run.json").read_text())["from"] == {
-        "run": str(whole),
+    assert f"1-text: reused from {finished}\n" in ended.stderr and "1-text: training" not in ended.stderr
+    reused, trained = (StageFolder(tmp_path / "run/stages" / name) for name in ("1-text", "2-traces"))
+    assert sha256_of(reused.model / "model.safetensors") == sha256_of(
+        finished / "stages/1-text/model/model.safetensors"
+    )
+    assert json.loads((tmp_path / "run/run.json").read_text())["reused_from"] == {
+        "run": str(finished),
         "stages": ["stages/1-text"],
     }
     assert trained.read("stage.json")["epochs"] == 1
-    assert len(list((tmp_path / "run").glob("evaluations/*"))) == len(list(whole.glob("evaluations/*"))) + 1
+    assert len(list((tmp_path / "run").glob("evaluations/*"))) == len(list(finished.glob("evaluations/*"))) + 1
 
 
-def test_data_that_was_changed_under_a_stage_is_refused(start, tmp_path, tasks, data):
+def test_data_that_changed_after_the_first_checkpoint_is_refused(start, tmp_path, tasks, data):
     process, folder = start(), StageFolder(tmp_path / "run/stages/1-text")
     wait_for(process, lambda: any(folder.checkpoints.glob("*/whole.json")))
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     folder.write("manifest.json", {**folder.read("manifest.json"), "about": "Of yesterday."})
     ended = mini.training("resume", tmp_path / "run", tasks=tasks)
-    assert ended.returncode == 2 and "its data is not what it began with" in ended.stderr
+    assert ended.returncode == 2 and ended.stderr.endswith(f"[{ErrorCode.TRAINING_DATA_CHANGED}]\n")

@@ -26,21 +26,21 @@ GRPO = ("reward", "kl", "clipped", "groups_all_0", "groups_all_1", "length", "gr
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """A report of two stages that logged everything there is."""
+    """A report of two stages that logged every number."""
     run = TrainingFolder(tmp_path_factory.mktemp("run"))
-    asked = TrainingSpec(read_recipe("reasonmed-8b"), run.path / "data", control=False)
-    write_spec(run, asked)
-    for folder, names in zip(asked.stages(run), (("loss",), ("loss", *GRPO)), strict=False):
+    spec = TrainingSpec(read_recipe("reasonmed-8b"), run.path / "data", control=False)
+    write_spec(run, spec)
+    for folder, names in zip(spec.stages(run), (("loss",), ("loss", *GRPO)), strict=False):
         folder.note(steps=90, max_steps=90, seconds=60)
         lines = [{"step": n, "time": n, **{name: 0.5 + math.sin(n / 9) / 2 for name in names}} for n in range(1, 91)]
         folder.metrics.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    return write_report(run, asked)[0]
+    return write_report(run, spec)[0]
 
 
 @pytest.fixture(scope="module")
 def browser():
     if not CHROMIUM or not DRIVER:
-        pytest.skip("no chromium with its chromedriver here")
+        pytest.skip("chromium or chromedriver is not installed")
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
     for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"):

@@ -1,5 +1,6 @@
-"""The report of a training run, on evaluations that `evalsuite run` really made and curves with known values."""
+"""The report of a training run, from real runs of `evalsuite run` and curves with known values."""
 
+import html
 import json
 import re
 
@@ -11,10 +12,12 @@ from hypothesis import strategies as st
 from evalsuite.analysis.run_result import read_result
 from evalsuite.cli import main
 from evalsuite.gate import GatePolicy
-from training.promotion.verdict import judge, settle
+from training.promotion.diagnosis import Cause, Diagnosis
+from training.promotion.verdict import judge, record_verdict
 from training.recipe import read_recipe
 from training.report import write_report
-from training.report.training_curves import POINTS, WINDOWS, curves, figure, windows
+from training.report.markdown import CONTROL_NOTE
+from training.report.training_curves import MAX_POINTS, TABLE_ROWS, curves, figure, summary_rows
 from training.run_folder import StageFolder, TrainingFolder
 from training.run_spec import TrainingSpec, write_spec
 
@@ -30,12 +33,12 @@ def log(folder, lines):
 
 @pytest.fixture
 def run(tmp_path, replay):
-    """A run of three stages: one promoted, one refused, one that hasn't begun."""
+    """A run of three stages: one promoted, one refused, one that hasn't started."""
     recipe = read_recipe("reasonmed-8b").model_copy(update={"about": HOSTILE})
-    asked = TrainingSpec(recipe, tmp_path / "data", control=True)
+    spec = TrainingSpec(recipe, tmp_path / "data", control=True)
     run = TrainingFolder(tmp_path / "run")
     run.path.mkdir()
-    write_spec(run, asked)
+    write_spec(run, spec)
     for name, known in (("poor", 4), ("good", 18)):
         replay(
             run.evaluations / name,
@@ -44,7 +47,7 @@ def run(tmp_path, replay):
             (TASK,),
         )
     poor, good = (read_result(run.evaluations / name / "run") for name in ("poor", "good"))
-    first, second, _ = asked.stages(run)
+    first, second, _ = spec.stages(run)
     log(first, [{"step": step, "loss": 1 / step} for step in range(1, 41)])
     log(
         second,
@@ -56,28 +59,30 @@ def run(tmp_path, replay):
     stage = recipe.stages[0].model_copy(update={"gate": GatePolicy(gains={TASK: 0.1})})
     first.note(steps=40, max_steps=40, seconds=754.2)
     second.note(max_steps=2000)
-    settle(run, first, judge(good, poor, stage), None)
-    settle(run, second, judge(poor, good, stage), f"the completions are cut. {HOSTILE}")
-    return run, asked
+    record_verdict(run, first, judge(good, poor, stage), None)
+    record_verdict(
+        run, second, judge(poor, good, stage), Diagnosis(Cause.STOPPED, f"the completions are truncated. {HOSTILE}")
+    )
+    return run, spec
 
 
-def test_the_page_holds_each_stage_its_figures_and_why_it_ended(run):
+def test_the_page_has_each_stage_its_numbers_and_why_it_ended(run):
     page = write_report(*run)[0].read_text("utf-8")
     table = re.sub(r"<[^>]+>|\s+", " ", page.partition("<table")[2].partition("</table>")[0])
     assert re.search(r"promoted\s+40\s+12:34\s+starter_recall\s+20\s+20\.0\s+90\.0\s+[\d.–]+\s+\+70\.0", table)
     assert re.search(r"refused\s+3 of 2,000\s+–\s+starter_recall\s+20\s+90\.0\s+20\.0\s+[\d.–]+\s+−70\.0", table)
     assert re.search(r"grpo\s+new\s+0\s+–\s+not evaluated", table)
-    assert "The completions are cut." in page and "a seeded coin" in page
+    assert "The completions are truncated." in page and CONTROL_NOTE in html.unescape(page)
     data = json.loads(page.partition('type="application/json" id="data">')[2].partition("</script>")[0])
     names = [folder.path.name for folder in run[1].stages(run[0])]
     assert [section["id"] for section in data["sections"]] == [
-        "measured",
+        "accuracy",
         f"{names[0]}-loss",
-        *(f"{names[1]}-{key}" for key in ("loss", "reward", "clipped", "dead")),
+        *(f"{names[1]}-{key}" for key in ("loss", "reward", "clipped", "zero-variance")),
     ]
 
 
-def test_nothing_that_a_recipe_or_a_verdict_says_is_markup(run):
+def test_text_of_a_recipe_or_a_verdict_is_never_markup(run):
     page = write_report(*run)[0].read_text("utf-8")
     assert "window.pwned" in page and "<script>window.pwned" not in page and "<img" not in page
     nonces = set(re.findall(r'nonce="(\w+)"', page))
@@ -89,10 +94,10 @@ def test_the_same_run_is_the_same_page(run):
     assert [file.read_bytes() for file in write_report(*run)] == [file.read_bytes() for file in write_report(*run)]
 
 
-def test_the_markdown_says_the_same(run):
+def test_the_markdown_has_the_same_numbers(run):
     text = write_report(*run)[1].read_text("utf-8")
-    assert "| 90.0 [" in text and "| +70.0 [" in text and "refused: The completions are cut." in text
-    assert re.search(r"\| Dead groups, % \| all 0 \| 50\.0 \| 50\.0 \| 50\.0 to 50\.0 \|", text)
+    assert "| 90.0 [" in text and "| +70.0 [" in text and "refused: The completions are truncated." in text
+    assert re.search(r"\| Zero-variance groups, % \| all 0 \| 50\.0 \| 50\.0 \| 50\.0 to 50\.0 \|", text)
 
 
 def test_the_command_writes_both_files(run, capsys):
@@ -100,26 +105,26 @@ def test_the_command_writes_both_files(run, capsys):
     assert [line.rpartition("/")[2] for line in capsys.readouterr().out.split()] == ["report.html", "report.md"]
 
 
-def test_a_run_that_has_just_begun_has_a_report(tmp_path):
-    asked = TrainingSpec(read_recipe("reasonmed-8b"), tmp_path / "data", control=False)
+def test_a_run_that_has_just_started_has_a_report(tmp_path):
+    spec = TrainingSpec(read_recipe("reasonmed-8b"), tmp_path / "data", control=False)
     run = TrainingFolder(tmp_path)
-    write_spec(run, asked)
-    page = write_report(run, asked)[0].read_text("utf-8")
+    write_spec(run, spec)
+    page = write_report(run, spec)[0].read_text("utf-8")
     assert page.count("not evaluated") == 3 and len(page) < 100_000
 
 
-@given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=3 * POINTS))
+@given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=3 * MAX_POINTS))
 def test_a_curve_keeps_its_mean_and_its_last_step_however_long_it_is(tmp_path_factory, values):
     folder = StageFolder(tmp_path_factory.mktemp("stage"))
     log(folder, [{"step": step, "loss": value} for step, value in enumerate(values, 1)])
     (curve,) = curves(folder)
     thin = figure(curve)["data"][0]
-    assert len(thin["x"]) == len(thin["y"]) <= POINTS and thin["x"][-1] == len(values)
-    each = -(-len(values) // POINTS)
+    assert len(thin["x"]) == len(thin["y"]) <= MAX_POINTS and thin["x"][-1] == len(values)
+    each = -(-len(values) // MAX_POINTS)
     weights = [len(values[cut : cut + each]) for cut in range(0, len(values), each)]
     assert np.average(thin["y"], weights=weights) == pytest.approx(np.mean(values), abs=0.05)
-    rows = windows(curve)
-    assert len(rows) == min(WINDOWS, len(values)) and rows[-1][1].split()[-1] == str(len(values))
+    rows = summary_rows(curve)
+    assert len(rows) == min(TABLE_ROWS, len(values)) and rows[-1][1].split()[-1] == str(len(values))
 
 
 def test_a_number_that_was_not_finite_is_a_gap(tmp_path):
