@@ -4,8 +4,8 @@
     python benchmarks/tiny_sampled.py OUT 1 2 3
 
 Evaluates each world's model before its first grpo stage, after it, and after the control's, at temperature 1. Prints
-the paired differences as a Markdown table, p of the sign-flip test adjusted by Holm over all rows. Takes about a minute per
-model.
+the paired differences as a Markdown table, p of the sign-flip test adjusted by Holm over all rows. Takes about a minute
+per model.
 """
 
 import os
