@@ -1,22 +1,22 @@
-"""The run folder: who writes it, what was asked, and every response, on disk the moment it arrives.
+"""The run folder: run.json, the journal of responses, and the lock that gives it one writer.
 
-    run.json                  what was asked, resolved, and how it ended
-    responses/<task>.jsonl    append-only, a line a response
-    errors.jsonl              requests that failed for good; they stay unanswered, and a resumed run asks them again
+    run.json                  identity, spec, prompt setups, versions, and how the run ended
+    responses/<task>.jsonl    the journal: append-only, one line per response, on disk as soon as it arrives
+    errors.jsonl              requests that failed for good; they have no response, and a resumed run sends them again
+    tasks/<name>/             tasks whose items a program handed over; see `run.stored_tasks`
 
-A response is one `write` of one line, with nothing buffered in the process: a kill loses only what was in flight. A
-line torn by a crash or a full disk is dropped when the folder is next opened for writing.
+A response is one `write` of one line, with nothing buffered in the process: a kill loses only requests in flight. A
+line that a crash or a full disk cut short is dropped when the folder is next opened for writing.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import orjson
 
@@ -24,15 +24,18 @@ from evalsuite import schema_v1
 from evalsuite.errors import ErrorCode, RunError
 from evalsuite.models.backend import Finish, Response
 from evalsuite.util.atomic_write import write_atomically
-from evalsuite.util.jsonl import JsonLineError, read_jsonl
+from evalsuite.util.jsonl import JsonLineError, dump_json_line, read_jsonl
 
 SCHEMA = 2
 """Version of the keys in run.json and summary.json; folders of version 1 are read through `schema_v1`."""
+ERRORS: Final = "errors.jsonl"
+_BLOCK: Final = 65536
+"""Bytes that are read at a time when the last line feed of a journal is searched."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseRecord:
-    """A response as the journal keeps it."""
+    """One response as the journal stores it."""
 
     item: str
     sample: int
@@ -43,16 +46,28 @@ class ResponseRecord:
     input_tokens: int | None
     output_tokens: int | None
     latency: float | None
+    """Seconds from sending the request to the last token; None if nothing was timed."""
     request: str
     """Digest of the messages, decoding and seed that were sent."""
     logprobs: Sequence[float | None] | None = None
-    """Of the options as they were shown, where they were weighed and nothing was written; see `Response`."""
+    """With log-likelihood scoring: log-probabilities of the options in the order shown; see `Response`."""
     rotation: int = 0
-    """By how many places the options stood moved; see `order`."""
+    """Rotation of the options that the prompt showed; see `tasks.rotation`."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRequest:
+    """One request that failed for good, with the reason."""
+
+    task: str
+    item: str
+    rotation: int
+    sample: int
+    error: str
 
 
 class RunFolder:
-    """A run's files. Reading needs nothing; writing needs the lock, which `with folder.writing():` holds."""
+    """One run's files. Reading needs no lock; writing does: `with folder.writing() as writer:`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -64,17 +79,19 @@ class RunFolder:
         try:
             facts = orjson.loads(file.read_bytes())
         except FileNotFoundError:
-            raise RunError(f"{self.path}: no run is here (it has no run.json)") from None
+            raise RunError(ErrorCode.RUN_NOT_FOUND, f"{self.path}: there is no run (no run.json)") from None
         except (OSError, orjson.JSONDecodeError) as error:
-            raise RunError(f"{file}: can't be read: {error}") from None
+            raise RunError(ErrorCode.RUN_UNREADABLE, f"{file}: can't be read: {error}") from None
         if isinstance(facts, dict) and facts.get("schema") == 1:
             facts = schema_v1.upgrade_run(facts)
         if not isinstance(facts, dict) or facts.get("schema") != SCHEMA or not {"identity", "ended"} <= facts.keys():
-            raise RunError(f"{file}: not a run of schema {SCHEMA} or 1, which this version reads")
+            raise RunError(
+                ErrorCode.RUN_SCHEMA_UNSUPPORTED, f"{file}: not a run of schema {SCHEMA} or 1, which this version reads"
+            )
         return facts
 
-    def unfinished(self, identity: Any) -> bool:
-        """Whether a run of this identity is here and still lacks something; an unreadable one is no such run."""
+    def is_unfinished(self, identity: Any) -> bool:
+        """Return whether a run of this identity is here and lacks responses; an unreadable folder has no run."""
         try:
             facts = self.facts
         except RunError:
@@ -82,11 +99,14 @@ class RunFolder:
         return bool(facts.get("identity") == identity and facts["ended"]["status"] != "finished")
 
     def journal(self, task: str) -> Path:
-        """Where the responses of a task are."""
+        """Return the file of a task's responses."""
         return self.path / "responses" / f"{task}.jsonl"
 
     def records(self, task: str) -> Iterator[ResponseRecord]:
-        """Read a task's responses as they arrived; a torn last line is passed over, any other is a `RunError`."""
+        """Read a task's responses in the order of arrival.
+
+        An incomplete last line is skipped; any other line that isn't a response is a `RunError`.
+        """
         path = self.journal(task)
         if not path.exists():
             return
@@ -97,8 +117,23 @@ class RunFolder:
         except JsonLineError as error:
             raise _malformed(path, error.number) from None
 
+    def failed_requests(self) -> list[FailedRequest]:
+        """Read the requests that failed for good; one that failed in several processes is there once, the last time."""
+        path = self.path / ERRORS
+        if not path.exists():
+            return []
+        failed: dict[tuple[Any, ...], FailedRequest] = {}
+        try:
+            with path.open("rb") as lines:
+                for line in read_jsonl(lines, skip_incomplete=True):
+                    each = FailedRequest(**line.value)
+                    failed[each.task, each.item, each.rotation, each.sample] = each
+        except (JsonLineError, OSError, TypeError) as error:
+            raise RunError(ErrorCode.JOURNAL_MALFORMED, f"{path}: can't be read: {error}; delete it") from None
+        return list(failed.values())
+
     def write_json(self, name: str, content: Any) -> None:
-        """Replace a JSON file of the folder as a whole, so that a reader never sees half of it."""
+        """Replace a JSON file of the folder; a reader sees the old content or the new one, never a part."""
         file = self.path / name
         try:
             write_atomically(file, orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
@@ -106,7 +141,7 @@ class RunFolder:
             raise disk_error(file, error) from None
 
     def writing(self) -> RunWriter:
-        """Claim the folder for this process."""
+        """Return the context manager that locks the folder for this process."""
         return RunWriter(self)
 
 
@@ -125,7 +160,9 @@ class RunWriter:
             self._lock = filelock.FileLock(self.folder.path / ".lock")
             self._lock.acquire(blocking=False)
         except filelock.Timeout:
-            raise RunError(f"{self.folder.path}: another process writes this run; wait for it or stop it") from None
+            raise RunError(
+                ErrorCode.RUN_LOCKED, f"{self.folder.path}: another process writes this run; wait for it or stop it"
+            ) from None
         except OSError as error:
             raise disk_error(self.folder.path, error) from None
         return self
@@ -139,7 +176,7 @@ class RunWriter:
         self._lock.release()
 
     def append(self, response: Response, request: str) -> ResponseRecord:
-        """Put a response on disk."""
+        """Write a response to the journal and return its record; `request` is the digest of what was sent."""
         record = ResponseRecord(
             item=response.request.item.id,
             sample=response.request.sample,
@@ -158,34 +195,40 @@ class RunWriter:
         return record
 
     def fail(self, response: Response) -> None:
-        """Note a request that failed for good."""
+        """Write down a request that failed for good."""
         request = response.request
-        place = {"task": request.task, "item": request.item.id, "rotation": request.rotation, "sample": request.sample}
-        self._write("errors.jsonl", _line({**place, "error": response.error}))
+        key = {"task": request.task, "item": request.item.id, "rotation": request.rotation, "sample": request.sample}
+        self._write(ERRORS, dump_json_line({**key, "error": response.error}))
 
     def _write(self, name: str, line: bytes) -> None:
         path = self.folder.path / name
         try:
             if name not in self._files:
-                self._files[name] = _open_whole(path)
+                self._files[name] = _open_at_last_line(path)
             written = os.write(self._files[name], line)
         except OSError as error:
             raise disk_error(path, error) from None
         if written != len(line):
-            raise RunError(f"{path}: the disk took only a part of a line: make room, then go on with --resume")
+            raise RunError(
+                ErrorCode.OUTPUT_NOT_WRITABLE,
+                f"{path}: only a part of a line could be written: free some space, then resume the run",
+            )
 
 
 def disk_error(path: Path, error: OSError) -> RunError:
-    """Tell an operating system's refusal in one line."""
-    return RunError(f"{path}: {error.strerror or error}: make room or choose another --out, then go on with --resume")
+    """Return the error for a file that the operating system doesn't let us write."""
+    return RunError(
+        ErrorCode.OUTPUT_NOT_WRITABLE,
+        f"{path}: {error.strerror or error}: free some space or choose another `out`, then resume the run",
+    )
 
 
-def _open_whole(path: Path) -> int:
-    """Open a journal for appending, cut behind its last whole line."""
+def _open_at_last_line(path: Path) -> int:
+    """Open a journal for appending and cut it off behind its last complete line."""
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     end = os.lseek(file, 0, os.SEEK_END)
     while end > 0:
-        start = max(0, end - 65536)
+        start = max(0, end - _BLOCK)
         newline = os.pread(file, end - start, start).rfind(b"\n")
         if newline >= 0:
             end = start + newline + 1
@@ -196,19 +239,14 @@ def _open_whole(path: Path) -> int:
     return file
 
 
-def _line(content: ResponseRecord | dict[str, Any]) -> bytes:
+def _line(record: ResponseRecord) -> bytes:
     try:
-        return orjson.dumps(content, option=orjson.OPT_APPEND_NEWLINE)
-    except TypeError:  # a lone surrogate: only ASCII escapes can carry it
-        plain = (
-            {name: getattr(content, name) for name in ResponseRecord.__slots__}
-            if isinstance(content, ResponseRecord)
-            else content
-        )
-        return json.dumps(plain).encode() + b"\n"
+        return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:  # a lone surrogate in the text
+        return dump_json_line({name: getattr(record, name) for name in ResponseRecord.__slots__})
 
 
-_KINDS = {
+_TYPES: Final = {
     "item": str,
     "sample": int,
     "text": str,
@@ -227,13 +265,15 @@ def _record(fields: Any, path: Path, number: int) -> ResponseRecord:
         if "shift" in fields:
             fields = schema_v1.upgrade_record(fields)
         record = ResponseRecord(**fields)
-        if any(not isinstance(getattr(record, name), kind) for name, kind in _KINDS.items()):
-            raise ValueError("a field of another kind")
+        if any(not isinstance(getattr(record, name), type_) for name, type_ in _TYPES.items()):
+            raise ValueError("a field of another type")
         return record
     except (TypeError, ValueError, AttributeError):
         raise _malformed(path, number) from None
 
 
 def _malformed(path: Path, number: int) -> RunError:
-    what = f"{path}: line {number} is not a response; delete the line and resume the run, which requests it again"
-    return RunError(ErrorCode.JOURNAL_MALFORMED, what)
+    return RunError(
+        ErrorCode.JOURNAL_MALFORMED,
+        f"{path}: line {number} is not a response; delete the line and resume the run, which requests it again",
+    )

@@ -17,7 +17,12 @@ from evalsuite.util.text import visible
 STOPPED: Final = 130
 """Exit code after Ctrl-C."""
 _ARGUMENT: Final = re.compile(r"`([a-z][a-z0-9_]*)`")
-_OPTIONS: Final = {"base_urls": "--base-url", "model_args": "--model-arg", "metrics": "--metric"}
+_OPTIONS: Final = {
+    "answer_format": "--format",
+    "base_urls": "--base-url",
+    "metrics": "--metric",
+    "model_args": "--model-arg",
+}
 """Options whose names differ from the library's arguments in more than their dashes."""
 
 

@@ -10,6 +10,7 @@ from evalsuite.models.backend import Backend, BackendSettings
 
 _BUILT_IN = {
     "trivial": "evalsuite.models.trivial:TrivialBaseline",
+    "function": "evalsuite.models.function:FunctionBackend",
     "hf": "evalsuite.models.hf:HF",
     "inspect": "evalsuite.models.inspect:Inspect",
     "openai": "evalsuite.models.openai:OpenAI",
@@ -47,6 +48,28 @@ def split_name(model: str) -> tuple[str, str]:
             f"`model` {model!r}: write it as backend/model, for example openai/NAME or trivial/majority; or {TINY}",
         )
     return prefix, name
+
+
+def model_name(prefix: str, name: str) -> str:
+    """Join a backend's prefix and a name to `backend/name`: the inverse of `split_name`."""
+    return f"{prefix}/{name}" if name else prefix
+
+
+def prefix_of(backend: type[Backend]) -> str:
+    """Return the prefix under which a backend is registered; of another class its own name in lower case.
+
+    A class that isn't registered and is called like a registered prefix is a `UsageError`.
+    """
+    place = f"{backend.__module__}:{backend.__qualname__}"
+    registered = _BUILT_IN | {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
+    own = backend.__name__.lower()
+    prefix = next((prefix for prefix, known in registered.items() if known == place), own)
+    if prefix == own and registered.get(prefix, place) != place:
+        raise UsageError(
+            ErrorCode.INVALID_ARGUMENT,
+            f"{backend.__qualname__}: {prefix}/ is another backend; rename the class, so that runs tell them apart",
+        )
+    return prefix
 
 
 def make_backend(model: str, settings: BackendSettings) -> Backend:

@@ -173,6 +173,8 @@ class Backend(ABC):
     """Whether responses are generated with `settings.decoding`; False for recordings and trivial baselines."""
     operational_args: ClassVar[frozenset[str]] = frozenset()
     """Keys of `model_args` that can't change a response (timeouts, keys): a resumed run may use other values."""
+    failure_limit: ClassVar[int | None] = None
+    """Failed requests, none having succeeded, after which a run stops; None: all requests are sent."""
 
     def __init__(self, settings: BackendSettings) -> None:
         """Store the settings; a subclass raises a `UsageError` here for arguments that it can't honour."""

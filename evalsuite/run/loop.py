@@ -1,48 +1,39 @@
-"""The run loop: from a plan to a run folder, asking only for what is missing."""
+"""The run loop: sends the requests that have no response yet, writes each response to the journal and grades it."""
 
 from __future__ import annotations
 
 import asyncio
-import importlib.metadata
-import platform
-import re
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-import evalsuite
-from evalsuite import parser
-from evalsuite.data.load import load
-from evalsuite.errors import EvalsuiteError, RunError
+from evalsuite.errors import BackendError, ErrorCode, EvalsuiteError, RunError
 from evalsuite.grading.grade import Grade
-from evalsuite.models import make_backend
 from evalsuite.models.backend import Backend, Request, Response
-from evalsuite.run.identity import digest, request_digest, request_seed, run_identity
+from evalsuite.run.folder_choice import FolderChoice
+from evalsuite.run.identity import request_digest, request_seed, run_identity
 from evalsuite.run.prepared import PreparedTask, prepare_task
+from evalsuite.run.run_facts import now, run_facts
 from evalsuite.run.spec import RunSpec
-from evalsuite.run_folder import SCHEMA, ResponseRecord, RunFolder, RunWriter, disk_error
-from evalsuite.tasks.item import Item
-from evalsuite.tasks.registry import load_task
+from evalsuite.run.stored_tasks import store_tasks
+from evalsuite.run_folder import ResponseRecord, RunFolder, RunWriter
+from evalsuite.tasks.item import Dataset, Item
 from evalsuite.tasks.rotation import rotated
-from evalsuite.util.atomic_write import is_partial_of
 
-_RECORDED_PACKAGES = ("httptools", "inspect-ai", "numpy", "torch", "transformers", "vllm")
-Key = tuple[str, str, int, int]
+SampleKey = tuple[str, str, int, int]
 """Task, item, rotation and sample of a response."""
 
 
 class ProgressListener(Protocol):
-    """Whoever looks on while a run goes."""
+    """What a run reports to while it goes on."""
 
     def begin(self, folder: Path, total: int) -> None:
-        """The run starts; what an earlier process left on disk is graded first."""
+        """The run starts; responses that are stored from an earlier process are graded first."""
 
-    def asking(self) -> None:
-        """The first request is about to be asked: clocks start here."""
+    def sending(self) -> None:
+        """The first request is about to be sent: clocks start here."""
 
     def graded(self, grade: Grade, record: ResponseRecord) -> None:
         """A response is on disk and graded."""
@@ -57,211 +48,148 @@ class RunOutcome:
 
     folder: RunFolder
     prepared_tasks: tuple[PreparedTask, ...]
+    total: int
+    """Number of requests of the whole run."""
     missing: int
     """Requests that have no response."""
 
 
-Identity = dict[str, Any]
-Choose = Callable[[Identity], RunFolder]
+async def run(
+    spec: RunSpec,
+    backend: Backend,
+    datasets: Sequence[Dataset],
+    choose_folder: FolderChoice,
+    listener: ProgressListener,
+) -> RunOutcome:
+    """Send every request that has no response in the folder that `choose_folder` returns; close the backend.
 
-
-async def run(plan: RunSpec, choose: Choose, watcher: ProgressListener) -> RunOutcome:
-    """Ask what the folder that `choose` gives for this run's identity still lacks.
-
-    An `EvalsuiteError` or a cancellation leaves the folder resumable and says in run.json how it ended.
+    An `EvalsuiteError` or a cancellation leaves the folder resumable, with the reason in run.json.
     """
-    datasets = [load(load_task(name), plan.data_folder) for name in plan.tasks]
-    backend = make_backend(plan.model, plan.settings)
     try:
-        facts = await backend.open(datasets)
-        prepared_tasks = tuple(prepare_task(plan, backend, dataset) for dataset in datasets)
-        who = run_identity(plan, prepared_tasks, facts)
-        folder = choose(who)
+        info = await backend.open(datasets)
+        prepared_tasks = tuple(prepare_task(spec, backend, dataset) for dataset in datasets)
+        identity = run_identity(spec, backend, prepared_tasks, info)
+        folder = choose_folder(identity)
         with folder.writing() as writer:
-            about = _about(plan, who, facts, folder, prepared_tasks)
-            return await _Loop(plan, backend, prepared_tasks, writer, watcher, about).go()
+            store_tasks(folder, [prepared.dataset for prepared in prepared_tasks])
+            facts = run_facts(spec, identity, info, folder, prepared_tasks)
+            return await _RunLoop(spec, backend, prepared_tasks, writer, listener, facts).execute()
     finally:
         await backend.close()
 
 
-class _Loop:
-    """One pass over what is missing."""
+class _RunLoop:
+    """One pass over the requests that have no response."""
 
     def __init__(
         self,
-        plan: RunSpec,
+        spec: RunSpec,
         backend: Backend,
         prepared_tasks: tuple[PreparedTask, ...],
         writer: RunWriter,
-        watcher: ProgressListener,
-        about: dict[str, Any],
+        listener: ProgressListener,
+        facts: dict[str, Any],
     ) -> None:
-        self.plan, self.backend, self.prepared_tasks = plan, backend, prepared_tasks
-        self.writer, self.watcher, self.about = writer, watcher, about
+        self.spec, self.backend, self.prepared_tasks = spec, backend, prepared_tasks
+        self.writer, self.listener, self.facts = writer, listener, facts
         self.by_task = {prepared.name: prepared for prepared in prepared_tasks}
         self.items: dict[str, dict[str, Item]] = {b.name: {item.id: item for item in b.items} for b in prepared_tasks}
-        self.done: set[Key] = set()
+        self.answered: set[SampleKey] = set()
+        self.failures = 0
 
-    async def go(self) -> RunOutcome:
-        """Ask, journal, grade; then say how it ended."""
+    async def execute(self) -> RunOutcome:
+        """Send, store and grade; then record in run.json how the run ended."""
         folder = self.writer.folder
-        self._ended("running")
-        total = self.plan.samples * sum(
+        self._record_status("running")
+        total = self.spec.samples * sum(
             len(prepared.rotations(item)) for prepared in self.prepared_tasks for item in prepared.items
         )
-        self.watcher.begin(folder.path, total)
-        for found, record in self._kept():
-            self.watcher.graded(found, record)
-        self.watcher.asking()
+        self.listener.begin(folder.path, total)
+        for grade, record in self._stored():
+            self.listener.graded(grade, record)
+        self.listener.sending()
         try:
-            await self._ask()
+            await self._send_missing()
         except asyncio.CancelledError:
-            self._ended("interrupted")
+            self._record_status("interrupted")
             raise
         except EvalsuiteError as error:
-            self._try_ended("failed", str(error))
+            self._record_failure(error)
             raise
-        missing = total - len(self.done)
-        self._ended("incomplete" if missing else "finished")
-        return RunOutcome(folder, self.prepared_tasks, missing)
+        missing = total - len(self.answered)
+        self._record_status("incomplete" if missing else "finished")
+        return RunOutcome(folder, self.prepared_tasks, total, missing)
 
-    def _kept(self) -> Iterator[tuple[Grade, ResponseRecord]]:
+    def _stored(self) -> Iterator[tuple[Grade, ResponseRecord]]:
+        """Grade the responses that earlier processes stored, and remember which requests they answer."""
         for prepared in self.prepared_tasks:
             for record in self.writer.folder.records(prepared.name):
                 key = (prepared.name, record.item, record.rotation, record.sample)
-                if key in self.done or not self._asks_for(prepared, record):
-                    place = f"item {record.item}, rotation {record.rotation}, sample {record.sample}"
-                    raise RunError(f"{self.writer.folder.journal(prepared.name)}: {place} is there twice or unknown")
-                self.done.add(key)
+                if key in self.answered or not self._is_requested(prepared, record):
+                    sample = f"item {record.item}, rotation {record.rotation}, sample {record.sample}"
+                    raise RunError(
+                        ErrorCode.JOURNAL_MALFORMED,
+                        f"{self.writer.folder.journal(prepared.name)}: {sample} occurs twice or isn't part of this run",
+                    )
+                self.answered.add(key)
                 yield self._grade(prepared.name, record), record
 
-    def _asks_for(self, prepared: PreparedTask, record: ResponseRecord) -> bool:
+    def _is_requested(self, prepared: PreparedTask, record: ResponseRecord) -> bool:
         item = self.items[prepared.name].get(record.item)
         return (
             item is not None
             and record.rotation in prepared.rotations(item)
-            and record.sample in range(self.plan.samples)
+            and record.sample in range(self.spec.samples)
         )
 
     def _grade(self, task: str, record: ResponseRecord) -> Grade:
         return self.by_task[task].grade(self.items[task][record.item], record)
 
-    async def _ask(self) -> None:
-        run_identity = self.about["identity_digest"]
+    async def _send_missing(self) -> None:
+        identity_digest = self.facts["identity_digest"]
         async with aclosing(self.backend.answer(self._requests())) as responses:
             async for response in responses:
                 request = response.request
                 if response.error is not None:
-                    self.writer.fail(response)
-                    self.watcher.failed(response)
+                    self._fail(response)
                     continue
-                record = self.writer.append(response, request_digest(request, run_identity))
-                self.done.add((request.task, record.item, record.rotation, record.sample))
-                self.watcher.graded(self._grade(request.task, record), record)
+                record = self.writer.append(response, request_digest(request, identity_digest))
+                self.answered.add((request.task, record.item, record.rotation, record.sample))
+                self.listener.graded(self._grade(request.task, record), record)
+
+    def _fail(self, response: Response) -> None:
+        self.writer.fail(response)
+        self.listener.failed(response)
+        self.failures += 1
+        limit = self.backend.failure_limit
+        if limit is not None and not self.answered and self.failures >= limit:
+            raise BackendError(
+                ErrorCode.TOO_MANY_FAILURES,
+                f"{self.spec.model}: the first {self.failures} requests failed, the last with: {response.error}",
+            )
 
     def _requests(self) -> Iterator[Request]:
-        """What is missing, made when the backend asks for it; an item's samples stand together (prefix caches)."""
+        """Make missing requests as the backend takes them; samples of an item are adjacent, for prefix caches."""
         for prepared in self.prepared_tasks:
             for item in prepared.items:
                 for rotation in prepared.rotations(item):
                     yield from self._requests_of(prepared, item, rotation)
 
     def _requests_of(self, prepared: PreparedTask, item: Item, rotation: int) -> Iterator[Request]:
-        wanted = [k for k in range(self.plan.samples) if (prepared.name, item.id, rotation, k) not in self.done]
-        if wanted:
+        samples = [k for k in range(self.spec.samples) if (prepared.name, item.id, rotation, k) not in self.answered]
+        if samples:
             shown = rotated(item, rotation)
-            messages, weighed = prepared.prompt.messages(shown), prepared.continuations(shown)
-            for sample in wanted:
-                seed = request_seed(self.plan, prepared.name, item.id, rotation, sample)
-                yield Request(prepared.name, shown, sample, messages, seed, weighed, rotation)
+            messages, continuations = prepared.prompt.messages(shown), prepared.continuations(shown)
+            for sample in samples:
+                seed = request_seed(self.spec, prepared.name, item.id, rotation, sample)
+                yield Request(prepared.name, shown, sample, messages, seed, continuations, rotation)
 
-    def _ended(self, status: str, reason: str | None = None) -> None:
-        self.about["ended"] = {"status": status, "at": _now(), "reason": reason}
-        self.writer.folder.write_json("run.json", self.about)
+    def _record_status(self, status: str, reason: str | None = None) -> None:
+        self.facts["ended"] = {"status": status, "at": now(), "reason": reason}
+        self.writer.folder.write_json("run.json", self.facts)
 
-    def _try_ended(self, status: str, reason: str) -> None:
-        """On a full disk even this can't be written: the error that led here is the one to tell."""
+    def _record_failure(self, error: EvalsuiteError) -> None:
         try:
-            self._ended(status, reason)
-        except RunError:
+            self._record_status("failed", str(error))
+        except RunError:  # on a full disk not even this can be written: the first error is the one to raise
             return
-
-
-def new_folder(out: Path, model: str, who: Identity) -> RunFolder:
-    """Find the latest unfinished run of this identity below `out`, or make a new folder `out/<model>/<stamp>`."""
-    home = out / re.sub(r"[^\w.@+-]+", "_", model).strip("._")
-    for file in sorted(home.glob("*/run.json"), reverse=True):
-        folder = RunFolder(file.parent)
-        if folder.unfinished(who):
-            return folder
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    for path in (home / f"{stamp}{suffix}" for suffix in ("", *(f"-{number}" for number in range(1, 100)))):
-        try:
-            path.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise disk_error(path, error) from None
-        return RunFolder(path)
-    raise RunError(f"{home}: a hundred runs began in this second; try again")
-
-
-def same_folder(path: Path, who: Identity) -> RunFolder:
-    """Return the run in `path`, or an empty folder there; another run's is a `RunError` that names the difference."""
-    folder = RunFolder(path)
-    if not (path / "run.json").exists():
-        if path.exists() and not (path.is_dir() and _only_ours(path)):
-            raise RunError(f"{path}: not empty and not a run; choose another --out")
-        return folder
-    differs = list(_differences(folder.facts["identity"], who))
-    if differs:
-        raise RunError(f"{path}: holds another run ({'; '.join(differs[:3])}); choose another --out")
-    return folder
-
-
-def _only_ours(path: Path) -> bool:
-    names = {entry.name for entry in path.iterdir() if not is_partial_of(entry, path / "run.json")}
-    return names <= {"responses", ".lock"}
-
-
-def _differences(there: Any, here: Any, place: str = "") -> Iterator[str]:
-    if isinstance(there, dict) and isinstance(here, dict):
-        for key in {**there, **here}:
-            yield from _differences(there.get(key), here.get(key), f"{place}.{key}".lstrip("."))
-    elif there != here:
-        yield f"{place}: {there} there, {here} here"
-
-
-def _about(
-    plan: RunSpec, who: dict[str, Any], facts: Any, folder: RunFolder, prepared_tasks: Sequence[PreparedTask]
-) -> dict[str, Any]:
-    before = folder.facts if (folder.path / "run.json").exists() else {}
-    return {
-        "schema": SCHEMA,
-        "evalsuite": evalsuite.__version__,
-        "parser": parser.VERSION,
-        "identity": who,
-        "identity_digest": digest(who),
-        "spec": plan.to_json(),
-        "prompt_setups": {prepared.name: prepared.to_json() for prepared in prepared_tasks},
-        "backend": facts,
-        "notes": {prepared.name: list(prepared.notes) for prepared in prepared_tasks if prepared.notes},
-        "host": {"python": platform.python_version(), "system": platform.system(), "machine": platform.machine()},
-        "packages": {name: version for name in _RECORDED_PACKAGES if (version := _version(name))},
-        "started": before.get("started", _now()),
-        "regraded": before.get("regraded", []),
-    }
-
-
-def _version(package: str) -> str | None:
-    """Version of an imported package: one that this run didn't load can't have shaped it."""
-    if package.replace("-", "_") not in sys.modules:
-        return None
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

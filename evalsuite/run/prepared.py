@@ -1,4 +1,4 @@
-"""A task prepared for a run: its data, its prompt, and which items can be answered."""
+"""A task prepared for a run: its data, its prompt, and the items that can be answered."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from evalsuite import parser
-from evalsuite.errors import UsageError
+from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.grading.grade import Grade, grade
 from evalsuite.grading.loglikelihood import CHOOSER, LoglikelihoodPrompt, grade_by_loglikelihood
 from evalsuite.models.backend import Backend, PromptSetup, Request, Scoring
@@ -22,9 +22,9 @@ from evalsuite.tasks.rotation import rotated, rotations_of
 
 @dataclass(frozen=True, slots=True)
 class PreparedTask:
-    """A task made ready to be asked: its data, its prompt, and which items can be answered.
+    """A task with its data, prompt and prompt setup, ready to be run.
 
-    Options to be rotated that no prompt shows in their order are a `UsageError`.
+    Option rotation where no prompt shows the options in an order is a `UsageError`.
     """
 
     dataset: Dataset
@@ -35,15 +35,16 @@ class PreparedTask:
     rotate_options: bool = False
 
     def __post_init__(self) -> None:
-        if self.rotate_options and not any(map(self._moves, self.items)):
-            asks = f"--scoring {self.scoring}" if self.scoring != "generate" else "the prompt"
-            raise UsageError(f"--rotate-options: {asks} shows no order of options in {self.name} that could be moved")
+        if self.rotate_options and not any(map(self._rotation_changes_prompt, self.items)):
+            reason = f"`scoring` {self.scoring}" if self.scoring != "generate" else "the prompt"
+            raise UsageError(
+                ErrorCode.CONFLICTING_ARGUMENTS,
+                f"`rotate_options`: {reason} shows the options of {self.name} in no order: leave one of them out",
+            )
 
-    def _moves(self, item: Item) -> bool:
-        """Whether another order of the options is another prompt."""
-        return any(
-            self.prompt.messages(rotated(item, s)) != self.prompt.messages(item) for s in self.rotations(item)[1:]
-        )
+    def _rotation_changes_prompt(self, item: Item) -> bool:
+        unrotated = self.prompt.messages(item)
+        return any(self.prompt.messages(rotated(item, s)) != unrotated for s in self.rotations(item)[1:])
 
     @property
     def name(self) -> str:
@@ -57,25 +58,26 @@ class PreparedTask:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader must know about the data and about how it was asked."""
+        """What a reader must know about the data and the prompts, one sentence each."""
         return (*self.dataset.notes, *self.prompt_setup.notes, *self._rotation_notes())
 
     def rotations(self, item: Item) -> range:
-        """By how many places the options of an item are moved, each of which is asked; see `order`."""
+        """The rotations under which an item is sent; see `tasks.rotation`."""
         return rotations_of(item) if self.rotate_options else range(1)
 
     def _rotation_notes(self) -> Iterator[str]:
         if self.rotate_options:
-            kept = sum(len(self.rotations(item)) == 1 for item in self.items)
-            told = f'; {kept} items keep theirs, since an option means others by their place ("all of the above")'
-            yield f"each item was asked in each cyclic order of its options{told if kept else ''}"
+            fixed = sum(len(self.rotations(item)) == 1 for item in self.items)
+            exception = f'; {fixed} items keep theirs, since an option means others by their place ("all of the above")'
+            yield f"each item was sent in each cyclic order of its options{exception if fixed else ''}"
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What must be the same for two runs to have answered the same questions."""
-        moved = {"rotate_options": True} if self.rotate_options else {}
+        """Everything that must be equal for two runs to have answered the same prompts."""
+        # Left out where it is off, so that runs from before there were rotations keep their identity.
+        rotation = {"rotate_options": True} if self.rotate_options else {}
         return {
-            **moved,
+            **rotation,
             "version": self.dataset.task.version,
             "data_digest": self.dataset.digest,
             "variant": self.dataset.variant,
@@ -87,22 +89,22 @@ class PreparedTask:
 
     @property
     def parser(self) -> str:
-        """Who reads the answers."""
+        """The version of the parser that grades the responses, or the rule of log-likelihood scoring."""
         return parser.VERSION if self.scoring == "generate" else CHOOSER
 
     @property
     def total(self) -> int:
-        """Items of the whole task, whatever part of them is run."""
+        """Number of items of the task, of which `limit` may select a part."""
         return len(self.dataset.items)
 
     @property
     def chance(self) -> float:
-        """Expected accuracy of a uniform guess on this run's items."""
+        """Expected accuracy of a uniform random choice on this run's items."""
         return fmean(1 / len(item.labels) for item in self.items)
 
     @property
     def trivial_baselines(self) -> dict[str, float]:
-        """Accuracy of rules that know no medicine on what this run showed, the rules made from the whole task."""
+        """Accuracy of the trivial baselines on this run's items; they are derived from all items of the task."""
         return {
             "majority": self._trivial_accuracy(majority(self.dataset)),
             "longest": self._trivial_accuracy(longest(self.dataset)),
@@ -118,7 +120,7 @@ class PreparedTask:
         return choose(Request(self.name, shown, 0, (), 0)) == shown.gold
 
     def grade(self, item: Item, record: ResponseRecord) -> Grade:
-        """Grade a response by how this task's prompt asked, or choose the likeliest option."""
+        """Grade a response by the answer format of its prompt, or by the likeliest option."""
         return (
             grade(item, record, self.prompt_setup)
             if self.scoring == "generate"
@@ -126,24 +128,27 @@ class PreparedTask:
         )
 
     def continuations(self, item: Item) -> tuple[str, ...]:
-        """What is weighed for an item: nothing where the model is to write."""
+        """Return the texts whose log-likelihood is scored for an item; none where the model generates."""
         return self.prompt.continuations(item) if isinstance(self.prompt, LoglikelihoodPrompt) else ()
 
     def to_json(self) -> dict[str, Any]:
-        """What a finished run keeps of how it asked."""
+        """Return the prompt setup as run.json stores it."""
         prompt_digest = self.prompt_setup.prompt_digest or self.prompt.digest
         return replace(self.prompt_setup, items=self.items, prompt_digest=prompt_digest).to_json(self.dataset)
 
 
-def prepare_task(plan: RunSpec, backend: Backend, dataset: Dataset) -> PreparedTask:
-    """Make a task ready for a backend."""
-    format = plan.format or dataset.task.format
-    if plan.scoring == "generate":
-        prompt: TaskPrompt | LoglikelihoodPrompt = TaskPrompt(dataset.task, format, plan.system)
+def prepare_task(spec: RunSpec, backend: Backend, dataset: Dataset) -> PreparedTask:
+    """Prepare a task for a backend; a format that a recording doesn't have is a `UsageError`."""
+    format = spec.format or dataset.task.format
+    if spec.scoring == "generate":
+        prompt: TaskPrompt | LoglikelihoodPrompt = TaskPrompt(dataset.task, format, spec.system)
     else:
-        prompt = LoglikelihoodPrompt(dataset.task, plan.scoring, plan.system)
+        prompt = LoglikelihoodPrompt(dataset.task, spec.scoring, spec.system)
     setup = backend.prompt_setup(dataset, format)
-    if plan.format is not None and setup.format != plan.format:
-        was = f"{dataset.task.name} was asked for {setup.format} when it was recorded, and is graded by that"
-        raise UsageError(f"--format {plan.format}: {was}; leave it out")
-    return PreparedTask(dataset, prompt, setup, plan.limit, plan.scoring, plan.rotate_options)
+    if spec.format is not None and setup.format != spec.format:
+        raise UsageError(
+            ErrorCode.CONFLICTING_ARGUMENTS,
+            f"`answer_format` {spec.format}: {dataset.task.name} was recorded with {setup.format} and is graded by it; "
+            "leave it out",
+        )
+    return PreparedTask(dataset, prompt, setup, spec.limit, spec.scoring, spec.rotate_options)

@@ -1,4 +1,4 @@
-"""How a run goes, while it goes: a bar on a terminal, plain lines anywhere else; always on standard error."""
+"""Shows how a run goes on, on standard error: a bar on a terminal, plain lines elsewhere, or nothing."""
 
 from __future__ import annotations
 
@@ -13,38 +13,68 @@ from evalsuite.run_folder import ResponseRecord
 from evalsuite.util.text import visible
 
 if TYPE_CHECKING:
-    from rich.live import Live
+    from evalsuite.util.progress_bar import ProgressBar
 
 LINE_EVERY: Final = 10.0
 """Seconds between two plain lines."""
-BAR_EVERY: Final = 0.1
 BAR_WIDTH: Final = 20
+BAR_EVERY: Final = 0.1
+"""Seconds between two drawings of the bar."""
+SHOWN_FAILURES: Final = 3
+"""Failed requests whose message is shown; the others are only counted."""
 
 
-class PlainProgress:
-    """Counts what happens and says it in a line now and then."""
-
-    every = LINE_EVERY
+class SilentProgress:
+    """Shows nothing; it remembers where the run is and its first failures."""
 
     def __init__(self) -> None:
-        self.total = self.done = self.kept = self.errors = 0
-        self.correct = self.invalid = self.truncated = self.tokens = 0
-        self.began = self.said = time.monotonic()
+        self.folder: Path | None = None
+        self.failures: list[Response] = []
 
     def begin(self, folder: Path, total: int) -> None:
-        """Say where the run is."""
-        self.total = total
-        self.say(f"run folder {folder}")
+        """Remember where the run is."""
+        self.folder = folder
 
-    def asking(self) -> None:
-        """Start the clocks; what was on disk already counts for the accuracy and not for the rate."""
-        self.kept = self.done
-        self.began = self.said = time.monotonic()
+    def sending(self) -> None:
+        """Nothing is shown."""
+
+    def graded(self, grade: Grade, record: ResponseRecord) -> None:
+        """Nothing is shown."""
+
+    def failed(self, response: Response) -> None:
+        """Remember the first failures."""
+        if len(self.failures) < SHOWN_FAILURES:
+            self.failures.append(response)
+
+    def close(self) -> None:
+        """Nothing is left to clear."""
+
+
+class PlainProgress(SilentProgress):
+    """Counts what happens and prints it as a line from time to time."""
+
+    interval = LINE_EVERY
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = self.done = self.stored = self.errors = 0
+        self.correct = self.invalid = self.truncated = self.tokens = 0
+        self.start = self.last_shown = time.monotonic()
+
+    def begin(self, folder: Path, total: int) -> None:
+        """Print where the run is."""
+        super().begin(folder, total)
+        self.total = total
+        self.print_line(f"run folder {folder}")
+
+    def sending(self) -> None:
+        """Start the clocks; responses that are stored already count for the accuracy and not for the rate."""
+        self.stored = self.done
+        self.start = self.last_shown = time.monotonic()
         self.tokens = 0
-        if self.kept:
-            self.say(
-                f"{self.kept} of {self.total} responses are on disk; asking for the other {self.total - self.kept}"
-            )
+        if self.stored:
+            missing = self.total - self.stored
+            self.print_line(f"{self.stored} of {self.total} responses are on disk; requesting the other {missing}")
 
     def graded(self, grade: Grade, record: ResponseRecord) -> None:
         """Count a response."""
@@ -53,36 +83,37 @@ class PlainProgress:
         self.invalid += grade.strict.status != "ok"
         self.truncated += grade.strict.status == "truncated"
         self.tokens += record.output_tokens or 0
-        self._maybe_show()
+        self._show_if_due()
 
     def failed(self, response: Response) -> None:
-        """Say that a request failed for good, the first few times."""
+        """Count a failed request and print the first few."""
+        super().failed(response)
         self.errors += 1
-        if self.errors <= 3:
-            self.say(f"{response.request.task} {response.request.item.id}: no response: {response.error}")
-        self._maybe_show()
+        if self.errors <= SHOWN_FAILURES:
+            self.print_line(f"{response.request.task} {response.request.item.id}: no response: {response.error}")
+        self._show_if_due()
 
-    def _maybe_show(self) -> None:
+    def _show_if_due(self) -> None:
         now = time.monotonic()
-        if now - self.said >= self.every:
-            self.said = now
+        if now - self.last_shown >= self.interval:
+            self.last_shown = now
             self.show(now)
 
     def show(self, now: float) -> None:
         """Print the state."""
-        self.say(f"{self.done}/{self.total} {self.pace(now)} · {self.verdict()}")
+        self.print_line(f"{self.done}/{self.total} {self.rate(now)} · {self.accuracy()}")
 
-    def pace(self, now: float) -> str:
-        """Rate, time left, tokens, and how many requests failed for good."""
-        asked, spent = self.done - self.kept, max(now - self.began, 1e-9)
-        left = clock((self.total - self.done) * spent / asked) if asked else "?"
-        parts = [f"{asked / spent:.1f}/s", f"{left} left", f"{self.tokens:,} tokens ({self.tokens / spent:,.0f}/s)"]
+    def rate(self, now: float) -> str:
+        """Return responses per second, time left, tokens, and how many requests failed for good."""
+        new, elapsed = self.done - self.stored, max(now - self.start, 1e-9)
+        left = clock((self.total - self.done) * elapsed / new) if new else "?"
+        parts = [f"{new / elapsed:.1f}/s", f"{left} left", f"{self.tokens:,} tokens ({self.tokens / elapsed:,.0f}/s)"]
         if self.errors:
             parts.append(f"{self.errors} failed")
         return " · ".join(parts)
 
-    def verdict(self) -> str:
-        """Accuracy so far with its interval, invalid and truncated shares."""
+    def accuracy(self) -> str:
+        """Return the accuracy so far with its interval, and the shares of invalid and truncated responses."""
         from evalsuite.stats.intervals import wilson
 
         so_far = wilson(self.correct, self.done)
@@ -94,62 +125,48 @@ class PlainProgress:
             )
         )
 
-    def say(self, line: str) -> None:
+    def print_line(self, line: str) -> None:
         """Print a line."""
         print(visible(line), file=sys.stderr, flush=True)
 
-    def close(self) -> None:
-        """Nothing is left to clear."""
-
 
 class BarProgress(PlainProgress):
-    """The same as a bar that stays at the bottom of a terminal: two lines, so that 80 columns hold them whole."""
+    """The same as a bar that stays at the bottom of a terminal: two lines that fit into 80 columns."""
 
-    every = BAR_EVERY
-    _live: Live
+    interval = BAR_EVERY
+    _bar: ProgressBar
 
     def begin(self, folder: Path, total: int) -> None:
         """Draw the bar."""
-        from rich.console import Console
-        from rich.live import Live
+        from evalsuite.util.progress_bar import ProgressBar
 
-        self._live = Live(console=Console(stderr=True), auto_refresh=False)
-        self._live.start()
+        self._bar = ProgressBar(total)
         super().begin(folder, total)
 
     def show(self, now: float) -> None:
         """Draw the state."""
-        from rich.console import Group
-        from rich.progress_bar import ProgressBar
-        from rich.table import Table
-        from rich.text import Text
+        self._bar.show(self.done, self.total, f"{self.done}/{self.total} {self.rate(now)}", self.accuracy())
 
-        row = Table.grid(padding=(0, 1))
-        row.add_row(
-            ProgressBar(total=self.total, completed=self.done, width=BAR_WIDTH),
-            Text(f"{self.done}/{self.total}", style="green", no_wrap=True),
-            Text(self.pace(now), no_wrap=True, overflow="ellipsis"),
-        )
-        self._live.update(Group(row, Text(self.verdict(), no_wrap=True, overflow="ellipsis")), refresh=True)
-
-    def say(self, line: str) -> None:
+    def print_line(self, line: str) -> None:
         """Print a line above the bar."""
-        self._live.console.print(visible(line), markup=False, highlight=False, soft_wrap=True)
+        self._bar.print_line(line)
 
     def close(self) -> None:
-        """Leave the last state standing."""
-        if hasattr(self, "_live") and self._live.is_started:
+        """Leave the last state on the screen."""
+        if hasattr(self, "_bar") and self._bar.live.is_started:
             self.show(time.monotonic())
-            self._live.stop()
+            self._bar.stop()
 
 
-def watch() -> PlainProgress:
-    """The right one for where standard error goes."""
-    return BarProgress() if sys.stderr.isatty() else PlainProgress()
+def listener_for(progress: bool | None) -> SilentProgress:
+    """Return a bar on a terminal, elsewhere plain lines if `progress` is True and silence if None; False is silence."""
+    if progress is not False and sys.stderr.isatty():
+        return BarProgress()
+    return PlainProgress() if progress else SilentProgress()
 
 
 def clock(seconds: float) -> str:
-    """A time as 0:05, 12:30 or 1:02:03."""
+    """Return a duration as 0:05, 12:30 or 1:02:03."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -42,11 +42,9 @@ class TaskPrompt:
         environment = ImmutableSandboxedEnvironment(
             undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=False
         )
+        source = task.template
         try:
-            source = task.prompt.read_text("utf-8")
             self._template = environment.from_string(source)
-        except (OSError, UnicodeDecodeError) as error:
-            raise TaskError(f"{task.prompt}: can't be read: {error}") from error
         except jinja2.TemplateError as error:
             raise TaskError(f"{task.name}: its prompt template doesn't compile: {error}") from error
         sample = instruction(format, ("A", "B"), task.language)

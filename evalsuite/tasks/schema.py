@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from evalsuite.errors import TaskError
+from evalsuite.errors import ErrorCode, TaskError
 from evalsuite.util.validation import StrictModel
 
 
@@ -208,6 +208,8 @@ class Task(StrictModel):
     train: tuple[DataFile, ...] = ()
     dev: tuple[DataFile, ...] = ()
     layouts: dict[str, RowLayout] = Field(default_factory=dict)
+    prompt_template: str = ""
+    """Text of the prompt template; empty: it is in `prompt.j2`, beside the card or shared by the built-in tasks."""
     folder: Path
 
     @property
@@ -219,10 +221,12 @@ class Task(StrictModel):
     @property
     def template(self) -> str:
         """Text of the prompt template."""
+        if self.prompt_template:
+            return self.prompt_template
         try:
             return self.prompt.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise TaskError(f"{self.prompt}: {error}") from None
+            raise TaskError(ErrorCode.INVALID_PROMPT_TEMPLATE, f"{self.prompt}: can't be read: {error}") from None
 
     def recording(self, setting: str) -> RecordingFormat | None:
         """How recordings made under `setting` had been asked for; None: the card does not know it."""

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalsuite.errors import RunError, UsageError
+from evalsuite.errors import ErrorCode, RunError, UsageError
 from evalsuite.grading.loglikelihood import LoglikelihoodPrompt, LoglikelihoodTally, grade_by_loglikelihood
 from evalsuite.models import make_backend
 from evalsuite.models.backend import BackendSettings, Decoding
@@ -125,19 +125,21 @@ def test_what_has_no_probabilities_refuses(model):
 
 @pytest.mark.parametrize("more", [{"samples": 2}, {"format": "boxed"}])
 def test_what_only_shapes_written_answers_is_refused(more):
-    with pytest.raises(UsageError, match="--scoring cloze"):
-        RunSpec("hf/x", ("medqa",), BackendSettings("x", scoring="cloze"), **more)
+    with pytest.raises(UsageError) as caught:
+        RunSpec("hf", ("medqa",), BackendSettings("x", scoring="cloze"), **more)
+    assert caught.value.code is ErrorCode.CONFLICTING_ARGUMENTS
 
 
 @pytest.mark.parametrize("decoding", [Decoding(temperature=0.5), Decoding(max_tokens=9), Decoding(thinking_budget=5)])
 def test_decoding_has_no_part_in_it(decoding):
-    with pytest.raises(UsageError, match="--scoring loglikelihood"):
-        RunSpec("hf/x", ("medqa",), BackendSettings("x", decoding=decoding, scoring="loglikelihood"))
+    with pytest.raises(UsageError) as caught:
+        RunSpec("hf", ("medqa",), BackendSettings("x", decoding=decoding, scoring="loglikelihood"))
+    assert caught.value.code is ErrorCode.CONFLICTING_ARGUMENTS
 
 
-def test_a_plan_survives_the_run_folder():
-    plan = RunSpec("hf/x", ("medqa",), BackendSettings("x", scoring="cloze", chat_template=""))
-    assert RunSpec.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+def test_a_spec_survives_the_run_folder():
+    spec = RunSpec("hf", ("medqa",), BackendSettings("x", scoring="cloze", chat_template=""))
+    assert RunSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What a person sees while a run goes: the bar in a real terminal of 80 columns, lines anywhere else."""
+"""Progress on a real terminal of 80 columns and elsewhere."""
 
 import os
 import pty
@@ -9,7 +9,7 @@ from evalsuite.run.progress import PlainProgress
 
 
 def on_a_terminal(arguments, cwd, columns):
-    """All that a process writes to a terminal of so many columns, and its exit code."""
+    """Everything that a process writes to a terminal of `columns` columns, and its exit code."""
     process, terminal = pty.fork()
     if process == 0:
         os.chdir(cwd)
@@ -28,7 +28,7 @@ def on_a_terminal(arguments, cwd, columns):
     return written.decode(), os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
-def test_eighty_columns_hold_the_whole_state(tmp_path):
+def test_the_state_fits_into_80_columns(tmp_path):
     written, code = on_a_terminal(["run", "--model", "trivial/first", "--out", "run"], tmp_path, 80)
     assert code == 0, written
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", written)
@@ -42,7 +42,7 @@ def test_eighty_columns_hold_the_whole_state(tmp_path):
     assert max(len(line.rpartition("\r")[2]) for line in state.splitlines()) <= 80
 
 
-def test_what_a_server_said_moves_no_cursor(capsys):
-    PlainProgress().say("no response: HTTP 500: \x1b[2J\x1b]0;mine\x07 \u202e")
-    said = capsys.readouterr().err
-    assert said == r"no response: HTTP 500: \x1b[2J\x1b]0;mine\x07 \u202e" + "\n"
+def test_a_server_message_moves_no_cursor(capsys):
+    PlainProgress().print_line("no response: HTTP 500: \x1b[2J\x1b]0;mine\x07 \u202e")
+    printed = capsys.readouterr().err
+    assert printed == r"no response: HTTP 500: \x1b[2J\x1b]0;mine\x07 \u202e" + "\n"

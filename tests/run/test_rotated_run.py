@@ -18,7 +18,7 @@ from evalsuite.analysis.regrade import regrade
 from evalsuite.analysis.run_result import read_result
 from evalsuite.cli import main
 from evalsuite.data.load import load
-from evalsuite.errors import EvalsuiteError, RunError
+from evalsuite.errors import ErrorCode, EvalsuiteError, RunError, UsageError
 from evalsuite.report import write_report
 from evalsuite.tasks.answer_format import write
 from evalsuite.tasks.registry import load_task
@@ -182,7 +182,7 @@ def test_a_journal_with_an_order_that_does_not_exist_is_refused(first, tmp_path,
 
 def test_rotated_and_unrotated_are_held_against_each_other_only_where_that_is_allowed(first, plain, tmp_path, capsys):
     a, b = read_result(first), read_result(plain)
-    with pytest.raises(RunError, match=r"each order of the options and one order.* --allow rotate_options"):
+    with pytest.raises(RunError, match=r"each order of the options and one order.*rotate_options"):
         pair(a, b, allow=())
     assert [each.name for each in pair(a, b, allow=["rotate_options"]).allowed] == ["rotate_options"] * 3
     policy = tmp_path / "gate.yaml"
@@ -269,9 +269,7 @@ def test_where_no_options_are_shown_there_is_nothing_to_shift(scoring, task, tmp
     from evalsuite.run.prepared import PreparedTask
 
     data = load(load_task(task))
-    with pytest.raises(
-        EvalsuiteError, match=f"--rotate-options: --scoring {scoring} shows no order of options in {task}"
-    ):
+    with pytest.raises(UsageError, match=f"{scoring}.*{task}") as caught:
         PreparedTask(
             data,
             LoglikelihoodPrompt(data.task, scoring),
@@ -280,6 +278,7 @@ def test_where_no_options_are_shown_there_is_nothing_to_shift(scoring, task, tmp
             scoring,
             rotate_options=True,
         )
+    assert caught.value.code is ErrorCode.CONFLICTING_ARGUMENTS
 
 
 def test_killed_and_resumed_nothing_is_lost_or_asked_twice(tmp_path):

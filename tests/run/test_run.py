@@ -162,7 +162,7 @@ def test_a_server_that_dies_leaves_a_run_that_can_be_resumed(tmp_path):
 
 
 def test_two_processes_cannot_write_one_run(server, tmp_path):
-    first = start(server, tmp_path / "run")
+    first = start(server, tmp_path / "run", "--concurrency", "3")  # six seconds, so that the second finds it at work
     wait_for(tmp_path / "run", 20, first)
     _, said = start(server, tmp_path / "run").communicate()
     assert "another process writes this run" in said

@@ -108,7 +108,7 @@ def test_a_disk_that_takes_no_more_is_one_clear_error_and_the_rest_is_kept(tmp_p
     )
     run = [sys.executable, "-c", script, str(tmp_path), str(Path(__file__).parent)]
     ended = subprocess.run(run, capture_output=True, text=True, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
-    assert "RunError" in ended.stderr and "--resume" in ended.stderr
+    assert "RunError" in ended.stderr and "resume the run" in ended.stderr
     kept = [record.item for record in RunFolder(tmp_path).records("t")]
     assert kept and kept == [str(n) for n in range(len(kept))]
 

@@ -1,0 +1,1 @@
+"""What `import evalsuite` offers; the functions are documented in docs/python.md."""

@@ -1,0 +1,105 @@
+"""`evaluate`: one model or function on one or more tasks, to a run that can be read, compared and gated."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ParamSpec
+
+from evalsuite.api.request import Model, TaskLike, run_request
+from evalsuite.api.run import Run, read_run
+from evalsuite.errors import BackendError, ErrorCode
+from evalsuite.models.backend import Scoring, Thinking
+from evalsuite.run.event_loop import run_to_end
+from evalsuite.run.execute import RunRequest, execute
+from evalsuite.run.loop import RunOutcome
+from evalsuite.run.progress import SilentProgress, listener_for
+
+P = ParamSpec("P")
+
+
+def evaluate(
+    model: Model,
+    tasks: TaskLike | Sequence[TaskLike],
+    *,
+    name: str | None = None,
+    base_urls: str | Sequence[str] = (),
+    samples: int = 1,
+    limit: int | None = None,
+    answer_format: str | None = None,
+    system: str | None = None,
+    temperature: float = 0.0,
+    top_p: float = 1.0,
+    max_tokens: int | None = None,
+    seed: int = 0,
+    thinking: Thinking = "auto",
+    thinking_budget: int | None = None,
+    scoring: Scoring = "generate",
+    rotate_options: bool = False,
+    chat_template: str | None = None,
+    revision: str | None = None,
+    adapter: str | None = None,
+    model_args: Mapping[str, str] | None = None,
+    concurrency: int | None = None,
+    data_dir: str | Path | None = None,
+    out: str | Path | None = None,
+    progress: bool | None = None,
+) -> Run:
+    """Evaluate a model on tasks and return the run, which is also on disk.
+
+    `model` is `backend/name`, a `Backend`, or a plain or `async` function from chat messages to the response's text;
+    an exception of the function fails that request alone. `tasks` are names, task cards or `Dataset`s of own items.
+    The run is written to `out`, or else below `runs/`; the same call resumes a run that was interrupted, and sends only
+    the requests that have no response. Requests that fail for good count as wrong and raise a warning; if none has a
+    response, that is a `BackendError`.
+
+    `progress` shows a bar on a terminal and plain lines elsewhere; None shows the bar on a terminal and nothing
+    elsewhere. The function may also be called where an event loop is running, as in a notebook.
+    """
+    arguments = locals()
+    shown = arguments.pop("progress")
+    request = run_request(**arguments)
+    return run_to_end(lambda: _evaluate(request, shown))
+
+
+def _awaited(function: Callable[P, Run]) -> Callable[P, Coroutine[Any, Any, Run]]:
+    """Return `evaluate` as a coroutine function with the same parameters."""
+    signature = inspect.signature(function)
+
+    async def evaluate_async(*args: P.args, **kwargs: P.kwargs) -> Run:
+        """Do what `evaluate` does, in the running event loop, which `async` functions share with their caller."""
+        given = dict(signature.bind(*args, **kwargs).arguments)
+        shown = given.pop("progress", None)
+        return await _evaluate(run_request(**given), shown)
+
+    evaluate_async.__signature__ = signature  # type: ignore[attr-defined]
+    return evaluate_async
+
+
+evaluate_async = _awaited(evaluate)
+
+
+async def _evaluate(request: RunRequest, progress: bool | None) -> Run:
+    listener = listener_for(progress)
+    try:
+        completed = await execute(request, listener)
+    finally:
+        listener.close()
+    outcome = completed.outcome
+    if outcome.missing:
+        _report_missing(request.spec.model, outcome, listener)
+    return read_run(outcome.folder.path)
+
+
+def _report_missing(model: str, outcome: RunOutcome, listener: SilentProgress) -> None:
+    """Raise if there is no response at all; warn if some are missing."""
+    first = "; ".join(f"{each.request.task} {each.request.item.id}: {each.error}" for each in listener.failures)
+    if outcome.missing == outcome.total:
+        raise BackendError(ErrorCode.TOO_MANY_FAILURES, f"{model}: none of {outcome.total} requests succeeded: {first}")
+    warnings.warn(
+        f"{model}: {outcome.missing} of {outcome.total} requests have no response and count as wrong ({first}); "
+        "call again with the same `out` to send them again",
+        stacklevel=2,
+    )

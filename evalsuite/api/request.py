@@ -1,0 +1,188 @@
+"""From the arguments of `evaluate` to the request of a run: which model, which tasks, which settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from evalsuite.errors import ErrorCode, UsageError
+from evalsuite.models import TINY, make_backend, model_name, prefix_of, split_name
+from evalsuite.models.backend import Backend, BackendSettings, Decoding, Scoring, Thinking
+from evalsuite.models.function import THREADS, FunctionBackend, ModelFunction, is_async, name_of
+from evalsuite.run.execute import RunRequest, folder_choice
+from evalsuite.run.spec import RunSpec
+from evalsuite.tasks.item import Dataset
+from evalsuite.tasks.registry import load_task
+from evalsuite.tasks.schema import Task
+
+Model = str | Backend | type[Backend] | ModelFunction
+"""What can be evaluated: `backend/name`, a backend or its class, or a function from messages to text."""
+TaskLike = str | Task | Dataset
+TINY_TOKENS: Final = 128
+"""Token limit of `tiny`, several times its longest answer: an endless response would hold up the rest of its batch."""
+_BASE_SETTINGS: Final = BackendSettings("")
+
+
+def run_request(
+    model: Model,
+    tasks: TaskLike | Sequence[TaskLike],
+    *,
+    name: str | None = None,
+    base_urls: str | Sequence[str] = (),
+    samples: int = 1,
+    limit: int | None = None,
+    answer_format: str | None = None,
+    system: str | None = None,
+    temperature: float = 0.0,
+    top_p: float = 1.0,
+    max_tokens: int | None = None,
+    seed: int = 0,
+    thinking: Thinking = "auto",
+    thinking_budget: int | None = None,
+    scoring: Scoring = "generate",
+    rotate_options: bool = False,
+    chat_template: str | None = None,
+    revision: str | None = None,
+    adapter: str | None = None,
+    model_args: Mapping[str, str] | None = None,
+    concurrency: int | None = None,
+    data_dir: str | Path | None = None,
+    out: str | Path | None = None,
+) -> RunRequest:
+    """Return the request of a new run; see `evaluate` for the arguments."""
+    settings = BackendSettings(
+        model="",
+        decoding=Decoding(
+            temperature=temperature,
+            top_p=top_p,
+            max_tokens=_token_limit(model, scoring) if max_tokens is None else max_tokens,
+            seed=seed,
+            thinking=thinking,
+            thinking_budget=thinking_budget,
+        ),
+        base_urls=(base_urls,) if isinstance(base_urls, str) else tuple(base_urls),
+        revision=revision,
+        adapter=adapter,
+        chat_template=chat_template,
+        concurrency=_concurrency(model) if concurrency is None else concurrency,
+        model_args=dict(model_args or {}),
+        scoring=scoring,
+    )
+    prefix, settings, backend = _resolve(model, settings, name)
+    names, datasets = _tasks(tasks)
+    spec = RunSpec(
+        backend=prefix,
+        tasks=names,
+        settings=settings,
+        samples=samples,
+        limit=limit,
+        format=answer_format,
+        system=system,
+        data_dir=str(Path(data_dir).resolve()) if data_dir else None,
+        rotate_options=rotate_options,
+    )
+    return RunRequest(spec, folder_choice(spec, Path(out) if out else None), datasets, backend)
+
+
+def _token_limit(model: Model, scoring: Scoring) -> int:
+    return TINY_TOKENS if model == TINY and scoring == "generate" else Decoding().max_tokens
+
+
+def _concurrency(model: Model) -> int:
+    return THREADS if _is_function(model) and not is_async(model) else _BASE_SETTINGS.concurrency  # type: ignore[arg-type]
+
+
+def _is_function(model: Model) -> bool:
+    return callable(model) and not isinstance(model, Backend | type)
+
+
+def _resolve(
+    model: Model, settings: BackendSettings, name: str | None
+) -> tuple[str, BackendSettings, Callable[[], Backend]]:
+    """Return the backend's prefix, the settings with the model's name, and how the backend is made."""
+    if isinstance(model, str):
+        if name is not None:
+            raise UsageError(
+                ErrorCode.CONFLICTING_ARGUMENTS, f"`name` is for functions and backends: {model!r} is a name already"
+            )
+        prefix, own_name = split_name(model)
+        settings = replace(settings, model=own_name)
+        return prefix, settings, partial(make_backend, model, settings)
+    if isinstance(model, Backend):
+        return _resolve_instance(model, settings, name)
+    if isinstance(model, type) and issubclass(model, Backend):
+        prefix = prefix_of(model)
+        if name is None and prefix != TINY:
+            raise UsageError(
+                ErrorCode.MISSING_ARGUMENT, f"`name` is missing: it says which model {model.__name__} answers with"
+            )
+        settings = replace(settings, model=name or "")
+        return prefix, settings, partial(_scoring_checked, partial(model, settings), prefix)
+    if callable(model) and not isinstance(model, type):
+        settings = replace(settings, model=name or name_of(model))
+        return "function", settings, partial(FunctionBackend, settings, model)
+    raise UsageError(
+        ErrorCode.INVALID_ARGUMENT,
+        f"`model` is a {type(model).__name__}: give backend/name, a Backend, or a function from messages to text",
+    )
+
+
+def _resolve_instance(
+    backend: Backend, settings: BackendSettings, name: str | None
+) -> tuple[str, BackendSettings, Callable[[], Backend]]:
+    if name is not None or settings != _BASE_SETTINGS:
+        raise UsageError(
+            ErrorCode.CONFLICTING_ARGUMENTS,
+            f"`model` is a {type(backend).__name__} with settings of its own: give the name and the settings to it",
+        )
+    prefix = prefix_of(type(backend))
+    return prefix, backend.settings, partial(_scoring_checked, lambda: backend, prefix)
+
+
+def _scoring_checked(make: Callable[[], Backend], prefix: str) -> Backend:
+    backend = make()
+    scoring = backend.settings.scoring
+    if scoring not in backend.scorings:
+        raise UsageError(
+            ErrorCode.UNSUPPORTED_BY_BACKEND,
+            f"`scoring` {scoring}: {model_name(prefix, backend.settings.model)} gives no log-probabilities",
+        )
+    return backend
+
+
+def _tasks(tasks: TaskLike | Sequence[TaskLike]) -> tuple[tuple[str, ...], dict[str, Dataset]]:
+    """Return the names of the tasks, each once, and the items of those that were given with them."""
+    listed: Sequence[Any] = [tasks] if isinstance(tasks, str | Task | Dataset) else list(tasks)
+    names: dict[str, None] = {}
+    datasets: dict[str, Dataset] = {}
+    for task in listed:
+        if isinstance(task, Dataset):
+            if datasets.setdefault(task.task.name, task) is not task:
+                raise UsageError(
+                    ErrorCode.CONFLICTING_ARGUMENTS, f"two datasets are named {task.task.name}: give one another `name`"
+                )
+            names[task.task.name] = None
+        elif isinstance(task, str):
+            names[load_task(task).name] = None
+        elif isinstance(task, Task):
+            names[_registered(task)] = None
+        else:
+            raise UsageError(
+                ErrorCode.INVALID_ARGUMENT, f"`tasks` holds a {type(task).__name__}: give names, tasks or Datasets"
+            )
+    if not names:
+        raise UsageError(ErrorCode.MISSING_ARGUMENT, "`tasks` is empty: name at least one task")
+    return tuple(names), datasets
+
+
+def _registered(task: Task) -> str:
+    """Return a task's name; a card that its name doesn't find would be another task when the run is read again."""
+    if load_task(task.name) != task:
+        raise UsageError(
+            ErrorCode.UNKNOWN_TASK,
+            f"{task.name}: {task.folder} isn't where this name is found; put its parent folder into EVALSUITE_TASKS",
+        )
+    return task.name

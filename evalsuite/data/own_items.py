@@ -1,0 +1,77 @@
+"""Items that a program hands over instead of a file: validated and converted as rows in our own format are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from statistics import fmean
+from typing import Any
+
+from evalsuite.data import canonical
+from evalsuite.data.rows import NATIVE, convert
+from evalsuite.errors import DataError, ErrorCode
+from evalsuite.tasks.item import Item
+
+_KEYS = frozenset({"id", "question", "options", "answer", "gold", "context", "group", "meta"})
+
+
+def own_items(items: Iterable[Item | Mapping[str, Any]], name: str) -> tuple[Item, ...]:
+    """Return validated items in the order given; one that can't be used is a `DataError` that names it.
+
+    A mapping has the keys `question`, `options` (a mapping of label to text, or a list of texts, which get the letters
+    from A on) and `answer` or `gold` (a label), and optionally `id` (otherwise its position from 0 on), `context`
+    (`{"headings": [...], "texts": [...]}`), `group` and `meta`.
+    """
+    rows = [native_row(item) if isinstance(item, Item) else _row(item, place, name) for place, item in enumerate(items)]
+    if not rows:
+        raise DataError(ErrorCode.DATA_NOT_FOUND, f"{name}: there are no items")
+    return convert(rows, NATIVE, name).items
+
+
+def native_row(item: Item) -> dict[str, Any]:
+    """Return an item as a row in our own format, from which `own_items` makes the same item."""
+    row: dict[str, Any] = {
+        "id": item.id,
+        "question": item.question,
+        "options": dict(zip(item.labels, item.options, strict=True)),
+        "answer": item.gold,
+    }
+    if item.context:
+        headings, texts = zip(*item.context, strict=True)
+        row["context"] = {"headings": list(headings), "texts": list(texts)}
+    return row | ({"group": item.group} if item.group else {}) | ({"meta": dict(item.meta)} if item.meta else {})
+
+
+def card_facts(items: tuple[Item, ...]) -> dict[str, Any]:
+    """Return what a task card states about its items: their number, options, chance, majority label and digest."""
+    label, count = Counter(item.gold for item in items).most_common(1)[0]
+    return {
+        "items": len(items),
+        "option_counts": dict(sorted(Counter(len(item.labels) for item in items).items())),
+        "chance": fmean(1 / len(item.labels) for item in items),
+        "constant": {"label": label, "accuracy": count / len(items)},
+        "digest": canonical.digest(items),
+    }
+
+
+def _row(item: Any, place: int, name: str) -> dict[str, Any]:
+    if not isinstance(item, Mapping):
+        raise DataError(
+            ErrorCode.DATA_MALFORMED, f"{name}: item {place} is a {type(item).__name__}, not an Item or a mapping"
+        )
+    row = dict(item)
+    unknown = [key for key in row if key not in _KEYS]
+    if unknown:
+        known = ", ".join(sorted(_KEYS))
+        raise DataError(
+            ErrorCode.DATA_MALFORMED, f"{name}: item {place} has an unknown key {unknown[0]!r}; known: {known}"
+        )
+    if "gold" in row:
+        row["answer"] = row.pop("gold")
+    # The converter takes plain lists and dictionaries, as JSON has them.
+    for key in ("options", "context", "meta"):
+        if isinstance(row.get(key), Mapping):
+            row[key] = dict(row[key])
+        elif isinstance(row.get(key), tuple):
+            row[key] = list(row[key])
+    return {"id": str(place), **row}

@@ -1,0 +1,135 @@
+"""`function/`: a Python function from chat messages to text, evaluated like any other model."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import inspect
+import re
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+from dataclasses import fields
+from typing import Any, Final
+
+from evalsuite.errors import ErrorCode, UsageError
+from evalsuite.models.backend import Backend, BackendInfo, BackendSettings, Request, Response
+from evalsuite.models.code_digest import code_digest, unwrapped
+from evalsuite.models.optional_packages import describe_error
+from evalsuite.models.request_pool import pooled
+from evalsuite.tasks.item import Dataset
+from evalsuite.tasks.prompt import Message
+
+ModelFunction = Callable[[list[Message]], str] | Callable[[list[Message]], Awaitable[str]]
+"""What can be evaluated as a model: chat messages in, the response's text out; plain or `async`."""
+
+THREADS: Final = 16
+"""Calls of a plain function that are in flight unless `concurrency` says otherwise; each needs a thread."""
+FAILURE_LIMIT: Final = 20
+"""Failed calls, none having succeeded, after which a run stops: the function is broken, and calls may cost money."""
+_LONGEST_MESSAGE: Final = 500
+_SHAPES_RESPONSES: Final = ("base_urls", "revision", "adapter", "chat_template", "model_args", "decoding", "scoring")
+"""Settings that a function never sees."""
+
+
+class FunctionBackend(Backend):
+    """Calls a function for each request; an exception fails that request alone, with the exception's message."""
+
+    applies_decoding = False
+    failure_limit = FAILURE_LIMIT
+
+    def __init__(self, settings: BackendSettings, function: ModelFunction | None = None) -> None:
+        super().__init__(settings)
+        if function is None:
+            raise UsageError(
+                ErrorCode.UNSUPPORTED_BY_BACKEND,
+                f"function/{settings.model}: a Python function is evaluated from Python: "
+                "evalsuite.evaluate(function, tasks)",
+            )
+        _check_settings(settings)
+        self._function = function
+
+    async def open(self, datasets: Sequence[Dataset]) -> BackendInfo:
+        """Return the digest of the function's code, so that responses of a changed function are never mixed."""
+        return {"revision": code_digest(self._function)}
+
+    async def answer(self, requests: Iterator[Request]) -> AsyncGenerator[Response, None]:
+        """Yield responses as calls return; plain functions run in threads, `async` ones in the event loop."""
+        executor = ThreadPoolExecutor(self.settings.concurrency, thread_name_prefix="evalsuite-function")
+        try:
+            send = functools.partial(self._call, executor)
+            async with aclosing(pooled(requests, send, self.settings.concurrency)) as responses:
+                async for response in responses:
+                    yield response
+        finally:
+            # A thread can't be stopped: calls in flight end by themselves, and nobody waits for them.
+            executor.shutdown(wait=False, cancel_futures=True)
+
+    async def _call(self, executor: ThreadPoolExecutor, request: Request) -> Response:
+        messages = [message.copy() for message in request.messages]  # a function may change what it is given
+        start = time.perf_counter()
+        try:
+            text = await self._result(executor, messages)
+        except Exception as error:
+            return Response(request, error=f"{type(error).__name__}: {describe_error(error)}"[:_LONGEST_MESSAGE])
+        latency = time.perf_counter() - start
+        if not isinstance(text, str):
+            return Response(
+                request, error=f"the function returned {type(text).__name__}, not the response's text (str)"
+            )
+        return Response(request, text=text, latency=latency)
+
+    async def _result(self, executor: ThreadPoolExecutor, messages: list[Message]) -> Any:
+        if is_async(self._function):
+            return await self._function(messages)  # type: ignore[misc]  # mypy can't see which of the two it is
+        call = functools.partial(contextvars.copy_context().run, _outcome, self._function, messages)
+        result, error = await asyncio.get_running_loop().run_in_executor(executor, call)
+        if error is not None:
+            raise error
+        # A plain function may return what an async client gave it: lambda messages: client.send(messages).
+        return await result if inspect.isawaitable(result) else result
+
+
+def is_async(function: ModelFunction) -> bool:
+    """Whether calling the function gives an awaitable."""
+    inner = unwrapped(function)
+    return inspect.iscoroutinefunction(inner) or inspect.iscoroutinefunction(getattr(inner, "__call__", None))  # noqa: B004
+
+
+def name_of(function: ModelFunction) -> str:
+    """Return a function's name as part of a model's name; of a callable object, its class's."""
+    inner = unwrapped(function)
+    name = getattr(inner, "__name__", None) or type(inner).__name__
+    return re.sub(r"[^\w.-]+", "", name) or "function"
+
+
+def _outcome(function: Callable[[list[Message]], Any], messages: list[Message]) -> tuple[Any, Exception | None]:
+    """Return the result or the exception of a call: a future can't carry `StopIteration`, which `next` may raise."""
+    try:
+        return function(messages), None
+    except Exception as error:
+        return None, error
+
+
+def _check_settings(settings: BackendSettings) -> None:
+    default = BackendSettings(settings.model)
+    for name in _SHAPES_RESPONSES:
+        if getattr(settings, name) != getattr(default, name):
+            changed = _changed(settings, name)
+            raise UsageError(
+                ErrorCode.UNSUPPORTED_BY_BACKEND,
+                f"`{changed}` doesn't reach a function: leave it out and set it where the function calls its model",
+            )
+
+
+def _changed(settings: BackendSettings, name: str) -> str:
+    if name != "decoding":
+        return name
+    default = type(settings.decoding)()
+    return next(
+        field.name
+        for field in fields(default)
+        if getattr(settings.decoding, field.name) != getattr(default, field.name)
+    )

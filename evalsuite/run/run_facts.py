@@ -1,0 +1,57 @@
+"""What run.json records about a run: identity, spec, prompt setups, backend, versions and host."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import evalsuite
+from evalsuite import parser
+from evalsuite.models.backend import BackendInfo
+from evalsuite.run.identity import Identity, digest
+from evalsuite.run.prepared import PreparedTask
+from evalsuite.run.spec import RunSpec
+from evalsuite.run_folder import SCHEMA, RunFolder
+
+_RECORDED_PACKAGES = ("httptools", "inspect-ai", "numpy", "torch", "transformers", "vllm")
+
+
+def run_facts(
+    spec: RunSpec, identity: Identity, info: BackendInfo, folder: RunFolder, prepared_tasks: Sequence[PreparedTask]
+) -> dict[str, Any]:
+    """Return the content of run.json, but for how the run ended; a resumed run keeps the time of its first start."""
+    earlier = folder.facts if (folder.path / "run.json").exists() else {}
+    return {
+        "schema": SCHEMA,
+        "evalsuite": evalsuite.__version__,
+        "parser": parser.VERSION,
+        "identity": identity,
+        "identity_digest": digest(identity),
+        "spec": spec.to_json(),
+        "prompt_setups": {prepared.name: prepared.to_json() for prepared in prepared_tasks},
+        "backend": info,
+        "notes": {prepared.name: list(prepared.notes) for prepared in prepared_tasks if prepared.notes},
+        "host": {"python": platform.python_version(), "system": platform.system(), "machine": platform.machine()},
+        "packages": {name: version for name in _RECORDED_PACKAGES if (version := _version(name))},
+        "started": earlier.get("started", now()),
+        "regraded": earlier.get("regraded", []),
+    }
+
+
+def now() -> str:
+    """Return the present time in UTC, to the second, in ISO format."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _version(package: str) -> str | None:
+    """Return the version of an imported package: one that wasn't imported can't have shaped the run."""
+    if package.replace("-", "_") not in sys.modules:
+        return None
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
