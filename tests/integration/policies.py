@@ -1,4 +1,4 @@
-"""Small policies and items for tests of reinforcement learning: some completions are right, so that rewards differ."""
+"""Small policies and items for tests of GRPO: some completions are right and some wrong, so that rewards differ."""
 
 import json
 import signal
@@ -20,25 +20,25 @@ TIERS = ("easy", "moderate", "difficult")
 LABELS = ("A", "B")
 
 
-def make_policy(folder: Path, prompts=None, said=None, steps: int = 60) -> Path:
-    """A tiny model that has learnt to say one thing or another, whatever it is asked: A or B, or what isn't paid."""
+def make_policy(folder: Path, prompts=None, answers=None, steps: int = 60) -> Path:
+    """A tiny model that gives one of some answers to any prompt; by default A, B, or one in a wrong format."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    prompts = prompts or [asked(row) for row in range(8)]
-    said = said or [*(write("answer_tag", label) for label in LABELS), "so A"]
+    prompts = prompts or [messages(row) for row in range(8)]
+    answers = answers or [*(write("answer_tag", label) for label in LABELS), "so A"]
     tiny.make_model(folder)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_pretrained(folder)
     texts = [tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True) for prompt in prompts]
     batch = tokenizer(
-        [f"{text}{answer}<|im_end|>" for text in texts for answer in said], return_tensors="pt", padding=True
+        [f"{text}{answer}<|im_end|>" for text in texts for answer in answers], return_tensors="pt", padding=True
     )
-    answers = [len(tokenizer(answer)["input_ids"]) + 1 for _ in texts for answer in said]
+    lengths = [len(tokenizer(answer)["input_ids"]) + 1 for _ in texts for answer in answers]
     labels = batch["input_ids"].clone()
-    for row, (length, answer) in enumerate(zip(batch["attention_mask"].sum(1), answers, strict=True)):
-        labels[row, : length - answer] = -100
+    for row, (length, answer_length) in enumerate(zip(batch["attention_mask"].sum(1), lengths, strict=True)):
+        labels[row, : length - answer_length] = -100
         labels[row, length:] = -100
     optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3)
     for _ in range(steps):
@@ -51,7 +51,7 @@ def make_policy(folder: Path, prompts=None, said=None, steps: int = 60) -> Path:
 
 
 def never_stop(folder: Path) -> Path:
-    """Make a policy's folder like a base model's: its files say <|endoftext|> ends a response, its template doesn't."""
+    """Change a policy's files to those of a base model: <|endoftext|> ends a response, but not in its chat template."""
     for name in ("config.json", "generation_config.json", "tokenizer_config.json"):
         facts = json.loads((folder / name).read_text())
         key, end = ("eos_token", "<|endoftext|>") if name.startswith("tokenizer") else ("eos_token_id", 0)
@@ -59,19 +59,19 @@ def never_stop(folder: Path) -> Path:
     return folder
 
 
-def asked(row: int) -> list[dict[str, str]]:
+def messages(row: int) -> list[dict[str, str]]:
     """The messages of an item."""
     return [{"role": "user", "content": f"Which is it, {row}? A. yes B. no"}]
 
 
 def make_items(folder: Path, count: int = 12) -> Path:
-    """Save a data folder of items, tier after tier, their golds in turn."""
+    """Save a data folder of items, tier after tier, with alternating gold labels."""
     rows = []
     for row in range(count):
         truth = GroundTruth(LABELS[row % 2], LABELS, "answer_tag")
         rows.append(
             {
-                "prompt": asked(row),
+                "prompt": messages(row),
                 **truth._asdict(),
                 "item": f"item-{row}",
                 "task": "toy",
@@ -90,7 +90,7 @@ def save_items(folder: Path, rows: list[dict]) -> Path:
 
 
 def recipe(base: Path, *stages: dict, lora: dict | None = None) -> Recipe:
-    """A recipe of grpo stages, each given what differs from a small one."""
+    """A recipe of grpo stages; each argument holds what differs from a small stage."""
     plain = {
         "name": "rl",
         "kind": "grpo",
@@ -127,7 +127,7 @@ def train(recipe: Recipe, out: Path, start: Path, data: Path, number: int = 0, c
 
 
 def weights_of(folder: StageFolder) -> str:
-    """sha256 over the weights that a stage made."""
+    """sha256 of a stage's weights."""
     (file,) = folder.model.glob("*.safetensors")
     return sha256_of(file)
 
@@ -158,11 +158,11 @@ def dying(*args, **kwargs):
 setattr(owner, {path!r}[-1], dying)
 policies.train(Recipe.model_validate_json({recipe!r}), Path({out!r}), Path({start!r}), Path({data!r}))
 """
-"""A process that trains and is killed at a call of a function, before it or after."""
+"""Source of a process that trains and kills itself before or after a call of a function."""
 
 
 def die(recipe: Recipe, out: Path, start: Path, data: Path, where: str, call: int, after: bool = False) -> None:
-    """Train in a process of its own that SIGKILL ends; `where` is `module:name.name`."""
+    """Train in another process, which SIGKILL ends at the given call of the function `where` (`module:name.name`)."""
     module, _, names = where.partition(":")
     script = DYING.format(
         tests=str(Path(__file__).parent),

@@ -15,10 +15,10 @@ from training.recipe import Recipe
 from training.run_folder import StageFolder
 
 SECONDS = 120
-"""Longest that a process may take."""
+"""Time limit of a process."""
 TARGETS = ["q_proj", "v_proj", "down_proj"]
 LORA = {"r": 4, "alpha": 8, "dropout": 0.1, "targets": TARGETS}
-_ASKED = {"evaluation": {"tasks": ["medqa"]}, "gate": {"gains": {"macro": 0.0}}}
+_JUDGED = {"evaluation": {"tasks": ["medqa"]}, "gate": {"gains": {"macro": 0.0}}}
 
 
 def make_data(folder):
@@ -31,7 +31,7 @@ def make_data(folder):
 
 
 def put(folder, **splits):
-    """Write a data set, in place of one that is there: rows of each split, and the manifest."""
+    """Write a data folder, or replace one: the rows of each split, and the manifest."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "manifest.json").unlink(missing_ok=True)
     for name, rows in splits.items():
@@ -39,13 +39,13 @@ def put(folder, **splits):
     freeze(folder, "a test's", "CC0-1.0")
 
 
-def trace(number, said=None, item=None):
-    """A row of a trace that ends in its gold label, or in what is `said` instead."""
+def trace(number, answer=None, item=None):
+    """A trace that ends in its gold label, or in another `answer`."""
     gold = "AB"[number % 2]
-    answer = f"It is {said or gold}.\n<answer>{said or gold}</answer>"
+    text = f"It is {answer or gold}.\n<answer>{answer or gold}</answer>"
     return {
         "prompt": [{"role": "user", "content": f"Item {number}: A or B?"}],
-        "completion": [{"role": "assistant", "content": answer}],
+        "completion": [{"role": "assistant", "content": text}],
         "gold": gold,
         "labels": ["A", "B"],
         "format": "answer_tag",
@@ -76,58 +76,59 @@ def recipe(*stages, lora=None, **more):
 def _stage(kind, folder, rate=1e-3, **more):
     optimiser = {"learning_rate": rate, "schedule": "cosine", "warmup": 0.1}
     facts = {"name": kind, "kind": kind, "data": {"folder": folder}, "optimiser": optimiser, "checkpoint_every": 3}
-    return facts | _ASKED | more
+    return facts | _JUDGED | more
 
 
-def train(made, folder, data, start=None, stage=0):
+def train(recipe, folder, data, start=None, stage=0):
     """Train a stage of a recipe in this process, and return its folder."""
     from training.stages import train as run
 
-    run(made, made.stages[stage], StageFolder(folder), start or data / "base", data)
+    run(recipe, recipe.stages[stage], StageFolder(folder), start or data / "base", data)
     return StageFolder(folder)
 
 
 def weights_of(folder):
-    """sha256 of the weights that a stage made."""
+    """sha256 of a stage's weights."""
     (file,) = (folder / "model").glob("*.safetensors")
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def rows_of(folder):
-    """Rows of a JSON Lines file without what differs from one second to the next."""
+    """Rows of a JSON Lines file without times and speeds."""
     clock = ("time", "per_second", "runtime")
     lines = map(json.loads, folder.read_text("utf-8").splitlines())
     return [{key: value for key, value in line.items() if not key.endswith(clock)} for line in lines]
 
 
 def copy(source, target):
-    """A copy of a stage's folder."""
+    """Copy a stage's folder."""
     shutil.copytree(source, target)
     return StageFolder(target)
 
 
-def train_until(where, number, made, folder, data):
-    """Train a stage in a process of its own that dies, by SIGKILL, in the `number`-th (from 1) call of what is `where`.
+def train_until(where, number, recipe, folder, data):
+    """Train a stage in another process, which SIGKILL ends in the `number`-th call (from 1) of a function.
 
-    `line`: a step's numbers are written; `file`: a file of a checkpoint; `model`: what it made. Return its exit status.
+    `where` is `line` (a step's metrics are written), `file` (a file of a checkpoint) or `model` (the trained model).
+    Returns the exit status.
     """
-    child = multiprocessing.get_context("fork").Process(target=_until, args=(where, number, made, folder, data))
+    child = multiprocessing.get_context("fork").Process(target=_until, args=(where, number, recipe, folder, data))
     child.start()
     child.join(SECONDS)
     return child.exitcode
 
 
-def _until(where, number, made, folder, data):
+def _until(where, number, recipe, folder, data):
     import torch
 
     from training.stages import fit
 
     owner, name = {"line": (step_log, "append"), "file": (torch, "save"), "model": (fit, "_save")}[where]
-    real, left = getattr(owner, name), [number]
+    original, remaining = getattr(owner, name), [number]
 
     def call(*given, **named):
-        left[0] -= 1
-        return real(*given, **named) if left[0] else os.kill(os.getpid(), signal.SIGKILL)
+        remaining[0] -= 1
+        return original(*given, **named) if remaining[0] else os.kill(os.getpid(), signal.SIGKILL)
 
     setattr(owner, name, call)
-    train(made, folder, data)
+    train(recipe, folder, data)

@@ -21,7 +21,7 @@ def place(tmp_path_factory):
     """Where the first block has run."""
     home = tmp_path_factory.mktemp("docs")
     model = tiny.make_model(home / "model", context=8192)
-    (block,) = BLOCKS["Questions to be paid for"]
+    (block,) = BLOCKS["Questions for GRPO"]
     documented.run(block, model, home)
     return home
 

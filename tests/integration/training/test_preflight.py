@@ -187,7 +187,7 @@ def test_completions_that_are_cut_are_refused(data, tmp_path):
 
 
 def test_a_start_model_without_the_answer_format_is_refused(data, tmp_path):
-    policies.make_policy(tmp_path / "base", said=["so A", "so B"])
+    policies.make_policy(tmp_path / "base", answers=["so A", "so B"])
     (tmp_path / "items").symlink_to(data / "items")
     assert "96 of 96 completions give no valid answer, 96 of them no_answer" in refused(
         grpo(), tmp_path, tmp_path / "1"
@@ -195,7 +195,7 @@ def test_a_start_model_without_the_answer_format_is_refused(data, tmp_path):
 
 
 def test_a_start_model_that_always_says_one_thing_is_refused(data, tmp_path):
-    policies.make_policy(tmp_path / "base", said=["<answer>A</answer>"])
+    policies.make_policy(tmp_path / "base", answers=["<answer>A</answer>"])
     (tmp_path / "items").symlink_to(data / "items")
     said = refused(grpo(), tmp_path, tmp_path / "1")
     assert "only 0 of 12 groups of 8 have rewards that differ" in said and "all 0 in 50% and all 1 in 50%" in said
@@ -231,7 +231,7 @@ def test_pairs_longer_than_a_sequence_are_refused_and_text_is_packed(data, tmp_p
     [
         ({"gold": "E"}, "1 of 49 golds can't be paid, such as that of item item-1 of dev.jsonl"),
         ({"completion": staged.trace(0)["completion"]}, "such as item item-1 of dev.jsonl (gold B), which ends"),
-        ({"prompt": staged.trace(1, said="A " * 200)["completion"]}, "the longest, item item-1 of dev.jsonl"),
+        ({"prompt": staged.trace(1, answer="A " * 200)["completion"]}, "the longest, item item-1 of dev.jsonl"),
     ],
 )
 def test_rows_that_choose_what_is_kept_are_looked_at_where_the_stage_reads_them(data, tmp_path, change, words):
@@ -244,7 +244,7 @@ def test_rows_that_choose_what_is_kept_are_looked_at_where_the_stage_reads_them(
 
 def test_wrong_traces_and_a_wrong_gold_are_refused(data, tmp_path):
     (tmp_path / "base").symlink_to(data / "base")
-    staged.put(tmp_path / "traces", train=[staged.trace(n, said="B" if n < 6 else None) for n in range(48)])
+    staged.put(tmp_path / "traces", train=[staged.trace(n, answer="B" if n < 6 else None) for n in range(48)])
     assert "3 of 48 traces (6.2%) don't end in their gold" in refused(staged.sft(), tmp_path, tmp_path / "1")
     staged.put(tmp_path / "traces", train=[staged.trace(n) | {"gold": "E"} for n in range(48)])
     assert "48 of 48 golds can't be paid" in refused(staged.sft(), tmp_path, tmp_path / "2")

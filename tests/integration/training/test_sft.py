@@ -37,7 +37,7 @@ def test_the_loss_covers_trace_answer_and_end_of_turn_and_nothing_else(data, tmp
 
 
 def test_traces_that_end_in_another_label_are_counted_and_refused(data, tmp_path):
-    rows = [staged.trace(0), staged.trace(1, said="A"), staged.trace(2, said="?"), staged.trace(3)]
+    rows = [staged.trace(0), staged.trace(1, answer="A"), staged.trace(2, answer="?"), staged.trace(3)]
     staged.put(data / "wrong", train=rows)
     with pytest.raises(DataError) as refused:
         prepare(staged.recipe(staged.sft("wrong", patience=None)), tmp_path / "stage", data)
@@ -66,7 +66,7 @@ def test_traces_that_would_lose_their_answer_are_refused(data, tmp_path):
 
 
 def test_a_single_row_that_would_be_cut_is_one_too_many(data, tmp_path):
-    long = staged.trace(0, said="A")
+    long = staged.trace(0, answer="A")
     long["prompt"][0]["content"] += " and" * 200
     staged.put(data / "long", train=[staged.trace(number) for number in range(200)], dev=[long])
     with pytest.raises(DataError, match=r"1 of 201 rows \(0\.5%\) .* the longest, item item-0 of dev\.jsonl, has "):
