@@ -1,11 +1,12 @@
-"""Training data that holds questions of a benchmark by which a stage of the recipe will be judged.
+"""Check that training data contain no question of a benchmark by which a stage of the recipe is judged.
 
-Three ways to find one, each by itself enough: the item read back from a prompt has the digest of a locked item (which
-needs no benchmark's data); it asks the same question with the same options; it asks nearly the same question
-(`StemIndex`:
-of at least twelve words, seven tenths of its six-word sequences). In text a question of twelve words is found the same
-way, one of eight to eleven where it stands word for word, a shorter one not at all. A benchmark whose items aren't here
-can't be compared, and that is refused as well: the gate needs them anyway.
+A row matches an item in one of three ways: the item recovered from its prompt has the digest of a locked item, which
+needs no benchmark data (`digest`); it has the same question and options (`exact`); or nearly the same question
+(`near`): at least twelve words and seven tenths of its six-word sequences, see `StemIndex`. A text matches a question
+of at least twelve words in the same way, one of eight to eleven words where it occurs word for word (`exact`), and a
+shorter one never.
+
+A benchmark whose items are not available can't be compared. That is a refusal as well, as the gate needs them anyway.
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ from training.recipe import Recipe
 
 
 def gate_benchmarks(recipe: Recipe) -> list[Task]:
-    """The tasks that any stage is evaluated on or gated by, each once: what one stage reads the later ones know."""
+    """Return the tasks on which any stage is evaluated or gated, each once.
+
+    All of them count for every stage, as a later stage knows what an earlier one has read.
+    """
     names: dict[str, None] = {}
     for stage in recipe.stages:
         gated = stage.gate.tasks if isinstance(stage.gate.tasks, list) else []
@@ -38,66 +42,66 @@ def gate_benchmarks(recipe: Recipe) -> list[Task]:
 
 
 class OverlapHit(NamedTuple):
-    """A row or a text that holds a question."""
+    """One row or text that contains a benchmark's question."""
 
     row: str
     """The row's item and its file, or a text's number."""
     item: str
-    way: Literal["locked", "same", "near"]
+    match: Literal["digest", "exact", "near"]
     shared: float = 1.0
-    """Share of the shorter one's word sequences that both have."""
+    """Share of the shorter question's six-word sequences that both have."""
 
 
 class BenchmarkIndex:
-    """A benchmark and what of it was found in the training data."""
+    """One benchmark's questions, and the matches of the rows or texts that were looked up."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
-        self.items, self.absent = _items(task)
+        self.items, self.unavailable = _load_items(task)
         self.hits: list[OverlapHit] = []
         questions = [item.question for item in self.items]
-        self._stems, self.phrases = StemIndex(questions), PhraseIndex(questions)
+        self._stems, self._phrases = StemIndex(questions), PhraseIndex(questions)
         self._keys = {question_key(item, options_too=True): item.id for item in self.items}
 
-    def look_up(self, row: str, items: Sequence[Item], stem: frozenset[int]) -> None:
-        """Look for a row by the items that it may be, and by the `grams` of what it asks."""
+    def look_up_row(self, row: str, items: Sequence[Item], stem: frozenset[int]) -> None:
+        """Record the matches of a row, given the items that its prompt may be and the `grams` of its question."""
         keys = (question_key(item, options_too=True) for item in items)
-        self.hits += [OverlapHit(row, self._keys[key], "same") for key in keys if key in self._keys]
-        self._look_near(row, stem)
+        self.hits += [OverlapHit(row, self._keys[key], "exact") for key in keys if key in self._keys]
+        self._look_up_near(row, stem)
 
-    def look_in(self, text: str, stem: frozenset[int], said: list[str]) -> None:
-        """Look for questions in a text by its `grams` and its `words`."""
-        self.hits += [OverlapHit(text, self.items[place].id, "same") for place in self.phrases.within(said)]
-        self._look_near(text, stem)
+    def look_up_text(self, text: str, stem: frozenset[int], text_words: list[str]) -> None:
+        """Record the matches of a text, given its name, its `grams` and its `words`."""
+        self.hits += [OverlapHit(text, self.items[i].id, "exact") for i in self._phrases.within(text_words)]
+        self._look_up_near(text, stem)
 
-    def _look_near(self, row: str, stem: frozenset[int]) -> None:
-        self.hits += [OverlapHit(row, self.items[place].id, "near", share) for place, share in self._stems.near(stem)]
+    def _look_up_near(self, name: str, stem: frozenset[int]) -> None:
+        self.hits += [OverlapHit(name, self.items[i].id, "near", share) for i, share in self._stems.near(stem)]
 
     def facts(self) -> dict[str, Any]:
-        """What was found, and what could not be looked for."""
+        """Return the matches, and what could not be compared."""
         return {
             "items": len(self.items),
-            "unchecked": self.absent,
-            "too_short_for_text": self.phrases.left_out,
+            "unavailable": self.unavailable,
+            "too_short_for_text": self._phrases.too_short,
             "hits": [hit._asdict() for hit in self.hits],
         }
 
-    def refusals(self, total: int, what: str) -> Iterator[str]:
-        """Why the stage must not begin."""
-        judge = f"{self.task.name}, by which the recipe is judged"
+    def refusals(self, total: int, noun: str) -> Iterator[str]:
+        """Yield why the stage must not begin; `noun`: what `total` counts, rows or texts."""
+        benchmark = f"{self.task.name}, by which the recipe is judged"
         if self.hits:
-            ways = ", ".join(f"{many} {way}" for way, many in Counter(hit.way for hit in self.hits).items())
+            matches = ", ".join(f"{count} {match}" for match, count in Counter(hit.match for hit in self.hits).items())
             row, item, *_ = self.hits[0]
             yield (
-                f"{len({hit.row for hit in self.hits})} of {total} {what} hold questions of {judge} ({ways}), such as "
-                f"{row} its item {item}; drop them: preflight.json lists them all"
+                f"{len({hit.row for hit in self.hits})} of {total} {noun} contain questions of {benchmark} "
+                f"({matches}), such as {row} its item {item}; remove them: preflight.json lists them all"
             )
-        if self.absent is not None:
-            yield f"the {total} {what} can't be compared with {judge}: {self.absent}"
+        if self.unavailable is not None:
+            yield f"the {total} {noun} can't be compared with {benchmark}: {self.unavailable}"
 
 
-def _items(task: Task) -> tuple[Sequence[Item], str | None]:
-    """A benchmark's items, or why there are none here."""
+def _load_items(task: Task) -> tuple[Sequence[Item], str | None]:
+    """Return a benchmark's items, or none and the reason."""
     try:
         return load(task).items, None
     except DataError as error:
@@ -105,53 +109,57 @@ def _items(task: Task) -> tuple[Sequence[Item], str | None]:
 
 
 class RowOverlap:
-    """Rows of questions against benchmarks."""
+    """One check of the rows of an sft or grpo stage against benchmarks."""
 
     def __init__(self, tasks: Sequence[Task]) -> None:
-        self._benches = [BenchmarkIndex(task) for task in tasks]
-        self._questions = PromptItemReader(task.name for task in tasks)
-        self._read: dict[str, list[Item]] = {}
-        self._rows = self._readable = 0
+        self._benchmarks = [BenchmarkIndex(task) for task in tasks]
+        self._reader = PromptItemReader(task.name for task in tasks)
+        self._recovered: dict[str, list[Item]] = {}
+        self._rows = self._recovered_rows = 0
 
-    def take(self, row: CheckedRow) -> None:
-        """Look at a row."""
+    def add(self, row: CheckedRow) -> None:
+        """Look one row up."""
         self._rows += 1
-        items = self._questions.read(row)
-        self._read.setdefault(row.file, []).extend(items)
-        self._readable += bool(items)
+        items = self._reader.read(row)
+        self._recovered.setdefault(row.file, []).extend(items)
+        self._recovered_rows += bool(items)
+        # Without a recovered item the whole prompt is searched, options and instructions included.
         stem = grams(items[0].question if items else row.prompt_text)
-        for bench in self._benches:
-            bench.look_up(row.named, items, stem)
+        for benchmark in self._benchmarks:
+            benchmark.look_up_row(row.identity, items, stem)
 
-    def finding(self) -> CheckResult:
-        """What overlaps which benchmark."""
-        for bench in self._benches:
-            for file, items in self._read.items():
-                locked = benchmarks_of(items, [bench.task])
-                bench.hits += [OverlapHit(f"{item} of {file}", item.rpartition(":")[2], "locked") for item in locked]
-        return _finding(self._benches, {"rows": self._rows, "read_back": self._readable}, self._rows, "rows")
+    def result(self) -> CheckResult:
+        """Return the matches of all rows with each benchmark."""
+        for benchmark in self._benchmarks:
+            for file, items in self._recovered.items():
+                locked = benchmarks_of(items, [benchmark.task])
+                benchmark.hits += [
+                    OverlapHit(f"{item} of {file}", item.rpartition(":")[2], "digest") for item in locked
+                ]
+        facts = {"rows": self._rows, "items_recovered": self._recovered_rows}
+        return _combine(self._benchmarks, facts, self._rows, "rows")
 
 
 class TextOverlap:
-    """Texts against benchmarks; a text goes by its number."""
+    """One check of the texts of a pretraining stage against benchmarks; a text is named by its number."""
 
     def __init__(self, tasks: Sequence[Task]) -> None:
-        self._benches = [BenchmarkIndex(task) for task in tasks]
+        self._benchmarks = [BenchmarkIndex(task) for task in tasks]
         self._texts = 0
 
-    def take(self, text: str) -> None:
-        """Look at a text."""
+    def add(self, text: str) -> None:
+        """Look one text up."""
         self._texts += 1
-        stem, said = grams(text), words(text)
-        for bench in self._benches:
-            bench.look_in(f"text {self._texts}", stem, said)
+        stem, text_words = grams(text), words(text)
+        for benchmark in self._benchmarks:
+            benchmark.look_up_text(f"text {self._texts}", stem, text_words)
 
-    def finding(self) -> CheckResult:
-        """Which texts hold which questions."""
-        return _finding(self._benches, {"texts": self._texts}, self._texts, "texts")
+    def result(self) -> CheckResult:
+        """Return the matches of all texts with each benchmark."""
+        return _combine(self._benchmarks, {"texts": self._texts}, self._texts, "texts")
 
 
-def _finding(benches: Sequence[BenchmarkIndex], facts: dict[str, Any], total: int, what: str) -> CheckResult:
-    found = {bench.task.name: bench.facts() for bench in benches}
-    refusals = [refusal for bench in benches for refusal in bench.refusals(total, what)]
-    return CheckResult({**facts, "benchmarks": found}, tuple(refusals))
+def _combine(benchmarks: Sequence[BenchmarkIndex], facts: dict[str, Any], total: int, noun: str) -> CheckResult:
+    by_name = {benchmark.task.name: benchmark.facts() for benchmark in benchmarks}
+    refusals = [refusal for benchmark in benchmarks for refusal in benchmark.refusals(total, noun)]
+    return CheckResult({**facts, "benchmarks": by_name}, tuple(refusals))

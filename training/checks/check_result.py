@@ -1,4 +1,4 @@
-"""What a check gives: its numbers, and a sentence for each reason not to begin."""
+"""The outcome of one check: its numbers, and the reasons why a stage must not begin."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 
 class CheckResult(NamedTuple):
-    """The outcome of one check."""
+    """One check's outcome."""
 
     facts: dict[str, Any]
-    """Every number that was seen, also where all is well."""
+    """Every number that was measured, also where the check passes; written to preflight.json."""
     refusals: tuple[str, ...] = ()
-    """Why the stage must not begin, each in one line with its numbers and the remedy."""
+    """The reasons why the stage must not begin, each in one line with its numbers and the remedy."""

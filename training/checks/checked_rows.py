@@ -1,19 +1,26 @@
-"""A stage's rows as the checks see them, of each file that it reads: any takes the memory of its longest line."""
+"""A stage's rows in the form in which the checks take them, from the datasets that the stage is trained on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evalsuite.tasks.prompt import Message
 from training.data import rows
-from training.data.rows import CorpusText, PromptCompletion, RewardPrompt, Trace
+from training.data.manifest import TRAIN, Manifest
+from training.data.rows import Split
 from training.recipe import Grpo, Pretrain, Sft
+
+if TYPE_CHECKING:
+    import datasets
+
+Splits = Mapping[Split, "datasets.Dataset"]
+"""The datasets that a stage reads, train before dev."""
 
 
 class CheckedRow(NamedTuple):
-    """A question to train on; in supervised fine-tuning it has a completion."""
+    """One item to train on; for supervised fine-tuning with a completion."""
 
     item: str
     prompt: tuple[Message, ...]
@@ -24,52 +31,64 @@ class CheckedRow(NamedTuple):
     task: str = ""
     tier: str | None = None
     opens_reasoning: bool = False
-    file: str = "train.jsonl"
+    file: str = TRAIN
 
     @property
-    def named(self) -> str:
-        """The item, and the file that it stands in."""
+    def identity(self) -> str:
+        """The item's id and the file that the row is in."""
         return f"{self.item} of {self.file}"
 
     @property
     def prompt_text(self) -> str:
-        """What the user's last turn says."""
+        """The content of the last user message."""
         return next((turn["content"] for turn in reversed(self.prompt) if turn["role"] == "user"), "")
 
 
 class CheckedText(NamedTuple):
-    """A text to train on; a prompt and its completion are one."""
+    """One text to train on; a prompt and its completion are joined."""
 
     text: str
-    number: int
-    """Its line, from 1."""
-    whole: bool
-    """Whether it is not to be cut, as a completion isn't from its prompt."""
+    line: int
+    """The line in train.jsonl, from 1."""
+    unsplit: bool
+    """Whether the text must fit into one sequence, as a completion must not be separated from its prompt."""
 
 
-def read_texts(stage: Pretrain, data: Path) -> Iterator[CheckedText]:
-    """Read the training texts of a stage."""
-    for number, row in enumerate(rows.read(data / stage.data.folder, "train", "pretrain"), 1):
-        if isinstance(row, CorpusText):
-            yield CheckedText(row.text, number, whole=False)
-        elif isinstance(row, PromptCompletion):
-            yield CheckedText(row.prompt + row.completion, number, whole=True)
+def load_splits(
+    stage: Pretrain | Sft | Grpo, folder: Path, cache: Path | None = None, manifest: Manifest | None = None
+) -> dict[Split, datasets.Dataset]:
+    """Load every split that a stage reads; the arguments and errors are those of `rows.load`."""
+    kind = rows.kind_of(stage)
+    return {split: rows.load(folder, split, kind, cache, manifest) for split in rows.splits(stage, folder)}
 
 
-def read_rows(stage: Sft | Grpo, data: Path) -> Iterator[CheckedRow]:
-    """Read the rows of a stage: those to train on, then those that choose what is kept, where it reads such."""
-    folder = data / stage.data.folder
-    for split in rows.splits(stage, folder):
-        file = f"{split}.jsonl"
-        for row in rows.read(folder, split, rows.kind_of(stage)):
-            if isinstance(row, Trace):
-                yield CheckedRow(*_asked(row), completion=row.completion[0].content, file=file)
-            elif isinstance(row, RewardPrompt):
-                yield CheckedRow(
-                    *_asked(row), task=row.task, tier=row.tier, opens_reasoning=row.opens_reasoning, file=file
-                )
+def checked_texts(splits: Splits) -> Iterator[CheckedText]:
+    """Yield the texts of a pretraining stage."""
+    for line, row in enumerate(splits["train"], 1):
+        if "text" in row:
+            yield CheckedText(row["text"], line, unsplit=False)
+        else:
+            yield CheckedText(row["prompt"] + row["completion"], line, unsplit=True)
 
 
-def _asked(row: Trace | RewardPrompt) -> tuple[str, tuple[Message, ...], str, tuple[str, ...], str]:
-    prompt = tuple(Message(role=turn.role, content=turn.content) for turn in row.prompt)
-    return row.item, prompt, row.gold, tuple(row.labels), row.format
+def checked_rows(splits: Splits) -> Iterator[CheckedRow]:
+    """Yield the rows of an sft or grpo stage, train rows before dev rows; needs memory for one row at a time."""
+    for split, dataset in splits.items():
+        for row in dataset:
+            yield _checked_row(row, f"{split}.jsonl")
+
+
+def _checked_row(row: Mapping[str, Any], file: str) -> CheckedRow:
+    completion = row.get("completion")
+    return CheckedRow(
+        item=row["item"],
+        prompt=tuple(Message(role=turn["role"], content=turn["content"]) for turn in row["prompt"]),
+        gold=row["gold"],
+        labels=tuple(row["labels"]),
+        format=row["format"],
+        completion=completion[0]["content"] if completion else None,
+        task=row.get("task", ""),
+        tier=row.get("tier"),
+        opens_reasoning=row.get("opens_reasoning", False),
+        file=file,
+    )

@@ -1,4 +1,4 @@
-"""Whether generation stops at what a model is taught to end its turn with."""
+"""Check that generation stops at the token with which the chat template ends an assistant's turn."""
 
 from __future__ import annotations
 
@@ -8,32 +8,33 @@ from typing import Any, Final
 from evalsuite.models.optional_packages import describe_error
 from training.checks.check_result import CheckResult
 
-_SAID: Final = "42"
-_PROBE: Final = [{"role": "user", "content": "?"}, {"role": "assistant", "content": _SAID}]
+_ANSWER: Final = "42"
+_CONVERSATION: Final = [{"role": "user", "content": "?"}, {"role": "assistant", "content": _ANSWER}]
 
 
-def ending(tokenizer: Any, ends: Iterable[int]) -> CheckResult:
-    """Look whether what the chat template writes behind an assistant's turn begins with a token that ends a response.
+def check_end_token(tokenizer: Any, stop_ids: Iterable[int]) -> CheckResult:
+    """Check that what the chat template writes after an assistant's turn begins with a token that stops generation.
 
-    `ends`: such tokens, beside the tokenizer's own. White space before it is fine, and so is anything behind it.
+    `stop_ids` are the ids of such tokens, in addition to the tokenizer's EOS. White space before the token and any
+    text after it are allowed.
     """
     try:
-        whole = str(tokenizer.apply_chat_template(_PROBE, tokenize=False))
-    except Exception as error:  # templates raise whatever their authors chose
-        return CheckResult({}, (f"the chat template fails: {describe_error(error)}; mend it",))
-    written = whole.rpartition(_SAID)[2]
-    ids = tokenizer(written.lstrip(), add_special_tokens=False)["input_ids"]
-    known = {*ends, tokenizer.eos_token_id} - {None}
+        conversation = str(tokenizer.apply_chat_template(_CONVERSATION, tokenize=False))
+    except Exception as error:  # a template is a program and may raise anything
+        return CheckResult({}, (f"the chat template fails: {describe_error(error)}; correct it",))
+    turn_end = conversation.rpartition(_ANSWER)[2]
+    ids = tokenizer(turn_end.lstrip(), add_special_tokens=False)["input_ids"]
+    known = {*stop_ids, tokenizer.eos_token_id} - {None}
     stops = ", ".join(repr(tokenizer.decode([number])) for number in sorted(known)) or "nothing"
-    facts = {"written": written, "stops": stops}
+    facts = {"turn_end": turn_end, "stop_tokens": stops}
     if ids and ids[0] in known:
         return CheckResult(facts)
     first = repr(tokenizer.decode(ids[:1])) if ids else "nothing"
     return CheckResult(
         facts,
         (
-            f"the chat template ends a turn with {first}, generation stops at {stops}: what is trained would not stop "
-            "where it is asked to; name the template's token in base.eos, or give the start model a template that "
-            "ends a turn",
+            f"the chat template ends a turn with {first}, but generation stops at {stops}: the trained model would "
+            "not stop when it is evaluated; name the template's token in base.eos, or give the start model a template "
+            "that ends a turn",
         ),
     )

@@ -1,7 +1,8 @@
-"""The item that a prompt asks, read back from the prompt's text.
+"""The item that a prompt asks, recovered from the prompt's text and its task's template.
 
-A task's template is rendered with marks in place of an item's texts; what stands between the marks must stand in the
-prompt, too. What was read so is only believed when rendering it again gives the prompt to the letter.
+The template is rendered with marks in place of the item's texts. What it writes between the marks must occur in the
+prompt as well, and so separates the texts there. A recovered item counts only if rendering it gives back the prompt to
+the character, so a wrong split is never reported as an item.
 """
 
 from __future__ import annotations
@@ -17,25 +18,25 @@ from evalsuite.tasks.registry import load_task
 from training.checks.checked_rows import CheckedRow
 
 _MARK = re.compile("\0([^\0]+)\0")
-_CONTEXT = ("heading", "text")
-_SECTIONS = 12
-"""Most sections of context that are looked for."""
+_CONTEXT_FIELDS = ("heading", "text")
+_MAX_SECTIONS = 12
+"""Fewer sections of context than this are tried; no task has more."""
 
 
 class PromptItemReader:
-    """Reads items back from prompts that some tasks' templates made."""
+    """One reader of prompts that were rendered with the templates of given tasks."""
 
     def __init__(self, tasks: Iterable[str]) -> None:
         self._tasks = tuple(tasks)
 
     def read(self, row: CheckedRow) -> list[Item]:
-        """Return every item whose prompt the row's would be, most often one; none where no template could make it.
+        """Return every item whose prompt is the row's: usually one, none where no template could have rendered it.
 
-        A context can be cut into sections in several ways, each of which gives the same prompt.
+        Where a context can be split into sections in several ways, each way gives the same prompt and its own item.
         """
         for task in dict.fromkeys((row.task, *self._tasks)):
             prompt = _prompt(task, row.format)
-            items = [] if prompt is None else list(_read(prompt, row))
+            items = [] if prompt is None else list(_recover(prompt, row))
             if items:
                 return items
         return []
@@ -45,14 +46,15 @@ class PromptItemReader:
 def _prompt(task: str, format: str) -> TaskPrompt | None:
     try:
         return TaskPrompt(load_task(task), format)
-    except EvalsuiteError:  # a row may name a task that nobody knows
+    except EvalsuiteError:  # a row may name a task that is not installed here
         return None
 
 
-def _read(prompt: TaskPrompt, row: CheckedRow) -> Iterator[Item]:
-    for sections in range(_SECTIONS if "item.context" in prompt.task.template else 1):
+def _recover(prompt: TaskPrompt, row: CheckedRow) -> Iterator[Item]:
+    # The number of context sections is not known, and each number renders another pattern: try all of them.
+    for sections in range(_MAX_SECTIONS if "item.context" in prompt.task.template else 1):
         try:
-            item = _filled(row, _pattern(prompt, row.labels, sections))
+            item = _match(row, _pattern(prompt, row.labels, sections))
             if item is not None and prompt.messages(item)[-1]["content"] == row.prompt_text:
                 yield item
         except EvalsuiteError:  # a template may refuse these labels
@@ -61,7 +63,7 @@ def _read(prompt: TaskPrompt, row: CheckedRow) -> Iterator[Item]:
 
 @lru_cache(maxsize=1024)
 def _pattern(prompt: TaskPrompt, labels: tuple[str, ...], sections: int) -> list[str]:
-    """What the prompt of such an item is made of: texts, and between them the names of what varies."""
+    """Return the template's literal texts at even places and the names of the item's fields between them."""
     marked = Item(
         id="?",
         question="\0question\0",
@@ -73,19 +75,28 @@ def _pattern(prompt: TaskPrompt, labels: tuple[str, ...], sections: int) -> list
     return _MARK.split(prompt.messages(marked)[-1]["content"])
 
 
-def _filled(row: CheckedRow, pattern: Sequence[str]) -> Item | None:
-    """The item whose texts stand where the pattern has names: the context read forwards, the rest from the end."""
-    texts, names = pattern[::2], pattern[1::2]
-    ahead = sum(name.startswith(_CONTEXT) for name in names)
-    if not all(texts[1:-1]) or not (row.prompt_text.startswith(texts[0]) and row.prompt_text.endswith(texts[-1])):
+def _match(row: CheckedRow, pattern: Sequence[str]) -> Item | None:
+    """Return the item whose texts stand in the prompt where the pattern has field names, or None."""
+    literals, names = pattern[::2], pattern[1::2]
+    pivot = sum(name.startswith(_CONTEXT_FIELDS) for name in names)
+    # Two fields without a literal between them can't be separated.
+    if not all(literals[1:-1]) or not _has_ends(row.prompt_text, literals[0], literals[-1]):
         return None
-    rest = row.prompt_text[len(texts[0]) : len(row.prompt_text) - len(texts[-1])]
-    found: dict[str, str] = {}
-    for name, text in zip(names[:ahead], texts[1:-1], strict=False):
-        found[name], _, rest = rest.partition(text)
-    for name, text in zip(names[:ahead:-1], texts[-2:ahead:-1], strict=True):
-        rest, _, found[name] = rest.rpartition(text)
-    found[names[ahead]] = rest
-    context = tuple((found.get(f"heading {i}", ""), found.get(f"text {i}", "")) for i in range(ahead // 2))
-    options = tuple(found.get(f"option {label}", label) for label in row.labels)
-    return Item(row.item, found.get("question", ""), options, row.labels, row.gold, context)
+    rest = row.prompt_text[len(literals[0]) : len(row.prompt_text) - len(literals[-1])]
+    fields: dict[str, str] = {}
+    # The question, behind the context and before the options, is the longest free text and may contain any literal,
+    # such as a line break or "A. ". So the context is split off from the front and the options from the back, each at
+    # the nearest literal, and the question is what remains in the middle.
+    for name, literal in zip(names[:pivot], literals[1:-1], strict=False):
+        fields[name], _, rest = rest.partition(literal)
+    for name, literal in zip(names[:pivot:-1], literals[-2:pivot:-1], strict=True):
+        rest, _, fields[name] = rest.rpartition(literal)
+    fields[names[pivot]] = rest
+    context = tuple((fields.get(f"heading {i}", ""), fields.get(f"text {i}", "")) for i in range(pivot // 2))
+    # A template that shows labels alone (yes, no, maybe) has no option texts: the labels are the options.
+    options = tuple(fields.get(f"option {label}", label) for label in row.labels)
+    return Item(row.item, fields.get("question", ""), options, row.labels, row.gold, context)
+
+
+def _has_ends(text: str, prefix: str, suffix: str) -> bool:
+    return text.startswith(prefix) and text.endswith(suffix)

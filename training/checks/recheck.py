@@ -7,7 +7,7 @@ from typing import Any
 
 from evalsuite.errors import DataError, ErrorCode
 from training.checks.check_result import CheckResult
-from training.checks.checked_rows import read_rows, read_texts
+from training.checks.checked_rows import Splits, checked_rows, checked_texts
 from training.checks.gold_rewards import GoldRewardCheck
 from training.checks.rendering import Renderer
 from training.checks.row_length import RowLengthCheck
@@ -15,29 +15,32 @@ from training.checks.trace_answers import TraceAnswerCheck
 from training.recipe import Pretrain, Sft
 
 
-def refuse_wrong_traces(stage: Sft, start: str | Path, data: Path, tokenizer: Any) -> None:
-    """Raise a `DataError` where a trace doesn't end in its item's gold label, or has more tokens than a sequence."""
+def refuse_wrong_traces(stage: Sft, splits: Splits, folder: Path, start: str | Path, tokenizer: Any) -> None:
+    """Raise a `DataError` where a trace doesn't end in its item's gold label, or has more tokens than a sequence.
+
+    `splits` are the datasets that were loaded from `folder`.
+    """
     golds = GoldRewardCheck()
-    for row in read_rows(stage, data):
-        golds.take(row)
-    _refuse(stage, data, golds.finding())
+    for row in checked_rows(splits):
+        golds.add(row)
+    _refuse(folder, golds.result())
     render, traces, length = Renderer(tokenizer, str(start)), TraceAnswerCheck(), RowLengthCheck(stage.batch.length)
-    for row in read_rows(stage, data):
+    for row in checked_rows(splits):
         rendering = render(row)
-        traces.take(row, rendering)
-        length.take(row, rendering)
-    _refuse(stage, data, traces.finding())
-    _refuse(stage, data, length.finding())
+        traces.add(row, rendering)
+        length.add(row, rendering)
+    _refuse(folder, traces.result())
+    _refuse(folder, length.result())
 
 
-def refuse_long_pairs(stage: Pretrain, data: Path, tokenizer: Any) -> None:
+def refuse_long_pairs(stage: Pretrain, splits: Splits, folder: Path, tokenizer: Any) -> None:
     """Raise a `DataError` where a prompt and its completion have more tokens than a sequence."""
     length = RowLengthCheck(stage.batch.length)
-    for passage in read_texts(stage, data):
-        length.take_passage(passage, tokenizer)
-    _refuse(stage, data, length.finding())
+    for text in checked_texts(splits):
+        length.add_text(text, tokenizer)
+    _refuse(folder, length.result())
 
 
-def _refuse(stage: Pretrain | Sft, data: Path, result: CheckResult) -> None:
+def _refuse(folder: Path, result: CheckResult) -> None:
     if result.refusals:
-        raise DataError(ErrorCode.TRAINING_DATA_MALFORMED, f"{data / stage.data.folder}: {result.refusals[0]}")
+        raise DataError(ErrorCode.TRAINING_DATA_MALFORMED, f"{folder}: {result.refusals[0]}")

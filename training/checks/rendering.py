@@ -1,4 +1,4 @@
-"""A row as training will show it to the model and as evaluation would: the same chat template, two callers."""
+"""One row rendered with the chat template twice: as evaluation sends the prompt, and as TRL trains on it."""
 
 from __future__ import annotations
 
@@ -12,43 +12,49 @@ from training.checks.checked_rows import CheckedRow
 
 
 class Rendering(NamedTuple):
-    """One row, rendered."""
+    """One rendered row."""
 
-    asked: str
+    prompt: str
     """The prompt as evaluation sends it, up to where the response begins."""
-    asked_ids: list[int]
-    trained_ids: list[int]
+    prompt_ids: list[int]
+    trained_prompt_ids: list[int]
     """The prompt as TRL tokenizes it."""
     opens_reasoning: bool
-    whole: str = ""
+    """Whether the prompt ends inside `<think>`."""
+    conversation: str = ""
     """Prompt and completion as TRL trains on them; empty where the row has no completion."""
-    whole_ids: Sequence[int] = ()
-    trouble: str | None = None
-    """Why the template refused, if it did."""
+    conversation_ids: Sequence[int] = ()
+    error: str | None = None
+    """Why the template failed, if it did."""
 
 
 class Renderer:
-    """Renders rows with the start model's tokenizer. TRL's way is `trl.trainer.sft_trainer.tokenize_fn` in 1.16."""
+    """One start model's chat template, applied to rows.
+
+    TRL's side follows `trl.trainer.sft_trainer.tokenize_fn` of TRL 1.16.
+    """
 
     def __init__(self, tokenizer: Any, model: str) -> None:
         self._tokenizer = tokenizer
         self._chat = ChatTemplate(tokenizer, None, "auto", model)
 
     def __call__(self, row: CheckedRow) -> Rendering:
-        """Render a row both ways."""
+        """Render a row; an error of the template is returned in `error`."""
         try:
-            asked, opens = self._chat.render(row.prompt)
-            ids = self._chat.tokenize(row.prompt).ids
-            trained = self._ids(list(row.prompt), add_generation_prompt=True)
+            prompt, opens_reasoning = self._chat.render(row.prompt)
+            prompt_ids = self._chat.tokenize(row.prompt).ids
+            trained_prompt_ids = self._tokenize(list(row.prompt), add_generation_prompt=True)
             if row.completion is None:
-                return Rendering(asked, ids, trained, opens)
+                return Rendering(prompt, prompt_ids, trained_prompt_ids, opens_reasoning)
             turns = [*row.prompt, {"role": "assistant", "content": row.completion}]
-            whole = str(self._tokenizer.apply_chat_template(turns, tokenize=False))
-            return Rendering(asked, ids, trained, opens, whole, self._ids(turns))
+            conversation = str(self._tokenizer.apply_chat_template(turns, tokenize=False))
+            ids = self._tokenize(turns)
+            return Rendering(prompt, prompt_ids, trained_prompt_ids, opens_reasoning, conversation, ids)
         except BackendError as error:
-            return Rendering("", [], [], False, trouble=str(error))
-        except Exception as error:  # templates raise whatever their authors chose
-            return Rendering("", [], [], False, trouble=f"the chat template fails: {describe_error(error)}")
+            return Rendering("", [], [], False, error=str(error))
+        except Exception as error:  # a template is a program and may raise anything
+            return Rendering("", [], [], False, error=f"the chat template fails: {describe_error(error)}")
 
-    def _ids(self, turns: list[Any], **how: bool) -> list[int]:
-        return list(self._tokenizer.apply_chat_template(turns, tokenize=True, return_dict=True, **how)["input_ids"])
+    def _tokenize(self, turns: list[Any], **options: bool) -> list[int]:
+        encoded = self._tokenizer.apply_chat_template(turns, tokenize=True, return_dict=True, **options)
+        return list(encoded["input_ids"])

@@ -1,4 +1,4 @@
-"""Whether the reward has anything to tell apart: groups of responses of the start model, paid as in training."""
+"""Check that rewards differ within groups of the start model's responses; without that GRPO has no gradient."""
 
 from __future__ import annotations
 
@@ -17,87 +17,89 @@ from training.checks.check_result import CheckResult
 from training.checks.checked_rows import CheckedRow
 from training.recipe import Grpo
 
-CLIPPED: Final = 0.3
-"""Largest share of completions that may end at the token limit."""
-INVALID: Final = 0.5
-"""Largest share of completions without a strictly valid answer."""
-LIVE: Final = 0.1
-"""Least share of groups whose rewards differ; the others have no gradient."""
+MAX_CLIPPED: Final = 0.3
+"""Largest share of completions that may be cut off by the token limit."""
+MAX_INVALID: Final = 0.5
+"""Largest share of completions without a valid answer by the strict parse."""
+MIN_MIXED: Final = 0.1
+"""Smallest share of groups whose rewards differ; the other groups have zero variance and give no gradient."""
 
 Groups = NDArray[np.float64]
-"""A number for each response; shape (items, samples an item)."""
+"""One number per response, shape (items, samples per item)."""
 
 
-def reward_variance(stage: Grpo, rows: Sequence[CheckedRow], responses: Sequence[Response]) -> CheckResult:
-    """Pay `responses`, as many for each row, and say how many groups would teach anything.
+def check_reward_variance(stage: Grpo, rows: Sequence[CheckedRow], responses: Sequence[Response]) -> CheckResult:
+    """Score responses, equally many per row and in the order of the rows, and count groups by their rewards.
 
-    Shares of responses have intervals over items, since those of one item are alike; shares of groups Wilson's.
+    Shares of responses have intervals over items, since the responses to one item depend on each other; shares of
+    groups have Wilson's interval.
     """
-    failed = next((each.error for each in responses if each.error is not None), None)
-    if failed is not None:
-        return CheckResult({"error": failed}, (f"the start model can't be sampled: {failed}",))
-    each = len(responses) // len(rows)
-    asked = [row for row in rows for _ in range(each)]
-    paid = _grouped([_paid(*pair) for pair in zip(asked, responses, strict=True)], each)
-    clipped = _grouped([float(response.finish == "length") for response in responses], each)
-    statuses = Counter(_status(*pair) for pair in zip(asked, responses, strict=True))
-    live = int((paid.min(axis=1) != paid.max(axis=1)).sum())
+    error = next((response.error for response in responses if response.error is not None), None)
+    if error is not None:
+        return CheckResult({"error": error}, (f"the start model can't be sampled: {error}",))
+    samples = len(responses) // len(rows)
+    pairs = list(zip((row for row in rows for _ in range(samples)), responses, strict=True))
+    rewards = _grouped([_reward(*pair) for pair in pairs], samples)
+    clipped = _grouped([float(response.finish == "length") for response in responses], samples)
+    statuses = Counter(_status(*pair) for pair in pairs)
+    mixed = int((rewards.min(axis=1) != rewards.max(axis=1)).sum())
     facts = {
         "items": len(rows),
-        "samples_an_item": each,
-        "reward": _share(paid),
+        "samples_per_item": samples,
+        "reward": _share(rewards),
         "clipped": _share(clipped),
-        "dead_zero": wilson(int((paid.max(axis=1) == 0).sum()), len(rows))._asdict(),
-        "dead_one": wilson(int((paid.min(axis=1) == 1).sum()), len(rows))._asdict(),
-        "live": wilson(live, len(rows))._asdict(),
-        "live_groups_a_step": round(stage.prompts * live / len(rows), 2),
+        "groups_all_0": wilson(int((rewards.max(axis=1) == 0).sum()), len(rows))._asdict(),
+        "groups_all_1": wilson(int((rewards.min(axis=1) == 1).sum()), len(rows))._asdict(),
+        "groups_mixed": wilson(mixed, len(rows))._asdict(),
+        "mixed_groups_per_step": round(stage.prompts * mixed / len(rows), 2),
         "statuses": dict(statuses.most_common()),
         "longest_tokens": max(response.output_tokens or 0 for response in responses),
     }
-    return CheckResult(facts, tuple(_refusals(stage, facts, clipped, statuses, live)))
+    return CheckResult(facts, tuple(_refusals(stage, facts, clipped, statuses, mixed)))
 
 
-def _paid(row: CheckedRow, response: Response) -> float:
+def _reward(row: CheckedRow, response: Response) -> float:
     reward = StrictReward(prompt_opens_reasoning=response.opens_reasoning)
     return reward.score(response.text, row.gold, row.labels, format=row.format)
 
 
 def _status(row: CheckedRow, response: Response) -> str:
-    reading = parse(response.text, row.labels, None, row.format, response.finish, response.opens_reasoning)
-    return reading.strict.status
+    parsed = parse(response.text, row.labels, None, row.format, response.finish, response.opens_reasoning)
+    return parsed.strict.status
 
 
-def _grouped(numbers: list[float], each: int) -> Groups:
-    return np.array(numbers).reshape(-1, each)
+def _grouped(numbers: list[float], samples: int) -> Groups:
+    return np.array(numbers).reshape(-1, samples)
 
 
 def _share(groups: Groups) -> dict[str, float]:
     return mean(groups.mean(axis=1), np.arange(len(groups)), groups.shape[1])._asdict()
 
 
-def _refusals(stage: Grpo, facts: dict[str, Any], clipped: Groups, statuses: Counter[str], live: int) -> list[str]:
-    """The causes first: what is clipped can't be valid, and what isn't valid is paid nothing."""
-    n, groups, found = clipped.size, len(clipped), []
-    if clipped.mean() > CLIPPED:
-        found.append(
-            f"{int(clipped.sum())} of {n} completions ({_said(facts['clipped'])}) reach rollout.max_tokens "
+def _refusals(stage: Grpo, facts: dict[str, Any], clipped: Groups, statuses: Counter[str], mixed: int) -> list[str]:
+    """List the reasons to refuse, causes first: a clipped response has no valid answer, an invalid one no reward."""
+    total, groups, refusals = clipped.size, len(clipped), []
+    if clipped.mean() > MAX_CLIPPED:
+        refusals.append(
+            f"{int(clipped.sum())} of {total} completions ({_format(facts['clipped'])}) reach rollout.max_tokens "
             f"{stage.rollout.max_tokens}; raise it, or start from a model that ends its responses"
         )
-    status, many = max(((s, k) for s, k in statuses.items() if s != "ok"), key=lambda pair: pair[1], default=("", 0))
-    if n - statuses["ok"] > INVALID * n:
-        found.append(
-            f"{n - statuses['ok']} of {n} completions give no valid answer, {many} of them {status}; "
+    status, count = max(((s, k) for s, k in statuses.items() if s != "ok"), key=lambda pair: pair[1], default=("", 0))
+    if total - statuses["ok"] > MAX_INVALID * total:
+        refusals.append(
+            f"{total - statuses['ok']} of {total} completions have no valid answer, {count} of them {status}; "
             "teach the answer format first (sft)"
         )
-    if live < LIVE * groups:
-        found.append(
-            f"only {live} of {groups} groups of {clipped.shape[1]} have rewards that differ ({_said(facts['live'])}; "
-            f"mean reward {facts['reward']['value']:.3f}, all 0 in {facts['dead_zero']['value']:.0%} and all 1 in "
-            f"{facts['dead_one']['value']:.0%}); take other tiers, or raise rollout.generations or temperature"
+    if mixed < MIN_MIXED * groups:
+        refusals.append(
+            f"only {mixed} of {groups} groups of {clipped.shape[1]} have rewards that differ "
+            f"({_format(facts['groups_mixed'])}; mean reward {facts['reward']['value']:.3f}, all 0 in "
+            f"{facts['groups_all_0']['value']:.0%} and all 1 in {facts['groups_all_1']['value']:.0%}); select "
+            "other tiers, or raise rollout.generations or rollout.temperature"
         )
-    return found
+    return refusals
 
 
-def _said(share: dict[str, float]) -> str:
+def _format(share: dict[str, float]) -> str:
     value, low, high = Estimate(**share)
     return f"{value:.0%}, 95% interval {low:.0%} to {high:.0%}"

@@ -1,4 +1,4 @@
-"""Rows that are longer than a sequence may be: the trainer would cut their ends off, and the answer is at the end."""
+"""Check that no row is longer than a sequence: the trainer would truncate it, and the answer is at its end."""
 
 from __future__ import annotations
 
@@ -12,43 +12,43 @@ from training.checks.rendering import Rendering
 
 
 class RowLengthCheck:
-    """Holds the tokens of each row against the stage's `batch.length`."""
+    """One check that compares the tokens of each row with the stage's `batch.length`."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._tokens: list[int] = []
         self._longest = (0, "")
 
-    def take(self, row: CheckedRow, rendering: Rendering) -> None:
-        """Look at a row with a completion."""
-        self._count(f"item {row.named}", len(rendering.whole_ids))
+    def add(self, row: CheckedRow, rendering: Rendering) -> None:
+        """Count the tokens of one row with a completion."""
+        self._count(f"item {row.identity}", len(rendering.conversation_ids))
 
-    def take_passage(self, passage: CheckedText, tokenizer: Any) -> None:
-        """Look at a text, which TRL lets end with the tokenizer's EOS, if it is not to be cut."""
-        if passage.whole:
+    def add_text(self, text: CheckedText, tokenizer: Any) -> None:
+        """Count the tokens of one text if it must fit into one sequence; TRL appends the EOS where it is missing."""
+        if text.unsplit:
             end = tokenizer.eos_token or ""
-            ids = tokenizer(passage.text.removesuffix(end) + end)["input_ids"]
-            self._count(f"line {passage.number} of train.jsonl", len(ids))
+            ids = tokenizer(text.text.removesuffix(end) + end)["input_ids"]
+            self._count(f"line {text.line} of train.jsonl", len(ids))
 
     def _count(self, name: str, tokens: int) -> None:
         self._longest = max(self._longest, (tokens, name))
         self._tokens.append(tokens)
 
-    def finding(self) -> CheckResult:
-        """How long the rows are, and how many would lose their ends."""
+    def result(self) -> CheckResult:
+        """Return quantiles of the rows' lengths in tokens and the number of rows that would be truncated."""
         if not self._tokens:
             return CheckResult({"rows": 0})
-        cut = sum(tokens > self._limit for tokens in self._tokens)
-        median, high = (int(np.quantile(self._tokens, at)) for at in (0.5, 0.99))
+        truncated = sum(tokens > self._limit for tokens in self._tokens)
+        median, p99 = (int(np.quantile(self._tokens, share)) for share in (0.5, 0.99))
         longest, name = self._longest
-        facts = {"rows": len(self._tokens), "median": median, "p99": high, "longest": longest, "cut": cut}
-        if not cut:
+        facts = {"rows": len(self._tokens), "median": median, "p99": p99, "longest": longest, "truncated": truncated}
+        if not truncated:
             return CheckResult(facts)
         return CheckResult(
             facts,
             (
-                f"{cut} of {len(self._tokens)} rows ({cut / len(self._tokens):.1%}) have more than batch.length = "
-                f"{self._limit} tokens, the longest, {name}, has {longest} (99% are within {high}): their ends "
-                "would be cut off; raise batch.length, or take them out",
+                f"{truncated} of {len(self._tokens)} rows ({truncated / len(self._tokens):.1%}) have more than "
+                f"batch.length = {self._limit} tokens, the longest, {name}, has {longest} (99% have at most {p99}): "
+                "their ends would be truncated; raise batch.length, or remove them",
             ),
         )

@@ -1,4 +1,4 @@
-"""Whether each trace ends in its gold, as the reward reads it: a wrong trace teaches the wrong answer."""
+"""Check that each trace ends in its gold label by the strict parse: a wrong trace teaches the wrong answer."""
 
 from __future__ import annotations
 
@@ -9,32 +9,33 @@ from training.checks.check_result import CheckResult
 from training.checks.checked_rows import CheckedRow
 from training.checks.rendering import Rendering
 
-_SHOWN: Final = 80
-"""Characters of a wrong trace's end that are shown."""
+_SHOWN_CHARACTERS: Final = 80
+"""Characters from the end of a wrong trace that a refusal quotes."""
 
 
 class TraceAnswerCheck:
-    """Reads each trace strictly, inside the reasoning that the template opens, if it does."""
+    """One check that scores each trace, parsed as the continuation of its rendered prompt."""
 
     def __init__(self) -> None:
         self._reward = StrictReward()
         self._rows = 0
-        self._bad: list[str] = []
-        self._first = ""
+        self._wrong: list[str] = []
+        self._example = ""
 
-    def take(self, row: CheckedRow, rendering: Rendering) -> None:
-        """Look at a row whose gold is payable."""
+    def add(self, row: CheckedRow, rendering: Rendering) -> None:
+        """Check one row, whose gold label must have passed `GoldRewardCheck`."""
         self._rows += 1
-        said = row.completion or ""
-        if self._reward.score(said, row.gold, row.labels, None, row.format, rendering.opens_reasoning) != 1.0:
-            self._first = self._first or f"item {row.named} (gold {row.gold}), which ends {said[-_SHOWN:]!r}"
-            self._bad.append(row.named)
+        trace = row.completion or ""
+        if self._reward.score(trace, row.gold, row.labels, None, row.format, rendering.opens_reasoning) != 1.0:
+            ending = trace[-_SHOWN_CHARACTERS:]
+            self._example = self._example or f"item {row.identity} (gold {row.gold}), which ends {ending!r}"
+            self._wrong.append(row.identity)
 
-    def finding(self) -> CheckResult:
-        """How many there are, and which don't end in their gold."""
-        facts = {"rows": self._rows, "wrong": self._bad}
-        if not self._bad:
+    def result(self) -> CheckResult:
+        """Return the rows whose trace doesn't end in the gold label."""
+        facts = {"rows": self._rows, "wrong": self._wrong}
+        if not self._wrong:
             return CheckResult(facts)
-        share = f"{len(self._bad)} of {self._rows} traces ({len(self._bad) / self._rows:.1%})"
-        why = f"{share} don't end in their gold label by the strict parse, such as {self._first}"
-        return CheckResult(facts, (f"{why}; take them out",))
+        share = f"{len(self._wrong)} of {self._rows} traces ({len(self._wrong) / self._rows:.1%})"
+        reason = f"{share} don't end in their gold label by the strict parse, such as {self._example}"
+        return CheckResult(facts, (f"{reason}; remove them",))

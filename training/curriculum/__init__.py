@@ -1,5 +1,5 @@
-"""What a policy is asked, and when it has learnt what it can: Fleming-R1's two phases of reinforcement learning.
+"""Which prompts a policy is trained on and when a phase ends, after the two phases of Fleming-R1 (arXiv:2509.15279).
 
-Phase 1 takes the tiers easy and moderate, and ends on a plateau of its reward; phase 2 draws from all tiers by what the
-policy keeps failing, measured over the whole pool again and again.
+Phase 1 uses the tiers easy and moderate, and ends on a plateau of its reward. Phase 2 draws from all tiers by
+hard-sample mining: prompts that the policy keeps failing get more weight, measured over the whole pool again and again.
 """

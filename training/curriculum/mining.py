@@ -1,4 +1,8 @@
-"""Which items are worth a group: the whole pool is asked again and again, and what keeps failing weighs more."""
+"""Hard-sample mining: the policy is sampled on the whole pool again and again, and what it keeps failing is drawn more.
+
+Fleming-R1 (arXiv:2509.15279) mines hard samples without stating the weights; the formula here is ours and stands at
+`weights`.
+"""
 
 from __future__ import annotations
 
@@ -10,83 +14,93 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from scipy.special import betaln
 
-from evalsuite.errors import RunError
+from evalsuite.errors import ErrorCode, RunError
 from training import step_log
 from training.curriculum.prompt_sampler import Floats, Indices
 
-FORGET: Final = 0.5
-"""What a mining still counts when the next one is there: the policy has moved on since."""
+MINING_LOG: Final = "mining.jsonl"
+"""The file in a stage's folder that `MiningHistory` writes."""
+DECAY: Final = 0.5
+"""Factor by which each later mining reduces the weight of an earlier one, as the policy has moved on."""
 PRIOR: Final = 0.5
-"""Right and wrong responses that every item is given beforehand (Jeffreys)."""
-SETTLED: Final = 2
-"""Minings in a row, all right or all wrong, after which an item is set aside."""
-FLOOR: Final = 0.01
-"""Weight of what is set aside; of the rest, about 0.6 is the most."""
+"""Right and wrong responses that are added to each item's counts (Jeffreys' prior of a proportion)."""
+SET_ASIDE_AFTER: Final = 2
+"""Consecutive minings, all right or all wrong, after which an item is set aside."""
+MIN_WEIGHT: Final = 0.01
+"""Weight of items that are set aside, before normalisation; the largest possible weight is about 0.6."""
 
 
 class MiningResult(NamedTuple):
-    """What one mining found."""
+    """One mining: the policy's right responses to each item of the pool."""
 
     step: int
     """Optimizer steps that the policy had made."""
     samples: int
-    """Responses an item."""
+    """Responses per item."""
     right: tuple[int, ...]
-    """Right ones of each item, in the pool's order."""
+    """Right responses to each item, in the pool's order."""
 
 
 class SetAsideItems(NamedTuple):
-    """Rows of the pool that have been all right, or all wrong, for so long that they are set aside."""
+    """Indices of the pool's items that have been all right, or all wrong, for so long that they are set aside."""
 
     right: frozenset[int]
     wrong: frozenset[int]
 
+    @property
+    def all(self) -> frozenset[int]:
+        """The indices of both kinds."""
+        return self.right | self.wrong
+
 
 def weights(minings: Sequence[MiningResult], generations: int) -> Floats:
-    """Weigh every item of the pool; weights are above 0 and sum to 1.
+    """Return the sampling weight of each item of the pool, shape (items,); all are above 0 and they sum to 1.
 
-    An item's chance p of a right response has the posterior Beta(PRIOR + right, PRIOR + wrong), where a response of the
-    mining that is m minings old counts FORGET^m. The weight is the posterior mean of
+    An item's probability p of a right response has the posterior Beta(PRIOR + right, PRIOR + wrong), where the counts
+    of the mining that is m minings old are multiplied by DECAY^m. The weight is the posterior mean of
 
-        (1 - p) (1 - p^G - (1 - p)^G)
+        (1 - p) (1 - p^G - (1 - p)^G),
 
-    the share that fails times the chance that a group of G completions is not dead. It is small for what is always
-    right (nothing to learn), smaller for what is always wrong the longer it is (nothing to learn from), and largest for
-    what is right now and then. What is set aside weighs FLOOR before weights are made to sum to 1, the rest no less.
+    the share of wrong responses times the probability that a group of G completions has rewards that vary. It is small
+    for items that are always right, where there is nothing to learn; it shrinks with every mining for items that are
+    always wrong, which give no gradient; and it is largest for items that are right now and then. Items that are set
+    aside have MIN_WEIGHT before normalisation, the others at least that.
     """
-    counted = FORGET ** np.arange(len(minings) - 1, -1, -1, dtype=np.float64)
-    right = counted @ np.array([mined.right for mined in minings], dtype=np.float64)
-    total = float(counted @ np.array([mined.samples for mined in minings], dtype=np.float64))
+    decay = DECAY ** np.arange(len(minings) - 1, -1, -1, dtype=np.float64)
+    right = decay @ np.array([mining.right for mining in minings], dtype=np.float64)
+    total = float(decay @ np.array([mining.samples for mining in minings], dtype=np.float64))
     a, b = PRIOR + right, PRIOR + total - right
 
     def moment(i: int, j: int) -> Floats:
-        """Posterior mean of p^i (1 - p)^j."""
+        """Return the posterior mean of p^i (1 - p)^j, which is B(a + i, b + j) / B(a, b)."""
         mean: Floats = np.exp(betaln(a + i, b + j) - betaln(a, b))
         return mean
 
-    useful = np.maximum(moment(0, 1) - moment(generations, 1) - moment(0, generations + 1), FLOOR)
-    useful[sorted(frozenset.union(*aside(minings)))] = FLOOR
-    weighed: Floats = useful / useful.sum()
-    return weighed
+    # (1 - p) - p^G (1 - p) - (1 - p)^(G + 1): the product above, multiplied out.
+    value = np.maximum(moment(0, 1) - moment(generations, 1) - moment(0, generations + 1), MIN_WEIGHT)
+    value[sorted(set_aside(minings).all)] = MIN_WEIGHT
+    normalised: Floats = value / value.sum()
+    return normalised
 
 
-def aside(minings: Sequence[MiningResult]) -> SetAsideItems:
-    """Find what was all right, or all wrong, in each of the last `SETTLED` minings; nothing where there are fewer."""
-    if len(minings) < SETTLED:
+def set_aside(minings: Sequence[MiningResult]) -> SetAsideItems:
+    """Return the items that were all right, or all wrong, in each of the last `SET_ASIDE_AFTER` minings."""
+    if len(minings) < SET_ASIDE_AFTER:
         return SetAsideItems(frozenset(), frozenset())
-    last = minings[-SETTLED:]
-    right = np.all([np.array(mined.right) == mined.samples for mined in last], axis=0)
-    wrong = np.all([np.array(mined.right) == 0 for mined in last], axis=0)
-    return SetAsideItems(_rows(right), _rows(wrong))
+    recent = minings[-SET_ASIDE_AFTER:]
+    right = np.all([np.array(mining.right) == mining.samples for mining in recent], axis=0)
+    wrong = np.all([np.array(mining.right) == 0 for mining in recent], axis=0)
+    return SetAsideItems(_indices(right), _indices(wrong))
 
 
 class MiningHistory:
-    """The minings of a stage, in a file with a line each that names what is set aside.
+    """One stage's minings, in a file with one line per mining.
 
-    What is set aside is asked again at each mining like everything else, and comes back (`woken`) once its responses
-    are of both kinds. A line holds step, samples, the pool's digest, `right` in the pool's order, the histogram of
-    right responses (0 to samples), the mean, the number of items that equal weights would spread over as widely
-    (`effective`, 1 / sum of squared weights), and the ids `always_right`, `always_wrong` and `woken`.
+    Items that are set aside are sampled at each mining like all others, and return to the draw once their responses
+    differ. A line has step, samples, the pool's digest, `right` in the pool's order, the histogram of right responses
+    (0 to samples), the pool's mean reward, the number of items over which equal weights would spread as widely
+    (`effective`, 1 / sum of squared weights: Kish's effective sample size), and the ids of the items that are set
+    aside (`always_right`, `always_wrong`) and that have just `returned`.
     """
 
     def __init__(self, file: Path, items: Sequence[str], generations: int) -> None:
@@ -95,21 +109,21 @@ class MiningHistory:
         self.minings = [self._read(line) for line in step_log.read(file)]
         self._weights = [weights(self.minings[: end + 1], generations) for end in range(len(self.minings))]
 
-    def add(self, mined: MiningResult, write: bool = True) -> None:
-        """Take in a mining and put it on disk."""
-        before = aside(self.minings)
-        self.minings.append(mined)
+    def add(self, mining: MiningResult, write: bool = True) -> None:
+        """Add a mining, and append it to the file if `write` is set, as it is in the main process alone."""
+        before = set_aside(self.minings)
+        self.minings.append(mining)
         self._weights.append(weights(self.minings, self.generations))
-        now = aside(self.minings)
+        now = set_aside(self.minings)
         line = {
-            **mined._asdict(),
+            **mining._asdict(),
             "pool": self._digest,
-            "histogram": np.bincount(mined.right, minlength=mined.samples + 1).tolist(),
+            "histogram": np.bincount(mining.right, minlength=mining.samples + 1).tolist(),
             "mean": self.means[-1],
-            "effective": self._effective(),
-            "always_right": self._named(now.right),
-            "always_wrong": self._named(now.wrong),
-            "woken": self._named(frozenset.union(*before) - frozenset.union(*now)),
+            "effective": self._effective_items(),
+            "always_right": self._ids(now.right),
+            "always_wrong": self._ids(now.wrong),
+            "returned": self._ids(before.all - now.all),
         }
         if write:
             step_log.append(self.file, [line])
@@ -117,38 +131,41 @@ class MiningHistory:
     @property
     def means(self) -> list[float]:
         """The pool's mean reward at each mining."""
-        return [sum(mined.right) / (mined.samples * len(mined.right)) for mined in self.minings]
+        return [sum(mining.right) / (mining.samples * len(mining.right)) for mining in self.minings]
 
-    def shown(self) -> dict[str, float]:
-        """What the log shows of the last mining."""
-        now = aside(self.minings)
+    def metrics(self) -> dict[str, float]:
+        """Return the last mining's numbers for metrics.jsonl."""
+        now = set_aside(self.minings)
         return {
             "mined_mean": self.means[-1],
-            "mined_effective": self._effective(),
+            "mined_effective": self._effective_items(),
             "mined_always_right": float(len(now.right)),
             "mined_always_wrong": float(len(now.wrong)),
         }
 
     def weights_at(self, draw: int) -> Floats:
-        """The weights for a draw (from 0): of the first mining, and then of the last one before the draw's own step.
+        """Return the weights for a draw (from 0): those of the last mining before the draw's step, or of the first.
 
-        A mining at that very step would come too late, since the loader reads one step ahead.
+        The data loader reads one step ahead, so a mining at the very step of a draw comes too late for it.
         """
-        place = sum(mined.step < draw for mined in self.minings) - 1
-        return self._weights[max(place, 0)]
+        index = sum(mining.step < draw for mining in self.minings) - 1
+        return self._weights[max(index, 0)]
 
-    def _effective(self) -> float:
+    def _effective_items(self) -> float:
         return float(1 / (self._weights[-1] ** 2).sum())
 
-    def _named(self, rows: frozenset[int]) -> list[str]:
-        return [self.items[row] for row in sorted(rows)]
+    def _ids(self, indices: frozenset[int]) -> list[str]:
+        return [self.items[index] for index in sorted(indices)]
 
     def _read(self, line: dict[str, Any]) -> MiningResult:
         if line.get("pool") != self._digest:
-            raise RunError(f"{self.file}: of another pool of items than the stage's: remove the stage's folder")
+            raise RunError(
+                ErrorCode.TRAINING_DATA_CHANGED,
+                f"{self.file}: is of another pool of items than the stage's: remove the stage's folder",
+            )
         return MiningResult(line["step"], line["samples"], tuple(line["right"]))
 
 
-def _rows(mask: Any) -> frozenset[int]:
-    found: Indices = np.flatnonzero(mask)
-    return frozenset(found.tolist())
+def _indices(mask: Any) -> frozenset[int]:
+    indices: Indices = np.flatnonzero(mask)
+    return frozenset(indices.tolist())

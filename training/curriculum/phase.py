@@ -1,4 +1,4 @@
-"""A phase as it goes: the pool is mined when it is time, a plateau ends it, a policy that is lost stops it."""
+"""The trainer callback of a phase: it mines the pool, ends the phase on a plateau, and stops a collapsed policy."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from evalsuite.errors import RunError
-from training.curriculum.collapse import WINDOW, collapsed
+from evalsuite.errors import ErrorCode, RunError
+from training.curriculum.collapse import WINDOW, find_collapse
 from training.curriculum.mining import MiningHistory, MiningResult
 from training.curriculum.plateau import PlateauVerdict, judge
 from training.recipe import Mining, Plateau
@@ -16,7 +16,11 @@ from training.run_folder import StageFolder
 
 
 class PhaseCallback(TrainerCallback):
-    """Mines and stops; what it decides follows from the logged steps alone, which a checkpoint brings back."""
+    """One phase of a curriculum.
+
+    Every decision follows from the logged steps alone, which a checkpoint restores, so that a resumed phase ends where
+    it would have ended.
+    """
 
     def __init__(
         self,
@@ -24,59 +28,66 @@ class PhaseCallback(TrainerCallback):
         plateau: Plateau | None,
         mining: Mining | None = None,
         history: MiningHistory | None = None,
-        ask: Callable[[], MiningResult] | None = None,
+        mine: Callable[[], MiningResult] | None = None,
     ) -> None:
         self._folder, self._plateau = folder, plateau
-        self._mining, self._history, self._ask = mining, history, ask
-        self._found: dict[str, float] = {}
+        self._mining, self._history, self._mine = mining, history, mine
+        self._metrics: dict[str, float] = {}
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Mine once before the first step, if that isn't on disk; the first step's numbers show it."""
+        """Mine once before the first step, unless that is on disk already; the first step's log has its numbers."""
         if self._history is None or state.global_step:
             return
-        self._found = self._history.shown() if self._history.minings else self._mine(state)
+        self._metrics = self._history.metrics() if self._history.minings else self._mine_pool(state)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Mine again every so many steps; after the last one there is nothing to draw."""
+        """Mine after every `mining.every` steps, but not after the last, when nothing will be drawn."""
         if self._mining is None or state.global_step == state.max_steps:
             return
         if state.global_step % self._mining.every == 0:
-            self._found = self._mine(state)
+            self._metrics = self._mine_pool(state)
 
     def on_log(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, Any], **_: Any
     ) -> None:
-        """Add to a step's numbers what was mined, and end the phase where it is time."""
+        """Add the mining's numbers to a step's log, and end the phase on a plateau; a collapse is a `RunError`."""
         if "reward" not in logs:
             return
-        logs.update(self._found)
-        self._found = {}
+        logs.update(self._metrics)
+        self._metrics = {}
         steps = [line for line in state.log_history if "reward" in line]
-        lost = collapsed(steps, () if self._history is None else self._history.means)
-        if lost is not None:
-            raise RunError(f"{self._folder.path.name}: collapsed at step {state.global_step}: {lost}")
-        verdict = self._judged([line["reward"] for line in steps])
+        collapse = find_collapse(steps, () if self._history is None else self._history.means)
+        if collapse is not None:
+            raise RunError(
+                ErrorCode.TRAINING_FAILED,
+                f"{self._folder.path.name}: the policy collapsed by step {state.global_step}: {collapse}",
+            )
+        verdict = self._judge([line["reward"] for line in steps])
         if verdict is not None and verdict.ended:
             control.should_training_stop = control.should_save = True
             if state.is_world_process_zero:
-                self._folder.note(ended={"step": state.global_step, "why": f"plateau: {verdict}; {_sparse(steps)}"})
+                reason = f"plateau: {verdict}; {_describe_sparsity(steps)}"
+                self._folder.note(ended={"step": state.global_step, "why": reason})
 
-    def _judged(self, rewards: Sequence[float]) -> PlateauVerdict | None:
-        """What the rule says; of the whole pool's means where it is mined, for what is drawn changes there."""
+    def _judge(self, rewards: Sequence[float]) -> PlateauVerdict | None:
+        """Apply the plateau rule to the steps' mean rewards, or to the pool's where the pool is mined.
+
+        Mining changes what is drawn, so the rewards of steps are not comparable across minings.
+        """
         if self._plateau is None:
             return None
         if self._history is None:
             return judge(rewards, self._plateau)
         return judge(self._history.means, self._plateau.model_copy(update={"window": 1}))
 
-    def _mine(self, state: TrainerState) -> dict[str, float]:
-        assert self._history is not None and self._ask is not None
-        self._history.add(self._ask(), write=state.is_world_process_zero)
-        return self._history.shown()
+    def _mine_pool(self, state: TrainerState) -> dict[str, float]:
+        assert self._history is not None and self._mine is not None
+        self._history.add(self._mine(), write=state.is_world_process_zero)
+        return self._history.metrics()
 
 
-def _sparse(steps: Sequence[dict[str, Any]]) -> str:
-    """How sparse the rewards have become, which is how Fleming-R1 tells a plateau."""
-    dead = [line["frac_reward_zero_std"] for line in steps]
-    first, last = (sum(part) / len(part) for part in (dead[:WINDOW], dead[-WINDOW:]))
-    return f"dead groups were {first:.0%} of the first {WINDOW} steps' and are {last:.0%} of the last {WINDOW} steps'"
+def _describe_sparsity(steps: Sequence[dict[str, Any]]) -> str:
+    """Describe how the share of zero-variance groups has changed, by which Fleming-R1 recognises a plateau."""
+    shares = [line["frac_reward_zero_std"] for line in steps]
+    first, last = (sum(part) / len(part) for part in (shares[:WINDOW], shares[-WINDOW:]))
+    return f"zero-variance groups: {first:.0%} in the first {WINDOW} steps, {last:.0%} in the last {WINDOW}"

@@ -1,4 +1,4 @@
-"""Which prompts are drawn for which step: by the seed, the step and the pool's weights, and nothing else."""
+"""The sampler of prompts: which rows of the pool each step trains on, by seed, step and weights alone."""
 
 from __future__ import annotations
 
@@ -8,23 +8,25 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from evalsuite.errors import DataError
+from evalsuite.errors import DataError, ErrorCode
 
 Floats: TypeAlias = NDArray[np.float64]
 Indices: TypeAlias = NDArray[np.intp]
 
 
 class PromptSampler:
-    """The order in which TRL's trainer takes rows, in place of its `RepeatSampler` and in the same form.
+    """One order of rows for TRL's trainer, in place of its `RepeatSampler` and in the same form.
 
-    A step's prompts are yielded one behind the other, each `generations` times so that a group lies together, and the
-    whole `passes` times, once for each forward pass of the step; TRL generates at the first and takes its parts after.
+    A step's prompts are yielded one after the other, each `generations` times so that a group is contiguous, and all of
+    that `passes` times, once for each forward pass of the step; TRL generates at the first pass and uses its parts in
+    the others.
 
     Without weights every row is drawn once before any is drawn again, as far as whole steps go. With weights a step's
-    prompts are drawn without replacement, each next one in proportion to the weights of those that are left.
+    prompts are drawn without replacement, each in proportion to the weights of the rows that are left.
 
-    A killed run draws the same again: a resumed trainer runs through the draws that it has used. `weights` is asked for
-    the weights of a draw (from 0) while the step before it is still under way, since the loader reads one batch ahead.
+    A draw depends on nothing but its number, so a resumed run draws the same again: the trainer skips the draws that
+    were used. `weights` is called with the number of a draw (from 0) while the step before it is still running, since
+    the data loader reads one batch ahead. Fewer rows than prompts per step are a `DataError`.
     """
 
     def __init__(
@@ -38,7 +40,10 @@ class PromptSampler:
         weights: Callable[[int], Floats] | None = None,
     ) -> None:
         if rows < prompts:
-            raise DataError(f"{rows} rows to draw {prompts} different prompts a step from: add rows or take fewer")
+            raise DataError(
+                ErrorCode.TRAINING_NOT_POSSIBLE,
+                f"{rows} rows are too few for {prompts} different prompts per step: add rows or lower prompts",
+            )
         self.rows, self.prompts, self.steps, self.seed = rows, prompts, steps, seed
         self.generations, self.passes = generations, passes
         self.weights = weights
@@ -48,26 +53,27 @@ class PromptSampler:
 
     def __iter__(self) -> Iterator[int]:
         for draw in range(self.steps):
-            step = np.repeat(self.drawn(draw), self.generations).tolist()
+            step = np.repeat(self.draw(draw), self.generations).tolist()
             for _ in range(self.passes):
                 yield from step
 
-    def drawn(self, draw: int) -> Indices:
-        """The rows of one step, from 0."""
+    def draw(self, number: int) -> Indices:
+        """Return the rows of one step (from 0), shape (prompts,)."""
         if self.weights is None:
-            return self._shuffled(draw)
-        return weighted(self.weights(draw), self.prompts, np.random.default_rng([self.seed, draw]))
+            return self._draw_shuffled(number)
+        return draw_weighted(self.weights(number), self.prompts, np.random.default_rng([self.seed, number]))
 
-    def _shuffled(self, draw: int) -> Indices:
-        epoch, place = divmod(draw, self.rows // self.prompts)
+    def _draw_shuffled(self, number: int) -> Indices:
+        epoch, step = divmod(number, self.rows // self.prompts)
         order = np.random.default_rng([self.seed, epoch]).permutation(self.rows)
-        return order[place * self.prompts :][: self.prompts]
+        return order[step * self.prompts :][: self.prompts]
 
 
-def weighted(weights: Floats, count: int, generator: np.random.Generator) -> Indices:
-    """Draw rows without replacement, each next one in proportion to the weights left; weights above 0.
+def draw_weighted(weights: Floats, count: int, generator: np.random.Generator) -> Indices:
+    """Draw `count` rows without replacement, each in proportion to the weights left; weights must be above 0.
 
-    Source: exponential clocks, P. S. Efraimidis and P. G. Spirakis, "Weighted random sampling with a reservoir" (2006).
+    Each row gets an exponential waiting time with its weight as the rate; the first `count` to arrive are drawn.
+    Source: Efraimidis and Spirakis 2006, "Weighted random sampling with a reservoir".
     """
-    rings: Floats = generator.exponential(size=len(weights)) / weights
-    return np.argsort(rings, kind="stable")[:count]
+    arrivals: Floats = generator.exponential(size=len(weights)) / weights
+    return np.argsort(arrivals, kind="stable")[:count]

@@ -1,1 +1,1 @@
-"""Training data: manifests, rows and their checks."""
+"""Training data: manifests of data sets, the rows of each kind of stage, and the search for benchmark questions."""

@@ -1,4 +1,4 @@
-"""What a data set is made of: every file with its sha256 and counts, the licence, the filters it went through."""
+"""The manifest of a data set: its files with sizes, row counts and SHA-256, its licence, the filters applied to it."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field, ValidationError
 
-from evalsuite.errors import DataError
+from evalsuite.errors import DataError, ErrorCode
 from evalsuite.util.file_digest import sha256_of
 from evalsuite.util.validation import StrictModel, first_problem
 
 FILE: Final = "manifest.json"
 TRAIN: Final = "train.jsonl"
 DEV: Final = "dev.jsonl"
-"""Files of a stage's data folder, a row a line; this one need not be there."""
+"""The files of a stage's data folder, one JSON object per line; dev.jsonl is optional."""
 SCHEMA: Final = 1
 
 
 class File(StrictModel):
-    """One file of a data set, its path below the manifest's folder."""
+    """One file of a data set, its path relative to the manifest's folder."""
 
+    # No "..", no absolute path, no hidden file: a manifest may come from somebody else.
     path: Annotated[str, Field(pattern=r"^[\w+-][\w.+-]*(/[\w+-][\w.+-]*)*$")]
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     bytes: Annotated[int, Field(ge=0)]
@@ -30,7 +31,7 @@ class File(StrictModel):
 
 
 class Filter(StrictModel):
-    """A filter that the rows went through."""
+    """One filter applied to the rows, with the number of rows that passed and that did not."""
 
     name: str
     kept: Annotated[int, Field(ge=0)]
@@ -38,7 +39,7 @@ class Filter(StrictModel):
 
 
 class Manifest(StrictModel):
-    """What stands in manifest.json."""
+    """One data set's manifest.json."""
 
     schema_: Annotated[int, Field(alias="schema", ge=SCHEMA, le=SCHEMA)] = SCHEMA
     name: str
@@ -47,54 +48,80 @@ class Manifest(StrictModel):
     files: Annotated[list[File], Field(min_length=1)]
     filters: list[Filter] = Field(default_factory=list)
     made_by: dict[str, Any] = Field(default_factory=dict)
+    """The program that wrote the data set, with its arguments."""
     sources: dict[str, Manifest] = Field(default_factory=dict)
-    """What it was made from: data sets by their folder, which is below another one than the manifest's."""
+    """The manifests of the data sets it was made from, by folder; their files are not in this manifest's folder."""
 
     def to_json(self) -> dict[str, Any]:
-        """As it stands in the file."""
+        """Return the content of manifest.json."""
         return self.model_dump(mode="json", by_alias=True)
+
+    def find(self, path: str) -> File | None:
+        """Return the entry of a file by its path, or None."""
+        return next((file for file in self.files if file.path == path), None)
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Read a manifest, or that of a folder; one that is absent or malformed is a `DataError`."""
+    """Read a manifest, given as its file or its folder; an absent or malformed one is a `DataError`."""
     file = path / FILE if path.is_dir() else path
     try:
         return Manifest.model_validate_json(file.read_bytes())
     except OSError as error:
-        raise DataError(f"{file}: can't be read ({error.strerror or error}); a data set needs its manifest") from None
+        raise DataError(
+            ErrorCode.INVALID_MANIFEST,
+            f"{file}: can't be read ({error.strerror or error}); evalsuite train freeze writes a data set's manifest",
+        ) from None
     except ValidationError as error:
-        raise DataError(f"{file}: {first_problem(error, 'manifest')}") from None
+        raise DataError(
+            ErrorCode.INVALID_MANIFEST, f"{file}: {first_problem(error, 'manifest')}; write the manifest again"
+        ) from None
 
 
-def look(folder: Path) -> Manifest:
-    """Read a data folder's manifest and look at its files' sizes alone; the first that differs is a `DataError`."""
+def check_sizes(folder: Path) -> Manifest:
+    """Return a data folder's manifest after comparing its files' sizes alone; the first that differs is a `DataError`.
+
+    Sizes are compared where hashing every byte would take too long, such as before a run is planned.
+    """
     manifest = read_manifest(folder)
-    for known in manifest.files:
-        file = folder / known.path
-        if not file.is_file() or file.stat().st_size != known.bytes:
-            raise DataError(f"{file}: not there with the {known.bytes:,} bytes of its manifest; make the data again")
+    for entry in manifest.files:
+        file = folder / entry.path
+        if not file.is_file() or file.stat().st_size != entry.bytes:
+            raise DataError(
+                ErrorCode.TRAINING_DATA_CHANGED,
+                f"{file}: absent, or its size is not the manifest's {entry.bytes:,} bytes; restore it or make the data "
+                "again",
+            )
     return manifest
 
 
 def verify(path: Path) -> Manifest:
-    """Check every file of a manifest, or of a folder's, and return it; the first that differs is a `DataError`."""
+    """Check every byte of a manifest's files and return the manifest; the first file that differs is a `DataError`.
+
+    `path` is the manifest or its folder.
+    """
     manifest = read_manifest(path)
     check_files(path if path.is_dir() else path.parent, manifest)
     return manifest
 
 
 def check_files(folder: Path, manifest: Manifest) -> None:
-    """Check that each of a manifest's files is below a folder as it was; the first that isn't is a `DataError`."""
-    for known in manifest.files:
-        file = folder / known.path
+    """Compare the SHA-256 of each file of a manifest in a folder; the first that differs is a `DataError`."""
+    for entry in manifest.files:
+        file = folder / entry.path
         if not file.is_file():
-            raise DataError(f"{file}: missing, but in the manifest of {manifest.name}; make the data set again")
-        if sha256_of(file) != known.sha256:
-            raise DataError(f"{file}: its bytes are not those of the manifest of {manifest.name}; make it again")
+            raise DataError(
+                ErrorCode.TRAINING_DATA_CHANGED,
+                f"{file}: missing, but in the manifest of {manifest.name}; restore it or make the data again",
+            )
+        if sha256_of(file) != entry.sha256:
+            raise DataError(
+                ErrorCode.TRAINING_DATA_CHANGED,
+                f"{file}: its SHA-256 is not the one in the manifest of {manifest.name}; restore it or make it again",
+            )
 
 
 def describe(folder: Path, files: Sequence[tuple[str, int]]) -> list[File]:
-    """Describe files of a folder, each given with its number of rows."""
+    """Return the manifest entries of files in a folder, each given as its path and its number of rows."""
     return [
         File(path=name, sha256=sha256_of(folder / name), bytes=(folder / name).stat().st_size, rows=rows)
         for name, rows in files
@@ -104,15 +131,17 @@ def describe(folder: Path, files: Sequence[tuple[str, int]]) -> list[File]:
 def freeze(
     folder: Path, about: str, licence: str, filters: Sequence[Filter] = (), made_by: Mapping[str, Any] | None = None
 ) -> Manifest:
-    """Write the manifest of the rows in a stage's data folder, which gives it its name, and return it.
+    """Write and return the manifest of a stage's data folder; the data set is named after the folder.
 
-    No train.jsonl, an empty file, and a manifest that is there already are each a `DataError`.
+    A missing train.jsonl, an empty file and an existing manifest are each a `DataError`.
     """
     if (folder / FILE).exists():
-        raise DataError(f"{folder / FILE}: there already; if its data was changed on purpose, delete it first")
+        raise DataError(
+            ErrorCode.OUTPUT_EXISTS, f"{folder / FILE}: exists already; delete it first if the data changed on purpose"
+        )
     try:
         names = [TRAIN, *([DEV] if (folder / DEV).exists() else [])]
-        counts = [(name, _rows(folder / name)) for name in names]
+        counts = [(name, _count_rows(folder / name)) for name in names]
         manifest = Manifest(
             name=folder.resolve().name,
             about=about,
@@ -123,19 +152,22 @@ def freeze(
         )
         write_manifest(folder, manifest)
     except OSError as error:
-        raise DataError(f"{error.filename}: {error.strerror or error}") from None
+        raise DataError(
+            ErrorCode.DATA_NOT_FOUND if isinstance(error, FileNotFoundError) else ErrorCode.DATA_UNREADABLE,
+            f"{error.filename}: {error.strerror or error}; a data folder needs {TRAIN}",
+        ) from None
     return manifest
 
 
-def _rows(file: Path) -> int:
+def _count_rows(file: Path) -> int:
     with file.open("rb") as stream:
         count = sum(1 for _ in stream)
     if not count:
-        raise DataError(f"{file}: no rows")
+        raise DataError(ErrorCode.TRAINING_DATA_MALFORMED, f"{file}: no rows; write at least one")
     return count
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write manifest.json beside the files that it describes."""
+    """Write manifest.json next to the files that it describes."""
     text = json.dumps(manifest.to_json(), indent=2, ensure_ascii=False)
     (folder / FILE).write_text(text + "\n", "utf-8")

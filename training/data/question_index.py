@@ -1,4 +1,4 @@
-"""Which questions of a fixed list a text holds, nearly or word for word."""
+"""The search for the questions of a fixed list in a text, as near duplicates or word for word."""
 
 from __future__ import annotations
 
@@ -8,35 +8,38 @@ from typing import Final
 
 from evalsuite.data.duplicates import SHARED, SHARED_RARE, SHORTEST, STOCK, grams, words
 
-WORD_FOR_WORD: Final = 8
-"""Words of the shortest question that is looked for in text."""
+SHORTEST_PHRASE: Final = 8
+"""Words of the shortest question that is searched for word for word."""
 
 
 class StemIndex:
-    """An index of questions; each text is looked up by itself, so that any number of them takes no memory."""
+    """One inverted index from word sequences to the questions (stems) that contain them.
+
+    Each text is looked up by itself, so memory doesn't grow with the number of texts.
+    """
 
     def __init__(self, questions: Sequence[str]) -> None:
         self._stems = [grams(question) for question in questions]
-        holders: dict[int, list[int]] = defaultdict(list)
-        for place, stem in enumerate(self._stems):
+        postings: dict[int, list[int]] = defaultdict(list)
+        for index, stem in enumerate(self._stems):
             for gram in stem:
-                holders[gram].append(place)
-        self._stock = frozenset(gram for gram, places in holders.items() if len(places) > STOCK)
-        self._holders = {gram: places for gram, places in holders.items() if gram not in self._stock}
+                postings[gram].append(index)
+        self._stock = frozenset(gram for gram, indices in postings.items() if len(indices) > STOCK)
+        self._postings = {gram: indices for gram, indices in postings.items() if gram not in self._stock}
 
     def near(self, text: frozenset[int]) -> Iterator[tuple[int, float]]:
-        """Yield the questions that a text, given as its `grams`, nearly holds, and the share of common sequences.
+        """Yield the index of each question that a text nearly contains, with the share of common word sequences.
 
-        The rule of `near_duplicates`, except that a text of less than half of a question's length doesn't hold it: many
-        a short question is another one's last sentence.
+        The text is given as its `grams`. The rule is that of `near_duplicates`, except that a text of less than half
+        of a question's length doesn't contain it: many a short question is the last sentence of a longer one.
         """
-        proposed = {place for gram in self._holders.keys() & text for place in self._holders[gram]}
-        for place in sorted(proposed):
-            stem = self._stems[place]
+        candidates = {index for gram in self._postings.keys() & text for index in self._postings[gram]}
+        for index in sorted(candidates):
+            stem = self._stems[index]
             shared = _share(stem, text)
             rare = _share(stem - self._stock, text - self._stock)
             if 2 * len(text) >= len(stem) and shared >= SHARED and rare >= SHARED_RARE:
-                yield place, shared
+                yield index, shared
 
 
 def _share(a: frozenset[int], b: frozenset[int]) -> float:
@@ -44,27 +47,27 @@ def _share(a: frozenset[int], b: frozenset[int]) -> float:
 
 
 class PhraseIndex:
-    """An index of questions too short for `StemIndex`, found in text where they stand word for word."""
+    """One index of the questions that are too short for `StemIndex`, by their first words."""
 
     def __init__(self, questions: Sequence[str]) -> None:
-        self._heads: dict[int, list[tuple[list[str], int]]] = defaultdict(list)
-        self.left_out = 0
-        """How many are too short even for this."""
-        for place, own in enumerate(map(words, questions)):
-            if len(own) < WORD_FOR_WORD:
-                self.left_out += 1
-            elif len(own) < SHORTEST:
-                self._heads[_head(own, 0)].append((own, place))
+        self._by_head: dict[int, list[tuple[list[str], int]]] = defaultdict(list)
+        self.too_short = 0
+        """Questions that are too short even for this search."""
+        for index, question in enumerate(map(words, questions)):
+            if len(question) < SHORTEST_PHRASE:
+                self.too_short += 1
+            elif len(question) < SHORTEST:
+                self._by_head[_head(question, 0)].append((question, index))
 
     def within(self, text: list[str]) -> Iterator[int]:
-        """Yield the questions that stand in a text, given as its `words`."""
-        if not self._heads:
+        """Yield the index of each question that occurs word for word in a text, given as its `words`."""
+        if not self._by_head:
             return
-        for start in range(len(text) - WORD_FOR_WORD + 1):
-            for own, place in self._heads.get(_head(text, start), ()):
-                if text[start : start + len(own)] == own:
-                    yield place
+        for start in range(len(text) - SHORTEST_PHRASE + 1):
+            for question, index in self._by_head.get(_head(text, start), ()):
+                if text[start : start + len(question)] == question:
+                    yield index
 
 
 def _head(text: list[str], start: int) -> int:
-    return hash(tuple(text[start : start + WORD_FOR_WORD]))
+    return hash(tuple(text[start : start + SHORTEST_PHRASE]))

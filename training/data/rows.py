@@ -1,4 +1,4 @@
-"""The rows that a stage trains on, as `datasets` has them: the manifest checked, every row of the kind it must be."""
+"""The rows that a stage trains on: one schema per kind of stage, read from files that match their manifest."""
 
 from __future__ import annotations
 
@@ -9,166 +9,190 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from evalsuite.errors import DataError, UsageError
+from evalsuite.errors import DataError, ErrorCode, UsageError
 from evalsuite.util.validation import first_problem
-from training.data.manifest import verify
+from training.data.manifest import DEV, Manifest, verify
 from training.recipe import Grpo, Pretrain, Sft, Tier
 
 if TYPE_CHECKING:
     import datasets
 
+CACHE: Final = "cache"
+"""The subfolder of a stage's folder for Arrow files: preflight writes the parsed rows, training maps them."""
 Split = Literal["train", "dev"]
 Kind = Literal["pretrain", "sft", "grpo", "tiered"]
-Said = Annotated[str, Field(min_length=1)]
+NonEmpty = Annotated[str, Field(min_length=1)]
 
 
 class _Row(BaseModel):
-    """Typed strictly; what a stage has no use for is left out."""
+    """Strictly typed; unknown keys are dropped."""
 
     model_config = ConfigDict(strict=True)
 
 
 class ChatTurn(_Row):
-    """A turn of a conversation."""
+    """One message of a conversation."""
 
     role: Literal["system", "user", "assistant"]
     content: str
 
 
 class CorpusText(_Row):
-    """A text to go on pretraining with."""
+    """One text for continued pretraining; the loss is on all of its tokens."""
 
-    text: Said
+    text: NonEmpty
 
 
 class PromptCompletion(_Row):
-    """A text whose end alone is learnt."""
+    """One text for continued pretraining whose loss is on the completion alone."""
 
-    prompt: Said
-    completion: Said
+    prompt: NonEmpty
+    completion: NonEmpty
 
 
 class Trace(_Row):
-    """An item, and a trace that reasons to its gold label."""
+    """One item with a reasoning trace that ends in its gold label."""
 
     prompt: Annotated[list[ChatTurn], Field(min_length=1)]
     completion: Annotated[list[ChatTurn], Field(min_length=1, max_length=1)]
-    gold: Said
-    labels: Annotated[list[Said], Field(min_length=1)]
-    format: Said
-    item: Said
+    gold: NonEmpty
+    labels: Annotated[list[NonEmpty], Field(min_length=1)]
+    format: NonEmpty
+    item: NonEmpty
 
 
 class RewardPrompt(_Row):
-    """An item as `evalsuite.reward.dataset` asks it, and how hard it is, where that is known."""
+    """One item as `evalsuite.reward.dataset` renders it, with its tier of difficulty where that is known."""
 
     prompt: Annotated[list[ChatTurn], Field(min_length=1)]
-    gold: Said
-    labels: Annotated[list[Said], Field(min_length=1)]
-    format: Said
+    gold: NonEmpty
+    labels: Annotated[list[NonEmpty], Field(min_length=1)]
+    format: NonEmpty
     opens_reasoning: bool
-    item: Said
-    task: Said
+    item: NonEmpty
+    task: NonEmpty
     tier: Tier | None = None
 
 
 class TieredPrompt(RewardPrompt):
-    """An item for a stage that takes some tiers alone."""
+    """One item for a stage that selects tiers, so that each row has to name its tier."""
 
     tier: Tier
 
 
 Row = CorpusText | PromptCompletion | Trace | RewardPrompt
-Shape = type[CorpusText] | type[PromptCompletion] | type[Trace] | type[RewardPrompt]
-_SHAPES: Final[dict[str, Shape]] = {"sft": Trace, "grpo": RewardPrompt, "tiered": TieredPrompt}
+Schema = type[CorpusText] | type[PromptCompletion] | type[Trace] | type[RewardPrompt]
+_SCHEMAS: Final[dict[str, Schema]] = {"sft": Trace, "grpo": RewardPrompt, "tiered": TieredPrompt}
 
 
 def kind_of(stage: Pretrain | Sft | Grpo) -> Kind:
-    """The kind of rows that a stage reads: where it names tiers, each row has to name its own."""
+    """Return the kind of rows that a stage needs: `tiered` for a grpo stage that selects tiers."""
     return "tiered" if isinstance(stage, Grpo) and stage.tiers is not None else stage.kind
 
 
-def load(folder: Path, split: Split, kind: Kind, cache: Path | None = None) -> datasets.Dataset:
-    """Load a split of a data folder, its files checked against the manifest; `cache` is where Arrow files go.
+def load(
+    folder: Path, split: Split, kind: Kind, cache: Path | None = None, manifest: Manifest | None = None
+) -> datasets.Dataset:
+    """Load a split of a data folder as a memory-mapped dataset with one column per field of its schema.
 
-    A split that the manifest doesn't name, a row that isn't of its kind, and a number of rows that isn't the
-    manifest's are each a `DataError`.
+    `manifest` is the folder's manifest where its files have been verified already; otherwise they are verified here.
+    `cache` is where Arrow files are written: files with the same digest are parsed once per cache.
+
+    A split that the manifest doesn't name, a row of another kind, and a number of rows other than the manifest's are
+    each a `DataError`.
     """
     from datasets import Dataset
     from datasets.exceptions import DatasetGenerationError
 
-    manifest = verify(folder)
-    known = next((file for file in manifest.files if file.path == f"{split}.jsonl"), None)
-    if known is None:
-        raise DataError(f"{folder}: the manifest of {manifest.name} names no {split}.jsonl; make the data set again")
-    file = folder / known.path
-    shape = _shape(file, kind)
-    given = {"file": str(file), "shape": shape, "digest": known.sha256}
-    place = None if cache is None else str(cache)
+    manifest = manifest or verify(folder)
+    entry = manifest.find(f"{split}.jsonl")
+    if entry is None:
+        raise DataError(
+            ErrorCode.INVALID_MANIFEST,
+            f"{folder}: the manifest of {manifest.name} names no {split}.jsonl; make the data again",
+        )
+    file = folder / entry.path
+    schema = _schema(file, kind)
+    # The digest is an argument of the generator so that it is part of the cache key.
+    arguments = {"file": str(file), "schema": schema, "digest": entry.sha256}
+    cache_dir = None if cache is None else str(cache)
     try:
-        loaded = Dataset.from_generator(_rows, features=_features(shape), cache_dir=place, gen_kwargs=given)
+        rows = Dataset.from_generator(_generate, features=_features(schema), cache_dir=cache_dir, gen_kwargs=arguments)
     except DatasetGenerationError as error:
         raise (error.__cause__ if isinstance(error.__cause__, DataError) else error) from None
-    if len(loaded) != known.rows:
-        raise DataError(f"{file}: {len(loaded)} rows, but the manifest says {known.rows}; make the data set again")
-    return loaded
+    if len(rows) != entry.rows:
+        raise DataError(
+            ErrorCode.INVALID_MANIFEST,
+            f"{file}: {len(rows)} rows, but the manifest states {entry.rows}; make the data again",
+        )
+    return rows
 
 
 def read(folder: Path, split: Split, kind: Kind) -> Iterator[Row]:
-    """Read a split's rows one at a time, the manifest unread; a row that isn't of its kind is a `DataError`."""
+    """Read a split row by row without checking its manifest; a row of another kind is a `DataError`."""
     file = folder / f"{split}.jsonl"
     try:
-        yield from _read(file, _shape(file, kind))
+        yield from _parse(file, _schema(file, kind))
     except OSError as error:
-        raise DataError(f"{file}: can't be read: {error.strerror or error}") from None
+        raise DataError(ErrorCode.DATA_UNREADABLE, f"{file}: can't be read: {error.strerror or error}") from None
 
 
 def has_dev(folder: Path) -> bool:
-    """Whether a data folder has dev rows of its own."""
-    return (folder / "dev.jsonl").is_file()
+    """Return whether a data folder has dev rows."""
+    return (folder / DEV).is_file()
 
 
 def splits(stage: Pretrain | Sft | Grpo, folder: Path) -> tuple[Split, ...]:
-    """The splits of a data folder that a stage reads: its dev rows too where they choose what is kept."""
-    chosen_by = isinstance(stage, Sft) and stage.patience is not None and has_dev(folder)
-    return ("train", "dev") if chosen_by else ("train",)
+    """Return the splits of a data folder that a stage reads: dev rows only where they select the checkpoint."""
+    selects = isinstance(stage, Sft) and stage.patience is not None and has_dev(folder)
+    return ("train", "dev") if selects else ("train",)
 
 
-def refuse_nothing_held_out(stage: Sft, folder: Path) -> None:
-    """Raise a `UsageError` where a stage is to stop early and neither data nor recipe say by which rows."""
+def refuse_missing_dev(stage: Sft, folder: Path) -> None:
+    """Raise a `UsageError` where a stage stops early and neither data nor recipe give the dev rows for that."""
     if stage.patience is not None and stage.hold_out is None and "dev" not in splits(stage, folder):
         raise UsageError(
-            f"stage {stage.name}: patience needs rows that are held out: give {folder / 'dev.jsonl'}, or hold_out"
+            ErrorCode.INVALID_RECIPE,
+            f"stage {stage.name}: patience needs dev rows to measure the loss on: add {folder / DEV}, or set hold_out",
         )
 
 
-def refuse_absent_tiers(stage: Grpo, found: Collection[str | None], folder: Path) -> None:
-    """Raise a `DataError` where a tier that a stage takes has no row."""
+def refuse_missing_tiers(stage: Grpo, present: Collection[str | None], folder: Path) -> None:
+    """Raise a `DataError` where no row has one of the tiers that a stage selects; `present`: the rows' tiers."""
     for tier in stage.tiers or ():
-        if tier not in found:
-            known = ", ".join(sorted(set(map(str, found))))
-            raise DataError(f"{folder}: no row of tier {tier}, which stage {stage.name} takes; it has {known}")
+        if tier not in present:
+            known = ", ".join(sorted(set(map(str, present))))
+            raise DataError(
+                ErrorCode.TRAINING_DATA_MALFORMED,
+                f"{folder}: no row of tier {tier}, which stage {stage.name} selects; its rows are {known}",
+            )
 
 
-def hold_out(rows: datasets.Dataset, count: int, seed: int) -> tuple[datasets.Dataset, datasets.Dataset]:
-    """Split off at least `count` rows, drawn by a seed: whole items, so that none is on both sides; train, held out."""
+def split_off_dev(rows: datasets.Dataset, count: int, seed: int) -> tuple[datasets.Dataset, datasets.Dataset]:
+    """Return train rows and at least `count` dev rows, drawn with a seed.
+
+    Items are moved with all of their rows, so that none is on both sides. A `DataError` where no train row is left.
+    """
     items: dict[str, list[int]] = {}
     for index, item in enumerate(rows["item"]):
         items.setdefault(item, []).append(index)
     names = sorted(items)
     random.Random(seed).shuffle(names)
-    held: set[int] = set()
-    while names and len(held) < count:
-        held.update(items[names.pop()])
+    dev: set[int] = set()
+    while names and len(dev) < count:
+        dev.update(items[names.pop()])
     if not names:
-        raise DataError(f"{count} rows can't be held out of {len(rows)}: nothing would be left to train on")
-    return rows.select([index for index in range(len(rows)) if index not in held]), rows.select(sorted(held))
+        raise DataError(
+            ErrorCode.TRAINING_DATA_MALFORMED,
+            f"{count} of {len(rows)} rows can't be held out, as none would be left to train on; lower hold_out",
+        )
+    return rows.select([index for index in range(len(rows)) if index not in dev]), rows.select(sorted(dev))
 
 
-def _shape(file: Path, kind: Kind) -> Shape:
-    """What the rows must be; those of pretraining are of the shape that the first one has."""
+def _schema(file: Path, kind: Kind) -> Schema:
+    """Return the schema of a file's rows; for pretraining the first row decides between the two."""
     if kind != "pretrain":
-        return _SHAPES[kind]
+        return _SCHEMAS[kind]
     with file.open("rb") as stream:
         first = stream.readline()
     try:
@@ -178,29 +202,32 @@ def _shape(file: Path, kind: Kind) -> Shape:
     return PromptCompletion
 
 
-def _rows(file: str, shape: Shape, digest: str) -> Iterator[dict[str, Any]]:
-    """Yield a file's rows; `digest` makes the cached rows those of these bytes."""
-    for row in _read(Path(file), shape):
+def _generate(file: str, schema: Schema, digest: str) -> Iterator[dict[str, Any]]:
+    """Yield a file's rows for `datasets`; `digest` is unused but keys the cache."""
+    for row in _parse(Path(file), schema):
         yield row.model_dump()
 
 
-def _read(file: Path, shape: Shape) -> Iterator[Row]:
+def _parse(file: Path, schema: Schema) -> Iterator[Row]:
     number = 0
     with file.open("rb") as stream:
         for number, line in enumerate(stream, 1):
             try:
-                yield shape.model_validate_json(line)
+                yield schema.model_validate_json(line)
             except ValidationError as error:
-                raise DataError(f"{file}:{number}: {first_problem(error, 'row')}; mend the row") from None
+                problem = first_problem(error, "row")
+                raise DataError(
+                    ErrorCode.TRAINING_DATA_MALFORMED, f"{file}:{number}: {problem}; correct the row"
+                ) from None
     if not number:
-        raise DataError(f"{file}: no rows")
+        raise DataError(ErrorCode.TRAINING_DATA_MALFORMED, f"{file}: no rows")
 
 
-def _features(shape: Shape) -> datasets.Features:
+def _features(schema: Schema) -> datasets.Features:
     from datasets import Features, Value
 
     text, messages = Value("string"), [{"role": Value("string"), "content": Value("string")}]
     special = {"labels": [text], "opens_reasoning": Value("bool")}
-    if shape in (Trace, RewardPrompt, TieredPrompt):
+    if schema in (Trace, RewardPrompt, TieredPrompt):
         special |= {"prompt": messages, "completion": messages}
-    return Features({name: special.get(name, text) for name in shape.model_fields})
+    return Features({name: special.get(name, text) for name in schema.model_fields})

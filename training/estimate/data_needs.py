@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from evalsuite.errors import DataError
-from training.data.manifest import DEV, TRAIN, File, Manifest, look
+from training.data.manifest import DEV, TRAIN, File, Manifest, check_sizes
 from training.recipe import Data, Pretrain, Stage
 
 BYTES_A_TOKEN: Final = 4
@@ -47,7 +47,7 @@ def data_need(stage: Stage, data: Path | None, made: bool = False) -> DataNeed:
     if not (data / folder).is_dir():
         return DataNeed(folder, "missing", f"{wanted} in {data / folder / TRAIN}", None, rows, tokens)
     try:
-        manifest = look(data / folder)
+        manifest = check_sizes(data / folder)
         train = _train(data / folder, manifest)
     except DataError as error:
         return DataNeed(folder, "damaged", str(error), None, rows, tokens)

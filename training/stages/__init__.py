@@ -1,6 +1,6 @@
-"""The kinds of stages, and how each is trained: from its start to `model/`, over as many kills as there may be.
+"""The training of one stage of each kind with TRL, from its start model to `model/`, resumable after a kill.
 
-Each kind's module has `prepare(job)`, which makes TRL's trainer and says what went into it.
+The module of a kind has `prepare(job)`, which returns TRL's trainer and the facts about its data for stage.json.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from training.stages.job import StageJob
 def train(
     recipe: Recipe, stage: Stage, folder: StageFolder, start: Path | str, data: Path, control: bool = False
 ) -> None:
-    """Train a stage, or go on with it; afterwards `model/` is there and the state is `trained`.
+    """Train a stage, from its last complete checkpoint where there is one, until `model/` exists.
 
-    `data` is the folder that the recipe's data folders are in. With the recipe's `threads` set and no GPU, the weights
-    are the same bits for the same seed, also when the process was killed and started again.
+    `data` is the folder that contains the recipe's data folders; `control` makes the reward random. With the recipe's
+    `threads` set and without a GPU the same seed gives the same weights, bit for bit, also after a kill and a resume.
     """
     if folder.model.is_dir():
         folder.note(state="trained")
         return
+    # The modules of this package import torch and TRL, which must not happen before the environment is set up.
     from training.stages.determinism import make_deterministic
 
     make_deterministic(recipe)

@@ -1,8 +1,8 @@
-"""The trainer's checkpoints: which are whole, and which a kill has torn.
+"""The trainer's checkpoints, and which of them are complete.
 
-The trainer writes a checkpoint file by file, each process its own, and deletes an old one file by file too. So every
-whole one gets a mark that lists its files, when each process has written its part: what has no mark, or lacks a file of
-its list, is torn.
+The trainer writes a checkpoint file by file, each process its own, and deletes an old one file by file too, so a kill
+may leave a part of one. Each checkpoint therefore gets a marker that lists its files once every process has written
+its part. A checkpoint without a marker, or without one of the listed files, is incomplete.
 """
 
 from __future__ import annotations
@@ -15,64 +15,78 @@ from typing import Any, Final, NamedTuple
 
 from training.run_folder import Folder
 
-MARK: Final = "whole.json"
+MARKER: Final = "complete.json"
+_MARKER_V1: Final = "whole.json"
+"""The marker's name in runs of schema version 1, which may still be resumed."""
 STATE: Final = "trainer_state.json"
 
 
 class Checkpoint(NamedTuple):
-    """A whole checkpoint."""
+    """One complete checkpoint."""
 
     path: Path
     step: int
+    """Optimizer steps that were made."""
     final: bool
-    """Whether no step was left."""
+    """Whether training had ended."""
     seconds: float
-    """What the stage had taken up to here, over all its processes."""
+    """Training time of the stage up to here, over all of its processes."""
 
 
-def mark(folder: Path, step: int, final: bool, seconds: float) -> None:
-    """Say of a checkpoint that it is whole; `final`: that it is the last one."""
+def mark_complete(folder: Path, step: int, final: bool, seconds: float) -> None:
+    """Write the marker of a checkpoint whose files are all written."""
     files = sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
-    Folder(folder).write(MARK, {"step": step, "final": final, "seconds": seconds, "files": files})
+    Folder(folder).write(MARKER, {"step": step, "final": final, "seconds": seconds, "files": files})
 
 
 def latest(folder: Path) -> Checkpoint | None:
-    """The last whole checkpoint of a folder, if there is one."""
-    return max(_whole(folder), key=lambda checkpoint: checkpoint.step, default=None)
+    """Return the last complete checkpoint in a folder of checkpoints, or None."""
+    return max(_complete(folder), key=lambda checkpoint: checkpoint.step, default=None)
 
 
-def clear(folder: Path) -> None:
-    """Delete torn checkpoints."""
-    kept = {checkpoint.path for checkpoint in _whole(folder)}
+def delete_incomplete(folder: Path) -> None:
+    """Delete the incomplete checkpoints in a folder of checkpoints."""
+    complete = {checkpoint.path for checkpoint in _complete(folder)}
     for path in folder.glob("checkpoint-*"):
-        if path not in kept:
+        if path not in complete:
             shutil.rmtree(path)
 
 
 def best(checkpoint: Checkpoint) -> Path | None:
-    """The checkpoint with the lowest loss so far, by its step: the folder may have been moved since."""
+    """Return the complete checkpoint with the lowest dev loss up to the given one, or None.
+
+    It is looked up by its step next to the given one, as the run may have been moved since its path was recorded.
+    """
     step = _state(checkpoint).get("best_global_step")
     path = checkpoint.path.with_name(f"checkpoint-{step}")
-    return path if step and (path / MARK).is_file() else None
+    return path if step and _marker(path).is_file() else None
 
 
-def settle(checkpoint: Checkpoint) -> None:
-    """Tell a checkpoint's state where its best one is now; the trainer forgets one that it can't find."""
-    state, found = _state(checkpoint), best(checkpoint)
-    if found is not None and state.get("best_model_checkpoint") != str(found):
-        Folder(checkpoint.path).write(STATE, {**state, "best_model_checkpoint": str(found)})
+def update_best_path(checkpoint: Checkpoint) -> None:
+    """Write the present path of the best checkpoint into a checkpoint's state.
+
+    The trainer ignores a best checkpoint whose recorded path doesn't exist, and would count patience from 0.
+    """
+    state, path = _state(checkpoint), best(checkpoint)
+    if path is not None and state.get("best_model_checkpoint") != str(path):
+        Folder(checkpoint.path).write(STATE, {**state, "best_model_checkpoint": str(path)})
 
 
-def _whole(folder: Path) -> Iterator[Checkpoint]:
+def _complete(folder: Path) -> Iterator[Checkpoint]:
     for path in folder.glob("checkpoint-*"):
         try:
-            said = json.loads((path / MARK).read_bytes())
-            found = Checkpoint(path, said["step"], said["final"], said["seconds"])
-            files = [path / name for name in said["files"]]
+            marker = json.loads(_marker(path).read_bytes())
+            checkpoint = Checkpoint(path, marker["step"], marker["final"], marker["seconds"])
+            files = [path / name for name in marker["files"]]
         except (OSError, ValueError, KeyError, TypeError):
             continue
         if all(file.is_file() for file in files):
-            yield found
+            yield checkpoint
+
+
+def _marker(path: Path) -> Path:
+    old = path / _MARKER_V1
+    return old if old.is_file() else path / MARKER
 
 
 def _state(checkpoint: Checkpoint) -> dict[str, Any]:

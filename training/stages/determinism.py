@@ -1,4 +1,4 @@
-"""What makes a stage repeatable, and quiet: threads, seeds, algorithms; nothing of it is told to anybody."""
+"""Process-wide settings that make a stage deterministic and keep its libraries from printing and reporting."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from training.recipe import Recipe
 
 
 def make_deterministic(recipe: Recipe) -> None:
-    """Set this process up; on GPUs a few kernels have no repeatable form, of which torch warns.
+    """Set threads, seeds and deterministic algorithms of this process; call it before torch is imported.
 
-    Memory that nobody has written is not filled, which torch does with deterministic algorithms: it would take a sixth
-    of a stage's time, and helps only an operation that reads such memory.
-    TRL reports each training to the hub: model, GPU, libraries. A stage reports nothing.
+    On GPUs a few kernels have no deterministic form; torch warns of them.
     """
     os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
@@ -21,10 +19,13 @@ def make_deterministic(recipe: Recipe) -> None:
     import transformers
     from huggingface_hub import constants
 
+    # TRL reports each training to the hub, with model, GPU and libraries. A run here reports nothing to anybody.
     constants.HF_HUB_DISABLE_TELEMETRY = True
     if recipe.threads is not None:
         torch.set_num_threads(recipe.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
+    # With deterministic algorithms torch fills new memory, which takes a sixth of a stage's time and helps only an
+    # operation that reads memory nobody has written.
     torch.utils.deterministic.fill_uninitialized_memory = False
     transformers.set_seed(recipe.seed)
     transformers.utils.logging.disable_progress_bar()

@@ -1,11 +1,12 @@
-"""Group relative policy optimisation, paid by the benchmark's strict parse alone, along Fleming-R1's curriculum.
+"""Group relative policy optimisation with the strict parse as its only reward, in the two phases of Fleming-R1.
 
-A group whose completions are all right or all wrong teaches nothing. Such groups are avoided by what is drawn: the
-recipe's tiers, and the weights of mining. TRL itself has no more than another scale of the advantages (`scale`: a dead
-group's stay 0 under any), and no resampling as DAPO does; a group once drawn is paid for.
+A group whose rewards are all equal has zero variance: its advantages are 0, and it gives no gradient. Such groups are
+made rare by what is drawn, through the recipe's tiers and the weights of hard-sample mining. TRL itself only offers
+other scales of the advantages (`scale`), under which 0 stays 0, and no dynamic sampling: DAPO (Yu et al. 2025,
+arXiv:2503.14476) draws again until enough groups vary, at the cost of every completion that it throws away.
 
-The engine `vllm_server` expects `trl vllm-serve --model MODEL` on port 8000 of this machine, begun by hand; MODEL is
-the recipe's base model, or any of its shape: the policy's weights are sent there before the first completion.
+The engine `vllm_server` expects `trl vllm-serve --model MODEL` on port 8000 of this machine, started by the user. MODEL
+is the recipe's base model or any of the same shape: the policy's weights are sent there before the first completion.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from accelerate import PartialState
 from trl import GRPOConfig, GRPOTrainer
 
 from training import step_log, trainer_config, weights
-from training.curriculum import pool_sampling
-from training.curriculum.mining import MiningHistory
+from training.curriculum.mining import MINING_LOG, MiningHistory
 from training.curriculum.phase import PhaseCallback
+from training.curriculum.pool_sampling import sample_pool
 from training.curriculum.prompt_sampler import PromptSampler
 from training.data import rows
 from training.recipe import Grpo
 from training.stages import checkpoints
-from training.stages.job import StageJob, devices
+from training.stages.job import StageJob, world_size
 from training.stages.rollout_reward import RolloutReward
 
 if TYPE_CHECKING:
@@ -33,60 +34,59 @@ if TYPE_CHECKING:
 
 
 class PolicyTrainer(GRPOTrainer):
-    """TRL's trainer, its prompts drawn by the curriculum."""
+    """TRL's trainer with the curriculum's prompt sampler."""
 
-    draws: PromptSampler
+    prompt_sampler: PromptSampler
 
     def _get_train_sampler(self, dataset: Any = None) -> PromptSampler:
-        return self.draws
+        return self.prompt_sampler
 
 
 def prepare(job: StageJob) -> tuple[PolicyTrainer, dict[str, Any]]:
-    """Make the trainer, and say what it was given.
+    """Return the trainer, and facts for stage.json.
 
-    The policy starts from the stage's start, which is also the reference of the KL divergence. With LoRA a start that
-    is an adapter is first merged into whole weights, a new adapter is trained on them, and the reference is the model
-    without it; without LoRA the reference, where beta asks for one, is loaded from the start.
+    The policy and the reference of the KL divergence are both the stage's start model. With LoRA a start that is an
+    adapter is merged into full weights, a new adapter is trained on them, and the reference is the model without it.
+    Without LoRA the reference is loaded from the start, if beta is above 0.
     """
     stage = job.stage
     assert isinstance(stage, Grpo)
     tokenizer = weights.load_tokenizer(job.recipe, job.start, job.data)
-    spec = _settings(job, stage, tokenizer)  # before the rows: it tells accelerate which processes there are
-    given = tiered(rows.load(job.rows, "train", rows.kind_of(stage), job.cache), stage, job.rows)
-    _go_back(job)
+    # First, as GRPOConfig initialises the process state of accelerate that everything below relies on.
+    config = _config(job, stage, tokenizer)
+    pool = select_tiers(rows.load(job.data_folder, "train", rows.kind_of(stage), job.cache), stage, job.data_folder)
+    _truncate_journals(job)
+    reward = RolloutReward(
+        job.folder.completions, stage.rollout.generations, random_seed=job.recipe.seed if job.control else None
+    )
     trainer = PolicyTrainer(
-        model=_policy(job),
-        reward_funcs=RolloutReward(
-            job.folder.completions, stage.rollout.generations, coin=job.recipe.seed if job.control else None
-        ),
-        args=spec,
-        train_dataset=given,
+        model=_load_policy(job),
+        reward_funcs=reward,
+        args=config,
+        train_dataset=pool,
         processing_class=tokenizer,
         peft_config=None if job.recipe.lora is None else trainer_config.lora(job.recipe.lora),
     )
-    _curriculum(job, stage, trainer, given)
-    return trainer, {"rows": len(given), "control": job.control}
+    _add_curriculum(job, stage, trainer, pool)
+    return trainer, {"rows": len(pool), "control": job.control}
 
 
-def tiered(given: datasets.Dataset, stage: Grpo, place: Path) -> datasets.Dataset:
-    """The rows of the stage's tiers, in their order; a tier without rows is a `DataError`."""
+def select_tiers(dataset: datasets.Dataset, stage: Grpo, folder: Path) -> datasets.Dataset:
+    """Return the rows of the stage's tiers in their order; a tier without rows is a `DataError`."""
     if stage.tiers is None:
-        return given
-    tiers = given["tier"]
-    rows.refuse_absent_tiers(stage, tiers, place)
-    return given.select([row for row, tier in enumerate(tiers) if tier in stage.tiers])
+        return dataset
+    tiers = dataset["tier"]
+    rows.refuse_missing_tiers(stage, tiers, folder)
+    return dataset.select([index for index, tier in enumerate(tiers) if tier in stage.tiers])
 
 
-def _curriculum(job: StageJob, stage: Grpo, trainer: PolicyTrainer, given: datasets.Dataset) -> None:
-    """Say which prompts are drawn and when the phase ends.
-
-    The control is trained for all steps: a coin's reward has a plateau from the first, and would let it off early.
-    """
+def _add_curriculum(job: StageJob, stage: Grpo, trainer: PolicyTrainer, pool: datasets.Dataset) -> None:
+    """Set which prompts are drawn and when the phase ends."""
     history = None
     if stage.mining is not None:
-        history = MiningHistory(job.folder.path / "mining.jsonl", given["item"], stage.rollout.generations)
-    trainer.draws = PromptSampler(
-        len(given),
+        history = MiningHistory(job.folder.path / MINING_LOG, pool["item"], stage.rollout.generations)
+    trainer.prompt_sampler = PromptSampler(
+        len(pool),
         stage.prompts,
         stage.rollout.generations,
         trainer.args.steps_per_generation,
@@ -95,25 +95,27 @@ def _curriculum(job: StageJob, stage: Grpo, trainer: PolicyTrainer, given: datas
         None if history is None else history.weights_at,
     )
     samples = 0 if stage.mining is None else stage.mining.samples
-    asking = partial(pool_sampling.ask, trainer, given, samples, job.recipe.seed)
-    trainer.add_callback(
-        PhaseCallback(job.folder, None if job.control else stage.plateau, stage.mining, history, asking)
-    )
+    mine = partial(sample_pool, trainer, pool, samples, job.recipe.seed)
+    # The control makes all of its steps: a random reward is flat from the start, and a plateau would end it early.
+    plateau = None if job.control else stage.plateau
+    trainer.add_callback(PhaseCallback(job.folder, plateau, stage.mining, history, mine))
 
 
-def _settings(job: StageJob, stage: Grpo, tokenizer: Any) -> GRPOConfig:
-    spec = trainer_config.grpo(job.recipe, stage, job.folder.checkpoints, devices())
+def _config(job: StageJob, stage: Grpo, tokenizer: Any) -> GRPOConfig:
+    config = trainer_config.grpo(job.recipe, stage, job.folder.checkpoints, world_size())
     if stage.mining is not None:
-        spec.num_generations_eval = stage.mining.samples
+        config.num_generations_eval = stage.mining.samples
     if job.recipe.lora is None and not Path(job.start).is_dir():
-        spec.model_init_kwargs = {"revision": job.recipe.base.revision}  # of the reference, which TRL loads by name
+        # TRL loads the reference by its name, and would take the newest revision.
+        config.model_init_kwargs = {"revision": job.recipe.base.revision}
     if job.recipe.base.eos is not None and stage.rollout.engine != "transformers":
-        spec.generation_kwargs = {"stop_token_ids": [tokenizer.eos_token_id]}  # vLLM reads a tokenizer of its own
-    return spec
+        # vLLM loads the tokenizer from the hub or folder, where its EOS is still the base model's.
+        config.generation_kwargs = {"stop_token_ids": [tokenizer.eos_token_id]}
+    return config
 
 
-def _policy(job: StageJob) -> Any:
-    """All weights of the start, or what a new adapter is trained on: the start itself, or its merge."""
+def _load_policy(job: StageJob) -> Any:
+    """Load the start model with all weights trained, or what a new adapter is trained on: the start, merged."""
     if job.recipe.lora is None:
         return weights.load(job.recipe, job.start, job.data)
     start: Path | str = job.start
@@ -123,10 +125,10 @@ def _policy(job: StageJob) -> Any:
     return weights.load_full_weights(job.recipe, start, job.data)
 
 
-def _go_back(job: StageJob) -> None:
-    """Cut the journals behind the checkpoint that the stage goes on from."""
+def _truncate_journals(job: StageJob) -> None:
+    """Remove from the journals what was written after the checkpoint that training resumes from."""
     with PartialState().main_process_first():
         if PartialState().is_main_process:
             last = checkpoints.latest(job.folder.checkpoints)
-            for journal in (job.folder.completions, job.folder.path / "mining.jsonl"):
+            for journal in (job.folder.completions, job.folder.path / MINING_LOG):
                 step_log.truncate_after(journal, 0 if last is None else last.step)

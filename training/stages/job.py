@@ -1,4 +1,4 @@
-"""One stage to train, and all that it needs to know."""
+"""The arguments of training one stage."""
 
 from __future__ import annotations
 
@@ -6,35 +6,36 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from training.data.rows import CACHE
 from training.recipe import Recipe, Stage
 from training.run_folder import StageFolder
 
 
 @dataclass(frozen=True, slots=True)
 class StageJob:
-    """A recipe's stage, where it is kept, what it starts from, and its data."""
+    """One stage of a recipe with its folder, its start model and its data."""
 
     recipe: Recipe
     stage: Stage
     folder: StageFolder
     start: Path | str
-    """An adapter's folder, a folder of whole weights, or a hub name."""
+    """The folder of an adapter, a folder of full weights, or a hub name."""
     data: Path
-    """The folder that the recipe's data folders are in."""
+    """The folder that contains the recipe's data folders."""
     control: bool = False
-    """Whether the reward is a coin."""
+    """Whether the reward is random."""
 
     @property
-    def rows(self) -> Path:
+    def data_folder(self) -> Path:
         """The stage's data folder."""
         return self.data / self.stage.data.folder
 
     @property
     def cache(self) -> Path:
-        """Where rows are kept while they are trained on; gone afterwards."""
-        return self.folder.path / "cache"
+        """The folder of parsed rows while the stage trains; deleted afterwards."""
+        return self.folder.path / CACHE
 
 
-def devices() -> int:
-    """Processes that train the stage, each on a device of its own, as the launcher says."""
+def world_size() -> int:
+    """Return the number of processes that train the stage, one per device, as set by the launcher."""
     return int(os.environ.get("WORLD_SIZE", "1"))

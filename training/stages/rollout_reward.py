@@ -1,4 +1,4 @@
-"""What TRL pays: the benchmark's strict parse and nothing else, each completion on disk with what it was paid."""
+"""The reward function of GRPO: the strict parse and nothing else, with every completion and its reward journalled."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ from training import step_log
 from training.curriculum.zero_variance import zero_variance_groups
 
 COLUMNS: Final = ("item", "task", "gold", "labels", "format", "opens_reasoning")
-"""Columns of the data that go to disk beside a completion: with them it can be graded again."""
+"""Dataset columns that the journal repeats for each completion, so that it can be graded again."""
 
 
 class RolloutReward:
-    """The strict reward in TRL's signature; picklable, and the same whatever batch a completion comes in.
+    """One reward in TRL's signature; picklable, and independent of how completions are batched.
 
-    Every completion is a line of `journal`: step (from 1, the one that it teaches), group (its place among the step's
-    prompts), the data's columns, the text, its tokens and its reward. Lines are in the order of the groups and written
-    by the main process alone. Shares of dead groups and the number of different items so far go to TRL's log.
+    The journal gets one line per completion: step (from 1, the step that trains on it), group (the index of its prompt
+    in the step), the dataset's columns, the text, its number of tokens and its reward. Lines are in the order of the
+    groups and written by the main process alone. The shares of zero-variance groups and the number of distinct items
+    so far are logged through TRL.
 
-    `coin`, a seed, makes it the random control: the reward is `random_reward`, and the line has the strict one
-    beside it.
+    With `random_seed` it is the control: the reward is `random_reward`, and each line also has the strict reward.
     """
 
-    def __init__(self, journal: Path, generations: int, coin: int | None = None) -> None:
-        self.journal, self.generations, self.coin = journal, generations, coin
-        self.__name__ = "strict" if coin is None else "coin"
+    def __init__(self, journal: Path, generations: int, random_seed: int | None = None) -> None:
+        self.journal, self.generations, self.random_seed = journal, generations, random_seed
+        # TRL logs a reward under its `__name__`.
+        self.__name__ = "strict" if random_seed is None else "random"
         self._strict = StrictReward()
         self._seen = {(line["task"], line["item"]) for line in step_log.read(journal)}
 
@@ -41,51 +42,54 @@ class RolloutReward:
         log_metric: Callable[[str, float], None],
         **columns: Any,
     ) -> list[float]:
-        """Pay this process's completions of a step; the data's columns come a value a completion."""
+        """Return the rewards of this process's completions of a step; `columns` have one value per completion."""
         from accelerate import PartialState
         from accelerate.utils import gather_object
 
         step, process = trainer_state.global_step + 1, PartialState()
-        first = process.process_index * len(completions)
+        offset = process.process_index * len(completions)
         strict = self._strict(completions=completions, **columns)
-        paid = [self._paid(reward, step, first + index) for index, reward in enumerate(strict)]
-        own = [
+        rewards = [self._reward(score, step, offset + index) for index, score in enumerate(strict)]
+        lines = [
             {
                 "step": step,
-                "group": (first + index) // self.generations,
+                "group": (offset + index) // self.generations,
                 **{column: columns[column][index] for column in COLUMNS},
                 "completion": _text(completions[index]),
                 "tokens": len(completion_ids[index]),
-                "reward": paid[index],
-                **({} if self.coin is None else {"strict": strict[index]}),
+                "reward": rewards[index],
+                **({} if self.random_seed is None else {"strict": strict[index]}),
             }
             for index in range(len(completions))
         ]
-        self._note(gather_object(own), process.is_main_process, log_metric)
-        return paid
+        self._record(gather_object(lines), process.is_main_process, log_metric)
+        return rewards
 
-    def _paid(self, strict: float, step: int, index: int) -> float:
-        return strict if self.coin is None else random_reward(self.coin, step, index)
+    def _reward(self, strict: float, step: int, index: int) -> float:
+        return strict if self.random_seed is None else random_reward(self.random_seed, step, index)
 
-    def _note(self, rows: Sequence[dict[str, Any]], write: bool, log_metric: Callable[[str, float], None]) -> None:
-        """Journal the completions of all processes, and log what can be told of them only together."""
+    def _record(self, lines: Sequence[dict[str, Any]], write: bool, log_metric: Callable[[str, float], None]) -> None:
+        """Journal the completions of all processes and log their statistics.
+
+        A group may be spread over processes, so its variance is only known after gathering.
+        """
         if write:
-            step_log.append(self.journal, rows)
-        self._seen.update((row["task"], row["item"]) for row in rows)
-        groups = zero_variance_groups([row["reward"] for row in rows], self.generations)
-        log_metric("groups_all_0", groups.zero)
-        log_metric("groups_all_1", groups.one)
+            step_log.append(self.journal, lines)
+        self._seen.update((line["task"], line["item"]) for line in lines)
+        groups = zero_variance_groups([line["reward"] for line in lines], self.generations)
+        log_metric("groups_all_0", groups.all_zero)
+        log_metric("groups_all_1", groups.all_one)
         log_metric("unique_items", float(len(self._seen)))
-        if self.coin is not None:
-            log_metric("strict", sum(row["strict"] for row in rows) / len(rows))
+        if self.random_seed is not None:
+            log_metric("strict", sum(line["strict"] for line in lines) / len(lines))
 
 
 def random_reward(seed: int, step: int, index: int) -> float:
-    """A fair coin, 0.0 or 1.0, by seed, step and place in the step alone: what was written has no say.
+    """Return 0.0 or 1.0 with equal probability, by seed, step and index in the step alone, whatever was written.
 
-    Fair, and not with the chance that the start model earns: half is where rewards vary most, so that the control is
-    pushed about the hardest, and it needs nothing measured. Source: the random rewards of R. Shao et al., "Spurious
-    rewards: rethinking training signals in RLVR" (2025).
+    The probability is 1/2 and not the start model's mean reward: at 1/2 rewards vary most, so the control is moved as
+    far as a reward without information can move it, and nothing has to be measured first. Source: the random rewards
+    of Shao et al. 2025, "Spurious Rewards: Rethinking Training Signals in RLVR", arXiv:2506.10947.
     """
     digest = hashlib.sha256(f"{seed} {step} {index}".encode()).digest()
     return float(digest[0] & 1)

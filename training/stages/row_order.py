@@ -1,7 +1,9 @@
-"""The order of rows that are put together by length, kept over a kill in the middle of an epoch.
+"""The order of rows that are batched by length, preserved when training is resumed within an epoch.
 
-The trainer draws an epoch's order from torch's random numbers where the epoch begins, and where it goes on from a
-checkpoint it draws it anew: from what the numbers are by then, which gives another order.
+The trainer draws the order of an epoch from torch's random state where the epoch begins. When it resumes within an
+epoch it draws the order anew, from whatever that state is then, and skips as many batches as were used. So it would
+continue with another order, in which some rows are seen twice and others never. The sampler of packed text has its own
+seed and is not affected.
 """
 
 from __future__ import annotations
@@ -20,29 +22,32 @@ FILE: Final = "order.safetensors"
 
 
 class RowOrderCallback(TrainerCallback):
-    """Keeps with each checkpoint the random state that its epoch began with, and puts it back where that goes on."""
+    """One callback that saves with each checkpoint the random state its epoch began with, and restores it."""
 
     def __init__(self, folder: Path) -> None:
         last = checkpoints.latest(folder)
-        found = None if last is None else last.path / FILE
-        self._kept = load_file(found) if found is not None and found.is_file() else {}
-        self._drawn = torch.get_rng_state()
+        file = None if last is None else last.path / FILE
+        self._saved = load_file(file) if file is not None and file.is_file() else {}
+        self._epoch_state = torch.get_rng_state()
 
     def on_epoch_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, train_dataloader: Any, **_: Any
     ) -> None:
-        """Note what the epoch's order is drawn from; where it has begun before, what it was drawn from then.
+        """Remember the random state from which the epoch's order is drawn; after a resume, restore it first.
 
-        A checkpoint at an epoch's end is gone on from with the random state that it was made with.
+        The trainer calls this before the data loader draws the order, and restores the checkpoint's random state itself
+        once it has skipped the used batches.
         """
         steps = math.ceil(len(train_dataloader) / args.gradient_accumulation_steps)
-        if self._kept:
-            torch.set_rng_state(self._kept["epoch" if state.global_step % steps else "step"])
-            self._kept = {}
-        self._drawn = torch.get_rng_state()
+        if self._saved:
+            # Within an epoch the order is the one that was drawn at its beginning. A checkpoint at an epoch's end is
+            # followed by a new epoch, whose order is drawn from the state after the checkpoint's step.
+            torch.set_rng_state(self._saved["epoch" if state.global_step % steps else "step"])
+            self._saved = {}
+        self._epoch_state = torch.get_rng_state()
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Add the epoch's state and the step's to the checkpoint."""
+        """Add the random states at the epoch's beginning and now to the checkpoint."""
         if state.is_world_process_zero:
             path = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-            save_file({"epoch": self._drawn, "step": torch.get_rng_state()}, path / FILE)
+            save_file({"epoch": self._epoch_state, "step": torch.get_rng_state()}, path / FILE)

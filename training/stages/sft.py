@@ -1,13 +1,14 @@
-"""Supervised fine-tuning on reasoning traces: the loss is on trace and answer alone."""
+"""Supervised fine-tuning on reasoning traces; the loss is on trace and answer alone."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from transformers import EarlyStoppingCallback
 from trl import SFTTrainer
 
 from training import trainer_config, weights
+from training.checks.checked_rows import Splits, load_splits
 from training.checks.recheck import refuse_wrong_traces
 from training.data import rows
 from training.recipe import Sft
@@ -16,36 +17,35 @@ from training.stages.job import StageJob
 if TYPE_CHECKING:
     import datasets
 
-_LEARNT = ["prompt", "completion"]
-"""All that TRL is shown: it would take an item's labels for those of the tokens."""
+_COLUMNS: Final = ["prompt", "completion"]
+"""The columns that TRL gets: it would take the column `labels`, an item's answer labels, for token labels."""
 
 
 def prepare(job: StageJob) -> tuple[SFTTrainer, dict[str, Any]]:
-    """Make the trainer, and say what it was given; traces that are wrong or too long are a `DataError`."""
+    """Return the trainer, and facts for stage.json; traces that are wrong or too long are a `DataError`."""
     stage = job.stage
     assert isinstance(stage, Sft)
-    train, held_out = _split(job, stage)
+    rows.refuse_missing_dev(stage, job.data_folder)
+    splits = load_splits(stage, job.data_folder, job.cache)
+    train, dev = _train_and_dev(job, stage, splits)
     tokenizer = weights.load_tokenizer(job.recipe, job.start, job.data)
-    refuse_wrong_traces(stage, job.start, job.data, tokenizer)
-    spec = trainer_config.sft(job.recipe, stage, job.folder.checkpoints)
+    refuse_wrong_traces(stage, splits, job.data_folder, job.start, tokenizer)
     trainer = SFTTrainer(
         model=weights.load(job.recipe, job.start, job.data),
-        args=spec,
-        train_dataset=train.select_columns(_LEARNT),
-        eval_dataset=None if held_out is None else held_out.select_columns(_LEARNT),
+        args=trainer_config.sft(job.recipe, stage, job.folder.checkpoints),
+        train_dataset=train.select_columns(_COLUMNS),
+        eval_dataset=None if dev is None else dev.select_columns(_COLUMNS),
         processing_class=tokenizer,
         callbacks=[] if stage.patience is None else [EarlyStoppingCallback(stage.patience)],
     )
-    return trainer, {"rows": len(train), "held_out": 0 if held_out is None else len(held_out)}
+    return trainer, {"rows": len(train), "held_out": 0 if dev is None else len(dev)}
 
 
-def _split(job: StageJob, stage: Sft) -> tuple[datasets.Dataset, datasets.Dataset | None]:
-    """Rows to train on and rows that are held out: the data's own dev rows, or as many as the recipe says."""
-    rows.refuse_nothing_held_out(stage, job.rows)
-    train = rows.load(job.rows, "train", "sft", job.cache)
+def _train_and_dev(job: StageJob, stage: Sft, splits: Splits) -> tuple[datasets.Dataset, datasets.Dataset | None]:
+    """Return the rows to train on and the rows for early stopping: the data's dev rows, or train rows held out."""
     if stage.patience is None:
-        return train, None
-    if "dev" in rows.splits(stage, job.rows):
-        return train, rows.load(job.rows, "dev", "sft", job.cache)
-    assert stage.hold_out is not None, "nothing held out is refused above"
-    return rows.hold_out(train, stage.hold_out, job.recipe.seed)
+        return splits["train"], None
+    if "dev" in splits:
+        return splits["train"], splits["dev"]
+    assert stage.hold_out is not None, "refuse_missing_dev has refused this stage"
+    return rows.split_off_dev(splits["train"], stage.hold_out, job.recipe.seed)

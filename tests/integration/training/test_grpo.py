@@ -1,4 +1,4 @@
-"""The reinforcement learning stage with TRL: what is drawn, paid and compared against, and when it ends."""
+"""The GRPO stage with TRL: prompts, rewards, the reference model, and when a phase ends."""
 
 import json
 import shutil
@@ -6,7 +6,7 @@ import shutil
 import policies
 import pytest
 
-from evalsuite.errors import DataError, RunError
+from evalsuite.errors import DataError, ErrorCode, RunError
 from training.curriculum.prompt_sampler import PromptSampler
 from training.run_folder import StageFolder
 from training.stages.rollout_reward import random_reward
@@ -20,7 +20,7 @@ MINING = {"every": 2, "samples": 2}
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    """A policy, and a folder of data."""
+    """A policy, and a data folder."""
     folder = tmp_path_factory.mktemp("world")
     policies.make_items(folder / "data" / "items")
     return policies.make_policy(folder / "base"), folder / "data"
@@ -36,15 +36,14 @@ def trained(world, out, number=0, control=False, start=None, lora=None, **stage)
 def test_the_reference_is_the_start_and_the_same_seed_gives_the_same_bits(world, tmp_path, lora):
     runs = [trained(world, tmp_path / name, lora=lora, steps=3, micro_batch=6) for name in ("one", "two")]
     logged = [list(run.read_metrics()) for run in runs]
-    assert logged[0][0]["kl"] == 0.0  # no step was made: policy and start are one
+    assert logged[0][0]["kl"] == 0.0  # before the first step the policy is the reference
     assert logged[0][-1]["kl"] > 0.0
     assert policies.weights_of(runs[0]) == policies.weights_of(runs[1])
     assert runs[0].completions.read_bytes() == runs[1].completions.read_bytes()
     assert (runs[0].model / "adapter_config.json").exists() == (lora is not None)
 
 
-def test_groups_and_prompts_of_a_step_are_the_recipes(world, tmp_path):
-    """And what is logged of them is what stands in the journal."""
+def test_a_step_has_the_recipes_prompts_and_groups_and_its_log_agrees_with_the_journal(world, tmp_path):
     folder = trained(world, tmp_path / "run", steps=4, micro_batch=6)
     rows, logged = policies.journal(folder, "completions.jsonl"), list(folder.read_metrics())
     assert [line["step"] for line in logged] == [1, 2, 3, 4]
@@ -62,11 +61,11 @@ def test_groups_and_prompts_of_a_step_are_the_recipes(world, tmp_path):
         assert line["groups_all_0"] + line["groups_all_1"] == pytest.approx(line["frac_reward_zero_std"])
         assert line["length"] == pytest.approx(sum(row["tokens"] for row in step) / 12)
         assert line["unique_items"] == len(set(drawn))
-    assert len(set(drawn)) == 12  # all of the pool before any is drawn again
+    assert len(set(drawn)) == 12  # every item once before any is drawn again
     assert {row["reward"] for row in rows} == {0.0, 1.0}
 
 
-def test_rollouts_end_and_the_model_stops_where_the_recipe_says_that_a_turn_ends(world, tmp_path):
+def test_rollouts_and_the_saved_model_stop_at_the_recipes_end_token(world, tmp_path):
     from transformers import AutoTokenizer, GenerationConfig
 
     base = policies.never_stop(shutil.copytree(world[0], tmp_path / "base"))
@@ -82,7 +81,7 @@ def test_rollouts_end_and_the_model_stops_where_the_recipe_says_that_a_turn_ends
 
 
 @pytest.mark.parametrize(
-    ("engine", "eos", "told"),
+    ("engine", "eos", "generation_kwargs"),
     [
         ("vllm_colocate", "<|im_end|>", {"stop_token_ids": [2]}),
         ("vllm_server", "<|im_end|>", {"stop_token_ids": [2]}),
@@ -90,33 +89,35 @@ def test_rollouts_end_and_the_model_stops_where_the_recipe_says_that_a_turn_ends
         ("transformers", "<|im_end|>", None),
     ],
 )
-def test_vllm_is_told_where_a_turn_ends_for_it_reads_a_tokenizer_of_its_own(world, tmp_path, engine, eos, told):
+def test_vllm_gets_the_recipes_end_token_as_it_loads_its_own_tokenizer(world, tmp_path, engine, eos, generation_kwargs):
     from training import weights
-    from training.stages.grpo import _settings
+    from training.stages.grpo import _config
     from training.stages.job import StageJob
 
     recipe = policies.recipe(world[0], {"rollout": {"generations": 4, "max_tokens": 16, "engine": engine}})
     recipe = recipe.model_copy(update={"base": recipe.base.model_copy(update={"eos": eos})})
     job = StageJob(recipe, recipe.stages[0], StageFolder(tmp_path / "1-rl"), world[0], world[1])
-    found = _settings(job, recipe.stages[0], weights.load_tokenizer(recipe, world[0], world[1]))
-    assert found.generation_kwargs == told
+    config = _config(job, recipe.stages[0], weights.load_tokenizer(recipe, world[0], world[1]))
+    assert config.generation_kwargs == generation_kwargs
 
 
 def test_only_the_tiers_of_the_stage_are_drawn(world, tmp_path):
     folder = trained(world, tmp_path / "run", tiers=["easy", "moderate"], prompts=4, steps=2)
     assert {row["item"] for row in policies.journal(folder, "completions.jsonl")} == {f"item-{n}" for n in range(8)}
-    with pytest.raises(DataError, match=r"4 rows .* 5 different prompts"):
+    with pytest.raises(DataError) as caught:
         trained(world, tmp_path / "few", tiers=["difficult"], prompts=5)
+    assert caught.value.code is ErrorCode.TRAINING_NOT_POSSIBLE
 
 
-def test_a_stage_without_tiers_needs_none_in_its_rows_and_one_with_tiers_does(world, tmp_path):
+def test_rows_need_a_tier_only_where_the_stage_selects_tiers(world, tmp_path):
     base, data = world
     rows = [json.loads(line) for line in (data / "items" / "train.jsonl").read_text().splitlines()]
-    untold = [{key: value for key, value in row.items() if key != "tier"} for row in rows]
-    policies.save_items(tmp_path / "data" / "items", untold)
+    without_tier = [{key: value for key, value in row.items() if key != "tier"} for row in rows]
+    policies.save_items(tmp_path / "data" / "items", without_tier)
     trained((base, tmp_path / "data"), tmp_path / "run", steps=1)
-    with pytest.raises(DataError, match=r"train\.jsonl:1: tier: Field required"):
+    with pytest.raises(DataError, match=r"train\.jsonl:1: tier: ") as caught:
         trained((base, tmp_path / "data"), tmp_path / "tiered", tiers=["easy"])
+    assert caught.value.code is ErrorCode.TRAINING_DATA_MALFORMED
 
 
 def test_a_tier_without_rows_is_refused(world, tmp_path):
@@ -124,69 +125,71 @@ def test_a_tier_without_rows_is_refused(world, tmp_path):
     file = policies.make_items(tmp_path / "source") / "train.jsonl"
     rows = [json.loads(line) for line in file.read_text().splitlines()][:4]
     policies.save_items(tmp_path / "data" / "items", rows)
-    with pytest.raises(DataError, match=r"no row of tier difficult, which stage rl takes; it has easy"):
+    with pytest.raises(DataError, match=r"tier difficult.* easy$") as caught:
         trained((base, tmp_path / "data"), tmp_path / "run", tiers=["easy", "difficult"])
+    assert caught.value.code is ErrorCode.TRAINING_DATA_MALFORMED
 
 
-def test_the_control_is_paid_by_the_coin(world, tmp_path):
-    """All that differs is the reward: the first step's completions are the same."""
+def test_the_control_gets_random_rewards(world, tmp_path):
+    """Only the reward differs: the completions of the first step are the same."""
     plain = trained(world, tmp_path / "plain", steps=3)
-    coin = trained(world, tmp_path / "coin", control=True, steps=3, plateau={"window": 1, "gain": 0.9})
-    rows = policies.journal(coin, "completions.jsonl")
-    assert len(rows) == 36  # the plateau doesn't let the control off
+    control = trained(world, tmp_path / "control", control=True, steps=3, plateau={"window": 1, "gain": 0.9})
+    rows = policies.journal(control, "completions.jsonl")
+    assert len(rows) == 36  # the plateau does not end the control
     for place, row in enumerate(rows):
         assert row["reward"] == random_reward(3, row["step"], place % 12)
         assert row["strict"] == float(row["completion"] == f"<answer>{row['gold']}</answer>")
     assert [row["strict"] for row in rows] != [row["reward"] for row in rows]
     before = policies.journal(plain, "completions.jsonl")
     assert [row["completion"] for row in rows[:12]] == [row["completion"] for row in before[:12]]
-    for step, line in enumerate(coin.read_metrics(), 1):
+    for step, line in enumerate(control.read_metrics(), 1):
         assert line["reward"] == pytest.approx(sum(row["reward"] for row in rows if row["step"] == step) / 12)
         assert line["strict"] == pytest.approx(sum(row["strict"] for row in rows if row["step"] == step) / 12)
-    assert policies.weights_of(plain) != policies.weights_of(coin)
+    assert policies.weights_of(plain) != policies.weights_of(control)
 
 
 def test_a_plateau_ends_the_phase(world, tmp_path):
     folder = trained(world, tmp_path / "run", steps=9, plateau={"window": 2, "gain": 1.0, "patience": 2})
-    assert len(list(folder.read_metrics())) == 6  # a first window, and two that don't rise by 1
+    assert len(list(folder.read_metrics())) == 6  # a first window, and two that did not rise by 1
     facts = folder.read("stage.json")
     assert facts["ended"]["step"] == facts["steps"] == 6
-    assert facts["ended"]["why"].startswith("plateau: mean reward 0.")
+    assert facts["ended"]["why"].startswith("plateau: ")
     again = trained(world, tmp_path / "run", steps=9, plateau={"window": 2, "gain": 1.0, "patience": 2})
     assert len(list(again.read_metrics())) == 6
 
 
-def test_a_phase_that_mines_ends_by_the_pool(world, tmp_path):
-    """At the second mining after the first that finds no gain, whatever the drawn prompts were paid."""
+def test_a_phase_that_mines_ends_by_the_mean_reward_of_the_pool(world, tmp_path):
+    """At the second mining without a gain, whatever the rewards of the prompts that were drawn."""
     rule = {"window": 9, "gain": 1.0, "patience": 2}
     folder = trained(world, tmp_path / "run", steps=9, plateau=rule, mining=MINING)
     assert [line["step"] for line in policies.journal(folder, "mining.jsonl")] == [0, 2, 4]
     ended = folder.read("stage.json")["ended"]
     assert ended["step"] == 4
-    assert f"mean reward {policies.journal(folder, 'mining.jsonl')[-1]['mean']:.3f} in window 3" in ended["why"]
+    assert f"{policies.journal(folder, 'mining.jsonl')[-1]['mean']:.3f} in window 3" in ended["why"]
 
 
-def test_a_finished_phase_whose_model_was_lost_is_not_gone_on_with(world, tmp_path):
-    how = {"steps": 9, "plateau": {"window": 2, "gain": 1.0, "patience": 2}}
-    folder = trained(world, tmp_path / "run", **how)
+def test_a_finished_phase_whose_model_was_not_saved_makes_no_further_step(world, tmp_path):
+    settings = {"steps": 9, "plateau": {"window": 2, "gain": 1.0, "patience": 2}}
+    folder = trained(world, tmp_path / "run", **settings)
     before = policies.weights_of(folder)
     folder.model.rename(tmp_path / "lost")
     folder.note(state="training")
-    assert policies.weights_of(trained(world, tmp_path / "run", **how)) == before
+    assert policies.weights_of(trained(world, tmp_path / "run", **settings)) == before
     assert folder.read("stage.json")["steps"] == 6
 
 
-def test_a_policy_that_no_longer_ends_is_refused_by_name(world, tmp_path):
-    """Every completion of more than two tokens is cut: that is what a policy looks like that rambles."""
+def test_a_policy_that_no_longer_ends_its_completions_has_collapsed(world, tmp_path):
+    """The token limit of 2 cuts off every completion, as if the policy never ended them."""
     short = {"rollout": {"generations": 4, "max_tokens": 2}, "steps": 20}
-    with pytest.raises(RunError, match=r"collapsed at step 10: 100% of the completions"):
+    with pytest.raises(RunError, match=r"step 10: 100%") as caught:
         trained(world, tmp_path / "run", **short)
+    assert caught.value.code is ErrorCode.TRAINING_FAILED
     assert not (tmp_path / "run" / "model").exists()
 
 
 @pytest.mark.parametrize("lora", [None, LORA], ids=["full", "lora"])
 def test_a_second_phase_starts_from_the_first_ones_model(world, tmp_path, lora):
-    """Its reference is that model and not the base: at its first step nothing has changed yet."""
+    """Its reference is that model and not the base: the KL divergence of its first step is 0."""
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -198,17 +201,16 @@ def test_a_second_phase_starts_from_the_first_ones_model(world, tmp_path, lora):
     if lora is not None:
         from peft import PeftModel
 
-        for below, folder in ((world[0], second), (second.path / "start", third)):
-            whole = AutoModelForCausalLM.from_pretrained(below)
+        for base, folder in ((world[0], second), (second.path / "start", third)):
+            full = AutoModelForCausalLM.from_pretrained(base)
             adapter = first.model if folder is second else second.model
-            merged = PeftModel.from_pretrained(whole, adapter).merge_and_unload()
+            merged = PeftModel.from_pretrained(full, adapter).merge_and_unload()
             start = AutoModelForCausalLM.from_pretrained(folder.path / "start")
             for name, weight in merged.state_dict().items():
                 assert torch.equal(start.state_dict()[name], weight), name
 
 
-def test_mining_weighs_the_pool_and_leaves_the_random_numbers_alone(world, tmp_path):
-    """What is drawn follows from what is on disk; the same policy, mined or not, draws the same numbers after."""
+def test_the_prompts_of_each_step_follow_from_the_minings_on_disk(world, tmp_path):
     folder = trained(world, tmp_path / "run", mining=MINING, steps=5)
     minings = policies.journal(folder, "mining.jsonl")
     assert [line["step"] for line in minings] == [0, 2, 4]
@@ -218,11 +220,12 @@ def test_mining_weighs_the_pool_and_leaves_the_random_numbers_alone(world, tmp_p
 
     items = [f"item-{row}" for row in range(12)]
     history = MiningHistory(folder.path / "mining.jsonl", items, 4)
-    draws = PromptSampler(12, 3, 4, 1, 5, 3, history.weights_at)
+    sampler = PromptSampler(12, 3, 4, 1, 5, 3, history.weights_at)
     rows = policies.journal(folder, "completions.jsonl")
     for draw in range(5):
         step = [row["item"] for row in rows if row["step"] == draw + 1]
-        assert step == [items[row] for row in draws.drawn(draw) for _ in range(4)]
+        assert step == [items[row] for row in sampler.draw(draw) for _ in range(4)]
     assert [line["step"] for line in folder.read_metrics() if "mined_mean" in line] == [1, 2, 4]
-    with pytest.raises(RunError, match="another pool"):
+    with pytest.raises(RunError) as caught:
         MiningHistory(folder.path / "mining.jsonl", items[:-1], 4)
+    assert caught.value.code is ErrorCode.TRAINING_DATA_CHANGED

@@ -1,4 +1,4 @@
-"""Two processes train one policy: each group whole though it lies on both, each line written once."""
+"""Two processes train one policy: groups that are spread over both are complete, and each line is written once."""
 
 import os
 import subprocess
@@ -29,7 +29,7 @@ policies.train(Recipe.model_validate_json(recipe), Path(out), Path(start), Path(
 
 def test_two_processes(tmp_path):
     base, data = policies.make_policy(tmp_path / "base", steps=30), tmp_path / "data"
-    policies.make_items(data / "items", 13)  # an odd pool: one item is asked twice when it is shared
+    policies.make_items(data / "items", 13)  # an odd number: one item is sampled by both processes
     script = tmp_path / "train.py"
     script.write_text(SCRIPT)
     given = (policies.recipe(base, STAGE).model_dump_json(), tmp_path / "run", base, data)
@@ -45,10 +45,10 @@ def test_two_processes(tmp_path):
     assert folder.state == "trained"
     history = MiningHistory(folder.path / "mining.jsonl", [f"item-{row}" for row in range(13)], 4)
     assert [mined.step for mined in history.minings] == [0, 1, 2]
-    draws = PromptSampler(13, 3, 4, 1, 3, 3, history.weights_at)
+    sampler = PromptSampler(13, 3, 4, 1, 3, 3, history.weights_at)
     rows = policies.journal(folder, "completions.jsonl")
     expected = [
-        (draw + 1, place // 4, f"item-{draws.drawn(draw)[place // 4]}") for draw in range(3) for place in range(12)
+        (draw + 1, place // 4, f"item-{sampler.draw(draw)[place // 4]}") for draw in range(3) for place in range(12)
     ]
     assert [(row["step"], row["group"], row["item"]) for row in rows] == expected
     for line in folder.read_metrics():

@@ -126,11 +126,11 @@ def test_another_recipe_is_refused_in_the_folder_of_a_run(finished, tasks, data,
 def test_a_run_that_is_killed_anywhere_and_resumed_ends_in_the_same_bits(finished, start, tmp_path):
     run, draw = tmp_path / "run", random.Random(os.urandom(8))
     places = (
-        "stages/1-text/checkpoints/*/whole.json",
+        "stages/1-text/checkpoints/*/complete.json",
         "stages/1-text/model",
         "evaluations/*/responses/*.jsonl",
         "stages/1-text/gate.json",
-        "stages/2-traces/checkpoints/*/whole.json",
+        "stages/2-traces/checkpoints/*/complete.json",
         "evaluations/*/summary.json",
     )
     delays = []
@@ -221,7 +221,7 @@ def test_promoted_stages_are_reused_in_another_run(finished, tasks, data, tmp_pa
 
 def test_data_that_changed_after_the_first_checkpoint_is_refused(start, tmp_path, tasks, data):
     process, folder = start(), StageFolder(tmp_path / "run/stages/1-text")
-    wait_for(process, lambda: any(folder.checkpoints.glob("*/whole.json")))
+    wait_for(process, lambda: any(folder.checkpoints.glob("*/complete.json")))
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     folder.write("manifest.json", {**folder.read("manifest.json"), "about": "Of yesterday."})

@@ -1,4 +1,4 @@
-"""Continued pretraining: what is packed, what is learnt, what stops it."""
+"""Continued pretraining: packing, the loss mask, and the reasons to stop."""
 
 import json
 import math
@@ -7,7 +7,7 @@ import shutil
 import pytest
 import staged
 
-from evalsuite.errors import DataError, RunError, UsageError
+from evalsuite.errors import DataError, ErrorCode, RunError, UsageError
 from training.checks.preflight import run_preflight
 from training.run_folder import StageFolder
 from training.stages.job import StageJob
@@ -20,24 +20,24 @@ def data(tmp_path_factory):
     return staged.make_data(tmp_path_factory.mktemp("data"))
 
 
-def prepare(made, folder, data):
+def prepare(recipe, folder, data):
     from training.stages.pretrain import prepare
 
-    return prepare(StageJob(made, made.stages[0], StageFolder(folder), data / "base", data))
+    return prepare(StageJob(recipe, recipe.stages[0], StageFolder(folder), data / "base", data))
 
 
-def test_text_is_packed_to_full_sequences_and_all_of_it_is_learnt(data, tmp_path):
+def test_text_is_packed_to_full_sequences_with_the_loss_on_every_token(data, tmp_path):
     trainer, facts = prepare(staged.recipe(staged.pretrain()), tmp_path / "stage", data)
     sequences = trainer.train_dataset.to_list()
     assert facts == {"rows": 60, "sequences": len(sequences), "packed": True}
     assert sorted(len(row["input_ids"]) for row in sequences)[1:] == [32] * (len(sequences) - 1)
     assert all(row["labels"] == row["input_ids"] for row in sequences)
     decode, end = trainer.processing_class.decode, trainer.processing_class.eos_token
-    said = json.loads("[" + ",".join((data / "corpus" / "train.jsonl").read_text().split("\n")[:-1]) + "]")
-    assert sum(len(decode(row["input_ids"])) for row in sequences) == sum(len(row["text"] + end) for row in said)
+    texts = json.loads("[" + ",".join((data / "corpus" / "train.jsonl").read_text().split("\n")[:-1]) + "]")
+    assert sum(len(decode(row["input_ids"])) for row in sequences) == sum(len(row["text"] + end) for row in texts)
 
 
-def test_a_row_with_a_prompt_stays_whole_and_its_completion_alone_is_learnt(data, tmp_path):
+def test_a_row_with_a_prompt_is_not_split_and_the_loss_is_on_its_completion(data, tmp_path):
     trainer, facts = prepare(staged.recipe(staged.pretrain("pairs")), tmp_path / "stage", data)
     assert facts == {"rows": 20, "sequences": 20, "packed": False}
     decode = trainer.processing_class.decode
@@ -47,15 +47,15 @@ def test_a_row_with_a_prompt_stays_whole_and_its_completion_alone_is_learnt(data
         assert decode(learnt) == f" and {number}.<|im_end|>"
 
 
-def test_a_row_that_would_be_cut_is_refused(data, tmp_path):
-    made = staged.recipe(staged.pretrain("pairs", batch={"sequences": 2, "length": 8}))
-    with pytest.raises(
-        DataError, match=r"18 of 20 rows \(90\.0%\) have more than batch\.length = 8 tokens, .* has 10 "
-    ):
-        prepare(made, tmp_path / "stage", data)
+def test_a_row_that_would_be_truncated_is_refused(data, tmp_path):
+    recipe = staged.recipe(staged.pretrain("pairs", batch={"sequences": 2, "length": 8}))
+    with pytest.raises(DataError) as caught:
+        prepare(recipe, tmp_path / "stage", data)
+    assert caught.value.code is ErrorCode.TRAINING_DATA_MALFORMED
+    assert all(value in str(caught.value) for value in ("18 of 20 rows (90.0%)", "batch.length = 8", "has 10 "))
 
 
-def test_all_weights_are_trained_and_each_step_is_told(data, tmp_path):
+def test_all_weights_are_trained_and_each_step_is_logged(data, tmp_path):
     import torch
     from safetensors.torch import load_file
 
@@ -67,33 +67,33 @@ def test_all_weights_are_trained_and_each_step_is_told(data, tmp_path):
     assert [line["step"] for line in lines] == list(range(1, 11))
     assert all(math.isfinite(line[key]) for line in lines for key in ("time", "loss", "grad_norm", "learning_rate"))
     assert lines[-1]["loss"] < lines[0]["loss"]
-    told = folder.read("stage.json")
-    assert (told["state"], told["steps"], told["seed"]) == ("trained", 10, 3)
-    assert told["tokens"] == lines[-1]["num_input_tokens_seen"]
-    assert {"torch", "transformers", "trl", "peft"} <= told["versions"].keys()
+    facts = folder.read("stage.json")
+    assert (facts["state"], facts["steps"], facts["seed"]) == ("trained", 10, 3)
+    assert facts["tokens"] == lines[-1]["num_input_tokens_seen"]
+    assert {"torch", "transformers", "trl", "peft"} <= facts["versions"].keys()
     assert not {"cache", ".model.part"} & {path.name for path in folder.path.iterdir()}
     assert not (folder.model / "training_args.bin").exists()
 
 
-def test_a_base_model_without_a_chat_template_is_trained_where_it_is_asked_without_one(data, tmp_path):
+def test_a_base_model_without_a_chat_template_is_trained_where_it_is_evaluated_without_one(data, tmp_path):
     (tmp_path / "corpus").symlink_to(data / "corpus")
     shutil.copytree(data / "base", tmp_path / "base")
     (tmp_path / "base" / "chat_template.jinja").unlink()
-    asked = {"tasks": ["starter_recall"], "scoring": "cloze", "chat_template": "none"}
-    made = staged.recipe(staged.pretrain(evaluation=asked, steps=1))
-    run_preflight(made, made.stages[0], StageFolder(tmp_path / "1-pretrain"), tmp_path / "base", tmp_path)
-    assert staged.train(made, tmp_path / "1-pretrain", tmp_path).state == "trained"
-    made = staged.recipe(staged.pretrain(evaluation=asked | {"chat_template": "own"}, steps=1))
-    with pytest.raises(UsageError, match="no chat template"):
-        prepare(made, tmp_path / "2-pretrain", tmp_path)
+    evaluation = {"tasks": ["starter_recall"], "scoring": "cloze", "chat_template": "none"}
+    recipe = staged.recipe(staged.pretrain(evaluation=evaluation, steps=1))
+    run_preflight(recipe, recipe.stages[0], StageFolder(tmp_path / "1-pretrain"), tmp_path / "base", tmp_path)
+    assert staged.train(recipe, tmp_path / "1-pretrain", tmp_path).state == "trained"
+    recipe = staged.recipe(staged.pretrain(evaluation=evaluation | {"chat_template": "own"}, steps=1))
+    with pytest.raises(UsageError) as caught:
+        prepare(recipe, tmp_path / "2-pretrain", tmp_path)
+    assert str(tmp_path / "base") in str(caught.value)
 
 
-def test_a_loss_that_is_not_finite_stops_the_stage_with_its_cause(data, tmp_path):
-    made = staged.recipe(staged.pretrain(rate=1e38))
-    with pytest.raises(
-        RunError, match=r"(loss|grad_norm) is not finite \((nan|inf)\) at step \d+ at learning rate 9.*e\+37"
-    ):
-        staged.train(made, tmp_path / "1-pretrain", data)
+def test_a_loss_that_is_not_finite_stops_the_stage(data, tmp_path):
+    recipe = staged.recipe(staged.pretrain(rate=1e38))
+    with pytest.raises(RunError, match=r"(loss|grad_norm) .*\((nan|inf)\) at step \d+ .* 9.*e\+37") as caught:
+        staged.train(recipe, tmp_path / "1-pretrain", data)
+    assert caught.value.code is ErrorCode.TRAINING_FAILED
     folder = StageFolder(tmp_path / "1-pretrain")
     assert not folder.model.exists()
     lines = [json.loads(line, parse_constant=pytest.fail) for line in folder.metrics.read_text().splitlines()]

@@ -1,4 +1,4 @@
-"""What would stop a later stage is said before the first one begins, and nothing is written."""
+"""What would stop a later stage is refused before the first one begins, and nothing is written."""
 
 import shutil
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def refused(tmp_path, tasks, data):
-    """Ask for a run that can't go through; return what was said in one line."""
+    """Return a function that starts a run that can't succeed and returns its error line."""
 
     def run(stages, where=data, **more):
         recipe = mini.write_recipe(tmp_path / "mini.yaml", stages, **more)
@@ -25,53 +25,58 @@ def refused(tmp_path, tasks, data):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "values", "code"),
     [
-        ({"gate": {"gains": {"leters": 0.1}}}, "stage traces: gate: gains.leters: not a task of this gate"),
-        ({"gate": {"tasks": ["medqa"]}}, "stage traces: gate.tasks: medqa is not among evaluation.tasks"),
-        ({"evaluation": {"tasks": ["leters"]}, "gate": {}}, "unknown task 'leters'; did you mean letters?"),
-        ({"evaluation": {"tasks": [mini.TASK], "backend": "vllm"}}, "recipe mini: needs vllm, which isn't installed"),
-        ({"patience": 2}, "stage traces: patience needs rows that are held out"),
-        ({"data": {"folder": "text"}}, "prompt: Field required; mend the row"),
-        ({"data": {"folder": "elsewhere"}}, "elsewhere: can't be read (No such file or directory)"),
+        ({"gate": {"gains": {"leters": 0.1}}}, ["stage traces", "gains.leters"], "invalid_recipe"),
+        ({"gate": {"tasks": ["medqa"]}}, ["stage traces", "gate.tasks", "medqa"], "invalid_recipe"),
+        ({"evaluation": {"tasks": ["leters"]}, "gate": {}}, ["leters", "letters"], "unknown_task"),
+        ({"evaluation": {"tasks": [mini.TASK], "backend": "vllm"}}, ["mini", "vllm"], "missing_package"),
+        ({"patience": 2}, ["stage traces", "dev.jsonl"], "invalid_recipe"),
+        ({"data": {"folder": "text"}}, ["train.jsonl:1: prompt"], "training_data_malformed"),
+        ({"data": {"folder": "absent"}}, ["absent"], "invalid_manifest"),
     ],
 )
-def test_of_a_later_stage(refused, change, said):
-    assert said in refused([mini.text_stage(), mini.trace_stage(**change)])
+def test_a_defect_of_a_later_stage_is_refused(refused, change, values, code):
+    line = refused([mini.text_stage(), mini.trace_stage(**change)])
+    assert all(value in line for value in values) and line.endswith(f"[{code}]")
 
 
-def test_of_a_stage_that_is_paid(refused):
+def test_a_defect_of_a_grpo_stage_is_refused(refused):
     rollout = {"generations": 4, "max_tokens": 24}
-    paid = mini.stage("grpo", "paid", "questions", 1e-4, prompts=4, rollout=rollout, steps=6)
-    assert "no row of tier difficult" in refused([paid | {"tiers": ["easy", "difficult"]}])
-    assert "don't divide into micro-batches of 3" in refused([paid | {"micro_batch": 3}])
+    stage = mini.stage("grpo", "grpo", "questions", 1e-4, prompts=4, rollout=rollout, steps=6)
+    line = refused([stage | {"tiers": ["easy", "difficult"]}])
+    assert "tier difficult" in line and line.endswith("[training_data_malformed]")
+    assert "micro-batches of 3" in refused([stage | {"micro_batch": 3}])
 
 
-def test_of_rows_that_choose_what_is_kept(refused, data, tmp_path):
-    own = shutil.copytree(data, tmp_path / "data")
-    (own / "traces" / "manifest.json").unlink()
-    (own / "traces" / "dev.jsonl").write_text("{}\n")
-    freeze(own / "traces", "For a test.", "CC0-1.0")
-    assert "dev.jsonl:1: prompt: Field required" in refused([mini.text_stage(), mini.trace_stage(patience=2)], own)
+def test_a_defect_of_dev_rows_is_refused(refused, data, tmp_path):
+    copy = shutil.copytree(data, tmp_path / "data")
+    (copy / "traces" / "manifest.json").unlink()
+    (copy / "traces" / "dev.jsonl").write_text("{}\n")
+    freeze(copy / "traces", "For a test.", "CC0-1.0")
+    line = refused([mini.text_stage(), mini.trace_stage(patience=2)], copy)
+    assert "dev.jsonl:1: prompt" in line and line.endswith("[training_data_malformed]")
 
 
-def test_of_data_that_is_not_the_manifest_s(refused, data, tmp_path):
-    own = shutil.copytree(data, tmp_path / "data")
-    with (own / "traces" / "train.jsonl").open("a") as out:
+def test_data_that_differ_from_the_manifest_are_refused(refused, data, tmp_path):
+    copy = shutil.copytree(data, tmp_path / "data")
+    with (copy / "traces" / "train.jsonl").open("a") as out:
         out.write("{}\n")
-    assert "train.jsonl: not there with the" in refused([mini.text_stage(), mini.trace_stage()], own)
+    line = refused([mini.text_stage(), mini.trace_stage()], copy)
+    assert str(copy / "traces" / "train.jsonl") in line and line.endswith("[training_data_changed]")
 
 
-def test_of_the_machine(refused):
+def test_missing_gpus_are_refused(refused):
     hardware = {"launch": "fsdp", "gpus": 64}
-    assert "hardware.launch fsdp on 64 GPUs, but this machine shows" in refused([mini.text_stage()], hardware=hardware)
+    line = refused([mini.text_stage()], hardware=hardware)
+    assert "64 GPUs" in line and line.endswith("[training_not_possible]")
 
 
-def test_of_a_benchmark_without_data(refused, monkeypatch, tmp_path):
+def test_a_benchmark_without_data_is_refused(refused, monkeypatch, tmp_path):
     monkeypatch.setenv("EVALSUITE_DATA", str(tmp_path))
     evaluation = {"tasks": ["medqa"]}
     assert "medqa" in refused([mini.text_stage(), mini.trace_stage(evaluation=evaluation, gate={})])
 
 
-def test_a_folder_that_is_not_there(refused, tmp_path):
-    assert f"--data {tmp_path / 'nowhere'}: no such folder" in refused([mini.text_stage()], tmp_path / "nowhere")
+def test_an_absent_data_folder_is_refused(refused, tmp_path):
+    assert str(tmp_path / "absent") in refused([mini.text_stage()], tmp_path / "absent")

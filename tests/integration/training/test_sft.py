@@ -1,9 +1,9 @@
-"""Supervised fine-tuning: what the loss covers, which traces are refused, when it stops and what it keeps."""
+"""Supervised fine-tuning: the loss mask, traces that are refused, early stopping and the checkpoint it keeps."""
 
 import pytest
 import staged
 
-from evalsuite.errors import DataError, UsageError
+from evalsuite.errors import DataError, ErrorCode, UsageError
 from training.run_folder import StageFolder
 from training.stages.job import StageJob
 
@@ -15,13 +15,13 @@ def data(tmp_path_factory):
     return staged.make_data(tmp_path_factory.mktemp("data"))
 
 
-def prepare(made, folder, data):
+def prepare(recipe, folder, data):
     from training.stages.sft import prepare
 
-    return prepare(StageJob(made, made.stages[0], StageFolder(folder), data / "base", data))
+    return prepare(StageJob(recipe, recipe.stages[0], StageFolder(folder), data / "base", data))
 
 
-def test_the_loss_covers_trace_answer_and_end_of_turn_and_nothing_else(data, tmp_path):
+def test_the_loss_is_on_trace_answer_and_end_of_turn_alone(data, tmp_path):
     trainer, facts = prepare(staged.recipe(staged.sft()), tmp_path / "stage", data)
     assert (facts["rows"], facts["held_out"]) == (40, 8)
     decode = trainer.processing_class.decode
@@ -32,90 +32,98 @@ def test_the_loss_covers_trace_answer_and_end_of_turn_and_nothing_else(data, tmp
             number = int(shown.split("Item ")[1].split(":")[0])
             row = staged.trace(number)
             assert shown == f"<|im_start|>user\n{row['prompt'][0]['content']}<|im_end|>\n<|im_start|>assistant\n"
-            # The template ends a turn with a line break, which is learnt too: no response gets that far.
+            # The template ends a turn with a line break, which has a loss too, though no response gets that far.
             assert decode(labels[labels != -100]) == f"{row['completion'][0]['content']}<|im_end|>\n"
 
 
+def refused_data(stage, folder, data):
+    """Return the message with which a stage's data is refused."""
+    with pytest.raises(DataError) as caught:
+        prepare(staged.recipe(stage), folder, data)
+    assert caught.value.code is ErrorCode.TRAINING_DATA_MALFORMED
+    return str(caught.value)
+
+
 def test_traces_that_end_in_another_label_are_counted_and_refused(data, tmp_path):
-    rows = [staged.trace(0), staged.trace(1, answer="A"), staged.trace(2, answer="?"), staged.trace(3)]
+    rows = [staged.trace(0), staged.trace(1, answer="A"), staged.trace(2, said="?"), staged.trace(3)]
     staged.put(data / "wrong", train=rows)
-    with pytest.raises(DataError) as refused:
-        prepare(staged.recipe(staged.sft("wrong", patience=None)), tmp_path / "stage", data)
-    assert "2 of 4 traces (50.0%) don't end in their gold label by the strict parse" in str(refused.value)
-    assert "item item-1 of train.jsonl (gold B), which ends 'It is A.\\n<answer>A</answer>'" in str(refused.value)
+    message = refused_data(staged.sft("wrong", patience=None), tmp_path / "stage", data)
+    assert "2 of 4 traces (50.0%)" in message
+    assert "item-1 of train.jsonl (gold B)" in message and "'It is A.\\n<answer>A</answer>'" in message
 
 
-def test_a_trace_that_answers_and_goes_on_is_wrong_too(data, tmp_path):
+def test_a_trace_with_text_after_its_answer_is_wrong_too(data, tmp_path):
     row = staged.trace(0)
     row["completion"][0]["content"] += " <answer>B</answer>"
     staged.put(data / "two", train=[row])
-    with pytest.raises(DataError, match="1 of 1 traces"):
-        prepare(staged.recipe(staged.sft("two", patience=None)), tmp_path / "stage", data)
+    assert "1 of 1 traces" in refused_data(staged.sft("two", patience=None), tmp_path / "stage", data)
 
 
-def test_a_gold_that_is_no_label_is_refused_by_item(data, tmp_path):
+def test_a_gold_that_is_not_among_the_labels_is_refused_by_item(data, tmp_path):
     staged.put(data / "unlabelled", train=[staged.trace(0) | {"labels": ["B", "C"]}])
-    with pytest.raises(DataError, match=r"item item-0 of train\.jsonl: gold 'A' is not among its labels"):
-        prepare(staged.recipe(staged.sft("unlabelled", patience=None)), tmp_path / "stage", data)
+    message = refused_data(staged.sft("unlabelled", patience=None), tmp_path / "stage", data)
+    assert "item-0 of train.jsonl" in message and "'A'" in message
 
 
-def test_traces_that_would_lose_their_answer_are_refused(data, tmp_path):
-    made = staged.recipe(staged.sft(batch={"sequences": 4, "length": 30}))
-    with pytest.raises(DataError, match=r"rows \(100\.0%\) have more than batch\.length = 30 tokens"):
-        prepare(made, tmp_path / "stage", data)
+def test_traces_whose_answer_would_be_truncated_are_refused(data, tmp_path):
+    stage = staged.sft(batch={"sequences": 4, "length": 30})
+    message = refused_data(stage, tmp_path / "stage", data)
+    assert "rows (100.0%)" in message and "batch.length = 30" in message
 
 
-def test_a_single_row_that_would_be_cut_is_one_too_many(data, tmp_path):
+def test_a_single_row_that_would_be_truncated_is_refused(data, tmp_path):
     long = staged.trace(0, answer="A")
     long["prompt"][0]["content"] += " and" * 200
     staged.put(data / "long", train=[staged.trace(number) for number in range(200)], dev=[long])
-    with pytest.raises(DataError, match=r"1 of 201 rows \(0\.5%\) .* the longest, item item-0 of dev\.jsonl, has "):
-        prepare(staged.recipe(staged.sft("long")), tmp_path / "stage", data)
+    message = refused_data(staged.sft("long"), tmp_path / "stage", data)
+    assert "1 of 201 rows (0.5%)" in message and "item-0 of dev.jsonl" in message
 
 
-def test_patience_needs_rows_that_are_held_out(data, tmp_path):
-    with pytest.raises(UsageError, match=r"patience needs rows that are held out: give .*dev\.jsonl, or hold_out"):
+def test_patience_needs_dev_rows(data, tmp_path):
+    with pytest.raises(UsageError) as caught:
         prepare(staged.recipe(staged.sft(hold_out=None)), tmp_path / "stage", data)
+    assert caught.value.code is ErrorCode.INVALID_RECIPE
+    assert str(data / "traces" / "dev.jsonl") in str(caught.value)
 
 
-def test_it_stops_when_the_held_out_loss_no_longer_falls_and_keeps_the_best(data, tmp_path):
+def test_it_stops_when_the_dev_loss_no_longer_falls_and_keeps_the_best_weights(data, tmp_path):
     import torch
     from safetensors.torch import load_file
 
-    # What is learnt from the train rows, always A, is wrong on the dev rows, always B.
+    # All train rows have the gold label A and all dev rows B, so the dev loss soon rises.
     train, dev = ([staged.trace(number) for number in range(side, 24, 2)] for side in (0, 1))
     staged.put(data / "turning", train=train, dev=dev)
-    made = staged.recipe(
+    recipe = staged.recipe(
         staged.sft("turning", epochs=60, patience=2, hold_out=None, checkpoint_every=2, rate=2e-3), lora=staged.LORA
     )
-    folder = staged.train(made, tmp_path / "1-sft", data)
+    folder = staged.train(recipe, tmp_path / "1-sft", data)
     losses = {line["step"]: line["eval_loss"] for line in folder.read_metrics() if "eval_loss" in line}
-    told = folder.read("stage.json")
-    assert told["held_out"] == 12
-    assert told["best_step"] == min(losses, key=losses.get)
-    assert told["steps"] == max(losses) == told["best_step"] + 2 * 2 < 60 * 3
-    assert all(losses[step] > losses[told["best_step"]] for step in losses if step > told["best_step"])
-    kept = load_file(folder.model / "adapter_model.safetensors")
-    best = load_file(folder.checkpoints / f"checkpoint-{told['best_step']}" / "adapter_model.safetensors")
-    last = load_file(folder.checkpoints / f"checkpoint-{told['steps']}" / "adapter_model.safetensors")
-    assert all(torch.equal(kept[name], best[name]) for name in best)
-    assert not all(torch.equal(kept[name], last[name]) for name in last)
+    facts = folder.read("stage.json")
+    assert facts["held_out"] == 12
+    assert facts["best_step"] == min(losses, key=losses.get)
+    assert facts["steps"] == max(losses) == facts["best_step"] + 2 * 2 < 60 * 3
+    assert all(losses[step] > losses[facts["best_step"]] for step in losses if step > facts["best_step"])
+    saved = load_file(folder.model / "adapter_model.safetensors")
+    best = load_file(folder.checkpoints / f"checkpoint-{facts['best_step']}" / "adapter_model.safetensors")
+    last = load_file(folder.checkpoints / f"checkpoint-{facts['steps']}" / "adapter_model.safetensors")
+    assert all(torch.equal(saved[name], best[name]) for name in best)
+    assert not all(torch.equal(saved[name], last[name]) for name in last)
 
 
-def test_without_patience_nothing_is_held_out_and_all_epochs_are_taken(data, tmp_path):
+def test_without_patience_no_row_is_held_out_and_all_epochs_are_trained(data, tmp_path):
     folder = staged.train(staged.recipe(staged.sft(patience=None)), tmp_path / "1-sft", data)
-    told = folder.read("stage.json")
-    assert (told["rows"], told["held_out"], told["steps"], told["best_step"]) == (48, 0, 24, None)
+    facts = folder.read("stage.json")
+    assert (facts["rows"], facts["held_out"], facts["steps"], facts["best_step"]) == (48, 0, 24, None)
     assert not [line for line in folder.read_metrics() if "eval_loss" in line]
 
 
-def test_the_adapter_of_pretraining_goes_on_through_fine_tuning(data, tmp_path):
+def test_the_adapter_of_pretraining_is_trained_on_in_fine_tuning(data, tmp_path):
     import torch
     from safetensors.torch import load_file
 
-    made = staged.recipe(staged.pretrain(), staged.sft(), lora=staged.LORA)
-    first = staged.train(made, tmp_path / "1-pretrain", data)
-    second = staged.train(made, tmp_path / "2-sft", data, first.model, stage=1)
+    recipe = staged.recipe(staged.pretrain(), staged.sft(), lora=staged.LORA)
+    first = staged.train(recipe, tmp_path / "1-pretrain", data)
+    second = staged.train(recipe, tmp_path / "2-sft", data, first.model, stage=1)
     before, after = (load_file(folder.model / "adapter_model.safetensors") for folder in (first, second))
     assert {name: weight.shape for name, weight in before.items()} == {
         name: weight.shape for name, weight in after.items()

@@ -1,4 +1,4 @@
-"""Rows whose gold the reward can't tell are refused with their number."""
+"""Rows whose gold label the reward can't separate from the others are refused with their number."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,40 +14,41 @@ def row(gold="A", labels=("A", "B", "C"), format="answer_tag", item="one", file=
     return CheckedRow(item, ({"role": "user", "content": "Which?"},), gold, labels, format, file=file)
 
 
-def found(check, *rows):
+def check(*rows):
+    golds = GoldRewardCheck()
     for each in rows:
-        check.take(each)
-    return check.finding()
+        golds.add(each)
+    return golds.result()
 
 
 @given(st.sampled_from(FORMATS), st.integers(2, 10), st.data())
-def test_every_label_of_every_format_is_told(format, many, data):
-    gold = data.draw(st.sampled_from(LETTERS[:many]))
-    finding = found(GoldRewardCheck(), row(gold, LETTERS[:many], format))
-    assert (finding.refusals, finding.facts["unpayable"]) == ((), [])
+def test_every_label_in_every_format_can_be_rewarded(format, count, data):
+    gold = data.draw(st.sampled_from(LETTERS[:count]))
+    result = check(row(gold, LETTERS[:count], format))
+    assert (result.refusals, result.facts["not_rewardable"]) == ((), [])
 
 
-def test_a_gold_among_no_labels_is_refused():
-    finding = found(GoldRewardCheck(), row("A"), row("D", item="odd", file="dev.jsonl"), row("B"))
-    (refusal,) = finding.refusals
-    assert "1 of 3 golds can't be paid" in refusal
-    assert "item odd of dev.jsonl: gold 'D' is not among its labels A, B, C" in refusal
-    assert finding.facts["unpayable"] == ["odd of dev.jsonl"]
+def test_a_gold_that_is_not_among_the_labels_is_refused():
+    result = check(row("A"), row("D", item="odd", file="dev.jsonl"), row("B"))
+    (refusal,) = result.refusals
+    assert refusal.startswith("1 of 3 ") and "odd of dev.jsonl" in refusal and "'D'" in refusal
+    assert result.facts["not_rewardable"] == ["odd of dev.jsonl"]
 
 
-def test_a_gold_that_the_parser_cannot_read_is_refused():
-    (refusal,) = found(GoldRewardCheck(), row(" ", (" ", "B"))).refusals
-    assert "1 of 1 golds can't be paid" in refusal
+def test_a_gold_that_the_parser_cannot_parse_is_refused():
+    result = check(row(" ", (" ", "B")))
+    assert len(result.refusals) == 1 and result.facts["not_rewardable"] == ["one of train.jsonl"]
 
 
 def test_an_unknown_format_is_refused():
-    assert "answer format 'tag' is unknown" in found(GoldRewardCheck(), row(format="tag")).refusals[0]
+    assert "'tag'" in check(row(format="tag")).refusals[0]
 
 
-def test_one_label_twice_is_refused():
-    (refusal,) = found(GoldRewardCheck(), row("A", ("A", "B", "A"))).refusals
-    assert "a label stands twice" in refusal
+def test_a_repeated_label_is_refused():
+    (refusal,) = check(row("A", ("A", "B", "A"))).refusals
+    assert "A, B, A" in refusal
 
 
 def test_no_rows_are_refused():
-    assert "no row" in found(GoldRewardCheck()).refusals[0]
+    result = check()
+    assert len(result.refusals) == 1 and result.facts["rows"] == 0

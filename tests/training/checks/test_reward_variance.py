@@ -1,11 +1,11 @@
-"""Samples without a gradient in them are refused by their first cause, with numbers."""
+"""Samples whose rewards give no gradient are refused with numbers, the first cause first."""
 
 import pytest
 
 from evalsuite.models.backend import Request, Response
 from evalsuite.tasks.item import Item
 from training.checks.checked_rows import CheckedRow
-from training.checks.reward_variance import reward_variance
+from training.checks.reward_variance import check_reward_variance
 from training.recipe import Grpo
 
 STAGE = Grpo.model_validate(
@@ -30,53 +30,53 @@ def response(row, text, finish="stop", **more):
     return Response(Request("t", item, 0, row.prompt, 0), text=text, finish=finish, output_tokens=len(text), **more)
 
 
-def said(*texts, finish="stop"):
-    """The same four responses to each item."""
+def repeat(*texts, finish="stop"):
+    """Return the same four responses to each item."""
     return [response(row, text, finish) for row in ROWS for text in texts]
 
 
 def test_mixed_groups_pass_with_every_number():
-    mixed = said(RIGHT, WRONG, WRONG, RIGHT)[:40] + said(RIGHT, RIGHT, RIGHT, RIGHT)[40:60] + said(*[WRONG] * 4)[60:]
-    finding = reward_variance(STAGE, ROWS, mixed)
-    facts = finding.facts
-    assert finding.refusals == ()
-    assert [facts[name]["value"] for name in ("reward", "live", "dead_one", "dead_zero")] == [0.5, 0.5, 0.25, 0.25]
-    assert facts["live_groups_a_step"] == 5.0
-    assert facts["live"]["low"] < 0.5 < facts["live"]["high"]
+    mixed, right, wrong = repeat(RIGHT, WRONG, WRONG, RIGHT), repeat(*[RIGHT] * 4), repeat(*[WRONG] * 4)
+    result = check_reward_variance(STAGE, ROWS, mixed[:40] + right[40:60] + wrong[60:])
+    facts = result.facts
+    assert result.refusals == ()
+    names = ("reward", "groups_mixed", "groups_all_1", "groups_all_0")
+    assert [facts[name]["value"] for name in names] == [0.5, 0.5, 0.25, 0.25]
+    assert facts["mixed_groups_per_step"] == 5.0
+    assert facts["groups_mixed"]["low"] < 0.5 < facts["groups_mixed"]["high"]
     assert facts["statuses"] == {"ok": 80}
 
 
-@pytest.mark.parametrize(
-    "text, all_of", [(RIGHT, "all 0 in 0% and all 1 in 100%"), (WRONG, "all 0 in 100% and all 1 in 0%")]
-)
-def test_a_reward_without_spread_is_refused(text, all_of):
-    (refusal,) = reward_variance(STAGE, ROWS, said(*[text] * 4)).refusals
-    assert "only 0 of 20 groups of 4 have rewards that differ" in refusal
-    assert all_of in refusal
+@pytest.mark.parametrize(("text", "all_zero", "all_one"), [(RIGHT, 0, 1), (WRONG, 1, 0)])
+def test_rewards_without_variance_are_refused(text, all_zero, all_one):
+    result = check_reward_variance(STAGE, ROWS, repeat(*[text] * 4))
+    (refusal,) = result.refusals
+    assert "0 of 20 groups of 4" in refusal and f"all 0 in {all_zero:.0%} and all 1 in {all_one:.0%}" in refusal
+    assert (result.facts["groups_all_0"]["value"], result.facts["groups_all_1"]["value"]) == (all_zero, all_one)
 
 
-def test_clipped_completions_are_named_first():
-    finding = reward_variance(STAGE, ROWS, said("let me think", RIGHT, WRONG, "and so on", finish="length"))
-    assert "80 of 80 completions (100%" in finding.refusals[0]
-    assert "rollout.max_tokens 16; raise it" in finding.refusals[0]
-    assert finding.facts["clipped"]["value"] == 1.0
+def test_clipped_completions_are_the_first_cause():
+    result = check_reward_variance(STAGE, ROWS, repeat("let me think", RIGHT, WRONG, "and so on", finish="length"))
+    assert "80 of 80 completions (100%" in result.refusals[0]
+    assert "rollout.max_tokens 16" in result.refusals[0]
+    assert result.facts["clipped"]["value"] == 1.0
 
 
-def test_the_commonest_invalid_status_is_named():
-    finding = reward_variance(STAGE, ROWS, said("I would say A", "It is B", f"{RIGHT} {WRONG}", RIGHT))
-    (refusal,) = finding.refusals
-    assert "60 of 80 completions give no valid answer, 40 of them no_answer" in refusal
+def test_the_most_frequent_invalid_status_is_named():
+    result = check_reward_variance(STAGE, ROWS, repeat("I would say A", "It is B", f"{RIGHT} {WRONG}", RIGHT))
+    (refusal,) = result.refusals
+    assert refusal.startswith("60 of 80 ") and "40 of them no_answer" in refusal
 
 
-def test_reasoning_that_the_template_opened_and_nobody_closed_is_not_paid():
-    opened = [response(row, RIGHT, opens_reasoning=True) for row in ROWS for _ in range(4)]
-    finding = reward_variance(STAGE, ROWS, opened)
-    assert finding.facts["statuses"] == {"reasoning_unclosed": 80}
-    assert "80 of them reasoning_unclosed" in finding.refusals[0]
+def test_an_answer_in_unclosed_reasoning_that_the_template_opened_has_no_reward():
+    responses = [response(row, RIGHT, opens_reasoning=True) for row in ROWS for _ in range(4)]
+    result = check_reward_variance(STAGE, ROWS, responses)
+    assert result.facts["statuses"] == {"reasoning_unclosed": 80}
+    assert "80 of them reasoning_unclosed" in result.refusals[0]
 
 
-def test_a_model_that_cannot_be_asked_is_refused():
-    lost = [response(row, "", error="the prompt's 2000 tokens don't fit") for row in ROWS for _ in range(4)]
-    assert reward_variance(STAGE, ROWS, lost).refusals == (
-        "the start model can't be sampled: the prompt's 2000 tokens don't fit",
-    )
+def test_a_model_that_cannot_be_sampled_is_refused():
+    error = "the prompt's 2000 tokens don't fit"
+    responses = [response(row, "", error=error) for row in ROWS for _ in range(4)]
+    result = check_reward_variance(STAGE, ROWS, responses)
+    assert len(result.refusals) == 1 and error in result.refusals[0] and result.facts == {"error": error}

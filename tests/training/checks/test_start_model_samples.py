@@ -1,4 +1,4 @@
-"""How preflight's samples are asked for: as the stage's evaluation asks, where that has the same backend."""
+"""Preflight samples with the backend arguments of the stage's evaluation, if the backend is the same."""
 
 import pytest
 
@@ -7,13 +7,13 @@ from training.recipe import read_recipe
 
 
 @pytest.mark.parametrize(
-    ("backend", "told"),
+    ("backend", "arguments"),
     [
         ("vllm", {"dtype": "bfloat16", "eos": "<|im_end|>", "tensor_parallel_size": "8"}),
         ("hf", {"dtype": "bfloat16", "eos": "<|im_end|>"}),
     ],
 )
-def test_a_model_that_takes_several_gpus_to_evaluate_takes_them_here_too(backend, told):
+def test_a_model_that_is_evaluated_on_several_gpus_is_sampled_on_them_too(backend, arguments):
     recipe = read_recipe("fleming-32b")
     recipe = recipe.model_copy(update={"base": recipe.base.model_copy(update={"eos": "<|im_end|>"})})
-    assert backend_args(recipe, recipe.stages[0], backend) == told
+    assert backend_args(recipe, recipe.stages[0], backend) == arguments

@@ -1,4 +1,4 @@
-"""Traces that teach another answer are refused with their number, read inside the reasoning that a template opens."""
+"""Traces that end in another answer are refused, parsed inside the reasoning that a template opens."""
 
 import pytest
 
@@ -10,30 +10,29 @@ from training.checks.trace_answers import TraceAnswerCheck
 RIGHT = write("answer_tag", "A")
 
 
-def found(*traces, opens=False):
-    """What the check says of traces that should end in A, each an item's name and what is said."""
+def check_traces(*traces, opens=False):
+    """Check traces that should end in A, each given as an item's id and the trace."""
     check = TraceAnswerCheck()
-    for item, said in traces:
-        row = CheckedRow(item, ({"role": "user", "content": "Which?"},), "A", ("A", "B", "C"), "answer_tag", said)
-        check.take(row, Rendering("", [], [], opens))
-    return check.finding()
+    for item, trace in traces:
+        row = CheckedRow(item, ({"role": "user", "content": "Which?"},), "A", ("A", "B", "C"), "answer_tag", trace)
+        check.add(row, Rendering("", [], [], opens))
+    return check.result()
 
 
-@pytest.mark.parametrize("said", [RIGHT, f"<think>\nhm\n</think>\n\nSo {RIGHT}", f"hm</think>{RIGHT}"])
-def test_traces_that_end_in_their_gold_pass(said):
-    assert found(("one", said)).refusals == ()
+@pytest.mark.parametrize("trace", [RIGHT, f"<think>\nhm\n</think>\n\nSo {RIGHT}", f"hm</think>{RIGHT}"])
+def test_traces_that_end_in_their_gold_label_pass(trace):
+    assert check_traces(("one", trace)).refusals == ()
 
 
 def test_traces_that_end_otherwise_are_counted():
     wrong = [("wrong", write("answer_tag", "B")), ("bare", "It is A."), ("open", "<think>never closed")]
-    finding = found(("right", RIGHT), *wrong)
-    assert finding.facts["wrong"] == [f"{item} of train.jsonl" for item, _ in wrong]
-    assert finding.refusals[0].startswith(
-        "3 of 4 traces (75.0%) don't end in their gold label by the strict parse, such as item wrong of train.jsonl "
-        "(gold A), which ends '<answer>B</answer>'"
-    )
+    result = check_traces(("right", RIGHT), *wrong)
+    assert result.facts["wrong"] == [f"{item} of train.jsonl" for item, _ in wrong]
+    (refusal,) = result.refusals
+    assert refusal.startswith("3 of 4 traces (75.0%)")
+    assert "wrong of train.jsonl (gold A)" in refusal and "'<answer>B</answer>'" in refusal
 
 
-def test_what_stands_in_reasoning_that_the_template_opened_is_no_answer():
-    assert found(("one", RIGHT), opens=True).facts["wrong"] == ["one of train.jsonl"]
-    assert found(("one", f"hm</think>{RIGHT}"), ("two", f"<think>hm</think>{RIGHT}"), opens=True).refusals == ()
+def test_an_answer_inside_reasoning_that_the_template_opened_does_not_count():
+    assert check_traces(("one", RIGHT), opens=True).facts["wrong"] == ["one of train.jsonl"]
+    assert check_traces(("one", f"hm</think>{RIGHT}"), ("two", f"<think>hm</think>{RIGHT}"), opens=True).refusals == ()

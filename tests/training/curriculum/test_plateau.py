@@ -1,4 +1,4 @@
-"""The rule that ends a phase: what it must never do, what it must always do, and how often noise deceives it."""
+"""The plateau rule: its bounds, its invariances, and how often noise makes it end a phase too early."""
 
 import math
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.curriculum.plateau import ended_at, judge
+from training.curriculum.plateau import judge
 from training.recipe import Plateau
 
 RULES = st.builds(
@@ -16,9 +16,15 @@ RULES = st.builds(
 CURVES = st.lists(st.floats(0, 1), max_size=120)
 
 
+def ended_at(rewards, rule):
+    """Return the number of steps after which the rule ends a phase, or None."""
+    ends = range(rule.window, len(rewards) + 1, rule.window)
+    return next((end for end in ends if judge(rewards[:end], rule).ended), None)
+
+
 @settings(deadline=None)
 @given(rewards=CURVES, rule=RULES)
-def test_it_ends_only_where_a_window_does_and_only_after_as_many_as_it_is_patient(rewards, rule):
+def test_a_phase_ends_with_a_window_and_after_patience_windows_at_the_earliest(rewards, rule):
     end = ended_at(rewards, rule)
     if end is not None:
         assert end % rule.window == 0
@@ -28,8 +34,8 @@ def test_it_ends_only_where_a_window_does_and_only_after_as_many_as_it_is_patien
 
 @settings(deadline=None)
 @given(rewards=CURVES, more=CURVES, rule=RULES)
-def test_it_needs_nothing_of_what_comes_later(rewards, more, rule):
-    """So that a run which goes on from a checkpoint ends where it would have ended."""
+def test_the_decision_does_not_depend_on_later_rewards(rewards, more, rule):
+    """A resumed run ends where it would have ended without the interruption."""
     end = ended_at(rewards, rule)
     if end is not None:
         assert ended_at([*rewards, *more], rule) == end
@@ -37,18 +43,18 @@ def test_it_needs_nothing_of_what_comes_later(rewards, more, rule):
 
 
 @settings(deadline=None)
-@given(rewards=CURVES, rule=RULES, rotation=st.floats(-1, 1))
-def test_only_differences_count(rewards, rule, rotation):
-    """As far as rounding goes: rewards are moved by a power of two's multiple."""
+@given(rewards=CURVES, rule=RULES, offset=st.floats(-1, 1))
+def test_adding_a_constant_to_all_rewards_changes_nothing(rewards, rule, offset):
+    """Rewards and offset are multiples of 1/64, so that the additions are exact."""
     exact = [round(reward * 64) / 64 for reward in rewards]
-    moved = [reward + round(rotation * 64) / 64 for reward in exact]
-    assert ended_at(exact, rule) == ended_at(moved, rule)
+    shifted = [reward + round(offset * 64) / 64 for reward in exact]
+    assert ended_at(exact, rule) == ended_at(shifted, rule)
 
 
 @settings(deadline=None)
 @given(rule=RULES, data=st.data())
-def test_no_curve_goes_on_for_ever(rule, data):
-    """Each gain that counts lifts the level by `gain`, and rewards end at 1."""
+def test_every_phase_ends_within_the_documented_bound(rule, data):
+    """Each gain that counts raises the level by `gain`, and rewards are at most 1."""
     windows = math.ceil(1 + rule.patience * (1 + 1 / rule.gain))
     size = windows * rule.window
     seed = data.draw(st.integers(0, 2**32 - 1))
@@ -59,13 +65,13 @@ def test_no_curve_goes_on_for_ever(rule, data):
 
 @settings(deadline=None)
 @given(level=st.floats(0, 1), rule=RULES)
-def test_a_flat_curve_ends_at_once(level, rule):
+def test_a_flat_curve_ends_after_patience_windows(level, rule):
     assert ended_at([level] * 40, rule) == (1 + rule.patience) * rule.window
 
 
 @settings(deadline=None)
 @given(rule=RULES, faster=st.floats(1.001, 3))
-def test_a_steady_rise_never_ends_though_no_window_rises_enough_over_the_one_before(rule, faster):
+def test_a_constant_rise_never_ends_although_no_window_rises_by_the_gain_over_the_one_before(rule, faster):
     slope = faster * rule.gain / rule.patience / rule.window
     assert ended_at([slope * step for step in range(300)], rule) is None
 
@@ -76,38 +82,37 @@ def test_a_dip_and_its_recovery_are_no_gain():
     assert ended_at([0.5, 0.6, 0.2, 0.7, 0.65], rule) is None
 
 
-def test_by_hand():
+def test_a_verdict_computed_by_hand():
     rule = Plateau(window=2, gain=0.1, patience=2)
     verdict = judge([0.1, 0.3, 0.3, 0.5, 0.4, 0.4, 0.45, 0.45, 0.9], rule)
-    assert verdict == (True, 4, 0.4, 2, 0.45)  # windows .2, .4, .4, .45; the ninth step is in none yet
-    assert str(verdict).startswith("mean reward 0.450 in window 4, and none of the last 2 windows")
+    assert verdict == (True, 4, 0.4, 2, 0.45)  # windows .2, .4, .4, .45; the ninth step is in no window yet
     assert judge([], rule) == (False, 0, 0.0, 0, 0.0)
 
 
 @pytest.mark.parametrize(("gain", "patience"), [(0.0, 1), (0.02, 2)])
-def test_gain_0_asks_for_a_rise_at_least(gain, patience):
+def test_with_gain_0_any_rise_counts_as_better(gain, patience):
     rule = Plateau(window=1, gain=gain, patience=patience)
     assert ended_at([0.5] * 5, rule) == 1 + patience
     assert ended_at([0.1, 0.2, 0.3, 0.4, 0.5], rule) is None
 
 
-def simulated(rise, rule, windows, seeds=200):
-    """Where noisy curves end: each step's mean is over 16 items, of chances up to .3 apart, with 8 completions each."""
-    found, steps = [], windows * rule.window
+def simulate(rise, rule, windows, seeds=200):
+    """Return where noisy curves end; a step's mean is over 16 items with 8 completions, p differing by up to .3."""
+    ends, steps = [], windows * rule.window
     for seed in range(seeds):
         generator = np.random.default_rng(seed)
         means = np.clip(0.3 + rise / rule.window * np.arange(steps), 0, 1)
         chances = np.clip(means[:, None] + generator.uniform(-0.3, 0.3, (steps, 16)), 0, 1)
         rewards = generator.binomial(8, chances).mean(axis=1) / 8
-        found.append(ended_at(rewards.tolist(), rule))
-    return found
+        ends.append(ended_at(rewards.tolist(), rule))
+    return ends
 
 
-def test_noise_on_a_rising_curve_seldom_ends_it_and_a_flat_one_ends_soon():
-    """A window's mean has a standard error of .02 here, which is as much as the gain that is asked for."""
+def test_noise_seldom_ends_a_rising_curve_and_a_flat_one_ends_soon():
+    """The standard error of a window's mean is .02 here, as large as the gain that the rule requires."""
     rule = Plateau(window=10, gain=0.02, patience=3)
-    assert sum(end is not None for end in simulated(0.04, rule, 10)) <= 2
-    assert sum(end is not None for end in simulated(0.03, rule, 10)) <= 6
-    flat = simulated(0.0, rule, 40)
+    assert sum(end is not None for end in simulate(0.04, rule, 10)) <= 2
+    assert sum(end is not None for end in simulate(0.03, rule, 10)) <= 6
+    flat = simulate(0.0, rule, 40)
     assert all(flat)
     assert np.mean([end <= 70 for end in flat]) >= 0.9

@@ -1,11 +1,11 @@
-"""The manifest of somebody's own data: what is there, once, and nothing that isn't."""
+"""The manifest of a user's data: written once, and every later change of a file is detected."""
 
 import hashlib
 
 import pytest
 
 from evalsuite.cli import main
-from evalsuite.errors import DataError
+from evalsuite.errors import DataError, ErrorCode
 from training.data.manifest import freeze, verify
 
 ROW = b'{"text": "The patient has chest pain."}\n'
@@ -19,33 +19,36 @@ def data(tmp_path):
     return folder
 
 
-def test_it_describes_what_is_there(data):
+def test_a_manifest_describes_every_file(data):
     (data / "dev.jsonl").write_bytes(ROW)
-    made = freeze(data, "Texts.", "CC0-1.0")
-    assert verify(data) == made and made.name == "corpus" and made.licence == "CC0-1.0"
-    assert [(file.path, file.rows, file.bytes) for file in made.files] == [
+    manifest = freeze(data, "Texts.", "CC0-1.0")
+    assert verify(data) == manifest and manifest.name == "corpus" and manifest.licence == "CC0-1.0"
+    assert [(file.path, file.rows, file.bytes) for file in manifest.files] == [
         ("train.jsonl", 3, 3 * len(ROW)),
         ("dev.jsonl", 1, len(ROW)),
     ]
-    assert made.files[0].sha256 == hashlib.sha256(ROW * 3).hexdigest()
+    assert manifest.files[0].sha256 == hashlib.sha256(ROW * 3).hexdigest()
 
 
-def test_what_changed_since_is_found_and_not_frozen_over(data):
+def test_a_changed_file_is_detected_and_the_manifest_not_overwritten(data):
     freeze(data, "Texts.", "CC0-1.0")
     (data / "train.jsonl").write_bytes(ROW * 4)
-    with pytest.raises(DataError, match="not those of the manifest"):
+    with pytest.raises(DataError) as changed:
         verify(data)
-    with pytest.raises(DataError, match="there already"):
+    assert changed.value.code is ErrorCode.TRAINING_DATA_CHANGED and str(data / "train.jsonl") in str(changed.value)
+    with pytest.raises(DataError) as exists:
         freeze(data, "Texts.", "CC0-1.0")
+    assert exists.value.code is ErrorCode.OUTPUT_EXISTS and str(data / "manifest.json") in str(exists.value)
 
 
-def test_the_command_says_what_it_found_or_what_is_missing(data, tmp_path, capsys):
-    asked = ["--about", "Texts.", "--licence", "CC0-1.0"]
-    assert main(["train", "freeze", str(data), *asked]) == 0
+def test_the_command_reports_rows_and_digests_or_the_missing_file(data, tmp_path, capsys):
+    options = ["--about", "Texts.", "--licence", "CC0-1.0"]
+    assert main(["train", "freeze", str(data), *options]) == 0
     assert f"{data / 'train.jsonl'}: 3 rows, sha256 " in capsys.readouterr().out
-    for folder, lack in ((tmp_path, "train.jsonl: No such file"), (tmp_path / "nowhere", "train.jsonl: No such file")):
-        assert main(["train", "freeze", str(folder), *asked]) == 2
-        assert lack in capsys.readouterr().err
+    for folder in (tmp_path, tmp_path / "absent"):
+        assert main(["train", "freeze", str(folder), *options]) == 2
+        error = capsys.readouterr().err
+        assert str(folder / "train.jsonl") in error and error.endswith("[data_not_found]\n")
     (tmp_path / "train.jsonl").touch()
-    assert main(["train", "freeze", str(tmp_path), *asked]) == 2
-    assert "no rows" in capsys.readouterr().err
+    assert main(["train", "freeze", str(tmp_path), *options]) == 2
+    assert capsys.readouterr().err.endswith("[training_data_malformed]\n")

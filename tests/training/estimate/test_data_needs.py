@@ -90,8 +90,8 @@ def _other_name(folder):
     [
         (_no_manifest, "manifest.json: can't be read"),
         (_bad_manifest, "manifest.json: about: Field required"),
-        (_no_file, "train.jsonl: not there with the 120,000 bytes"),
-        (_cut_file, "train.jsonl: not there with the 120,000 bytes"),
+        (_no_file, "120,000 bytes"),
+        (_cut_file, "120,000 bytes"),
         (_other_name, "its manifest has no train.jsonl"),
     ],
 )
