@@ -12,7 +12,7 @@ from typing import Any
 from evalsuite.analysis.pairing import SETTINGS, is_trivial, settings
 from evalsuite.analysis.run_result import ItemScores, RunResult
 from evalsuite.errors import RunError, UsageError
-from evalsuite.run.summary_schema import ParseMode, RobustnessSummary
+from evalsuite.run.summary_schema import ParseMode, RepeatedSamplesSummary, RobustnessSummary
 from evalsuite.stats.averages import macro
 from evalsuite.stats.clusters import Floats, Ints, members
 from evalsuite.stats.contrast import PairedScores
@@ -92,7 +92,9 @@ class LeaderboardCell:
     differs: tuple[str, ...]
     """Settings, of `SETTINGS`, in which this run differs from the column's reference."""
     robustness: RobustnessSummary | None = None
-    """What rotated options told, as summary.json has it; of the strict parse."""
+    """What option rotation shows, as summary.json has it; of the strict parse."""
+    repeated: RepeatedSamplesSummary | None = None
+    """What several samples per item show, in the board's parse mode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +293,7 @@ def _cell(
         answers=scores.answers,
         differs=tuple(name for name in compared if used[name] != column.reference[name]),
         robustness=summary.robustness,
+        repeated=summary.repeated_samples_of(parse_mode),
     )
 
 

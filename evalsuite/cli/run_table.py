@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evalsuite.run.summary import GradedRun, InvalidExample
-from evalsuite.run.summary_schema import RobustnessSummary, TaskSummary
+from evalsuite.run.summary_schema import RepeatedSamplesSummary, RobustnessSummary, TaskSummary
 from evalsuite.stats.intervals import Estimate
 from evalsuite.util.format import interval, p_value, percent, points
 from evalsuite.util.text import visible
@@ -27,11 +27,13 @@ _COLUMNS = ("task", "n", "accuracy % [95%]", "lenient", "invalid", "trunc.", "tr
 def print_run(graded: GradedRun, folder: Path, alarm: float) -> None:
     """Print the table of a run, its notes, an alarm where answers weren't readable, and where all of it is."""
     console = Console(highlight=False, soft_wrap=True)
-    console.width = max(console.width, _WIDTH)
     tasks = graded.summary.tasks
+    samples = max(task.samples for task in tasks.values())
+    repeated = (f"pass@{samples}", f"maj@{samples}") if samples > 1 else ()
+    console.width = max(console.width, _WIDTH + sum(len(column) + 3 for column in repeated))
     console.print(Text(visible(graded.summary.model), style="bold"))
     table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    for column in _COLUMNS:
+    for column in (*_COLUMNS, *repeated):
         table.add_column(column, justify="left" if column == "task" else "right", no_wrap=True)
     for name, task in tasks.items():
         table.add_row(*_row(name, task))
@@ -45,6 +47,9 @@ def print_run(graded: GradedRun, folder: Path, alarm: float) -> None:
     for name, task in tasks.items():
         if task.scoring != "generate":
             console.print(Text(f"{name}, {task.scoring}: {_loglikelihood(task)}"))
+    for name, task in tasks.items():
+        if task.repeated_samples:
+            console.print(Text(f"{name}, {task.samples} samples: {_repeated(task, task.repeated_samples)}"))
     for name, task in tasks.items():
         if task.robustness:
             console.print(Text(f"{name}, options rotated: {_rotated(task.robustness)}"))
@@ -75,7 +80,13 @@ def _row(name: str, task: TaskSummary) -> list[str]:
         percent(task.share("truncated")),
         percent(max(task.trivial_baselines.values())),
         percent(task.chance),
+        *_repeated_cells(task),
     ]
+
+
+def _repeated_cells(task: TaskSummary) -> list[str]:
+    repeated = task.repeated_samples
+    return [percent(repeated.pass_at[str(task.samples)].value), percent(repeated.maj_at_k.value)] if repeated else []
 
 
 def _loglikelihood(task: TaskSummary) -> str:
@@ -86,6 +97,17 @@ def _loglikelihood(task: TaskSummary) -> str:
     if calibration is not None:
         parts.append(f"ECE {calibration.ece.value:.3f} ({calibration.ece_if_calibrated:.3f} if calibrated)")
         parts.append(f"Brier {calibration.brier.value:.3f}")
+    return "; ".join(parts)
+
+
+def _repeated(task: TaskSummary, repeated: RepeatedSamplesSummary) -> str:
+    """What several samples per item show besides the accuracy, with intervals."""
+    parts = [
+        f"pass@{task.samples} {interval(*repeated.pass_at[str(task.samples)])}",
+        f"maj@{task.samples} {interval(*repeated.maj_at_k)}",
+    ]
+    if repeated.rerun is not None:
+        parts.append(f"new samples of the same items would give {interval(*repeated.rerun)}")
     return "; ".join(parts)
 
 

@@ -14,7 +14,17 @@ from evalsuite import __version__
 from evalsuite.analysis.leaderboard import NamedRun
 from evalsuite.report.item_browser import FOLDER
 from evalsuite.report.leaderboard_json import sizes
-from evalsuite.report.markdown import READINGS, ROTATED, ROTATION_LEGEND, rank_text, rotation_cells, setting
+from evalsuite.report.markdown import (
+    READINGS,
+    REPEATED,
+    REPEATED_LEGEND,
+    ROTATED,
+    ROTATION_LEGEND,
+    rank_text,
+    repeated_cells,
+    rotation_cells,
+    setting,
+)
 from evalsuite.report.run_names import facts
 from evalsuite.report.script_json import script_json
 from evalsuite.util.format import percent
@@ -43,6 +53,8 @@ def page(
             parse_mode=READINGS[content["parse_mode"]],
             rotated=ROTATED,
             rotation_legend=ROTATION_LEGEND,
+            repeated=REPEATED,
+            repeated_legend=REPEATED_LEGEND,
             names={row["id"]: row["name"] for row in content["rows"]},
             sections=sections,
             costs=costs,
@@ -108,6 +120,11 @@ def _sheet(entry: NamedRun, content: Json) -> Json:
             task: rotation_cells(summary.accuracy._asdict(), summary.robustness.model_dump())
             for task, summary in entry.result.tasks.items()
             if summary.robustness
+        },
+        "repeated": {
+            task: repeated_cells(summary.samples, summary.accuracy._asdict(), summary.repeated_samples.model_dump())
+            for task, summary in entry.result.tasks.items()
+            if summary.repeated_samples
         },
         "notes": list(notes.items()),
         "identity": about.get("identity_digest", ""),

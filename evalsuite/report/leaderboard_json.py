@@ -140,6 +140,7 @@ def _cell(cell: LeaderboardCell, leads: bool) -> Json:
         "differs": list(cell.differs),
         "leads": leads,
         **({"robustness": cell.robustness.model_dump()} if cell.robustness else {}),
+        **({"repeated_samples": cell.repeated.model_dump()} if cell.repeated else {}),
     }
 
 

@@ -43,6 +43,8 @@ _CSV = (
     "all_right",
     "same_text",
     "rotation_p",
+    "pass_at_k",
+    "maj_at_k",
 )
 
 
@@ -56,6 +58,7 @@ def markdown(board: Json) -> str:
         "".join(f"- {plain(note)}\n" for note in board["notes"]),
         "## How answers were given\n",
         _answers(board),
+        _repeated_samples(board),
         _robustness(board),
         _comparisons(board),
         _run_notes(board),
@@ -175,6 +178,39 @@ def rotation_cells(estimate: Json, found: Json) -> list[str]:
     ]
 
 
+REPEATED_LEGEND = (
+    "Each item has several samples. pass@k: at least one of k samples is right; maj@k: the most frequent label of k "
+    "samples is right, and a tie is wrong; accuracy with new samples: the interval that another run of the same items "
+    "would be in."
+)
+"""Explanation of a table of `repeated_cells`."""
+REPEATED = ("samples", "accuracy", "pass@k", "maj@k", "accuracy with new samples")
+"""Head of a table of `repeated_cells`."""
+
+
+def repeated_cells(samples: int, estimate: Json, repeated: Json) -> list[str]:
+    """What several samples per item show on one task: its accuracy, and `repeated_samples` of summary.json."""
+    return [
+        str(samples),
+        estimate_text(estimate),
+        estimate_text(repeated["pass_at"][str(samples)]),
+        estimate_text(repeated["maj_at_k"]),
+        estimate_text(repeated["rerun"]) if repeated["rerun"] else "–",
+    ]
+
+
+def _repeated_samples(board: Json) -> str:
+    lines = [
+        [plain(row["name"]), plain(column["title"]), *repeated_cells(cell["samples"], cell, cell["repeated_samples"])]
+        for row in board["rows"]
+        for column in board["columns"]
+        if (cell := row["cells"].get(column["key"])) and cell.get("repeated_samples")
+    ]
+    if not lines:
+        return ""
+    return f"## Repeated samples\n\n{REPEATED_LEGEND}\n\n{table(['model', 'task', *REPEATED], lines, left=2)}"
+
+
 def _robustness(board: Json) -> str:
     lines = [
         [plain(row["name"]), plain(column["title"]), *rotation_cells(cell["strict"], cell["robustness"])]
@@ -280,6 +316,7 @@ def _measured(board: Json) -> Iterator[Json]:
                     "lenient": cell["lenient"]["value"],
                     "differs": " ".join(cell["differs"]),
                     **_rotation_columns(cell.get("robustness")),
+                    **_repeated_columns(cell),
                 }
 
 
@@ -293,6 +330,16 @@ def _rotation_columns(found: Json | None) -> Json:
         "all_right": found["all_right"]["value"],
         "same_text": found["same_text"]["value"],
         "rotation_p": found["p"],
+    }
+
+
+def _repeated_columns(cell: Json) -> Json:
+    repeated = cell.get("repeated_samples")
+    if not repeated:
+        return {}
+    return {
+        "pass_at_k": repeated["pass_at"][str(cell["samples"])]["value"],
+        "maj_at_k": repeated["maj_at_k"]["value"],
     }
 
 

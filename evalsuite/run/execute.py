@@ -117,7 +117,9 @@ async def execute(request: RunRequest, listener: ProgressListener, preload: Sequ
     from evalsuite.run.summary import summarise
 
     # In a thread, since grading takes seconds for large runs and the event loop may be the caller's.
-    return CompletedRun(outcome, await asyncio.to_thread(summarise, outcome.folder, outcome.prepared_tasks))
+    return CompletedRun(
+        outcome, await asyncio.to_thread(summarise, outcome.folder, outcome.prepared_tasks, outcome.grades)
+    )
 
 
 def _preload_later(modules: Sequence[str]) -> None:

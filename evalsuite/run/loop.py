@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from evalsuite.errors import BackendError, ErrorCode, EvalsuiteError, RunError
 from evalsuite.grading.grade import Grade
+from evalsuite.grading.grade_log import GradeLog
 from evalsuite.models.backend import Backend, Request, Response
 from evalsuite.run.folder_choice import FolderChoice
 from evalsuite.run.identity import request_digest, request_seed, run_identity
@@ -52,6 +53,8 @@ class RunOutcome:
     """Number of requests of the whole run."""
     missing: int
     """Requests that have no response."""
+    grades: Mapping[str, GradeLog]
+    """Grades by task, in the order of the journals."""
 
 
 async def run(
@@ -95,6 +98,7 @@ class _RunLoop:
         self.by_task = {prepared.name: prepared for prepared in prepared_tasks}
         self.items: dict[str, dict[str, Item]] = {b.name: {item.id: item for item in b.items} for b in prepared_tasks}
         self.answered: set[SampleKey] = set()
+        self.grades = {prepared.name: GradeLog() for prepared in prepared_tasks}
         self.failures = 0
 
     async def execute(self) -> RunOutcome:
@@ -118,7 +122,7 @@ class _RunLoop:
             raise
         missing = total - len(self.answered)
         self._record_status("incomplete" if missing else "finished")
-        return RunOutcome(folder, self.prepared_tasks, total, missing)
+        return RunOutcome(folder, self.prepared_tasks, total, missing, self.grades)
 
     def _stored(self) -> Iterator[tuple[Grade, ResponseRecord]]:
         """Grade the responses that earlier processes stored, and remember which requests they answer."""
@@ -143,7 +147,9 @@ class _RunLoop:
         )
 
     def _grade(self, task: str, record: ResponseRecord) -> Grade:
-        return self.by_task[task].grade(self.items[task][record.item], record)
+        grade = self.by_task[task].grade(self.items[task][record.item], record)
+        self.grades[task].append(grade)
+        return grade
 
     async def _send_missing(self) -> None:
         identity_digest = self.facts["identity_digest"]

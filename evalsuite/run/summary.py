@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice, product
 from pathlib import Path
@@ -16,9 +16,11 @@ import pyarrow.parquet as pq
 from pyarrow.json import ParseOptions, read_json
 
 from evalsuite import parser
-from evalsuite.errors import RunError
+from evalsuite.errors import ErrorCode, RunError
 from evalsuite.grading.grade import Grade
+from evalsuite.grading.grade_log import GradeLog
 from evalsuite.grading.loglikelihood import LoglikelihoodTally
+from evalsuite.grading.repeated_samples import RepeatedSampleTally
 from evalsuite.grading.robustness import RotationTally
 from evalsuite.run.summary_schema import UNANSWERED, RunSummary
 from evalsuite.run_folder import SCHEMA, ResponseRecord, RunFolder, disk_error
@@ -122,17 +124,22 @@ class GradedTask(Protocol):
         """Grade a response."""
 
 
-def summarise(folder: RunFolder, prepared_tasks: Iterable[GradedTask]) -> GradedRun:
-    """Grade every response of the journal, replace grades.parquet and summary.json, and return the latter."""
-    identity = folder.facts["identity"]
-    tallies = [_TaskTally(prepared, identity["samples"]) for prepared in prepared_tasks]
+def summarise(
+    folder: RunFolder, prepared_tasks: Iterable[GradedTask], grades: Mapping[str, GradeLog] | None = None
+) -> GradedRun:
+    """Grade every response of the journal, replace grades.parquet and summary.json, and return the latter.
+
+    `grades` are the grades by task that a run already has of its journal; the other responses are graded here.
+    """
+    identity, known = folder.facts["identity"], grades or {}
+    tallies = [_TaskTally(prepared, identity["samples"], known.get(prepared.name)) for prepared in prepared_tasks]
     examples: list[InvalidExample] = []
-    grades = folder.path / "grades.parquet"
+    file = folder.path / "grades.parquet"
     try:
-        with atomic_path(grades) as partial:
+        with atomic_path(file) as partial:
             _write(partial, tallies, folder, examples)
     except OSError as error:
-        raise disk_error(grades, error) from None
+        raise disk_error(file, error) from None
     summary = RunSummary.model_validate(
         {
             "schema": SCHEMA,
@@ -149,7 +156,7 @@ def summarise(folder: RunFolder, prepared_tasks: Iterable[GradedTask]) -> Graded
 
 
 def read_grades(path: Path) -> pa.Table:
-    """Read a grades.parquet; one from before options could be rotated is given the column, 0 in every row."""
+    """Read a grades.parquet; one that was written before options could be rotated gets the column, 0 in every row."""
     table = pq.read_table(path)
     if "shift" in table.column_names:  # schema version 1
         table = table.rename_columns(["rotation" if name == "shift" else name for name in table.column_names])
@@ -174,8 +181,8 @@ def _write(path: Path, tallies: Iterable[_TaskTally], folder: RunFolder, example
 class _TaskTally:
     """Counts over one task."""
 
-    def __init__(self, prepared: GradedTask, samples: int) -> None:
-        self.prepared, self.samples = prepared, samples
+    def __init__(self, prepared: GradedTask, samples: int, log: GradeLog | None) -> None:
+        self.prepared, self.samples, self.log = prepared, samples, log
         self.items: dict[str, Item] = {item.id: item for item in prepared.items}
         self.place = {name: place for place, name in enumerate(self.items)}
         self.strict = np.zeros(len(self.items))
@@ -185,31 +192,32 @@ class _TaskTally:
         self.tokens: Counter[str] = Counter()
         rotations = [len(prepared.rotations(item)) for item in self.items.values()]
         self.requested = np.array(rotations) * samples
-        self.orders = (
-            RotationTally(prepared.items, rotations, samples) if prepared.identity.get("rotate_options") else None
+        identity = prepared.identity
+        rotated, scoring = identity.get("rotate_options"), identity.get("scoring", "generate")
+        self.rotation = RotationTally(prepared.items, rotations, samples) if rotated else None
+        self.loglikelihood = None if scoring == "generate" else LoglikelihoodTally(prepared.items, scoring)
+        self.repeated, self.repeated_lenient = (
+            RepeatedSampleTally(prepared.items, rotations, samples) if samples > 1 else None for _ in range(2)
         )
-        scoring = prepared.identity.get("scoring", "generate")
-        self.weights = None if scoring == "generate" else LoglikelihoodTally(prepared.items, scoring)
 
     def rows(self, folder: RunFolder, examples: list[InvalidExample]) -> Iterator[Json]:
-        """Grade the journal's records, then fill in what has no response."""
+        """Grade the journal's records, then add a row for each request without a response."""
         seen: set[tuple[str, int, int]] = set()
-        kept = len(examples)
-        for record in folder.records(self.prepared.name):
+        earlier = len(examples)
+        for position, record in enumerate(folder.records(self.prepared.name)):
             item = self.items.get(record.item)
-            place = (record.item, record.rotation, record.sample)
-            if item is None or place in seen or not self._asked_for(item, record):
-                raise RunError(f"{folder.journal(self.prepared.name)}: {record.item} is unknown or answered twice")
-            seen.add(place)
-            found = self.prepared.grade(item, record)
-            self._count(found, record)
-            if self.weights is not None:
-                self.weights.add(item, record)
-            if self.orders is not None:
-                self.orders.add(item, found)
-            if found.strict.status != "ok" and len(examples) < kept + EXAMPLES:
-                examples.append(InvalidExample(self.prepared.name, found, record))
-            yield _row(self.prepared.name, item, found, record)
+            key = (record.item, record.rotation, record.sample)
+            if item is None or key in seen or not self._requested(item, record):
+                raise RunError(
+                    ErrorCode.JOURNAL_MALFORMED,
+                    f"{folder.journal(self.prepared.name)}: {record.item} is unknown or answered twice",
+                )
+            seen.add(key)
+            grade = (self.log and self.log.grade_of(position, record)) or self.prepared.grade(item, record)
+            self._count(item, grade, record)
+            if grade.strict.status != "ok" and len(examples) < earlier + EXAMPLES:
+                examples.append(InvalidExample(self.prepared.name, grade, record))
+            yield _row(self.prepared.name, item, grade, record)
         for item in self.items.values():
             for rotation, sample in product(self.prepared.rotations(item), range(self.samples)):
                 if (item.id, rotation, sample) not in seen:
@@ -217,33 +225,38 @@ class _TaskTally:
                     self.status_lenient[UNANSWERED] += 1
                     yield _empty_row(self.prepared.name, item, rotation, sample)
 
-    def _asked_for(self, item: Item, record: ResponseRecord) -> bool:
+    def _requested(self, item: Item, record: ResponseRecord) -> bool:
         return record.rotation in self.prepared.rotations(item) and record.sample in range(self.samples)
 
-    def _count(self, found: Grade, record: ResponseRecord) -> None:
-        place = self.place[found.item]
-        self.strict[place] += found.strict.correct
-        self.lenient[place] += found.lenient.correct
-        self.status[found.strict.status] += 1
-        self.status_lenient[found.lenient.status] += 1
+    def _count(self, item: Item, grade: Grade, record: ResponseRecord) -> None:
+        place = self.place[grade.item]
+        self.strict[place] += grade.strict.correct
+        self.lenient[place] += grade.lenient.correct
+        self.status[grade.strict.status] += 1
+        self.status_lenient[grade.lenient.status] += 1
         self.tokens["input"] += record.input_tokens or 0
         self.tokens["output"] += record.output_tokens or 0
+        if self.loglikelihood is not None:
+            self.loglikelihood.add(item, record)
+        if self.rotation is not None:
+            self.rotation.add(item, grade)
+        if self.repeated is not None and self.repeated_lenient is not None:
+            self.repeated.add(grade, grade.strict)
+            self.repeated_lenient.add(grade, grade.lenient)
 
     def accuracy(self, right: Floats) -> Estimate:
-        """The accuracy of one reading, given how often each item was right."""
+        """Return the accuracy in one parse mode, given how often each item was right."""
         groups = [item.group for item in self.items.values()]
         return mean(right / self.requested, groups, int(self.requested.sum()) // len(self.requested))
 
     def summary(self) -> Json:
-        """The task's entry in summary.json."""
-        return {
+        """Return the task's entry in summary.json, as `TaskSummary` takes it."""
+        content = {
             **self.prepared.identity,
             "items": self.prepared.total,
             "samples": self.samples,
             "accuracy": self.accuracy(self.strict),
             "accuracy_lenient": self.accuracy(self.lenient),
-            **(self.weights.summary() if self.weights is not None else {}),
-            **({"robustness": self.orders.summary()} if self.orders is not None else {}),
             "status": dict(self.status.most_common()),
             "status_lenient": dict(self.status_lenient.most_common()),
             "trivial_baselines": self.prepared.trivial_baselines,
@@ -251,12 +264,20 @@ class _TaskTally:
             "tokens": dict(self.tokens),
             "notes": list(self.prepared.notes),
         }
+        if self.loglikelihood is not None:
+            content |= self.loglikelihood.summary()
+        if self.rotation is not None:
+            content["robustness"] = self.rotation.summary()
+        if self.repeated is not None and self.repeated_lenient is not None:
+            content["repeated_samples"] = self.repeated.summary()
+            content["repeated_samples_lenient"] = self.repeated_lenient.summary()
+        return content
 
 
-def _row(task: str, item: Item, found: Grade, record: ResponseRecord) -> Json:
-    strict, lenient = found.strict, found.lenient
+def _row(task: str, item: Item, grade: Grade, record: ResponseRecord) -> Json:
+    strict, lenient = grade.strict, grade.lenient
     return {
-        **_empty_row(task, item, found.rotation, found.sample),
+        **_empty_row(task, item, grade.rotation, grade.sample),
         "label": strict.label,
         "status": strict.status,
         "correct": strict.correct,
@@ -267,7 +288,7 @@ def _row(task: str, item: Item, found: Grade, record: ResponseRecord) -> Json:
         "correct_lenient": lenient.correct,
         "span_start_lenient": lenient.span and lenient.span[0],
         "span_end_lenient": lenient.span and lenient.span[1],
-        "form": found.form,
+        "form": grade.form,
         "finish": record.finish,
         "input_tokens": record.input_tokens,
         "output_tokens": record.output_tokens,
@@ -292,7 +313,8 @@ def _empty_row(task: str, item: Item, rotation: int, sample: int) -> Json:
 
 
 def _table(rows: Iterable[Json]) -> pa.Table:
-    """Rows as an Arrow table, by way of JSON lines: from Python objects pyarrow would import pandas first."""
+    """Convert rows to an Arrow table."""
+    # By way of JSON lines, because pyarrow imports pandas to convert Python objects, which takes half a second.
     lines = b"\n".join(map(orjson.dumps, rows))
     return read_json(pa.BufferReader(lines), parse_options=ParseOptions(explicit_schema=GRADES))
 

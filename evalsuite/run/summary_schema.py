@@ -119,6 +119,21 @@ class CalibrationSummary(_Part):
     bins: list[CalibrationBinSummary]
 
 
+class RepeatedSamplesSummary(_Part):
+    """What several samples per item show besides the accuracy, in one parse mode; see `stats.repeated_samples`."""
+
+    pass_at: dict[str, ShareInterval]
+    """pass@j for each j from 1 to the number of samples."""
+    maj_at_k: ShareInterval
+    """Accuracy of the most frequent label of an item's samples."""
+    rerun: ShareInterval | None
+    """The accuracy with the interval for new samples of the same items; None with rotated options or one item."""
+    variance_from_items: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
+    """Variance of the accuracy that comes from the choice of items."""
+    variance_from_samples: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
+    """Variance of the accuracy that comes from the randomness of samples; more samples per item reduce it."""
+
+
 class TaskSummary(_Part):
     """One task's entry in summary.json: its prompt setup, its scores, and how its responses were parsed.
 
@@ -145,6 +160,9 @@ class TaskSummary(_Part):
     accuracy_per_character: ShareInterval | None = None
     accuracy_per_byte: ShareInterval | None = None
     robustness: RobustnessSummary | None = None
+    repeated_samples: RepeatedSamplesSummary | None = None
+    """Of the strict parse; None where each item has one sample."""
+    repeated_samples_lenient: RepeatedSamplesSummary | None = None
     status: dict[str, Count]
     status_lenient: dict[str, Count]
     trivial_baselines: dict[str, Share] = Field(default_factory=dict)
@@ -177,6 +195,10 @@ class TaskSummary(_Part):
     def accuracy_of(self, parse_mode: ParseMode) -> Estimate:
         """The accuracy in one of the two parse modes."""
         return self.accuracy if parse_mode == "strict" else self.accuracy_lenient
+
+    def repeated_samples_of(self, parse_mode: ParseMode) -> RepeatedSamplesSummary | None:
+        """What several samples per item show in one of the two parse modes."""
+        return self.repeated_samples if parse_mode == "strict" else self.repeated_samples_lenient
 
     def share(self, status: str) -> float:
         """Share of the responses whose strict parse has this status."""

@@ -41,16 +41,6 @@ def required_items(difference: float, discordance: float, power: float = POWER, 
     return math.ceil(((quantile(1 - size / 2) + quantile(power)) / difference) ** 2 * discordance - 1e-9)
 
 
-def required_samples(standard_error: float, from_items: float, answer: float, items: int) -> int | None:
-    """Answers an item that bring the standard error of a mean down to a wanted one; None where no number does.
-
-    The variance of the mean of k answers is from_items + answer / (items k): `from_items` as `samples.average` tells
-    it, `answer` the variance of one answer around its own item (there: `samples` x items x k). The first part stays.
-    """
-    left = standard_error**2 - from_items
-    return max(1, math.ceil(answer / (items * left) - 1e-9)) if left > 0 else None
-
-
 def noninferiority_power(margin: float, items: float, discordance: float, difference: float = 0.0) -> float:
     """Chance that a gate passes a candidate that truly differs by `difference` from its baseline.
 
