@@ -1,11 +1,11 @@
-"""What docs/rewards.md tells people to run, run: with a tiny model in place of the one it names."""
+"""The Python examples of docs/rewards.md are run, with a tiny model in place of the one that they name."""
 
 import json
 
 import pyarrow.parquet as pq
 import pytest
 import tiny
-from documented import DATA, blocks, run
+from doc_examples import DATA, blocks, run
 
 from evalsuite.data.load import load_split
 from evalsuite.reward.verl import compute_score
@@ -15,7 +15,7 @@ from evalsuite.tasks.registry import load_task
 
 pytest.importorskip("trl")
 
-pytestmark = [pytest.mark.integration, pytest.mark.skipif(not DATA.is_dir(), reason="no ../shared/data")]
+pytestmark = [pytest.mark.integration, pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")]
 BLOCKS = blocks("rewards.md")
 INTERFACE = """
 class VerificationResult:
@@ -26,25 +26,25 @@ class VerifierFunction:
     def __init__(self, name, weight=1.0, verifier_config=None):
         self.name = name
 """
-"""What open-instruct's ground_truth_utils declares, as far as a verifier sees it."""
+"""The part of open-instruct's ground_truth_utils that a verifier uses; open-instruct is not installable here."""
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """A tiny model whose context holds the prompts, and whose template opens the reasoning."""
+    """A tiny model with a context long enough for the prompts, and a template that opens the reasoning."""
     folder = tiny.make_model(tmp_path_factory.mktemp("docs") / "model", context=8192)
     (folder / "chat_template.jinja").write_text(tiny.OPENING_TEMPLATE)
     return folder
 
 
-def paid(pay):
-    """Check that a payer of (text, ground truth) pays for the gold label behind a closed thought, and nothing else."""
+def checker(reward):
+    """Return a check that reward(text, truth) is 1 for the gold label after closed reasoning, and 0 otherwise."""
 
     def check(item, truth):
         for label in item.labels:
             answer = write("answer_tag", label)
-            assert pay(f"hm</think>{answer}", truth) == float(label == item.gold)
-            assert pay(answer, truth) == 0.0  # the template opened a thought that never closed
+            assert reward(f"hm</think>{answer}", truth) == float(label == item.gold)
+            assert reward(answer, truth) == 0.0  # the template opened reasoning that was never closed
 
     return check
 
@@ -61,7 +61,7 @@ def test_verl(model, tmp_path):
     (block,) = BLOCKS["verl"]
     run(block, model, tmp_path)
     task = load_task("medqa")
-    check = paid(lambda text, truth: compute_score("evalsuite/medqa", text, truth, {}))
+    check = checker(lambda text, truth: compute_score("evalsuite/medqa", text, truth, {}))
     for split in ("train", "dev"):
         items = load_split(task, split, DATA)
         rows = pq.read_table(tmp_path / f"medqa.{split}.parquet").to_pylist()
@@ -80,19 +80,19 @@ def test_openrlhf(model, tmp_path):
     rows = [json.loads(line) for line in (tmp_path / "medqa.jsonl").read_text().splitlines()]
     items = load_split(load_task("medqa"), "train", DATA)
     assert [row["item"] for row in rows] == [item.id for item in items]
-    asked = []
+    queries = []
     for item, row in zip(items[:20], rows, strict=False):
-        asked += [(row["prompt"], f"hm</think>{write('answer_tag', item.gold)}<|im_end|>", row["ground_truth"], 1.0)]
-        asked += [(row["prompt"], f"{write('answer_tag', item.gold)}<|im_end|>", row["ground_truth"], 0.0)]
-    (tmp_path / "asked.json").write_text(json.dumps(asked))
-    # As OpenRLHF loads it: a file, by its path.
+        queries += [(row["prompt"], f"hm</think>{write('answer_tag', item.gold)}<|im_end|>", row["ground_truth"], 1.0)]
+        queries += [(row["prompt"], f"{write('answer_tag', item.gold)}<|im_end|>", row["ground_truth"], 0.0)]
+    (tmp_path / "queries.json").write_text(json.dumps(queries))
+    # OpenRLHF loads the file by its path.
     run(
         "import importlib.util, json\n"
         "spec = importlib.util.spec_from_file_location('reward_func', 'reward_func.py')\n"
         "module = importlib.util.module_from_spec(spec)\n"
         "spec.loader.exec_module(module)\n"
-        "for prompt, said, label, right in json.load(open('asked.json')):\n"
-        "    assert module.reward_func([prompt + said], [prompt], [label])['rewards'].tolist() == [right]\n"
+        "for prompt, response, label, right in json.load(open('queries.json')):\n"
+        "    assert module.reward_func([prompt + response], [prompt], [label])['rewards'].tolist() == [right]\n"
         "# Qwen/Qwen3-8B\n",
         model,
         tmp_path,

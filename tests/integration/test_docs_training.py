@@ -1,6 +1,6 @@
 """What docs/training-data.md tells people to run, run, and what comes out of it read by the stages."""
 
-import documented
+import doc_examples
 import pytest
 import tiny
 
@@ -11,9 +11,9 @@ from training.data import rows
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.skipif(not documented.DATA.is_dir(), reason="no ../shared/data"),
+    pytest.mark.skipif(not doc_examples.DATA.is_dir(), reason="no ../shared/data"),
 ]
-BLOCKS = documented.blocks("training-data.md")
+BLOCKS = doc_examples.blocks("training-data.md")
 
 
 @pytest.fixture(scope="module")
@@ -22,13 +22,15 @@ def place(tmp_path_factory):
     home = tmp_path_factory.mktemp("docs")
     model = tiny.make_model(home / "model", context=8192)
     (block,) = BLOCKS["Questions for GRPO"]
-    documented.run(block, model, home)
+    doc_examples.run(block, model, home)
     return home
 
 
 def test_questions_are_rows_of_grpo(place):
     read = list(rows.read(place / "data/questions", "train", "grpo"))
-    assert [row.item for row in read] == [item.id for item in load_split(load_task("medqa"), "train", documented.DATA)]
+    assert [row.item for row in read] == [
+        item.id for item in load_split(load_task("medqa"), "train", doc_examples.DATA)
+    ]
     assert len(rows.load(place / "data/questions", "train", "grpo", place / "cache")) == len(read)
 
 

@@ -1,4 +1,4 @@
-"""inspect-ai runs our tasks by its own commands: parameters, epochs, retries, figures, viewer."""
+"""inspect-ai runs the tasks by its own commands: parameters, epochs, retries, metrics, viewer."""
 
 import json
 import socket
@@ -8,7 +8,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-import bridged
+import harness_commands as harness
 import pyarrow.parquet as pq
 import pytest
 from inspect_ai.log import list_eval_logs, read_eval_log
@@ -16,6 +16,7 @@ from replay_server import ReplayServer
 
 from evalsuite.cli import main
 from evalsuite.data.load import load
+from evalsuite.errors import ErrorCode
 from evalsuite.tasks.answer_format import write
 from evalsuite.tasks.prompt import TaskPrompt
 from evalsuite.tasks.registry import load_task
@@ -28,9 +29,10 @@ MODEL = ["--model", "openai-api/replay/m", "--display", "plain"]
 
 
 def answers(task=TASK, format="answer_tag", text=lambda item, number: write("answer_tag", item.gold)):
-    """What the model "m" says to each item of a task."""
-    asked = bridged.prompts(task, format=format)
-    return {("m", prompt): text(item, number) for number, (item, prompt) in enumerate(asked)}
+    """Responses of the model "m" to the items of a task, for a replay server."""
+    return {
+        ("m", prompt): text(item, number) for number, (item, prompt) in enumerate(harness.prompts(task, format=format))
+    }
 
 
 def only_log(folder):
@@ -38,10 +40,17 @@ def only_log(folder):
     return log
 
 
-def figures(log):
-    """Name to value of everything that inspect reports."""
-    (found,) = log.results.scores
-    return {name: metric.value for name, metric in found.metrics.items()}
+def metrics(log):
+    """{name: value} of everything that inspect-ai reports."""
+    (score,) = log.results.scores
+    return {name: metric.value for name, metric in score.metrics.items()}
+
+
+def inspect_eval(server, folder, *arguments):
+    """Run `inspect eval` on the task, with the replay server as the model "m"."""
+    harness.command(
+        "inspect", "eval", f"evalsuite/{TASK}", *MODEL, *arguments, cwd=folder, **harness.replay_variables(server)
+    )
 
 
 def test_epochs_give_the_intervals_of_the_same_run_with_samples(tmp_path):
@@ -53,133 +62,128 @@ def test_epochs_give_the_intervals_of_the_same_run_with_samples(tmp_path):
 
     limit, count = 12, 3
     with ReplayServer(answers(text=text)) as server:
-        asked = [f"evalsuite/{TASK}", *MODEL, "--limit", limit, "--epochs", count, "--log-dir", tmp_path / "logs"]
-        bridged.command("inspect", "eval", *asked, cwd=tmp_path, **bridged.replaying(server))
-        bridged.native(server, "m", [TASK], tmp_path, "--limit", limit, "--samples", count)
-    told = json.loads((tmp_path / "native-m" / "summary.json").read_text())["tasks"][TASK]
-    found = figures(only_log(tmp_path / "logs"))
+        inspect_eval(server, tmp_path, "--limit", limit, "--epochs", count, "--log-dir", tmp_path / "logs")
+        harness.evalsuite_run(server, "m", [TASK], tmp_path, "--limit", limit, "--samples", count)
+    summary = json.loads((tmp_path / "native-m" / "summary.json").read_text())["tasks"][TASK]
+    values = metrics(only_log(tmp_path / "logs"))
     for suffix in ("", "_lenient"):
-        ours = told[f"accuracy{suffix}"]
-        theirs = [found[f"{name}{suffix}"] for name in ("accuracy", "low", "high")]
-        assert theirs == pytest.approx([ours["value"], ours["low"], ours["high"]])
-    assert 0 < found["accuracy"] < found["accuracy_lenient"] < 1
-    assert found["no_answer"] == told["status"]["no_answer"] == limit
+        accuracy = summary[f"accuracy{suffix}"]
+        interval = [values[f"{name}{suffix}"] for name in ("accuracy", "low", "high")]
+        assert interval == pytest.approx([accuracy["value"], accuracy["low"], accuracy["high"]])
+    assert 0 < values["accuracy"] < values["accuracy_lenient"] < 1
+    assert values["no_answer"] == summary["status"]["no_answer"] == limit
 
 
 def test_rotated_options_give_the_grades_of_the_same_run_item_by_item(tmp_path):
-    """A model that knows some texts, takes the first place of others, and forgets the format of a few."""
+    """The model knows some option texts, picks the first option of others, and sometimes ignores the format."""
 
     def text(number, shown):
-        said = shown.gold if number % 3 else shown.labels[0]
-        return write("answer_tag", said) if number % 5 else f"The answer is {said}."
+        label = shown.gold if number % 3 else shown.labels[0]
+        return write("answer_tag", label) if number % 5 else f"The answer is {label}."
 
     task = load_task(TASK)
     prompt = TaskPrompt(task, task.format)
-    known = {}
+    responses = {}
     for number, item in enumerate(load(task).items):
         for shown in (rotated(item, rotation) for rotation in rotations_of(item)):
-            known["m", prompt.messages(shown)[-1]["content"]] = text(number, shown)
-    with ReplayServer(known) as server:
-        asked = [f"evalsuite/{TASK}", *MODEL, "-T", "rotate_options=true", "--log-dir", tmp_path / "logs"]
-        bridged.command("inspect", "eval", *asked, cwd=tmp_path, **bridged.replaying(server))
-        bridged.native(server, "m", [TASK], tmp_path, "--rotate-options")
-        assert len(server.requests) == 2 * len(known) == 2 * 20 * 4
+            responses["m", prompt.messages(shown)[-1]["content"]] = text(number, shown)
+    with ReplayServer(responses) as server:
+        inspect_eval(server, tmp_path, "-T", "rotate_options=true", "--log-dir", tmp_path / "logs")
+        harness.evalsuite_run(server, "m", [TASK], tmp_path, "--rotate-options")
+        assert len(server.requests) == 2 * len(responses) == 2 * 20 * 4
     native, log = tmp_path / "native-m", only_log(tmp_path / "logs")
     rows = pq.read_table(native / "grades.parquet").to_pylist()
-    ours = {(r["item"], r["rotation"]): (r["label"], r["status"], r["correct"], r["label_lenient"]) for r in rows}
-    assert by_shift(log) == ours and len(ours) == len(known)
-    told = json.loads((native / "summary.json").read_text())["tasks"][TASK]["accuracy"]
-    found = figures(log)
-    assert [found[name] for name in ("accuracy", "low", "high")] == pytest.approx(list(told.values()))
+    grades = {(r["item"], r["rotation"]): (r["label"], r["status"], r["correct"], r["label_lenient"]) for r in rows}
+    assert grades_by_rotation(log) == grades and len(grades) == len(responses)
+    accuracy = json.loads((native / "summary.json").read_text())["tasks"][TASK]["accuracy"]
+    values = metrics(log)
+    assert [values[name] for name in ("accuracy", "low", "high")] == pytest.approx(list(accuracy.values()))
     assert main(["export", "inspect", str(native), "--out", str(tmp_path / "exported")]) == 0
     exported = only_log(tmp_path / "exported")
-    assert by_shift(exported) == ours
+    assert grades_by_rotation(exported) == grades
     assert {each.id: each.input[-1].text for each in exported.samples} == {e.id: e.input[-1].text for e in log.samples}
 
 
-def by_shift(log):
-    """(Item, rotation) to what was read."""
-    found = {}
+def grades_by_rotation(log):
+    """{(item id, rotation): label, status, correct, lenient label}."""
+    grades = {}
     for sample in log.samples:
-        score, own = sample.scores["evalsuite"], sample.metadata["evalsuite"]
+        score, stored = sample.scores["evalsuite"], sample.metadata["evalsuite"]
         strict, lenient = score.metadata["strict"], score.metadata["lenient"]
         assert (score.value == "C") == strict["correct"] and score.answer == strict["label"]
-        found[own["item"], own["rotation"]] = (strict["label"], strict["status"], strict["correct"], lenient["label"])
-    return found
+        key = stored["item"], stored["rotation"]
+        grades[key] = strict["label"], strict["status"], strict["correct"], lenient["label"]
+    return grades
 
 
-def test_a_rotated_log_is_not_read_back(tmp_path, capsys):
+def test_a_log_with_rotated_options_is_not_imported(tmp_path, capsys):
     run = tmp_path / "run"
     assert main(["run", "--model", "trivial/first", "--tasks", TASK, "--rotate-options", "--out", str(run)]) == 0
     assert main(["export", "inspect", str(run), "--out", str(tmp_path / "logs")]) == 0
     assert main(["import", str(tmp_path / "logs"), "--out", str(tmp_path / "again")]) == 2
-    assert "its options were rotated" in capsys.readouterr().err
+    assert f"[{ErrorCode.LOG_NOT_IMPORTABLE}]" in capsys.readouterr().err
 
 
-def test_retry_asks_again_only_for_what_failed(tmp_path):
-    known = answers()
-    lost = list(known)[3]
-    text = known.pop(lost)
-    logs = ["--log-dir", tmp_path / "logs"]
-    with ReplayServer(known) as server:
-        told = bridged.replaying(server)
-        bridged.command(
-            "inspect", "eval", f"evalsuite/{TASK}", *MODEL, *logs, "--no-fail-on-error", cwd=tmp_path, **told
-        )
-        server.answers = known | {lost: text}
+def test_retry_sends_only_what_failed(tmp_path):
+    responses = answers()
+    missing = list(responses)[3]
+    text = responses.pop(missing)
+    with ReplayServer(responses) as server:
+        inspect_eval(server, tmp_path, "--log-dir", tmp_path / "logs", "--no-fail-on-error")
+        server.answers = responses | {missing: text}
         server.requests.clear()
         (first,) = list_eval_logs(str(tmp_path / "logs"))
-        retried = ["--display", "plain", "--log-dir", tmp_path / "retried"]
-        bridged.command(
-            "inspect", "eval-retry", Path(first.name.removeprefix("file://")), *retried, cwd=tmp_path, **told
-        )
-        assert [body["messages"][-1]["content"] for body in server.requests] == [lost[1]]
+        arguments = [Path(first.name.removeprefix("file://")), "--display", "plain", "--log-dir", tmp_path / "retried"]
+        harness.command("inspect", "eval-retry", *arguments, cwd=tmp_path, **harness.replay_variables(server))
+        assert [body["messages"][-1]["content"] for body in server.requests] == [missing[1]]
     log = only_log(tmp_path / "retried")
     assert log.status == "success" and len(log.samples) == 20
-    assert figures(log)["accuracy"] == 1.0
+    assert metrics(log)["accuracy"] == 1.0
 
 
-def test_parameters_shape_what_is_asked(tmp_path):
+def test_parameters_change_the_requests(tmp_path):
     boxed = answers(format="boxed", text=lambda item, number: write("boxed", item.gold))
-    asked = ["-T", "format=boxed", "-T", "samples=2", "-T", "thinking=on", "--limit", 2, "--log-dir", tmp_path / "logs"]
+    parameters = ["-T", "format=boxed", "-T", "samples=2", "-T", "thinking=on"]
     with ReplayServer(boxed) as server:
-        bridged.command(
-            "inspect", "eval", f"evalsuite/{TASK}", *MODEL, *asked, cwd=tmp_path, **bridged.replaying(server)
-        )
+        inspect_eval(server, tmp_path, *parameters, "--limit", 2, "--log-dir", tmp_path / "logs")
         assert len(server.requests) == 2 * 2
         for body in server.requests:
             assert body["chat_template_kwargs"]["enable_thinking"] is True
             assert (body["temperature"], body["max_tokens"]) == (0.0, 4096)
     log = only_log(tmp_path / "logs")
-    assert figures(log)["accuracy"] == 1.0
+    assert metrics(log)["accuracy"] == 1.0
     score = log.samples[0].scores["evalsuite"]
     start, end = score.metadata["strict"]["span"]
     assert log.samples[0].output.completion[start:end] in score.explanation
 
 
-def test_a_thought_that_the_template_opened_is_not_an_answer(tmp_path):
+def test_an_answer_inside_reasoning_that_the_template_opened_does_not_count(tmp_path):
     unclosed = answers(text=lambda item, number: f"it must be <answer>{item.gold}</answer>")
-    asked = ["-T", "prompt_opens_reasoning=true", "--limit", 2, "--log-dir", tmp_path / "logs"]
+    arguments = ["-T", "prompt_opens_reasoning=true", "--limit", 2, "--log-dir", tmp_path / "logs"]
     with ReplayServer(unclosed) as server:
-        bridged.command(
-            "inspect", "eval", f"evalsuite/{TASK}", *MODEL, *asked, cwd=tmp_path, **bridged.replaying(server)
-        )
-    assert figures(only_log(tmp_path / "logs"))["reasoning_unclosed"] == 2
+        inspect_eval(server, tmp_path, *arguments)
+    assert metrics(only_log(tmp_path / "logs"))["reasoning_unclosed"] == 2
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("parameters", "value"),
     [
-        (["-T", "format=nope"], "unknown; there are answer_tag"),
-        (["-T", "thinking=perhaps"], "expected auto, on or off"),
-        (["-T", "data_dir=/nowhere"], "no such data folder"),
-        (["-T", "thinking=on", "--limit", "1"], "no chat template to switch"),
+        (["-T", "format=nope"], "-T format=nope: "),
+        (["-T", "thinking=perhaps"], "-T thinking=perhaps: "),
+        (["-T", "data_dir=/nowhere"], "/nowhere: "),
+        (["-T", "thinking=on", "--limit", "1"], "-T thinking: mockllm/ "),
     ],
 )
-def test_what_cannot_be_is_refused_in_words(tmp_path, asked, told):
-    line = [f"evalsuite/{TASK}", "--model", "mockllm/model", "--display", "plain", *asked]
-    said = bridged.command("inspect", "eval", *line, cwd=tmp_path, fails=True, COLUMNS="400")
-    assert told in " ".join(said.split())
+def test_a_parameter_that_is_not_possible_is_refused_by_name(tmp_path, parameters, value):
+    """inspect-ai prints the message, and has no place for a code."""
+    arguments = [f"evalsuite/{TASK}", "--model", "mockllm/model", "--display", "plain", *parameters]
+    output = harness.command("inspect", "eval", *arguments, cwd=tmp_path, fails=True, COLUMNS="400")
+    assert value in " ".join(output.split())
+
+
+def test_the_message_of_a_wrong_parameter_has_no_traceback(tmp_path):
+    arguments = [f"evalsuite/{TASK}", "--model", "mockllm/model", "--display", "plain", "-T", "format=nope"]
+    assert "Traceback" not in harness.command("inspect", "eval", *arguments, cwd=tmp_path, fails=True, COLUMNS="400")
 
 
 def test_view_shows_a_run_in_the_browser(tmp_path):

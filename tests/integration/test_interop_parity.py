@@ -1,10 +1,10 @@
-"""The same responses through four harnesses and the reward: the same grades, item by item, strictly and leniently."""
+"""The same responses through four harnesses and the reward: the same strict and lenient grades, item by item."""
 
 import gzip
 import json
 from pathlib import Path
 
-import bridged
+import harness_commands as harness
 import pytest
 from replay_server import ReplayServer
 
@@ -25,49 +25,52 @@ STARTER = ("starter_vignette", "starter_recall", "starter_evidence", "starter_di
 
 
 def recorded(file):
-    """Item id to the recorded response, up to where its prompt's stop string would have ended it."""
+    """{item id: recorded response}, cut where its prompt's stop string would have ended it."""
     with gzip.open(DATA / "recorded" / file, "rt") as lines:
         rows = [json.loads(line) for line in lines]
     return {r["item_id"]: cut_at_stop(r["text"] or "", ["Question:"]) for r in rows if r["benchmark"] == TASK}
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
-def test_recorded_responses_are_graded_alike_everywhere(tmp_path):
-    asked = bridged.prompts(TASK, DATA, FORMAT)[:ITEMS]
+def test_recorded_responses_get_the_same_grades_in_every_harness(tmp_path):
+    items = harness.prompts(TASK, DATA, FORMAT)[:ITEMS]
     answers = {}
     for model, file in MODELS.items():
         texts = recorded(file)
-        for item, prompt in asked:
-            # Items that say the same share a prompt, and with it the first one's response.
+        for item, prompt in items:
+            # Duplicate items share a prompt, so they share the response of the first one.
             answers.setdefault((model, prompt), texts[item.id])
-    ids = {item.id for item, _ in asked}
-    bridged.export([TASK], tmp_path, "--format", FORMAT, data_dir=DATA)
+    ids = {item.id for item, _ in items}
+    harness.export_lm_eval([TASK], tmp_path, "--format", FORMAT, data_dir=DATA)
     limit = ("--limit", ITEMS)
     with ReplayServer(answers) as server:
-        columns = bridged.inspect(server, MODELS, [TASK], tmp_path, *limit, "-T", f"format={FORMAT}", data_dir=DATA)
+        inspect = harness.inspect(server, MODELS, [TASK], tmp_path, *limit, "-T", f"format={FORMAT}", data_dir=DATA)
         for model in MODELS:
-            ours = bridged.native(server, model, [TASK], tmp_path, *limit, "--format", FORMAT, data_dir=DATA)[TASK]
-            theirs = bridged.lm_eval(server, model, [TASK], tmp_path, *limit, data_dir=DATA)[TASK]
-            assert ours.keys() == theirs.keys() == columns[model, TASK].keys() == ids
-            assert differences(ours, theirs) == {}
-            assert differences(ours, columns[model, TASK]) == {}
-            told = {"format": FORMAT, "data_dir": str(DATA)}
-            assert differences(ours, bridged.verifiers(server, model, TASK, tmp_path, "-n", ITEMS, **told)) == {}
-            said = {item.id: answers[model, prompt] for item, prompt in asked}
-            assert bridged.trl(TASK, said, DATA, FORMAT) == rewards(ours)
-            strict, lenient = (sum(verdicts[reading].correct for verdicts in ours.values()) for reading in (0, 1))
+            native = harness.evalsuite_run(server, model, [TASK], tmp_path, *limit, "--format", FORMAT, data_dir=DATA)[
+                TASK
+            ]
+            lm_eval = harness.lm_eval(server, model, [TASK], tmp_path, *limit, data_dir=DATA)[TASK]
+            assert native.keys() == lm_eval.keys() == inspect[model, TASK].keys() == ids
+            assert differences(native, lm_eval) == {}
+            assert differences(native, inspect[model, TASK]) == {}
+            parameters = {"format": FORMAT, "data_dir": str(DATA)}
+            verifiers = harness.vf_eval(server, model, TASK, tmp_path, "-n", ITEMS, **parameters)
+            assert differences(native, verifiers) == {}
+            texts = {item.id: answers[model, prompt] for item, prompt in items}
+            assert harness.trl_rewards(TASK, texts, DATA, FORMAT) == rewards(native)
+            strict, lenient = (sum(verdicts[parse].correct for verdicts in native.values()) for parse in (0, 1))
             assert 0 < strict <= lenient < ITEMS
     assert len(server.requests) == 4 * len(MODELS) * ITEMS
 
 
-def rewards(ours):
-    """Item id to what training should pay."""
-    return {item: float(strict.correct) for item, (strict, _) in ours.items()}
+def rewards(verdicts):
+    """{item id: the reward that training should give}."""
+    return {item: float(strict.correct) for item, (strict, _) in verdicts.items()}
 
 
-def differences(ours, theirs):
-    """Item id to both verdicts, where they differ."""
-    return {item: (ours[item], theirs[item]) for item in ours if ours[item] != theirs[item]}
+def differences(first, second):
+    """{item id: both verdicts}, where they differ."""
+    return {item: (first[item], second[item]) for item in first if first[item] != second[item]}
 
 
 HARD = (
@@ -94,10 +97,10 @@ HARD = (
 )
 
 
-def test_hard_responses_are_graded_alike_everywhere(tmp_path):
+def test_hard_responses_get_the_same_grades_in_every_harness(tmp_path):
     answers, seen = {}, 0
     for task in STARTER:
-        for item, prompt in bridged.prompts(task):
+        for item, prompt in harness.prompts(task):
             other = next(label for label in item.labels if label != item.gold)
             right = write(load_task(task).format, item.gold)
             text = HARD[seen % len(HARD)]
@@ -105,20 +108,20 @@ def test_hard_responses_are_graded_alike_everywhere(tmp_path):
                 text = text.replace(key, value)
             answers["hard", prompt] = text
             seen += 1
-    bridged.export(STARTER, tmp_path)
+    harness.export_lm_eval(STARTER, tmp_path)
     with ReplayServer(answers) as server:
-        ours = bridged.native(server, "hard", STARTER, tmp_path)
-        theirs = bridged.lm_eval(server, "hard", STARTER, tmp_path)
-        columns = bridged.inspect(server, ["hard"], ["starter"], tmp_path)
-        environments = {task: bridged.verifiers(server, "hard", task, tmp_path, "-n", -1) for task in STARTER}
+        native = harness.evalsuite_run(server, "hard", STARTER, tmp_path)
+        lm_eval = harness.lm_eval(server, "hard", STARTER, tmp_path)
+        inspect = harness.inspect(server, ["hard"], ["starter"], tmp_path)
+        verifiers = {task: harness.vf_eval(server, "hard", task, tmp_path, "-n", -1) for task in STARTER}
     for task in STARTER:
-        said = {item.id: answers["hard", prompt] for item, prompt in bridged.prompts(task)}
-        assert bridged.trl(task, said) == rewards(ours[task])
-        missing = ours[task].keys() - environments[task].keys()
-        assert {ours[task][item][0].status for item in missing} <= {"empty"}
-        assert differences({item: ours[task][item] for item in environments[task]}, environments[task]) == {}
-        assert len(ours[task]) > 10
-        assert differences(ours[task], theirs[task]) == {}
-        assert differences(ours[task], columns["hard", task]) == {}
-    statuses = {verdicts[0].status for column in ours.values() for verdicts in column.values()}
+        texts = {item.id: answers["hard", prompt] for item, prompt in harness.prompts(task)}
+        assert harness.trl_rewards(task, texts) == rewards(native[task])
+        missing = native[task].keys() - verifiers[task].keys()
+        assert {native[task][item][0].status for item in missing} <= {"empty"}
+        assert differences({item: native[task][item] for item in verifiers[task]}, verifiers[task]) == {}
+        assert len(native[task]) > 10
+        assert differences(native[task], lm_eval[task]) == {}
+        assert differences(native[task], inspect["hard", task]) == {}
+    statuses = {strict.status for verdicts in native.values() for strict, _ in verdicts.values()}
     assert {"ok", "no_answer", "several_answers", "not_a_label", "reasoning_unclosed", "empty"} <= statuses

@@ -1,4 +1,4 @@
-"""The example plug-in, installed as a package of its own: its task and its backend are there by entry points alone."""
+"""The example plug-in, installed as a package: its task and its backend are found by their entry points alone."""
 
 import json
 import os
@@ -9,36 +9,40 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from evalsuite.errors import ErrorCode
+
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def plugged(tmp_path_factory):
-    """Run `evalsuite` with the plug-in on its path: plugged(*arguments, fails=False)."""
+    """A function that runs `evalsuite` with the plug-in installed: plugged(*arguments, fails=False)."""
     site = tmp_path_factory.mktemp("site")
     package = str(ROOT / "examples" / "plugin")
     install = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(site), package]
     subprocess.run(install, check=True, capture_output=True)
 
-    away = tmp_path_factory.mktemp("away")
+    # Outside the checkout, so that the plug-in is not found by the working directory.
+    outside = tmp_path_factory.mktemp("outside")
 
-    def run(*arguments, fails=False, path=True, cwd=away):
-        told = {**os.environ, "PYTHONPATH": str(site) if path else ""}
+    def run(*arguments, fails=False, path=True, cwd=outside):
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *([str(site)] if path else [])])}
         command = [sys.executable, "-m", "evalsuite", *map(str, arguments)]
-        done = subprocess.run(command, env=told, cwd=cwd, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, env=environment, cwd=cwd, capture_output=True, text=True, timeout=120)
         assert (done.returncode != 0) == fails, done.stdout + done.stderr
         return done.stdout + done.stderr
 
     return run
 
 
-def test_the_task_is_there_and_proven(plugged):
+def test_the_task_is_found_and_passes_its_check(plugged):
     assert "dose_arithmetic" in plugged("tasks")
     assert "dose_arithmetic" not in plugged("tasks", path=False)
     assert "Eight original questions" in plugged("tasks", "dose_arithmetic")
     plugged("tasks", "check", "--tasks", "dose_arithmetic")
-    assert "unknown task" in plugged("tasks", "check", "--tasks", "dose_arithmetic", fails=True, path=False)
+    output = plugged("tasks", "check", "--tasks", "dose_arithmetic", fails=True, path=False)
+    assert f"[{ErrorCode.UNKNOWN_TASK}]" in output
 
 
 def test_the_backend_answers_it(plugged, tmp_path):
@@ -54,14 +58,16 @@ def test_the_backend_answers_it(plugged, tmp_path):
     assert len(dose) == 16
 
 
-def test_a_function_that_isn_t_there_or_that_raises_is_told(plugged, tmp_path):
-    asked = ("run", "--tasks", "dose_arithmetic", "--out", tmp_path / "run", "--model")
-    told = plugged(*asked, "callable/evalsuite_example.calculator:reply", fails=True)
-    assert "callable/evalsuite_example.calculator:reply: module" in told
-    assert "Traceback" not in told
+def test_a_function_that_does_not_exist_or_that_raises_is_reported(plugged, tmp_path):
+    run = ("run", "--tasks", "dose_arithmetic", "--model")
+    output = plugged(*run, "callable/evalsuite_example.calculator:reply", "--out", tmp_path / "run", fails=True)
+    assert f"[{ErrorCode.MODEL_NOT_LOADABLE}]" in output and "evalsuite_example.calculator:reply" in output
+    assert "Traceback" not in output
     (tmp_path / "mine.py").write_text("def answer(messages):\n    raise RuntimeError('the pipeline is down')\n")
-    (tmp_path / "run2").mkdir()
-    told = plugged(*asked[:-2], tmp_path / "run2", "--model", "callable/mine:answer", fails=True, cwd=tmp_path)
-    assert "the pipeline is down" in told
-    known = ("run", "--tasks", "starter_vignette", "--out", tmp_path / "run3", "--model", "callable/x:y")
-    assert "no backend has this name" in plugged(*known, fails=True, path=False)
+    output = plugged(*run, "callable/mine:answer", "--out", tmp_path / "run2", fails=True, cwd=tmp_path)
+    assert "the pipeline is down" in output
+
+
+def test_without_the_plug_in_its_backend_is_unknown(plugged, tmp_path):
+    arguments = ("run", "--tasks", "starter_vignette", "--out", tmp_path / "run", "--model", "callable/x:y")
+    assert f"[{ErrorCode.UNKNOWN_BACKEND}]" in plugged(*arguments, fails=True, path=False)

@@ -1,4 +1,4 @@
-"""TRL's own GRPOTrainer, on the CPU, with our data and our reward: what it logs is what we would grade."""
+"""TRL's own GRPOTrainer on the CPU, with evalsuite's dataset and reward: its logged rewards are evalsuite's grades."""
 
 import logging
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 import tiny
 
 from evalsuite.data.load import load, load_split
-from evalsuite.errors import UsageError
+from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.grading.grade import grade
 from evalsuite.models.backend import PromptSetup
 from evalsuite.models.local.chat_template import ChatTemplate
@@ -26,27 +26,27 @@ STARTER = "starter_vignette"
 
 @pytest.fixture(scope="module")
 def quick_model(tmp_path_factory):
-    """A tiny model, and all its tokens but answers, `</think>` and the end: suppress them, and there is what to pay."""
+    """A tiny model, and the tokens to suppress so that it writes only answers, `</think>` and the end token."""
     import torch
     from tokenizers import AddedToken
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     folder = tiny.make_model(tmp_path_factory.mktemp("quick") / "model")
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    said = [write(load_task(STARTER).format, label) for label in "AB"]
-    tokenizer.add_tokens([AddedToken(text, special=False) for text in said])
+    answers = [write(load_task(STARTER).format, label) for label in "AB"]
+    tokenizer.add_tokens([AddedToken(text, special=False) for text in answers])
     model = AutoModelForCausalLM.from_pretrained(folder)
     model.resize_token_embeddings(len(tokenizer))
-    spoken = tokenizer.convert_tokens_to_ids([*said, "</think>", "<|im_end|>"])
+    allowed = tokenizer.convert_tokens_to_ids([*answers, "</think>", "<|im_end|>"])
     with torch.no_grad():
-        model.lm_head.weight.mul_(0.1)  # nearly all tokens as likely as each other
+        model.lm_head.weight.mul_(0.1)  # makes all tokens nearly equally likely
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    return folder, sorted(set(range(len(tokenizer))) - set(spoken))
+    return folder, sorted(set(range(len(tokenizer))) - set(allowed))
 
 
-def trained(quick_model, out, data, tokenizer, reward):
-    """Run two steps; return the table of completions that TRL logged, and the trainer."""
+def train(quick_model, out, data, tokenizer, reward):
+    """Train two steps; return the table of completions that TRL logged, and the trainer."""
     import pandas as pd
     import torch
     from trl import GRPOConfig, GRPOTrainer
@@ -79,14 +79,14 @@ def trained(quick_model, out, data, tokenizer, reward):
 
 
 def graded(item, task, text, opens):
-    """The verdict of a run of ours on a response."""
+    """Return the strict grade that a run of evalsuite would give a response."""
     record = ResponseRecord(item.id, 0, text, "", "stop", opens, None, None, None, "")
     return grade(item, record, PromptSetup((item,), task.format)).strict
 
 
 @pytest.mark.parametrize("rendered", [False, True], ids=["conversational", "text"])
 @pytest.mark.parametrize("template", [tiny.QWEN_TEMPLATE, tiny.OPENING_TEMPLATE], ids=["plain", "opens_reasoning"])
-def test_what_trl_logs_is_what_we_would_grade(tmp_path, quick_model, rendered, template):
+def test_the_rewards_that_trl_logs_are_the_grades(tmp_path, quick_model, rendered, template):
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(quick_model[0])
@@ -94,25 +94,25 @@ def test_what_trl_logs_is_what_we_would_grade(tmp_path, quick_model, rendered, t
     opens = template == tiny.OPENING_TEMPLATE
     task = load_task(STARTER)
     items = load(task).items[: STEPS * PROMPTS]
-    with pytest.warns(UserWarning, match="TEST items"):
+    with pytest.warns(UserWarning, match=STARTER):
         data = dataset(task, tokenizer, render=rendered, split="test").select(range(len(items)))
     assert data["opens_reasoning"] == [opens] * len(items)
-    table, trainer = trained(quick_model, tmp_path, data, tokenizer, StrictReward())
+    table, trainer = train(quick_model, tmp_path, data, tokenizer, StrictReward())
 
     def key(prompt):
         return prompt if isinstance(prompt, str) else prompt[-1]["content"]
 
     by_prompt = {key(row["prompt"]): item for row, item in zip(data, items, strict=True)}
     assert len(table) == STEPS * PROMPTS * GENERATIONS
-    verdicts, otherwise = [], []
-    for prompt, completion, paid in zip(table["prompt"], table["completion"], table["strict"], strict=True):
+    verdicts, with_other_template = [], []
+    for prompt, completion, logged_reward in zip(table["prompt"], table["completion"], table["strict"], strict=True):
         text = completion if isinstance(completion, str) else completion[-1]["content"]
         verdict = graded(by_prompt[key(prompt)], task, text, opens)
-        otherwise.append(graded(by_prompt[key(prompt)], task, text, not opens))
-        assert paid == float(verdict.correct), (text, verdict)
+        with_other_template.append(graded(by_prompt[key(prompt)], task, text, not opens))
+        assert logged_reward == float(verdict.correct), (text, verdict)
         verdicts.append(verdict)
     assert {verdict.correct for verdict in verdicts} == {True, False}
-    assert otherwise != verdicts  # so a reward that mistook where the reasoning began would be seen
+    assert with_other_template != verdicts  # a reward that ignored `opens_reasoning` would be noticed
     logged = [entry["rewards/strict/mean"] for entry in trainer.state.log_history if "rewards/strict/mean" in entry]
     half = len(verdicts) // 2
     means = [sum(v.correct for v in part) / half for part in (verdicts[:half], verdicts[half:])]
@@ -120,8 +120,8 @@ def test_what_trl_logs_is_what_we_would_grade(tmp_path, quick_model, rendered, t
 
 
 @pytest.mark.parametrize("bos", [False, True], ids=["no_bos", "bos"])
-def test_the_rendered_prompt_becomes_the_tokens_that_the_model_is_evaluated_on(tmp_path, bos):
-    """A trainer calls the tokenizer on the text, which adds a BOS where it adds one: it must not stand there twice."""
+def test_the_rendered_prompt_has_the_tokens_that_the_model_is_evaluated_on(tmp_path, bos):
+    """A trainer calls the tokenizer on the text, which may add a BOS; the prompt must not begin with two of them."""
     from tokenizers.processors import TemplateProcessing
     from transformers import AutoTokenizer
 
@@ -134,11 +134,11 @@ def test_the_rendered_prompt_becomes_the_tokens_that_the_model_is_evaluated_on(t
         adds = TemplateProcessing(single=f"{mark} $A", pair=f"{mark} $A $B", special_tokens=[(mark, number)])
         tokenizer.backend_tokenizer.post_processor = adds
     task = load_task(STARTER)
-    with pytest.warns(UserWarning, match="TEST items"):
+    with pytest.warns(UserWarning, match=STARTER):
         texts, messages = dataset(task, tokenizer, split="test"), dataset(task, split="test")
     chat = ChatTemplate(tokenizer, None, "auto", "tiny")
-    for text, turns in zip(texts["prompt"], messages["prompt"], strict=True):
-        assert tokenizer(text=[text])["input_ids"][0] == chat.tokenize(turns).ids
+    for text, prompt in zip(texts["prompt"], messages["prompt"], strict=True):
+        assert tokenizer(text=[text])["input_ids"][0] == chat.tokenize(prompt).ids
 
 
 def test_thinking_is_switched_in_the_rendered_prompt(tmp_path):
@@ -146,14 +146,14 @@ def test_thinking_is_switched_in_the_rendered_prompt(tmp_path):
 
     tiny.make_tokenizer(tmp_path)
     tokenizer = AutoTokenizer.from_pretrained(tmp_path)
-    with pytest.warns(UserWarning, match="TEST items"):
+    with pytest.warns(UserWarning, match=STARTER):
         row = dataset(STARTER, tokenizer, split="test", thinking="off")[0]
     assert row["prompt"].endswith("<think>\n\n</think>\n\n")
     assert row["opens_reasoning"] is False
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="no ../shared/data")
-def test_train_items_of_a_real_benchmark_as_trl_takes_them():
+@pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
+def test_train_items_of_a_benchmark_have_the_columns_of_the_reward():
     data = dataset("medqa", data_dir=DATA)
     items = load_split(load_task("medqa"), "train", DATA)
     assert data["item"] == [item.id for item in items]
@@ -161,12 +161,13 @@ def test_train_items_of_a_real_benchmark_as_trl_takes_them():
     columns = {key: data[key] for key in ("gold", "labels", "format", "opens_reasoning")}
     perfect = [write(format, gold) for format, gold in zip(data["format"], data["gold"], strict=True)]
     assert StrictReward()(completions=perfect, prompts=data["prompt"], item=data["item"], **columns) == [1.0] * 1080
-    with pytest.raises(UsageError, match="test items of medqa"):
+    with pytest.raises(UsageError, match="medqa") as caught:
         dataset(load(load_task("medqa"), DATA).items, like="medqa")
+    assert caught.value.code is ErrorCode.DATA_REFUSED
 
 
-def test_openrlhf_pays_what_follows_the_prompt(tmp_path):
-    """It decodes prompt and response together and leaves the special tokens in; its label is one string."""
+def test_openrlhfs_reward_is_that_of_the_text_after_the_prompt(tmp_path):
+    """It decodes prompt and response together and leaves special tokens in; its label is one string."""
     import torch
     from transformers import AutoTokenizer
 
@@ -175,26 +176,27 @@ def test_openrlhf_pays_what_follows_the_prompt(tmp_path):
     tiny.make_tokenizer(tmp_path)
     tokenizer = AutoTokenizer.from_pretrained(tmp_path)
     tokenizer.chat_template = tiny.OPENING_TEMPLATE
-    with pytest.warns(UserWarning, match="TEST items"):
+    with pytest.warns(UserWarning, match=STARTER):
         data = dataset(STARTER, tokenizer, split="test")
     reward_func = Reward(tokenizer)
-    said = {
+    responses = {
         "so B\n</think>\n{}<|im_end|>": True,
         "so B\n</think>\n{}": True,
-        "{}<|im_end|>": False,  # the template opened the reasoning, and it never closed
+        "{}<|im_end|>": False,  # the template opened the reasoning, and it was never closed
         "</think>{} or so<|im_end|>": False,
     }
     for row in data:
         task = load_task(row["task"])
-        prompts = [row["prompt"]] * len(said)
+        prompts = [row["prompt"]] * len(responses)
         queries = [
-            prompt + form.format(write(task.format, row["gold"])) for prompt, form in zip(prompts, said, strict=True)
+            prompt + form.format(write(task.format, row["gold"]))
+            for prompt, form in zip(prompts, responses, strict=True)
         ]
         ids = [tokenizer(query, add_special_tokens=False)["input_ids"] for query in queries]
         decoded = [tokenizer.decode(one, skip_special_tokens=False) for one in ids]
-        found = reward_func(decoded, prompts, [row["ground_truth"]] * len(said))
-        assert found["rewards"].tolist() == found["scores"].tolist() == [float(paid) for paid in said.values()]
-        assert found["extra_logs"]["prompt_lost"] == 0
+        result = reward_func(decoded, prompts, [row["ground_truth"]] * len(responses))
+        assert result["rewards"].tolist() == result["scores"].tolist() == [float(right) for right in responses.values()]
+        assert result["extra_logs"]["prompt_truncated"] == 0
     cut = reward_func([decoded[0][5:]], prompts[:1], [row["ground_truth"]])
     assert torch.equal(cut["rewards"], torch.zeros(1))
-    assert cut["extra_logs"]["prompt_lost"] == 1
+    assert cut["extra_logs"]["prompt_truncated"] == 1

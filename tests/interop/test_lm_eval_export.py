@@ -38,7 +38,7 @@ def test_generated_and_log_likelihood_tasks_share_no_metric_and_no_group(tmp_pat
             assert {*config["task"]} <= tasks[GENERATED] or {*config["task"]} <= tasks[LOGLIKELIHOOD], name
 
 
-def test_a_group_is_written_only_for_a_suite_all_of_whose_tasks_are_export(tmp_path):
+def test_a_group_is_written_only_for_a_suite_all_of_whose_tasks_are_exported(tmp_path):
     groups = {name for name, config in export(tmp_path / "a", suites=["starter"]).items() if "group" in config}
     assert groups == {"evalsuite_starter", "evalsuite_starter_ll", "evalsuite_starter_cloze"}
     assert not any("group" in config for config in export(tmp_path / "b", tasks=STARTER[:2]).values())

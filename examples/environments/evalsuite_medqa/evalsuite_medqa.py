@@ -1,22 +1,23 @@
-"""MedQA as a verifiers environment. Another task is the same file with another name in it.
+"""MedQA as a verifiers environment; for another task, copy this file and change the name of the task.
 
-`load_environment` is what `vf-eval` calls; verifiers' newer `eval` and prime-rl take the taskset, asked by a bare chat.
+`vf-eval` calls `load_environment`; verifiers' v1 `eval` and prime-rl use the taskset, with the harness for plain chats.
 """
 
 from typing import TYPE_CHECKING, Any
 
 from verifiers.v1.harnesses.null import NullHarness
 
-from evalsuite.interop.verifiers.taskset import ItemsTaskset
+from evalsuite.interop.verifiers import ItemsTaskset
 
 if TYPE_CHECKING:
     import verifiers as vf
 
+# verifiers v1 finds a package's taskset and harness by `__all__`.
 __all__ = ["ItemsTaskset", "NullHarness"]
 
 
 def load_environment(task: str = "medqa", **settings: Any) -> "vf.Environment":
-    """Load the environment; `settings` are those of `evalsuite.interop.verifiers.environment.load_environment`."""
-    from evalsuite.interop.verifiers import environment as bridge
+    """Load the environment; `settings` are those of `evalsuite.interop.verifiers.load_environment`."""
+    from evalsuite.interop import verifiers
 
-    return bridge.load_environment(task, **settings)
+    return verifiers.load_environment(task, **settings)

@@ -3,4 +3,4 @@
 from pathlib import Path
 
 TASKS = Path(__file__).parent / "tasks"
-"""What the entry point of the group `evalsuite.tasks` names: a folder of task folders."""
+"""The folder of task folders that the entry point in the group `evalsuite.tasks` names."""

@@ -1,4 +1,4 @@
-"""A model of few words: it multiplies the first two numbers of a question and looks for the product."""
+"""A function that answers like a model: it multiplies the two numbers of a question and looks for the product."""
 
 import re
 from typing import Any
@@ -7,7 +7,7 @@ _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
 def answer(messages: list[dict[str, Any]]) -> str:
-    """Answer a question of `dose_arithmetic` that one multiplication answers; else say so."""
+    """Answer a question of `dose_arithmetic` if one multiplication answers it; otherwise the response has no answer."""
     question, *options = messages[-1]["content"].split("\n")
     numbers = [float(number) for number in _NUMBER.findall(question)]
     if len(numbers) != 2:

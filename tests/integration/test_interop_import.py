@@ -1,4 +1,4 @@
-"""Real logs of the stock harnesses, made here, become run folders; a run goes to inspect's log and back unchanged."""
+"""Logs of the stock harnesses become run folders; a run that is exported to inspect-ai and imported stays the same."""
 
 import json
 import os
@@ -14,7 +14,7 @@ import pytest
 from evalsuite.analysis.run_result import read_result
 from evalsuite.cli import main
 from evalsuite.data.load import load
-from evalsuite.errors import EvalsuiteError
+from evalsuite.errors import ErrorCode, EvalsuiteError
 from evalsuite.interop.import_logs import import_logs
 from evalsuite.interop.inspect_ai.export_log import export_inspect
 from evalsuite.models.backend import Request, Response
@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data"
 STARTER = load_suites()["starter"].tasks
 VIGNETTE = load(load_task("starter_vignette")).items
-needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="needs the data mirror beside the checkout")
+needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
 KEY = [("task", "ascending"), ("item", "ascending"), ("sample", "ascending")]
 
 
@@ -40,36 +40,36 @@ def grades(run, *leave_out):
     return table.drop_columns(list(leave_out)).to_pylist()
 
 
-# inspect-ai: logs that it wrote
+# Logs that inspect-ai wrote
 
 
 def answers(items, epochs):
-    """A response for each item and epoch in several manners, as inspect's own prompt asks for it."""
+    """{(item id, epoch): response}, in several forms of the answer that inspect-ai's own prompt requests."""
     rng = random.Random(7)
-    manners = (
+    forms = (
         "Thinking.\n\nANSWER: {}",
         "ANSWER: **{}**",
         "The answer is {}.",
         "<think>ANSWER: A</think>ANSWER: {}",
         "",
     )
-    return {(one.id, k): rng.choice(manners).format(rng.choice(one.labels)) for one in items for k in range(epochs)}
+    return {(one.id, k): rng.choice(forms).format(rng.choice(one.labels)) for one in items for k in range(epochs)}
 
 
 def make_log(folder, items, texts, epochs=1, scorer=None, **options):
-    """A log of inspect's multiple_choice over these items, answered by its mock model."""
+    """Write a log of inspect-ai's multiple_choice on these items, answered by its mock model."""
     from inspect_ai.dataset import MemoryDataset, Sample
     from inspect_ai.model import GenerateConfig, ModelOutput, ModelUsage, get_model
     from inspect_ai.scorer import choice
     from inspect_ai.solver import multiple_choice
 
-    turn = {}
+    epoch = {}
 
     def reply(messages, tools, tool_choice, config):
         shown = messages[-1].text
         item = next(one for one in items if one.question in shown)
-        turn[item.id] = turn.get(item.id, -1) + 1
-        output = ModelOutput.from_content("mockllm/model", texts[item.id, turn[item.id]])
+        epoch[item.id] = epoch.get(item.id, -1) + 1
+        output = ModelOutput.from_content("mockllm/model", texts[item.id, epoch[item.id]])
         output.usage = ModelUsage(input_tokens=11, output_tokens=7, total_tokens=18)
         return output
 
@@ -85,7 +85,7 @@ def make_log(folder, items, texts, epochs=1, scorer=None, **options):
     return log
 
 
-def test_an_inspect_log_of_our_items_is_graded_here(tmp_path):
+def test_an_inspect_log_of_a_known_task_is_graded_by_the_parser(tmp_path):
     items = list(reversed(VIGNETTE))
     texts = answers(items, 3)
     log = make_log(tmp_path / "logs", items, texts, 3)
@@ -94,21 +94,21 @@ def test_an_inspect_log_of_our_items_is_graded_here(tmp_path):
     assert (summary["model"], task["samples"], task["format"]) == ("imported/mockllm/model", 3, "answer_line")
     assert (summary["decoding"]["temperature"], summary["decoding"]["max_tokens"]) == (0.5, 99)
     assert task["tokens"] == {"input": 11 * 60, "output": 7 * 60}
-    theirs = {
+    harness_scores = {
         (items[sample.id].id, sample.epoch - 1): sample.scores["choice"].value == "C"
         for sample in inspect_ai.log.read_eval_log(log.location).samples
     }
-    kept = pq.read_table(tmp_path / "run" / "harness_scores.parquet").to_pylist()
-    assert {(row["item"], row["sample"]): row["score"] == 1 for row in kept} == theirs
+    stored = pq.read_table(tmp_path / "run" / "harness_scores.parquet").to_pylist()
+    assert {(row["item"], row["sample"]): row["score"] == 1 for row in stored} == harness_scores
     written = {(r.item, r.sample): r.text for r in RunFolder(tmp_path / "run").records("starter_vignette")}
-    known = {one.id: one for one in items}
+    items_by_id = {one.id: one for one in items}
     for row in grades(tmp_path / "run"):
-        one, text = known[row["item"]], written[row["item"], row["sample"]]
-        reading = parse(text, one.labels, one.options, "answer_line")
-        assert (row["label"], row["label_lenient"]) == (reading.strict.label, reading.lenient.label)
-    ours = {(row["item"], row["sample"]): row["correct"] for row in grades(tmp_path / "run")}
-    differ = sum(theirs[key] != ours[key] for key in theirs)
-    assert differ and any(f"on {differ} of 60 responses" in note for note in task["notes"])
+        one, text = items_by_id[row["item"]], written[row["item"], row["sample"]]
+        parsed = parse(text, one.labels, one.options, "answer_line")
+        assert (row["label"], row["label_lenient"]) == (parsed.strict.label, parsed.lenient.label)
+    correct = {(row["item"], row["sample"]): row["correct"] for row in grades(tmp_path / "run")}
+    different = sum(harness_scores[key] != correct[key] for key in harness_scores)
+    assert different and any(f"{different} of 60" in note for note in task["notes"])
 
 
 def test_an_inspect_log_of_other_items_keeps_its_scores(tmp_path):
@@ -122,7 +122,7 @@ def test_an_inspect_log_of_other_items_keeps_its_scores(tmp_path):
     assert {row["sample"] for row in grades(tmp_path / "run")} == {0, 1}
 
 
-def test_two_scorers_need_a_choice_and_parts_of_a_point_are_refused(tmp_path):
+def test_of_two_scorers_one_must_be_chosen(tmp_path):
     from inspect_ai.scorer import Score, accuracy, choice, scorer
 
     @scorer(metrics=[accuracy()])
@@ -134,25 +134,27 @@ def test_two_scorers_need_a_choice_and_parts_of_a_point_are_refused(tmp_path):
 
     items = VIGNETTE[:2]
     make_log(tmp_path / "logs", items, answers(items, 1), scorer=[choice(), third()])
-    with pytest.raises(EvalsuiteError, match="scored by choice and by third; choose with --metric"):
+    with pytest.raises(EvalsuiteError, match=r"choice and by third.*`metrics`") as caught:
         import_logs([tmp_path / "logs"], tmp_path / "run")
+    assert caught.value.code is ErrorCode.MISSING_ARGUMENT
     assert import_logs([tmp_path / "logs"], tmp_path / "run", metrics=["choice"]).summary.to_json()["tasks"][
         "starter_vignette"
     ]
 
 
-def test_a_log_that_was_cut_short_is_no_result(tmp_path):
+def test_an_unfinished_log_is_refused(tmp_path):
     items = VIGNETTE[:6]
     texts = answers(items, 1)
     texts.pop((items[4].id, 0))
     log = make_log(tmp_path / "logs", items, texts)
     assert log.status == "error"
-    with pytest.raises(EvalsuiteError, match=r"ended as 'error'.*eval-retry"):
+    with pytest.raises(EvalsuiteError, match="'error'") as caught:
         import_logs([tmp_path / "logs"], tmp_path / "run")
+    assert caught.value.code is ErrorCode.LOG_INCOMPLETE
 
 
 def test_a_sample_that_failed_stays_in_the_denominator(tmp_path):
-    """inspect leaves it out of its accuracy; here it has no response and counts as wrong."""
+    """inspect-ai excludes it from its accuracy; here it has no response and counts as wrong."""
     items = VIGNETTE[:6]
     texts = {(one.id, 0): f"ANSWER: {one.gold}" for one in items[:5]}
     log = make_log(tmp_path / "logs", items, texts, fail_on_error=False)
@@ -162,47 +164,50 @@ def test_a_sample_that_failed_stays_in_the_denominator(tmp_path):
     assert task["accuracy"]["value"] == pytest.approx(5 / 6)
 
 
-@pytest.mark.parametrize("spoil", [lambda c: c[: len(c) // 2], lambda c: b"not a zip", lambda c: b""])
-def test_a_damaged_log_is_one_line(tmp_path, spoil):
+@pytest.mark.parametrize("damage", [lambda c: c[: len(c) // 2], lambda c: b"not a zip", lambda c: b""])
+def test_a_damaged_log_is_an_error_and_leaves_no_run(tmp_path, damage):
     log = make_log(tmp_path / "logs", VIGNETTE[:2], answers(VIGNETTE[:2], 1))
     file = Path(log.location)
-    file.write_bytes(spoil(file.read_bytes()))
+    file.write_bytes(damage(file.read_bytes()))
     with pytest.raises(EvalsuiteError) as caught:
         import_logs([file], tmp_path / "run")
+    assert caught.value.code is ErrorCode.LOG_UNREADABLE
     assert "\n" not in str(caught.value) and not (tmp_path / "run").exists()
 
 
-def test_a_log_that_unpacks_to_more_than_a_log_can_be_is_refused_unread(tmp_path):
+def test_a_log_that_unpacks_to_more_than_a_log_may_have_is_refused(tmp_path):
     import zipfile
 
     file = tmp_path / "bomb.eval"
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed, packed.open("header.json", "w") as member:
         for _ in range(520):
             member.write(bytes(1 << 20))
-    with pytest.raises(EvalsuiteError, match="unpacks to"):
+    with pytest.raises(EvalsuiteError, match=f"{520 << 20:,} bytes") as caught:
         import_logs([file], tmp_path / "run")
+    assert caught.value.code is ErrorCode.LOG_MALFORMED
 
 
-# a run of ours to inspect's log and back
+# A run of evalsuite, exported to inspect-ai and imported again
 
 
-def there_and_back(run, tmp_path, data_dir=None):
+def check_round_trip(run, tmp_path, data_dir=None):
+    """Export a run, import the logs, and check that grades and summary are the same; return {task: log}."""
     export_inspect(run, tmp_path / "logs", data_dir)
     import_logs([tmp_path / "logs"], tmp_path / "back", data_dir=data_dir)
     assert grades(tmp_path / "back") == grades(run)
     before, after = (read_result(each) for each in (run, tmp_path / "back"))
-    for task, said in before.tasks.items():
-        same = ("version", "data_digest", "prompt_digest", "format", "n", "samples", "accuracy", "accuracy_lenient")
-        for key in (*same, "status", "status_lenient", "trivial_baselines", "chance", "tokens"):
-            assert getattr(after.tasks[task], key) == getattr(said, key), key
+    for task, summary in before.tasks.items():
+        keys = ("version", "data_digest", "prompt_digest", "format", "n", "samples", "accuracy", "accuracy_lenient")
+        for key in (*keys, "status", "status_lenient", "trivial_baselines", "chance", "tokens"):
+            assert getattr(after.tasks[task], key) == getattr(summary, key), key
     return {log.eval.task: log for log in map(inspect_ai.log.read_eval_log, sorted((tmp_path / "logs").iterdir()))}
 
 
 @pytest.mark.parametrize("model", ["trivial/longest", f"replay/{ROOT}/examples/starter_recording.jsonl"])
-def test_a_run_comes_back_from_inspects_log_with_the_same_grades(tmp_path, model):
+def test_a_run_that_is_exported_and_imported_has_the_same_grades(tmp_path, model):
     run = tmp_path / "run"
     assert main(["run", "--model", model, "--out", str(run)]) == 0
-    logs = there_and_back(run, tmp_path)
+    logs = check_round_trip(run, tmp_path)
     assert set(logs) == set(STARTER)
     for name, log in logs.items():
         task = read_result(run).tasks[name]
@@ -216,15 +221,15 @@ def test_a_run_comes_back_from_inspects_log_with_the_same_grades(tmp_path, model
     ("recording", "task"),
     [
         ("mirage__gpt-35-turbo-16k__cot", "pubmedqa"),  # other labels than the items'
-        ("mmlu_pro__Llama-2-13b-hf", "mmlu_pro_biology"),  # stop strings; up to ten options; twins
+        ("mmlu_pro__Llama-2-13b-hf", "mmlu_pro_biology"),  # stop strings; up to ten options; duplicate items
         ("medagents__DeepSeek-R1__zero_shot", "medqa"),
     ],
 )
-def test_a_replay_of_a_real_recording_comes_back_with_the_same_grades(tmp_path, recording, task):
+def test_a_replayed_recording_that_is_exported_and_imported_has_the_same_grades(tmp_path, recording, task):
     run = tmp_path / "run"
     source = f"replay/{DATA}/recorded/{recording}.jsonl.gz"
     assert main(["run", "--model", source, "--tasks", task, "--data-dir", str(DATA), "--out", str(run)]) == 0
-    there_and_back(run, tmp_path, DATA)
+    check_round_trip(run, tmp_path, DATA)
 
 
 AWKWARD = (
@@ -241,8 +246,8 @@ AWKWARD = (
 )
 
 
-def test_awkward_responses_come_back_with_the_same_grades(tmp_path):
-    """Open reasoning, lone surrogates, refusals, the token limit, reasoning apart, and samples without a response."""
+def test_awkward_responses_that_are_exported_and_imported_have_the_same_grades(tmp_path):
+    """Open or separate reasoning, lone surrogates, refusals, the token limit, and samples without a response."""
     name, samples = "starter_vignette", 4
     run = tmp_path / "run"
     assert main(["run", "--model", "trivial/first", "--tasks", name, "--samples", str(samples), "--out", str(run)]) == 0
@@ -269,18 +274,18 @@ def test_awkward_responses_come_back_with_the_same_grades(tmp_path):
 
     statuses = summarise(folder, reload_tasks(folder)).summary.to_json()["tasks"][name]["status"]
     assert {"ok", "unanswered", "refused", "truncated", "reasoning_unclosed", "empty"} <= set(statuses)
-    (log,) = there_and_back(run, tmp_path).values()
+    (log,) = check_round_trip(run, tmp_path).values()
     assert all(sample.scores["evalsuite"].value == "I" for sample in log.samples if sample.error)
 
 
-def test_inspects_own_commands_read_what_we_write(tmp_path):
+def test_inspects_own_commands_read_an_export(tmp_path):
     run = tmp_path / "run"
     recording = ROOT / "examples" / "starter_recording.jsonl"
     assert main(["run", "--model", f"replay/{recording}", "--out", str(run)]) == 0
     assert main(["export", "inspect", str(run)]) == 0
     assert main(["export", "inspect", str(run)]) == 0
     files = sorted((run / "inspect").iterdir())
-    assert len(files) == len(STARTER), "exporting again replaces"
+    assert len(files) == len(STARTER), "another export replaces the first"
     command = [sys.executable, "-m", "inspect_ai", "log"]
     env = {**os.environ, "NO_COLOR": "1"}
     dumped = subprocess.run([*command, "dump", str(files[0])], capture_output=True, text=True, env=env, check=True)
@@ -294,9 +299,9 @@ def test_inspects_own_commands_read_what_we_write(tmp_path):
         check=True,
     )
     assert {entry["task"].replace("-", "_") for entry in json.loads(listed.stdout)} == set(STARTER)
-    read = [row for row in grades(run) if row["status"] == "ok" and row["task"] == log["eval"]["task"]]
+    valid = [row for row in grades(run) if row["status"] == "ok" and row["task"] == log["eval"]["task"]]
     samples = {sample["id"]: sample for sample in log["samples"]}
-    for row in read:
+    for row in valid:
         sample = samples[row["item"]]
         text = sample["output"]["choices"][0]["message"]["content"][-1]["text"]
         score = sample["scores"]["evalsuite"]
@@ -305,33 +310,21 @@ def test_inspects_own_commands_read_what_we_write(tmp_path):
         assert span == [row["span_start"], row["span_end"]] and repr(text[slice(*span)])[1:-1] in score["explanation"]
 
 
-def test_our_prompt_is_what_the_viewer_shows(tmp_path):
+def test_an_export_shows_the_prompt_that_was_sent(tmp_path):
     run = tmp_path / "run"
-    assert (
-        main(
-            [
-                "run",
-                "--model",
-                "trivial/first",
-                "--tasks",
-                "starter_vignette",
-                "--system",
-                "Be brief.",
-                "--out",
-                str(run),
-            ]
-        )
-        == 0
-    )
+    arguments = ["--model", "trivial/first", "--tasks", "starter_vignette", "--system", "Be brief.", "--out", str(run)]
+    assert main(["run", *arguments]) == 0
     (file,) = export_inspect(run)
     task = load_task("starter_vignette")
-    known = {one.id: one for one in VIGNETTE}
+    items_by_id = {one.id: one for one in VIGNETTE}
     for sample in inspect_ai.log.read_eval_log(file).samples:
-        sent = TaskPrompt(task, task.format, "Be brief.").messages(known[sample.id])
-        assert [(turn.role, turn.text) for turn in sample.input] == [(turn["role"], turn["content"]) for turn in sent]
+        sent = TaskPrompt(task, task.format, "Be brief.").messages(items_by_id[sample.id])
+        assert [(message.role, message.text) for message in sample.input] == [
+            (message["role"], message["content"]) for message in sent
+        ]
 
 
-# lm-eval: logs that it wrote
+# Logs that lm-eval wrote
 
 YAML = """
 task: {name}
@@ -367,15 +360,15 @@ def lm_eval(folder, *arguments):
 
 @pytest.fixture(scope="module")
 def lm_logs(tmp_path_factory):
-    """Logs of the stock lm_eval: a served model's texts, and a dummy's log-likelihoods."""
+    """Logs of stock lm_eval: a served model's responses, and a dummy model's log-likelihoods."""
     pytest.importorskip("lm_eval")
     folder = tmp_path_factory.mktemp("lm")
     (folder / "tasks").mkdir()
     rows = [{"question": one.question, "options": list(one.options), "gold": one.gold} for one in reversed(VIGNETTE)]
     (folder / "items.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    asks = {"vignettes": ("End with <answer>X</answer>.", GENERATE), "letters": ("Answer:", CHOOSE)}
-    for name, (ask, more) in asks.items():
-        text = YAML.format(name=name, file=folder / "items.jsonl", ask=ask, more=more)
+    tasks = {"vignettes": ("End with <answer>X</answer>.", GENERATE), "letters": ("Answer:", CHOOSE)}
+    for name, (instruction, more) in tasks.items():
+        text = YAML.format(name=name, file=folder / "items.jsonl", ask=instruction, more=more)
         (folder / "tasks" / f"{name}.yaml").write_text(text)
     server = subprocess.Popen(
         [sys.executable, str(ROOT / "benchmarks" / "zero_server.py")], stdout=subprocess.PIPE, text=True
@@ -394,25 +387,26 @@ def lm_logs(tmp_path_factory):
     return folder
 
 
-def test_stock_lm_eval_texts_are_graded_here(tmp_path, lm_logs):
+def test_generated_responses_of_stock_lm_eval_are_graded_by_the_parser(tmp_path, lm_logs):
     """The served model always ends in <answer>B</answer>."""
     summary = import_logs([lm_logs / "served"], tmp_path / "run").summary.to_json()
     task = summary["tasks"]["starter_vignette"]
     share = sum(one.gold == "B" for one in VIGNETTE) / len(VIGNETTE)
     assert (summary["model"], task["format"], task["samples"]) == ("imported/bench", "answer_tag", 1)
     assert task["status"] == {"ok": len(VIGNETTE)} and task["accuracy"]["value"] == pytest.approx(share)
-    assert any(f"on 0 of {len(VIGNETTE)} responses" in note for note in task["notes"])
-    theirs = json.loads(next((lm_logs / "served").rglob("results_*.json")).read_text())
-    assert theirs["results"]["vignettes"]["exact_match,tag"] == pytest.approx(share)
+    assert any(f"0 of {len(VIGNETTE)}" in note for note in task["notes"])
+    results = json.loads(next((lm_logs / "served").rglob("results_*.json")).read_text())
+    assert results["results"]["vignettes"]["exact_match,tag"] == pytest.approx(share)
 
 
-def test_stock_lm_eval_likelihoods_keep_their_scores(tmp_path, lm_logs):
-    with pytest.raises(EvalsuiteError, match="scored by acc,none and by acc_norm,none"):
+def test_log_likelihoods_of_stock_lm_eval_keep_their_scores(tmp_path, lm_logs):
+    with pytest.raises(EvalsuiteError, match="acc,none and by acc_norm,none") as caught:
         import_logs([lm_logs / "dummy"], tmp_path / "run")
+    assert caught.value.code is ErrorCode.MISSING_ARGUMENT
     summary = import_logs([lm_logs / "dummy"], tmp_path / "run", metrics=["acc,none"]).summary.to_json()
     task = summary["tasks"]["lm_eval_letters"]
-    theirs = json.loads(next((lm_logs / "dummy").rglob("results_*.json")).read_text())["results"]["letters"]
-    assert task["accuracy"]["value"] == pytest.approx(theirs["acc,none"])
+    results = json.loads(next((lm_logs / "dummy").rglob("results_*.json")).read_text())["results"]["letters"]
+    assert task["accuracy"]["value"] == pytest.approx(results["acc,none"])
     assert (task["graded_by"], task["chance"], task["n"]) == ("lm-eval acc,none", 0.25, len(VIGNETTE))
     rows = grades(tmp_path / "run")
     assert all(row["correct"] == (row["label"] == row["gold"]) for row in rows)
