@@ -148,6 +148,7 @@ def refuse_test_items(items: Sequence[Item], split: Split, task: Task, user_item
 
 
 def _warn(fact: str, task: str) -> None:
+    # The level is that of the caller of `dataset`, so that Python shows the user's line.
     warnings.warn(
         f"{fact}: no accuracy on {task} will mean anything for this model or one derived from it", stacklevel=4
     )

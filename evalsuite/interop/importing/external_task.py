@@ -43,6 +43,7 @@ class ExternalTask:
     def items(self) -> tuple[Item, ...]:
         """The questions, named by their content; those with the same content form a group."""
         questions = self.log.questions
+        # A log names no labels; chance needs only their number, so they are numbered.
         return tuple(
             Item(id, "", (), tuple(map(str, range(q.options))), q.target[:_LONGEST], group=q.digest)
             for id, q in zip(item_ids(questions), questions, strict=True)
@@ -80,6 +81,7 @@ class ExternalTask:
         """Return the log's score of a response as a grade."""
         response = self._scored[item.id, record.sample]
         label = None if response.answer is None else response.answer[:_LONGEST]
+        # The one score of the log takes the place of both parses, since nothing here was parsed.
         parse = GradedParse(label, "no_answer" if response.no_answer else "ok", response.score == 1, None)
         return Grade(item.id, record.sample, item.gold, parse, parse, None)
 
@@ -106,6 +108,7 @@ class ExternalTask:
     @property
     def identity(self) -> dict[str, Any]:
         """What must be equal for two runs to have answered, and been scored on, the same questions."""
+        # Sorted, because two logs of the same task may have its items in different orders.
         lines = sorted(f"{item.id} {item.gold}\n" for item in self.items)
         return {
             "version": self.log.version,

@@ -16,6 +16,7 @@ from evalsuite.models.backend import Finish
 DECODING_FIELDS: Final = ("temperature", "top_p", "max_tokens", "seed", "thinking", "thinking_budget")
 """The settings that describe decoding; a setting that a log does not state is None."""
 _ID_DIGITS = 16
+"""Hexadecimal digits of an item's id; 64 bits make a collision within a benchmark practically impossible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ class HarnessLog:
 
 def content_digest(content: Any) -> str:
     """Return the SHA-256 of a question's content, independent of the order of its keys."""
+    # Documents of lm-eval may hold values that JSON has no type for, such as dates.
     plain = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(plain.encode()).hexdigest()
 

@@ -74,11 +74,13 @@ def match_questions(dataset: Dataset, questions: Sequence[LoggedQuestion]) -> Ta
     Items with the same text are assigned in turn, first to the question whose target is their gold label.
     """
     index = _ItemIndex(dataset.items)
+    # All questions are located first: what is usual between question and options shows only in all of them together.
     occurrences = [index.find(question.prompt) for question in questions]
     usual_text = _usual_text_between(occurrences)
     assigned: set[str] = set()
     items: list[Item | None] = []
     for question, occurrence in zip(questions, occurrences, strict=True):
+        # Two items with the same text are two questions of the log; each item is assigned to one of them.
         same_text = occurrence.items if occurrence and occurrence.allows(usual_text) else ()
         free = [item for item in same_text if item.id not in assigned]
         item = next((item for item in free if logged_gold(question, item) == item.gold), free[0] if free else None)
@@ -99,6 +101,7 @@ def _usual_text_between(occurrences: Sequence[_Occurrence | None]) -> str:
 def logged_gold(question: LoggedQuestion, item: Item) -> str | None:
     """Return the label that a log's target names, as label, option text or 0-based index; None: it names none."""
     target = question.target.strip()
+    # From the surest to the least sure: a number may be a label, the text of an option, or an index.
     if target in item.labels:
         return target
     if target in item.options:
@@ -124,8 +127,9 @@ def _candidates(log: HarnessLog, data_dir: Path | None) -> Iterator[Dataset]:
     for name in task_names():
         try:
             dataset = load(load_task(name), data_dir)
-        except DataError:
+        except DataError:  # most users have the data of a few tasks only
             continue
+        # Matching all questions with every task would be slow; the first few exclude nearly all tasks.
         first = log.questions[:_FIRST_QUESTIONS]
         if len(dataset.items) >= len(log.questions) and match_questions(dataset, first).complete:
             yield dataset
@@ -212,6 +216,7 @@ class _ItemText(NamedTuple):
             return frozenset()
         if self.item.options == self.item.labels:
             return frozenset(("",))
+        # Every start of the first option is tried: its text may also occur in the label or in the words before it.
         return frozenset(text[end:first] for first in self._first_options(text, end) if self._has_options(text, first))
 
     def _first_options(self, text: str, end: int) -> Iterator[int]:
@@ -225,6 +230,7 @@ class _ItemText(NamedTuple):
         """Whether the options follow one another from `start`, with nothing longer than a label between them."""
         end = start
         for option in self.options:
+            # The bound keeps an option from being found further on, for example in the next example of the prompt.
             start = text.find(option, end, end + _LONGEST_LABEL + len(option))
             if start < 0:
                 return False

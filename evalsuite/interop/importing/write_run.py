@@ -89,7 +89,7 @@ def _write_task(
         external.check()
         pairs = list(zip(external.items, task.log.questions, strict=True))
         for _ in _write_responses(writer, external.name, pairs, scored=True):
-            pass
+            pass  # the generator writes as it goes; the scores are graded later, from the log
         return external
     prepared = evalsuite_task.prepared_task(task.log, task.match, task.format)
     numbers = question_numbers(task.match)
@@ -189,6 +189,7 @@ def _run_facts(
         "notes": {task.name: list(task.notes) for task in tasks},
         "started": min(log.started for log in logs) or None,
         "regraded": [],
+        # A log was complete when it was read, so the run is finished; it cannot be resumed.
         "ended": {"status": "finished", "at": now, "reason": None},
     }
 

@@ -157,6 +157,7 @@ class _TaskExport:
 
     def _samples(self, library: Any) -> Iterator[Any]:
         records = {(each.item, each.rotation, each.sample): each for each in self.folder.records(self.prepared.name)}
+        # Planned samples, not recorded ones: a request that failed is a sample with an error.
         for item in self.prepared.items:
             for rotation in self.prepared.rotations(item):
                 messages = self._messages(item, rotation)

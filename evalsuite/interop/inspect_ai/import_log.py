@@ -126,6 +126,7 @@ def _question(sample: Any, epochs: int) -> LoggedQuestion:
     target = sample.target if isinstance(sample.target, str) else ", ".join(sample.target)
     question = sample.input if isinstance(sample.input, str) else "\n".join(turn.text for turn in sample.input)
     options = list(sample.choices or [])
+    # The same immutable placeholder for every epoch; those that are in the log replace it.
     return LoggedQuestion(
         digest=content_digest([question, options, target]),
         prompt="\n".join([_sent_text(sample) or question, *options]),
@@ -144,6 +145,7 @@ def _response(sample: Any, metric: str, exported: bool) -> LoggedResponse:
     score = (sample.scores or {}).get(metric)
     value = score.value if score is not None else None
     output = sample.output
+    # A sample that failed has a default output without choices, or an error of its provider.
     if sample.error is not None or not output.choices:
         reason = sample.error.message if sample.error is not None else output.error
         return LoggedResponse(error=" ".join(str(reason or "no response").split()), score=_number(value))

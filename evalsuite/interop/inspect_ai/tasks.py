@@ -153,6 +153,7 @@ def _interval(parse: str, suffix: str, samples_by_item: Iterable[list[SampleScor
     items = list(samples_by_item)
     accuracies = np.array([np.mean([_parses(sample)[parse]["correct"] for sample in samples]) for samples in items])
     groups = [_sample_metadata(samples[0])["group"] for samples in items]
+    # Epochs are averaged per item, because items are the independent units of the interval.
     value, low, high = mean(accuracies, groups, sum(map(len, items)) // max(1, len(items)))
     return {f"accuracy{suffix}": value, f"low{suffix}": low, f"high{suffix}": high}
 
@@ -201,6 +202,7 @@ def _register_task(name: str) -> None:
         try:
             return make_task(name, format, samples, thinking, data_dir, prompt_opens_reasoning, rotate_options)
         except EvalsuiteError as error:
+            # inspect-ai prints the message as rich markup, in which brackets have a meaning.
             raise PrerequisiteError(escape(str(error))) from error
 
     _tasks[name] = task(name=name)(parametrized)

@@ -101,8 +101,10 @@ def _generation(dataset: Dataset, format: str, folder: str | None) -> Config:
         "output_type": "generate_until",
         "doc_to_text": "prompt",
         "doc_to_target": "target",
+        # Between a few-shot prompt and its answer, where no chat template separates them.
         "target_delimiter": "\n\n",
         "generation_kwargs": {
+            # No stop string: a response ends by itself, like in `evalsuite run`.
             "until": [],
             "max_gen_toks": decoding.max_tokens,
             "do_sample": False,

@@ -128,6 +128,7 @@ def _read_log(results: Json, results_file: Path, samples: Path, metrics: Sequenc
     rows = list(_rows(samples))
     metric = choose_metric(_available_metrics(scores, rows), metrics, f"{samples}: {task}")
     metric_name, _, filter = metric.partition(",")
+    # With several filters lm-eval writes each document once per filter.
     rows = [row for row in rows if row.get("filter", "none") == filter]
     questions = tuple(_question(row, metric_name, samples) for row in rows)
     _check_mean(samples, metric, questions, scores[metric])
@@ -244,6 +245,7 @@ def _prompt_text(context: Any) -> str:
 def _check_mean(path: Path, metric: str, questions: Sequence[LoggedQuestion], reported: Any) -> None:
     """Refuse samples whose mean is not the reported one: lm-eval appends to a file that another run left there."""
     scores = [response.score for question in questions for response in question.responses]
+    # Scores of corpus-level metrics, and of repeats, are not numbers per response and cannot be checked.
     if not isinstance(reported, int | float) or None in scores:
         return
     mean = sum(score for score in scores if score is not None) / len(scores)
@@ -276,6 +278,7 @@ def _decoding(row: Json) -> Mapping[str, Any]:
     request = next(iter(row["arguments"].values()))
     arguments = request.get("arg_1") if isinstance(request, dict) else None
     arguments = arguments if isinstance(arguments, dict) else {}
+    # Without sampling the temperature has no effect, and lm-eval need not state it.
     greedy = 0.0 if arguments.get("do_sample") is False else None
     decoding = {
         "temperature": arguments.get("temperature", greedy),

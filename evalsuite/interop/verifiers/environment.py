@@ -50,6 +50,7 @@ class StrictRubric(vf.Rubric):
 
     def __init__(self, items: Mapping[str, Item], parser: StrictParser) -> None:
         self.items = items
+        # Named by verifiers in its results: the functions' names are the names of the metrics.
         functions = [self.strict, self.lenient, self.invalid, self.truncated]
         super().__init__(funcs=functions, weights=[1.0, 0.0, 0.0, 0.0], parser=parser)
 
@@ -102,6 +103,7 @@ def load_environment(
     folder = None if data_dir is None else Path(data_dir)
     format = format or card.format
     test, train = load(card, folder).items, _train_items(card, folder)
+    # verifiers calls a parser without the item, so its labels are those of all items; the rubric uses the item's own.
     labels = dict.fromkeys(label for item in (*test, *train) for label in item.labels)
     parser = StrictParser(tuple(labels), format, prompt_opens_reasoning)
     return vf.SingleTurnEnv(
