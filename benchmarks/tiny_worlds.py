@@ -45,7 +45,7 @@ def main() -> None:
             control = ("--random-reward", "--reuse-from", str(out / f"{seed}"))
             runs[f"world {seed}, random reward"] = trained(recipe, out / f"{seed}-random", *control)
     for name, run in runs.items():
-        print(f"\n{name}\n\n{stage_table.markdown(stage_table.stage_rows(run, read_spec(run)))}")
+        print(f"\n{name}\n\n{stage_table.markdown_table(stage_table.stage_rows(run, read_spec(run)))}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""Recipes that turn a base model into a clinical reasoning model, each stage promoted only by the gate.
+"""Recipes that train a clinical reasoning model from a base model; a stage is promoted only by its gate.
 
-    evalsuite train run training/recipes/tiny.yaml
+    evalsuite train run tiny
 
-It imports evalsuite, which never imports it: the reward is the benchmark's parser, and a stage is judged as any model.
+This package imports evalsuite, which never imports it: the reward is the benchmark's parser, and a stage's model is
+evaluated like any other.
 """

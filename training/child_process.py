@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from signal import Signals
@@ -55,9 +56,11 @@ def environment(recipe: Recipe, tasks: Path | None = None, limit_devices: bool =
         if variables.get(name):
             folders = variables[name].split(os.pathsep)
             variables[name] = os.pathsep.join(str(Path(folder).absolute()) for folder in folders)
-    # The code of this process, also where another version is installed or none is, as in a checkout.
     package_root = str(Path(__file__).absolute().parents[1])
-    variables["PYTHONPATH"] = os.pathsep.join([package_root, *filter(None, [variables.get("PYTHONPATH")])])
+    if package_root != sysconfig.get_path("purelib"):
+        # In a checkout the child must import this code, and not another version that is installed. Installed code is
+        # found anyway; its folder in PYTHONPATH would come before the standard library.
+        variables["PYTHONPATH"] = os.pathsep.join([package_root, *filter(None, [variables.get("PYTHONPATH")])])
     variables["PYTHONHASHSEED"] = str(recipe.seed)
     variables["TOKENIZERS_PARALLELISM"] = "false"
     if recipe.threads is not None:

@@ -28,7 +28,14 @@ _FOLDER: Final = click.Path(file_okay=False, path_type=Path)
 _DEFAULT_OUT: Final = Path("runs") / "training"
 
 
-@click.group(name="train")
+class _OrderedGroup(click.Group):
+    """A group whose help lists the commands in the order in which they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(name="train", cls=_OrderedGroup)
 def cli() -> None:
     """Train a base model by a recipe, stage by stage, each promoted only by its gate."""
 

@@ -1,1 +1,1 @@
-"""Stage after stage: train, evaluate, gate, promote; resumable after any interruption."""
+"""Runs the stages one after the other, resumes an interrupted run, and reuses the finished stages of another."""

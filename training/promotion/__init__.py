@@ -1,1 +1,1 @@
-"""Whether a stage's model replaces the last promoted one: evaluation, gate verdict and diagnosis."""
+"""Decides whether a stage's model replaces the last promoted one: evaluation, verdict, and the cause of a refusal."""

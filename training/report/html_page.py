@@ -9,8 +9,9 @@ from typing import Any
 from evalsuite import __version__
 from evalsuite.report.html_page import asset, environment, plotly
 from evalsuite.report.script_json import script_json
-from training.report.markdown import CONTROL_NOTE, TABLE_NOTE
+from training.report.markdown import CONTROL_NOTE
 from training.report.stage_sections import StageSection, accuracy_chart, cells, stage_sections
+from training.report.stage_table import TABLE_NOTE
 from training.report.training_curves import TrainingCurve, curves, figure, summary_rows
 from training.run_folder import TrainingFolder
 from training.run_spec import TrainingSpec

@@ -5,16 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from evalsuite.util.markdown import plain, table
-from training.report import stage_table
 from training.report.stage_sections import StageSection, stage_sections
+from training.report.stage_table import TABLE_NOTE, markdown_table
 from training.report.training_curves import curves, format_value
 from training.run_folder import TrainingFolder
 from training.run_spec import TrainingSpec
 
-TABLE_NOTE: Final = (
-    "In percent and points, strict parse. Accuracy with its 95% interval; the difference is to the last promoted model "
-    "before the stage, paired on the same items, its p of the two-sided sign-flip test adjusted by Holm over all rows."
-)
 CONTROL_NOTE: Final = (
     "This is the control: rewards were random. A gain that the control shows as well is not due to the reward."
 )
@@ -33,7 +29,7 @@ def markdown(run: TrainingFolder, spec: TrainingSpec) -> str:
             left=3,
         ),
         "".join(f"- {plain(each.name)}, {each.state}: {plain(each.reason)}\n" for each in stages if each.reason),
-        f"## Accuracy before and after each stage\n\n{stage_table.markdown(rows)}\n{TABLE_NOTE}\n" if rows else "",
+        f"## Accuracy before and after each stage\n\n{markdown_table(rows)}\n{TABLE_NOTE}\n" if rows else "",
         *(_curves(each) for each in stages),
     ]
     return "\n".join(part for part in parts if part)

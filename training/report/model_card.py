@@ -7,7 +7,7 @@ from typing import Final
 from evalsuite.util.markdown import code, plain, table
 from training.data.manifest import Manifest
 from training.promotion.verdict import read_verdict
-from training.report.stage_table import markdown, stage_rows
+from training.report.stage_table import TABLE_NOTE, markdown_table, stage_rows
 from training.run_folder import TrainingFolder
 from training.run_spec import TrainingSpec
 
@@ -17,11 +17,6 @@ one: not for diagnosis, not for treatment, not for advice to a patient, not with
 every word. Its reasoning is text that led to rewarded answers; nothing shows that it is the cause of an answer. A gain
 on these items is not a gain on others, in another language, or for people whom they leave out.
 """
-_TABLE_NOTE: Final = """\
-In percent and points, strict parse: an answer that isn't in the requested format is wrong. Accuracy with its 95%
-interval; the difference is to the last promoted model before the stage, paired on the same items, its p of the
-two-sided sign-flip test adjusted by Holm over all rows.
-"""
 
 
 def model_card(run: TrainingFolder, spec: TrainingSpec, manifest: Manifest) -> str:
@@ -29,7 +24,8 @@ def model_card(run: TrainingFolder, spec: TrainingSpec, manifest: Manifest) -> s
     parts = [
         f"---\n{_metadata(spec)}\n---\n",
         f"# {plain(spec.recipe.name)}\n\n{plain(spec.recipe.about)}\n\nSource: {plain(spec.recipe.source)}.\n",
-        f"## Accuracy\n\n{markdown(stage_rows(run, spec))}\n{_TABLE_NOTE}",
+        f"## Accuracy\n\n{markdown_table(stage_rows(run, spec))}\n{TABLE_NOTE} "
+        "By the strict parse an answer that isn't in the requested format is wrong.\n",
         f"## The gates\n\n{_gates(run, spec)}",
         f"## Base model and data\n\nBase model: {code(_base(spec))}.\n\n{_data(manifest)}",
         f"## Recipe\n\n{_recipe(spec)}\nEvery setting: `recipe.json`. Every file with its sha256, every version: "

@@ -17,6 +17,12 @@ from training.run_spec import TrainingSpec
 HEAD: Final = ("stage", "task", "items", "before", "accuracy [95%]", "difference [95%]", "p (Holm)", "gate")
 
 
+TABLE_NOTE: Final = (
+    "In percent and points, strict parse. Accuracy with its 95% interval; the difference is to the last promoted model "
+    "before the stage, paired on the same items, its p of the two-sided sign-flip test adjusted by Holm over all rows."
+)
+
+
 class StageRow(NamedTuple):
     """One stage on one task of its evaluation; accuracies and differences are fractions."""
 
@@ -42,7 +48,7 @@ def stage_rows(run: TrainingFolder, spec: TrainingSpec) -> list[StageRow]:
     return [row._replace(p=float(p)) for row, p in zip(rows, adjusted, strict=True)]
 
 
-def markdown(rows: Sequence[StageRow]) -> str:
+def markdown_table(rows: Sequence[StageRow]) -> str:
     """Return the rows as a Markdown table."""
     return table(HEAD, [_cells(row) for row in rows], left=2)
 

@@ -7,7 +7,7 @@ from evalsuite.gate import GatePolicy
 from training.promotion.diagnosis import Cause, Diagnosis
 from training.promotion.verdict import judge, read_verdict, record_verdict
 from training.recipe import read_recipe
-from training.report.stage_table import markdown, stage_rows
+from training.report.stage_table import markdown_table, stage_rows
 from training.run_folder import TrainingFolder
 from training.run_spec import make_spec
 
@@ -100,5 +100,5 @@ def test_the_table_adjusts_over_all_stages(runs, results, stage, tmp_path):
     assert [row.promoted for row in rows] == [True, False, True]
     assert [row.accuracy.value for row in rows] == pytest.approx([0.9, 0.2, 0.9])
     assert all(row.accuracy.low < row.accuracy.value < row.accuracy.high and row.n == 20 for row in rows)
-    lines = markdown(rows).splitlines()
+    lines = markdown_table(rows).splitlines()
     assert len(lines) == 2 + 3 and "| 20.0 | 90.0 [" in lines[2] and lines[3].endswith("| refused |")
