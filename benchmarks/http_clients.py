@@ -220,7 +220,7 @@ class Project:
         async def ask() -> None:
             outcome = await transport.post(PATH, BODY)
             if isinstance(outcome, self._reply.PermanentRefusal):
-                raise SystemExit(f"no answer: {outcome.told}")
+                raise SystemExit(f"no answer: {outcome.message}")
 
         return ask
 

@@ -48,6 +48,7 @@ class ErrorCode(StrEnum):
     MISSING_PACKAGE = "missing_package"
     MODEL_NOT_LOADABLE = "model_not_loadable"
     ADAPTER_NOT_LOADABLE = "adapter_not_loadable"
+    CHAT_TEMPLATE_FAILED = "chat_template_failed"
     ENGINE_FAILED = "engine_failed"
     SERVER_UNREACHABLE = "server_unreachable"
     SERVER_REPLY_UNUSABLE = "server_reply_unusable"

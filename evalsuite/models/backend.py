@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Self
 
 from evalsuite.errors import ErrorCode, RunError, UsageError
 from evalsuite.tasks.answer_format import FORMATS
@@ -16,6 +16,8 @@ Finish = Literal["stop", "length", "refused"]
 """Why a response ended: by itself or at a stop token, at the token limit, or because a content filter stopped it."""
 Thinking = Literal["auto", "on", "off"]
 """The thinking switch of a chat template; `auto` leaves the template's default."""
+THINKING_SWITCHES: Final = ("enable_thinking", "thinking")
+"""Names of the thinking switch in chat templates (Qwen, DeepSeek)."""
 Scoring = Literal["generate", "loglikelihood", "cloze"]
 """How an item is answered: by generated text, by the likeliest option label, or by the likeliest option text."""
 BackendInfo = dict[str, "str | int | float | bool | list[str] | None"]
@@ -170,7 +172,7 @@ class Backend(ABC):
     scorings: ClassVar[frozenset[Scoring]] = frozenset({"generate"})
     """The scoring methods that `answer` implements; it uses the one in `settings.scoring`."""
     applies_decoding: ClassVar[bool] = True
-    """Whether responses are generated with `settings.decoding`; False for recordings and trivial baselines."""
+    """Whether responses are generated with `settings.decoding`; False for recordings."""
     operational_args: ClassVar[frozenset[str]] = frozenset()
     """Keys of `model_args` that can't change a response (timeouts, keys): a resumed run may use other values."""
     failure_limit: ClassVar[int | None] = None

@@ -1,123 +1,124 @@
-"""`inspect/PROVIDER/MODEL`: any provider that inspect-ai knows, hosted or local."""
+"""`inspect/PROVIDER/MODEL`: any provider that inspect-ai supports, hosted or local."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 from rich.text import Text
 
-from evalsuite.errors import BackendError, UsageError
+from evalsuite.errors import BackendError, ErrorCode, UsageError
 from evalsuite.models.backend import Backend, BackendInfo, BackendSettings, Finish, Request, Response
 from evalsuite.models.optional_packages import describe_error, import_optional
 from evalsuite.models.redaction import redact_url
-from evalsuite.models.request_pool import pooled
+from evalsuite.models.request_pool import FailureStreak, process_concurrently
 from evalsuite.tasks.item import Dataset
 from evalsuite.tasks.prompt import Message
 
 FINISH: Mapping[str, Finish] = {"max_tokens": "length", "model_length": "length", "content_filter": "refused"}
-"""inspect-ai's stop reasons that are no plain end, as ours."""
-_BUDGETED = ("anthropic", "bedrock", "google", "openrouter")
-"""Providers in whose code inspect-ai hands `reasoning_tokens` on; elsewhere it is dropped without a word."""
-_OURS = frozenset({"max_tokens", "reasoning_tokens", "seed", "system_message", "temperature", "top_p"})
-_SECRET = frozenset({"api_key"})
+"""inspect-ai's stop reasons other than a plain end, as values of `Response.finish`."""
+_BUDGET_PROVIDERS = ("anthropic", "bedrock", "google", "openrouter")
+"""Providers to which inspect-ai passes `reasoning_tokens`; for the others it drops the value silently."""
+_DECODING_ARGS = frozenset({"max_tokens", "reasoning_tokens", "seed", "system_message", "temperature", "top_p"})
+_SECRET_ARGS = frozenset({"api_key"})
 _RETRIES = 6
-_FAILURES = 32
-"""Requests in a row that fail for good before the whole run is given up."""
-_HOPELESS = frozenset({401, 403, 404})
-_FEW = 20
-"""inspect-ai's adaptive connections begin here; below, the number is fixed."""
+_FATAL_STATUS = frozenset({401, 403, 404})
+_FEW_CONNECTIONS = 20
+"""inspect-ai's adaptive connections start here; a lower number must be fixed."""
 
 
 class Inspect(Backend):
-    """Asks through inspect-ai: `inspect/anthropic/...`, `inspect/google/...`, `inspect/openai-api/SERVICE/MODEL`.
+    """Models through inspect-ai: `inspect/anthropic/...`, `inspect/google/...`, `inspect/openai-api/SERVICE/MODEL`.
 
-    Keys are read from the environment, as inspect-ai does. Retries are inspect-ai's, 6 unless `--model-arg max_retries`
-    says otherwise. `--model-arg` takes any other field of its GenerateConfig (`reasoning_effort`, `top_k`, ...), and
-    hands what isn't one to the provider. `--thinking-budget` works where the provider takes `reasoning_tokens`;
-    thinking on or off is a matter of `reasoning_effort` here.
+    API keys are read from the environment by inspect-ai. Retries are inspect-ai's, 6 unless the model argument
+    `max_retries` sets another number. Model arguments are the other fields of its GenerateConfig (`reasoning_effort`,
+    `top_k`, ...); those that are not are passed to the provider. `thinking_budget` works with providers that support
+    `reasoning_tokens`; instead of `thinking`, use `reasoning_effort`.
     """
 
-    operational_args = frozenset({"attempt_timeout", "max_retries", "timeout"})
+    operational_args: ClassVar[frozenset[str]] = frozenset({"attempt_timeout", "max_retries", "timeout"})
 
     def __init__(self, settings: BackendSettings) -> None:
         super().__init__(settings)
-        _refuse_what_no_provider_takes(settings)
-        self._args = {key: yaml.safe_load(value) for key, value in settings.model_args.items()}
-        self._facts: BackendInfo = {}
-        self._failures = 0
+        _check_settings(settings)
+        self._model_args = {key: yaml.safe_load(value) for key, value in settings.model_args.items()}
+        self._info: BackendInfo = {}
+        self._failures = FailureStreak()
         self._model: Any = None
         self._library: Any = None
 
     async def open(self, datasets: Sequence[Dataset]) -> BackendInfo:
-        """Make the provider's client; `BackendError` where the provider is unknown or its key is missing."""
+        """Create the provider's client; raise a `BackendError` if the provider is unknown or its key is missing."""
         self._library = import_optional("inspect_ai.model", "inspect")
-        own = {key: value for key, value in self._args.items() if key in self._library.GenerateConfig.model_fields}
-        provider = {key: value for key, value in self._args.items() if key not in own}
+        fields = self._library.GenerateConfig.model_fields
+        config_args = {key: value for key, value in self._model_args.items() if key in fields}
+        provider_args = {key: value for key, value in self._model_args.items() if key not in fields}
         base_url = self.settings.base_urls[0] if self.settings.base_urls else None
         try:
-            config = self._library.GenerateConfig(**{**self._config(), **own})
+            config = self._library.GenerateConfig(**{**self._config(), **config_args})
             self._model = self._library.get_model(
-                self.settings.model, config=config, base_url=base_url, memoize=False, **provider
+                self.settings.model, config=config, base_url=base_url, memoize=False, **provider_args
             )
-        except Exception as error:  # each provider has its own way of saying no
-            raise BackendError(f"inspect/{self.settings.model}: {_plain(error)}") from error
-        self._facts |= {"inspect_ai": import_optional("inspect_ai", "inspect").__version__}
-        self._facts |= {"servers": [redact_url(base_url)]} if base_url else {}
-        return self._facts
+        except Exception as error:  # providers raise errors of their own classes
+            raise BackendError(
+                ErrorCode.MODEL_NOT_LOADABLE, f"inspect/{self.settings.model}: {_plain_message(error)}"
+            ) from error
+        self._info |= {"inspect_ai": import_optional("inspect_ai", "inspect").__version__}
+        self._info |= {"servers": [redact_url(base_url)]} if base_url else {}
+        return self._info
 
     def _config(self) -> dict[str, Any]:
         decoding = self.settings.decoding
-        most = self.settings.concurrency
-        connections = {"adaptive_connections": most} if most > _FEW else {"max_connections": most}
+        concurrency = self.settings.concurrency
+        kind = "adaptive_connections" if concurrency > _FEW_CONNECTIONS else "max_connections"
         return {
-            **connections,
+            kind: concurrency,
             "max_retries": _RETRIES,
             "max_tokens": decoding.max_tokens,
             "temperature": decoding.temperature,
-            # Some providers refuse both together, and 1 is every provider's default.
+            # Some providers refuse temperature and top_p together, and 1 is every provider's default.
             "top_p": decoding.top_p if decoding.top_p < 1 else None,
             "reasoning_tokens": decoding.thinking_budget,
         }
 
     async def answer(self, requests: Iterator[Request]) -> AsyncGenerator[Response, None]:
-        """Ask up to `concurrency` at once; see `Backend.answer`."""
-        async with aclosing(pooled(requests, self._ask, self.settings.concurrency)) as responses:
+        """Send up to `concurrency` requests at once; see `Backend.answer`."""
+        async with aclosing(process_concurrently(requests, self._generate, self.settings.concurrency)) as responses:
             async for response in responses:
                 yield response
 
-    async def _ask(self, request: Request) -> Response:
+    async def _generate(self, request: Request) -> Response:
         config = self._library.GenerateConfig(seed=request.seed)
         try:
-            output = await self._model.generate([self._message(turn) for turn in request.messages], config=config)
-        except Exception as error:  # after inspect-ai's retries, each provider raises its own
+            output = await self._model.generate([self._chat_message(turn) for turn in request.messages], config=config)
+        except Exception as error:  # after inspect-ai's retries; providers raise errors of their own classes
             return self._failed(request, error)
         if output.error or not output.choices:
-            return self._failed(request, RuntimeError(output.error or "the provider gave no choice"))
-        self._failures = 0
-        self._facts["model_served"] = output.model
+            return self._failed(request, RuntimeError(output.error or "the provider returned no choice"))
+        self._failures.reset()
+        self._info["model_served"] = output.model
         return _response(request, output)
 
-    def _message(self, turn: Message) -> Any:
-        kinds = {
+    def _chat_message(self, turn: Message) -> Any:
+        classes = {
             "system": self._library.ChatMessageSystem,
             "user": self._library.ChatMessageUser,
             "assistant": self._library.ChatMessageAssistant,
         }
-        return kinds[turn["role"]](content=turn["content"])
+        return classes[turn["role"]](content=turn["content"])
 
     def _failed(self, request: Request, error: Exception) -> Response:
-        """One failure is an item's; a refused key or a long row of failures is everybody's."""
-        told = _plain(error)
+        """Return the failed response; raise a `BackendError` for a refused key or too many failures in a row."""
+        message = _plain_message(error)
         status = getattr(error, "status_code", None) or getattr(error, "code", None)
-        if status in _HOPELESS or self._model.api.is_auth_failure(error):
-            raise BackendError(f"inspect/{self.settings.model}: {told}") from error
-        self._failures += 1
-        if self._failures >= _FAILURES:
-            raise BackendError(f"{_FAILURES} requests in a row failed for good; the last: {told}") from error
-        return Response(request, error=told)
+        refused_key = self._model.api.is_auth_failure(error)
+        if status in _FATAL_STATUS or refused_key:
+            code = ErrorCode.MODEL_NOT_SERVED if status == 404 and not refused_key else ErrorCode.AUTHENTICATION_FAILED
+            raise BackendError(code, f"inspect/{self.settings.model}: {message}") from error
+        self._failures.add(message, error)
+        return Response(request, error=message)
 
     async def close(self) -> None:
         """Close the provider's client."""
@@ -126,26 +127,40 @@ class Inspect(Backend):
             await model.api.aclose()
 
 
-def _refuse_what_no_provider_takes(settings: BackendSettings) -> None:
+def _check_settings(settings: BackendSettings) -> None:
+    """Raise a `UsageError` for settings that no provider, or not this one, honours."""
     name = f"inspect/{settings.model}"
-    for option, value in (
-        ("--revision", settings.revision),
-        ("--adapter", settings.adapter),
-        ("--chat-template", settings.chat_template),
-    ):
-        if value is not None:
-            raise UsageError(f"{option}: {name} is served elsewhere, where this can't be set; use hf/ or vllm/")
+    for argument in ("revision", "adapter", "chat_template"):
+        if getattr(settings, argument) is not None:
+            raise UsageError(
+                ErrorCode.UNSUPPORTED_BY_BACKEND, f"`{argument}`: the provider of {name} sets it; use hf/ or vllm/"
+            )
     if settings.decoding.thinking != "auto":
-        raise UsageError(f"{name}: providers have no thinking switch in common; use --model-arg reasoning_effort=...")
-    if settings.decoding.thinking_budget is not None and settings.model.partition("/")[0] not in _BUDGETED:
-        raise UsageError(f"--thinking-budget: of inspect-ai's providers, {', '.join(_BUDGETED)} enforce one")
+        raise UsageError(
+            ErrorCode.UNSUPPORTED_BY_BACKEND,
+            f"`thinking`: the providers of {name} have no common switch; use `model_args` reasoning_effort=...",
+        )
+    if settings.decoding.thinking_budget is not None and settings.model.partition("/")[0] not in _BUDGET_PROVIDERS:
+        raise UsageError(
+            ErrorCode.UNSUPPORTED_BY_BACKEND,
+            f"`thinking_budget`: of inspect-ai's providers, {', '.join(_BUDGET_PROVIDERS)} enforce one",
+        )
     if len(settings.base_urls) > 1:
-        raise UsageError("--base-url: inspect/ takes one; openai/ shares the load among several")
+        raise UsageError(
+            ErrorCode.UNSUPPORTED_BY_BACKEND,
+            "`base_urls`: inspect/ accepts one; openai/ shares the load among several",
+        )
     for key in settings.model_args:
-        if key in _SECRET:
-            raise UsageError(f"--model-arg {key}: it would be written into run.json; set the provider's variable")
-        if key in _OURS:
-            raise UsageError(f"--model-arg {key}: it is a part of the run's decoding; set it there")
+        if key in _SECRET_ARGS:
+            raise UsageError(
+                ErrorCode.SECRET_IN_ARGUMENT,
+                f"`model_args` {key}: run.json would store it; set the provider's environment variable instead",
+            )
+        if key in _DECODING_ARGS:
+            raise UsageError(
+                ErrorCode.CONFLICTING_ARGUMENTS,
+                f"`model_args` {key}: it is part of the run's decoding settings; set it there",
+            )
 
 
 def _response(request: Request, output: Any) -> Response:
@@ -156,6 +171,7 @@ def _response(request: Request, output: Any) -> Response:
     return Response(
         request,
         text=message.text,
+        # Redacted reasoning is encrypted text; its summary is what can be read.
         reasoning="\n".join((part.summary or "") if part.redacted else part.reasoning for part in reasoning),
         finish=FINISH.get(output.choices[0].stop_reason, "stop"),
         input_tokens=usage and _input_tokens(usage),
@@ -165,12 +181,12 @@ def _response(request: Request, output: Any) -> Response:
 
 
 def _input_tokens(usage: Any) -> int:
-    """All of the prompt: inspect-ai counts its cached parts apart."""
+    """Return all tokens of the prompt: inspect-ai counts its cached parts separately."""
     cached = (usage.input_tokens_cache_read or 0) + (usage.input_tokens_cache_write or 0)
     return int(usage.input_tokens + cached)
 
 
-def _plain(error: Exception) -> str:
-    """An error in one line; inspect-ai writes some in rich's markup."""
-    told = describe_error(error)
-    return Text.from_markup(told).plain if type(error).__name__ == "PrerequisiteError" else told
+def _plain_message(error: Exception) -> str:
+    """Return an error's message in one line; inspect-ai formats some with rich's markup."""
+    message = describe_error(error)
+    return Text.from_markup(message).plain if type(error).__name__ == "PrerequisiteError" else message

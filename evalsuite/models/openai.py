@@ -1,4 +1,4 @@
-"""`openai/MODEL`: one or several servers that speak `POST /chat/completions`: vLLM, SGLang, llama.cpp, hosted APIs."""
+"""`openai/MODEL`: one or several servers that offer `POST /chat/completions`: vLLM, SGLang, llama.cpp, hosted APIs."""
 
 from __future__ import annotations
 
@@ -9,49 +9,50 @@ from contextlib import aclosing
 from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
-from evalsuite.errors import BackendError, UsageError
+from evalsuite.errors import BackendError, ErrorCode, UsageError
 from evalsuite.models.backend import Backend, BackendInfo, BackendSettings, Request, Response, Scoring
 from evalsuite.models.http.chat_completion import (
     TOKEN_FIELDS,
     ChatCompletion,
     RequestBody,
-    filtered,
-    parse_extra,
-    read_completion,
+    is_content_filter,
+    parse_completion,
+    parse_extra_body,
 )
 from evalsuite.models.http.concurrency import Replica
-from evalsuite.models.http.loglikelihood import FirstTokenLogprobs, LogprobProtocol, PromptLogprobs, TokenLogprobs
+from evalsuite.models.http.loglikelihood import FirstTokenLogprobs, LogprobMethod, PromptLogprobs, TokenLogprobs
 from evalsuite.models.http.origin import Origin
 from evalsuite.models.http.reply import PermanentRefusal, RetryableError, ServerReply, error_message
 from evalsuite.models.http.server_probe import ServedModel, ServerProbe
-from evalsuite.models.http.transport import Transport, allow_files
+from evalsuite.models.http.transport import Transport, allow_open_files
 from evalsuite.models.model_args import parse_seconds
 from evalsuite.models.redaction import Redactor, read_api_key, redact_url, secrets_in_url
-from evalsuite.models.request_pool import pooled
+from evalsuite.models.request_pool import FailureStreak, process_concurrently
 from evalsuite.tasks.item import Dataset, Item
 
-_ARGS: Final = ("api_key_env", "extra_body", "max_tokens_field", "opens_reasoning", "patience", "timeout")
+_MODEL_ARGS: Final = ("api_key_env", "extra_body", "max_tokens_field", "opens_reasoning", "patience", "timeout")
 _TIMEOUT: Final = "600"
 _PATIENCE: Final = "120"
-_FAILURES: Final = 32
-"""Requests in a row that fail for good before the whole run is given up."""
-_LENGTH: Final = re.compile(r"(?i)too long|too large|context.{0,20}(length|window|size)|maximum.{0,30}(length|tokens)")
+_TOO_LONG: Final = re.compile(
+    r"(?i)too long|too large|context.{0,20}(length|window|size)|maximum.{0,30}(length|tokens)"
+)
 
 
 class OpenAI(Backend):
-    """Asks OpenAI-compatible servers; `--base-url` may be given several times, the replicas share the load.
+    """Chat completions from OpenAI-compatible servers; several `base_urls` are replicas that share the load.
 
-    The key is read from EVALSUITE_API_KEY, else OPENAI_API_KEY, and never told. `--adapter` is the name that the server
-    serves a LoRA adapter under (vLLM: `--lora-modules NAME=PATH`). Temperature and top_p are always sent; what a server
-    takes from the model's generation_config.json besides (top_k, repetition_penalty) stands unless `extra_body` says.
+    The API key is read from EVALSUITE_API_KEY, else from OPENAI_API_KEY, and never printed or stored. `adapter` is the
+    name under which the server serves a LoRA adapter (vLLM: `--lora-modules NAME=PATH`). Temperature and top_p are
+    always sent; other defaults that a server takes from the model's generation_config.json (top_k,
+    repetition_penalty) apply unless `extra_body` overrides them.
 
-    `--model-arg`:
-    api_key_env=NAME  read the key from this variable
-    extra_body=JSON  more fields for every request; null takes temperature, top_p or seed away
-    max_tokens_field=max_completion_tokens  found out by itself where the server says so
-    opens_reasoning=auto|true|false  whether the rendered prompt ends inside `<think>`; auto asks vLLM's /tokenize
-    timeout=600  seconds for one try
-    patience=120  seconds without any answer and nothing under way, before a run is given up
+    Model arguments:
+    api_key_env=NAME  read the key from this environment variable
+    extra_body=JSON  additional fields for every request; null removes temperature, top_p or seed
+    max_tokens_field=max_completion_tokens  detected where the server's refusal names the field
+    opens_reasoning=auto|true|false  whether the rendered prompt ends inside `<think>`; auto queries vLLM's /tokenize
+    timeout=600  seconds for one attempt
+    patience=120  seconds without any response and with nothing in flight before the run is given up
     """
 
     operational_args: ClassVar[frozenset[str]] = frozenset({"api_key_env", "patience", "timeout"})
@@ -59,186 +60,194 @@ class OpenAI(Backend):
 
     def __init__(self, settings: BackendSettings) -> None:
         super().__init__(settings)
-        args = settings.check_model_args(_ARGS, "openai")
-        if not settings.base_urls:
-            raise UsageError("--model openai/...: say where it is served: --base-url http://127.0.0.1:8000/v1")
-        if settings.revision is not None:
-            raise UsageError("--revision: a server chooses what it serves; start the server with that revision")
-        if settings.concurrency < 1:
-            raise UsageError(f"--concurrency {settings.concurrency}: at least 1")
-        if args.get("opens_reasoning", "auto") not in ("auto", "true", "false"):
-            raise UsageError("--model-arg opens_reasoning: auto, true or false")
-        if args.get("max_tokens_field", TOKEN_FIELDS[0]) not in TOKEN_FIELDS:
-            raise UsageError(f"--model-arg max_tokens_field: one of {', '.join(TOKEN_FIELDS)}")
-        self._facts: BackendInfo = {}
+        args = settings.check_model_args(_MODEL_ARGS, "openai")
+        _check_settings(settings)
+        self._info: BackendInfo = {}
         self._opens_reasoning = args.get("opens_reasoning") == "true"
-        self._failures = 0
+        self._failures = FailureStreak()
         self._body = RequestBody(
             settings.adapter or settings.model,
             settings.decoding,
             args.get("max_tokens_field", TOKEN_FIELDS[0]),
             settings.chat_template or None,
-            parse_extra(args.get("extra_body", "{}")),
+            parse_extra_body(args.get("extra_body", "{}")),
         )
-        self._way = _way(settings, self._body)
+        self._logprob_method = _logprob_method(settings, self._body)
         self._redactor, self._transport = self._connect(read_api_key(args.get("api_key_env")))
         self._probe = ServerProbe(self._transport, self._body, self._redactor)
 
     def _connect(self, key: str | None) -> tuple[Redactor, Transport[Any]]:
-        urls = self.settings.base_urls
+        urls, args = self.settings.base_urls, self.settings.model_args
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         replicas = [Replica(Origin(url, headers), redact_url(url)) for url in urls]
         if key and any(urlsplit(url).username is not None for url in urls):
-            raise UsageError("--base-url: one holds a user, and the environment an API key; leave one out")
+            raise UsageError(
+                ErrorCode.CONFLICTING_ARGUMENTS,
+                "`base_urls`: one contains a user, and the environment has an API key; leave one of the two out",
+            )
         redactor = Redactor([key or "", *(value for url in urls for value in secrets_in_url(url))])
-        for name, value in self.settings.model_args.items():
+        for name, value in args.items():
             if redactor.redact_output(value) != value:
-                raise UsageError(f"--model-arg {name}: it holds a key, which run.json would keep; leave it out")
+                raise UsageError(
+                    ErrorCode.SECRET_IN_ARGUMENT,
+                    f"`model_args` {name}: it contains a key, which run.json would store; leave it out",
+                )
         transport: Transport[Any] = Transport(
             replicas,
-            read_completion if self._way is None else self._way.read,
+            parse_completion if self._logprob_method is None else self._logprob_method.parse,
             redactor=redactor,
             concurrency=self.settings.concurrency,
-            timeout=parse_seconds(self.settings.model_args.get("timeout", _TIMEOUT), "timeout"),
-            patience=parse_seconds(self.settings.model_args.get("patience", _PATIENCE), "patience"),
+            timeout=parse_seconds(args.get("timeout", _TIMEOUT), "timeout"),
+            patience=parse_seconds(args.get("patience", _PATIENCE), "patience"),
         )
         return redactor, transport
 
     async def open(self, datasets: Sequence[Dataset]) -> BackendInfo:
-        """Greet every server; `BackendError` where none lives, the key is wrong or the model isn't served.
+        """Check every server's health; raise a `BackendError` if none is up, refuses the key or lacks the model.
 
-        The facts gain `max_tokens_field`, `seed_sent` and `lowest_concurrency` as the run finds them out.
+        The returned dictionary gains `max_tokens_field`, `seed_sent` and `lowest_concurrency` during the run.
         """
-        allow_files(self.settings.concurrency)
+        allow_open_files(self.settings.concurrency)
         try:
-            replica = await self._greet()
-            await self._find_out(replica)
+            replica = await self._check_health()
+            await self._probe_features(replica)
         except BaseException:
             await self.close()
             raise
-        self._note()
-        return self._facts
+        self._update_info()
+        return self._info
 
-    async def _greet(self) -> Replica:
+    async def _check_health(self) -> Replica:
+        """Check all replicas at once; return the first healthy one."""
         replicas = self._transport.replicas.all
         model = self.settings.adapter or self.settings.model
-        greeted = await asyncio.gather(*(self._probe.greet(replica, model) for replica in replicas))
-        pairs = list(zip(replicas, greeted, strict=True))
-        living = [(replica, served) for replica, served in pairs if isinstance(served, ServedModel)]
-        if not living:
-            told = "; ".join(
-                f"{replica.name}: {failure.told}" for replica, failure in pairs if isinstance(failure, RetryableError)
+        results = await asyncio.gather(*(self._probe.check_health(replica, model) for replica in replicas))
+        pairs = list(zip(replicas, results, strict=True))
+        healthy = [(replica, served) for replica, served in pairs if isinstance(served, ServedModel)]
+        if not healthy:
+            messages = "; ".join(
+                f"{replica.name}: {error.message}" for replica, error in pairs if isinstance(error, RetryableError)
             )
-            raise BackendError(f"no server answers: {told}; start it, or correct --base-url")
-        replica, served = living[0]
+            raise BackendError(
+                ErrorCode.SERVER_UNREACHABLE, f"no server responds: {messages}; start it, or correct `base_urls`"
+            )
+        replica, served = healthy[0]
         tokens = self.settings.decoding.max_tokens
-        if self._way is None and served.context is not None and tokens >= served.context:
-            room = f"{replica.name} has room for {served.context}, the prompt included"
-            raise BackendError(f"--max-tokens {tokens}: {room}; ask for less")
-        self._facts |= {
+        if self._logprob_method is None and served.context is not None and tokens >= served.context:
+            raise BackendError(
+                ErrorCode.CONTEXT_TOO_SHORT,
+                f"`max_tokens` {tokens}: the context at {replica.name} is {served.context} tokens, "
+                "the prompt included; set it lower",
+            )
+        self._info |= {
             "servers": [replica.name for replica in replicas],
-            "servers_down": [replica.name for replica in replicas if replica.down],
+            "servers_down": [replica.name for replica in replicas if replica.suspended],
             "served_root": served.root,
             "context_tokens": served.context,
         }
         return replica
 
-    async def _find_out(self, replica: Replica) -> None:
-        """Ask the server about what it might not do as it is told, and how its template starts a response."""
+    async def _probe_features(self, replica: Replica) -> None:
+        """Find out whether the server honours the settings, and how its template starts a response."""
         settings = self.settings
-        if isinstance(self._way, PromptLogprobs):
-            await self._check(replica, self._way)
+        # Prompt log-probabilities involve no chat template, so none of the checks below applies.
+        if isinstance(self._logprob_method, PromptLogprobs):
+            await self._check_logprobs(replica, self._logprob_method)
             return
         if settings.decoding.thinking_budget is not None:
-            advice = "vLLM takes it when it is started with --reasoning-parser"
-            await self._probe.require(replica, "--thinking-budget", "thinking_token_budget", advice)
+            advice = "vLLM honours it when it is started with --reasoning-parser"
+            await self._probe.require_field(replica, "thinking_budget", "thinking_token_budget", advice)
         if settings.chat_template is not None:
-            advice = "vLLM takes it when it is started with --trust-request-chat-template"
-            await self._probe.require(replica, "--chat-template", "chat_template", advice)
+            advice = "vLLM honours it when it is started with --trust-request-chat-template"
+            await self._probe.require_field(replica, "chat_template", "chat_template", advice)
         if settings.decoding.thinking != "auto":
-            self._facts["template_switches_thinking"] = await self._probe.switches_thinking(replica)
-        asked = settings.model_args.get("opens_reasoning", "auto")
-        opens = await self._probe.opens_reasoning(replica) if asked == "auto" else asked == "true"
-        splits = await self._probe.splits_reasoning(replica) if opens else None
-        self._opens_reasoning = bool(opens) and not splits
-        self._facts |= {"template_opens_reasoning": opens, "server_splits_reasoning": splits}
-        if self._way is not None:
-            await self._check(replica, self._way)
+            self._info["template_switches_thinking"] = await self._probe.honours_thinking_switch(replica)
+        setting = settings.model_args.get("opens_reasoning", "auto")
+        opens = await self._probe.opens_reasoning(replica) if setting == "auto" else setting == "true"
+        # A server that returns reasoning separately has closed the block itself: the text starts outside it.
+        separates = await self._probe.separates_reasoning(replica) if opens else None
+        self._opens_reasoning = bool(opens) and not separates
+        self._info |= {"template_opens_reasoning": opens, "server_splits_reasoning": separates}
+        if self._logprob_method is not None:
+            await self._check_logprobs(replica, self._logprob_method)
 
-    async def _check(self, replica: Replica, way: LogprobProtocol) -> None:
-        """Make sure that a server tells what scoring needs."""
-        if isinstance(way, FirstTokenLogprobs) and self._facts["template_opens_reasoning"]:
+    async def _check_logprobs(self, replica: Replica, method: LogprobMethod) -> None:
+        """Raise a `BackendError` unless the server returns the log-probabilities that scoring needs."""
+        if isinstance(method, FirstTokenLogprobs) and self._info["template_opens_reasoning"]:
             raise UsageError(
+                ErrorCode.UNSUPPORTED_BY_BACKEND,
                 f"{replica.name}: its chat template opens a reasoning block, so that no answer can follow at once: "
-                "switch it off with --thinking off, or use --chat-template none"
+                "set `thinking` to off, or `chat_template` to none",
             )
-        if isinstance(way, FirstTokenLogprobs):
-            await self._probe.small(replica)  # learns under which name the server takes the tokens field
+        if isinstance(method, FirstTokenLogprobs):
+            await self._probe.generate(replica)  # adapts the name of the tokens field to the server
         item = Item("", "", ("A", "B"), ("A", "B"), "A")
         request = Request("", item, 0, ({"role": "user", "content": "Which letter? Answer:"},), 0, ("A", "B"))
-        reply = await self._transport.exchange(replica, "POST", way.path, way.body(request))
+        reply = await self._transport.exchange(replica, "POST", method.path, method.encode(request))
         if isinstance(reply, ServerReply) and reply.status == 200:
             try:
-                way.read(reply)
+                method.parse(reply)
                 return
             except ValueError as error:
-                told = str(error)
+                message = str(error)
+        elif isinstance(reply, RetryableError):
+            message = reply.message
         else:
-            told = (
-                reply.told if isinstance(reply, RetryableError) else f"HTTP {reply.status}: {error_message(reply.body)}"
-            )
-        raise BackendError(f"{replica.name}: {way.lacking}: {self._redactor.redact_line(told)}")
+            message = f"HTTP {reply.status}: {error_message(reply.body)}"
+        raise BackendError(
+            ErrorCode.LOGPROBS_UNAVAILABLE,
+            f"{replica.name}: does not return {method.requirement}: {self._redactor.redact_line(message)}",
+        )
 
-    def _note(self) -> None:
-        self._facts |= {
+    def _update_info(self) -> None:
+        self._info |= {
             "max_tokens_field": self._body.tokens_field,
             "seed_sent": self._body.seeded,
-            "lowest_concurrency": self._transport.pace.lowest,
+            "lowest_concurrency": self._transport.limit.lowest,
         }
 
     async def answer(self, requests: Iterator[Request]) -> AsyncGenerator[Response, None]:
-        """Yield each response as it is whole; at most `concurrency` requests are asked and as many answers wait."""
-        async with aclosing(
-            pooled(requests, self._ask if self._way is None else self._weigh, self.settings.concurrency)
-        ) as responses:
+        """Yield each response when it is complete; at most `concurrency` requests are sent or wait to be consumed."""
+        process = self._generate if self._logprob_method is None else self._score
+        async with aclosing(process_concurrently(requests, process, self.settings.concurrency)) as responses:
             async for response in responses:
                 yield response
 
-    async def _ask(self, request: Request) -> Response:
-        outcome = await self._negotiate(request)
+    async def _generate(self, request: Request) -> Response:
+        outcome = await self._post(request)
         if isinstance(outcome, ChatCompletion):
-            self._failures = 0
+            self._failures.reset()
             return self._response(request, outcome)
-        if outcome.status == 400 and filtered(outcome.body):
+        if outcome.status == 400 and is_content_filter(outcome.body):
             return Response(request, finish="refused")
-        return self._refused(request, outcome)
+        return self._failed(request, outcome)
 
-    async def _weigh(self, request: Request) -> Response:
-        assert self._way is not None
-        outcome = await self._transport.post(self._way.path, self._way.body(request))
+    async def _score(self, request: Request) -> Response:
+        method = self._logprob_method
+        assert method is not None
+        outcome = await self._transport.post(method.path, method.encode(request))
         if isinstance(outcome, TokenLogprobs):
-            self._failures = 0
-            return self._way.response(request, outcome)
+            self._failures.reset()
+            return method.response(request, outcome)
         assert isinstance(outcome, PermanentRefusal)
-        return self._refused(request, outcome)
+        return self._failed(request, outcome)
 
-    def _refused(self, request: Request, refusal: PermanentRefusal) -> Response:
-        self._failures += not _too_long(refusal)
-        if self._failures >= _FAILURES:
-            raise BackendError(f"{_FAILURES} requests in a row failed for good; the last: {refusal.told}")
-        return Response(request, error=refusal.told)
+    def _failed(self, request: Request, refusal: PermanentRefusal) -> Response:
+        # A refusal for length concerns this item: any number of them in a row predicts nothing about the others.
+        self._failures.add(refusal.message, counts=not _is_too_long(refusal))
+        return Response(request, error=refusal.message)
 
-    async def _negotiate(self, request: Request) -> ChatCompletion | PermanentRefusal:
-        """Post a request, again where the refusal names a field that needn't be sent."""
+    async def _post(self, request: Request) -> ChatCompletion | PermanentRefusal:
+        """Post a request; again without a field that the refusal names, if it can be left out or renamed."""
         while True:
-            body = self._body.of(request)
+            body = self._body.encode(request)
             outcome = await self._transport.post("chat/completions", body)
             if isinstance(outcome, ChatCompletion) or outcome.status not in (400, 422):
                 break
-            self._body.learn(outcome.body)
-            if self._body.of(request) == body:
+            self._body.adapt(outcome.body)
+            if self._body.encode(request) == body:
                 break
-        self._note()
+        self._update_info()
         return outcome
 
     def _response(self, request: Request, completion: ChatCompletion) -> Response:
@@ -258,25 +267,54 @@ class OpenAI(Backend):
         await self._transport.close()
 
 
-def _way(settings: BackendSettings, body: RequestBody) -> LogprobProtocol | None:
-    """How log-probabilities are asked for: through the chat template, or without one (`--chat-template none`)."""
-    plain = settings.chat_template == ""
+def _check_settings(settings: BackendSettings) -> None:
+    args = settings.model_args
+    if not settings.base_urls:
+        raise UsageError(
+            ErrorCode.MISSING_ARGUMENT,
+            "`base_urls`: openai/ needs the address of a server, such as http://127.0.0.1:8000/v1",
+        )
+    if settings.revision is not None:
+        raise UsageError(
+            ErrorCode.UNSUPPORTED_BY_BACKEND,
+            "`revision`: the server determines what it serves; start it with that revision",
+        )
+    if settings.concurrency < 1:
+        raise UsageError(ErrorCode.INVALID_ARGUMENT, f"`concurrency` {settings.concurrency}: it must be at least 1")
+    if args.get("opens_reasoning", "auto") not in ("auto", "true", "false"):
+        raise UsageError(ErrorCode.INVALID_ARGUMENT, "`model_args` opens_reasoning: expected auto, true or false")
+    if args.get("max_tokens_field", TOKEN_FIELDS[0]) not in TOKEN_FIELDS:
+        raise UsageError(
+            ErrorCode.INVALID_ARGUMENT, f"`model_args` max_tokens_field: expected {' or '.join(TOKEN_FIELDS)}"
+        )
+
+
+def _logprob_method(settings: BackendSettings, body: RequestBody) -> LogprobMethod | None:
+    """Choose how to request log-probabilities: through the chat template or without one; None: text is generated."""
+    without_template = settings.chat_template == ""
     if settings.scoring == "generate":
-        if plain:
-            raise UsageError("--chat-template none: chat completions need a template; vllm/ and hf/ can do without")
+        if without_template:
+            raise UsageError(
+                ErrorCode.UNSUPPORTED_BY_BACKEND,
+                "`chat_template` none: chat completions need a template; vllm/ and hf/ can do without",
+            )
         return None
-    if plain and settings.decoding.thinking != "auto":
-        raise UsageError("--thinking: it switches a chat template, and --chat-template none uses none; drop one")
-    if plain:
+    if without_template and settings.decoding.thinking != "auto":
+        raise UsageError(
+            ErrorCode.CONFLICTING_ARGUMENTS,
+            "`thinking`: it switches a chat template, and `chat_template` none uses none; leave one of the two out",
+        )
+    if without_template:
         return PromptLogprobs(settings.adapter or settings.model)
     if settings.scoring == "cloze":
         raise UsageError(
-            "--scoring cloze: a server can't be given the beginning of a chat's response; use --chat-template none, "
-            "or vllm/ or hf/"
+            ErrorCode.UNSUPPORTED_BY_BACKEND,
+            "`scoring` cloze: a server can't score given text as the start of a chat's response; "
+            "set `chat_template` to none, or use vllm/ or hf/",
         )
     return FirstTokenLogprobs(body)
 
 
-def _too_long(refusal: PermanentRefusal) -> bool:
-    """Whether a refusal is about this item's length: any number of those in a row says nothing about the others."""
-    return refusal.status == 413 or bool(_LENGTH.search(refusal.told))
+def _is_too_long(refusal: PermanentRefusal) -> bool:
+    """Return whether a refusal is about this item's length."""
+    return refusal.status == 413 or bool(_TOO_LONG.search(refusal.message))

@@ -1,7 +1,7 @@
-"""`replay/PATH`: answers from recorded responses, so that outputs made elsewhere are graded like our own.
+"""`replay/PATH`: recorded responses instead of a model, so that outputs from elsewhere are graded like those of runs.
 
-A recording is graded in the format that its prompt asked for (the task's card knows its setting), on the items that it
-covers; what sets it apart from a run of ours stands in the notes of `asked`.
+A recording is graded in the format that its prompt requested (the task card describes its setting), on the items that
+it covers; how it differs from a run is listed in the notes of its prompt setup.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple, cast
 
-from evalsuite.errors import BackendError
+from evalsuite.errors import BackendError, ErrorCode
 from evalsuite.models.backend import Backend, BackendInfo, BackendSettings, Finish, PromptSetup, Request, Response
-from evalsuite.models.recording import RUN_SETTING, RecordedRow, RecordingFile, find, rows
+from evalsuite.models.recording import RUN_SETTING, RecordedRow, RecordingFile, find_recordings, read_rows
 from evalsuite.tasks.item import Dataset, Item
 from evalsuite.tasks.schema import RecordingFormat
 
 _BATCH: Final = 64
-_NAMED: Final = 5
-"""How many of a long list a sentence names."""
+_NAMES_SHOWN: Final = 5
+"""How many names of a long list a message shows."""
 
 
 class RecordedSetting(NamedTuple):
-    """Who made responses, and how."""
+    """Which model produced the responses, and in which setting of the recording."""
 
     model: str
     setting: str
 
 
 class RecordedReply(NamedTuple):
-    """What of a recorded response is graded or reported."""
+    """The parts of a recorded response that are graded or reported."""
 
     text: str
     reasoning: str
@@ -44,223 +44,250 @@ class RecordedReply(NamedTuple):
 
 
 @dataclass(slots=True)
-class Recorded:
-    """What one model, in one setting, answered to one task."""
+class Recording:
+    """The recorded responses of one model in one setting to one task, joined to the task's items."""
 
-    made: RecordedSetting
-    how: RecordingFormat | None
-    """How it had been asked; None: the card doesn't know this setting."""
+    source: RecordedSetting
+    format: RecordingFormat | None
+    """The form in which the prompt requested the answer; None: the task card doesn't describe this setting."""
     prompt_digest: str
-    """Of the prompt that was sent then, as far as it is known: by the setting's name, or what our run noted."""
+    """Identifies the prompt as far as it is known: by the setting's name, or as the replayed run recorded it."""
     items: dict[str, Item]
     replies: dict[str, dict[tuple[int, int], RecordedReply]] = field(default_factory=lambda: defaultdict(dict))
-    """Item id to (rotation of the options, sample) to reply."""
-    places: dict[str, RecordingFile] = field(default_factory=dict)
-    sources: dict[Path, RecordingFile] = field(default_factory=dict)
-    revised: dict[str, str] = field(default_factory=dict)
-    """Items whose recorded key isn't this data's, with the recorded one."""
+    """Item id to (option rotation, sample) to reply."""
+    file_of_item: dict[str, RecordingFile] = field(default_factory=dict)
+    files: dict[Path, RecordingFile] = field(default_factory=dict)
+    revised_gold: dict[str, str] = field(default_factory=dict)
+    """Items whose recorded gold label is not that of this data, with the recorded one."""
     replaced: set[str] = field(default_factory=set)
-    """Items that had another number of options when recorded: another question under the same id, left out."""
+    """Items that had another number of options when recorded: another question with the same id, left out."""
     subsets: set[str] = field(default_factory=set)
-    strangers: int = 0
-    """Rows about items that this data doesn't hold."""
+    unknown_items: int = 0
+    """Rows about items that are not in this data."""
 
     @property
     def samples(self) -> int:
-        """How many samples every covered item has in its own order of options."""
+        """The number of samples that every covered item has without option rotation."""
         return min(sum(rotation == 0 for rotation, _ in replies) for replies in self.replies.values())
 
     def __str__(self) -> str:
-        files = ", ".join(path.name for path in self.sources)
-        return f"model={self.made.model} setting={self.made.setting} ({files})"
+        files = ", ".join(path.name for path in self.files)
+        return f"model={self.source.model} setting={self.source.setting} ({files})"
 
     def add(self, row: RecordedRow) -> None:
-        """Take a row in; an item that stands in two files is refused, for one of them may be a copy."""
-        self.sources[row.source.path] = row.source
+        """Add a row; an item in two files is a `BackendError`, since one of them may be a copy."""
+        self.files[row.source.path] = row.source
         item = self.items.get(row.item)
         if item is None:
-            self.strangers += 1
+            self.unknown_items += 1
             return
         if row.count("n_options") not in (None, len(item.options)):
             self.replaced.add(row.item)
             return
-        if self.places.setdefault(row.item, row.source) != row.source:
-            both = f"{self.places[row.item].path} and {row.source.path}"
-            raise BackendError(f"replay: item {row.item} of {row.benchmark} is in {both}; name one of the files")
-        self._keep(row)
-        self._compare(row, item)
+        # Rows of one file are samples in their order; across files there is no order, and a copy would double items.
+        if self.file_of_item.setdefault(row.item, row.source) != row.source:
+            both = f"{self.file_of_item[row.item].path} and {row.source.path}"
+            raise BackendError(
+                ErrorCode.RECORDING_MALFORMED,
+                f"replay: item {row.item} of {row.benchmark} is in {both}; name one of the files",
+            )
+        self._add_reply(row)
+        self._check_gold(row, item)
 
-    def _keep(self, row: RecordedRow) -> None:
+    def _add_reply(self, row: RecordedRow) -> None:
         replies = self.replies[row.item]
+        # Only journals number their samples; in other files the first row of an item is its sample 0, and so on.
         sample = row.count("sample") if row.source.run else len(replies)
         rotation = row.count("rotation") or 0 if row.source.run else 0
         if sample is None or (rotation, sample) in replies:
-            raise row.source.error(row.line, f"has no sample number, or item {row.item} has it twice")
-        replies[rotation, sample] = _reply(row, self.how)
+            raise row.source.error(row.line, f"has no sample number, or repeats one of item {row.item}")
+        replies[rotation, sample] = _parse_reply(row, self.format)
 
-    def _compare(self, row: RecordedRow, item: Item) -> None:
+    def _check_gold(self, row: RecordedRow, item: Item) -> None:
         gold, subset = row.fields.get("gold"), row.fields.get("subset")
-        labels = self.how.labels if self.how and self.how.labels else item.labels
+        labels = self.format.labels if self.format and self.format.labels else item.labels
+        # The recorded gold label is in the labels of the recording's prompt, hence the detour by position.
         if isinstance(gold, str) and gold != labels[item.labels.index(item.gold)]:
-            self.revised[row.item] = gold
+            self.revised_gold[row.item] = gold
         if isinstance(subset, str):
             self.subsets.add(subset)
 
 
 class Replay(Backend):
-    """Yields what was recorded; asks nobody. `--model-arg model=` and `setting=` choose where there is a choice."""
+    """Yields recorded responses without any model. The model arguments `model` and `setting` select among several."""
 
     applies_decoding = False
 
     def __init__(self, settings: BackendSettings) -> None:
         super().__init__(settings)
         settings.check_model_args(("model", "setting"), "replay")
-        self._recorded: dict[str, Recorded] = {}
-        self._hashes: dict[Path, str] = {}
+        self._recordings: dict[str, Recording] = {}
+        self._digests: dict[Path, str] = {}
 
     async def open(self, datasets: Sequence[Dataset]) -> BackendInfo:
-        """Read the responses to these tasks; a task with none, or with several to choose from, is a `BackendError`."""
-        found: dict[tuple[str, RecordedSetting], Recorded] = {}
+        """Read the responses to these tasks; a task with none, or with several recordings, is a `BackendError`."""
+        recordings: dict[tuple[str, RecordedSetting], Recording] = {}
         benchmarks: set[str] = set()
-        for source in find(Path(self.settings.model).expanduser()):
-            for row in rows(source):
+        for file in find_recordings(Path(self.settings.model).expanduser()):
+            for row in read_rows(file):
                 benchmarks.add(row.benchmark)
-                if self._wanted(row):
-                    _sort_in(row, datasets, found)
-        self._recorded = {dataset.task.name: self._choose(dataset, found, benchmarks) for dataset in datasets}
-        chosen = self._recorded.values()
-        self._hashes = {path: source.sha256() for one in chosen for path, source in one.sources.items()}
-        whole = "".join(self._hashes.values())
+                if self._is_selected(row):
+                    _assign(row, datasets, recordings)
+        self._recordings = {dataset.task.name: self._select(dataset, recordings, benchmarks) for dataset in datasets}
+        selected = self._recordings.values()
+        self._digests = {path: file.sha256() for recording in selected for path, file in recording.files.items()}
+        joined = "".join(self._digests.values())
         return {
-            "revision": whole if len(self._hashes) == 1 else hashlib.sha256(whole.encode()).hexdigest(),
-            "files": [f"{path} sha256:{digest}" for path, digest in self._hashes.items()],
-            "models": sorted({one.made.model for one in chosen}),
-            "settings": sorted({one.made.setting for one in chosen}),
-            "responses": sum(len(replies) for one in chosen for replies in one.replies.values()),
+            "revision": joined if len(self._digests) == 1 else hashlib.sha256(joined.encode()).hexdigest(),
+            "files": [f"{path} sha256:{digest}" for path, digest in self._digests.items()],
+            "models": sorted({recording.source.model for recording in selected}),
+            "settings": sorted({recording.source.setting for recording in selected}),
+            "responses": sum(len(replies) for recording in selected for replies in recording.replies.values()),
         }
 
     def prompt_setup(self, dataset: Dataset, format: str) -> PromptSetup:
-        """The covered items, and how those who recorded them had asked."""
-        one = self._recorded[dataset.task.name]
+        """Return the covered items, and how the recording's prompt presented them."""
+        recording = self._recordings[dataset.task.name]
+        recorded = recording.format
         return PromptSetup(
-            items=tuple(item for item in dataset.items if item.id in one.replies),
-            format=one.how.format if one.how else format,
-            labels=one.how.labels if one.how else None,
-            stop=one.how.stop if one.how else (),
-            prompt_digest=one.prompt_digest,
-            notes=tuple(self._notes(dataset, one, format)),
+            items=tuple(item for item in dataset.items if item.id in recording.replies),
+            format=recorded.format if recorded else format,
+            labels=recorded.labels if recorded else None,
+            stop=recorded.stop if recorded else (),
+            prompt_digest=recording.prompt_digest,
+            notes=tuple(self._notes(dataset, recording, format)),
         )
 
     async def answer(self, requests: Iterator[Request]) -> AsyncGenerator[Response, None]:
         """Yield the recorded response to each request, in order."""
         for count, request in enumerate(requests):
             if count % _BATCH == 0:
-                await asyncio.sleep(0)
-            one = self._recorded[request.task]
-            reply = one.replies[request.item.id].get((request.rotation, request.sample))
+                await asyncio.sleep(0)  # nothing here waits, so other tasks of the loop need a turn now and then
+            recording = self._recordings[request.task]
+            reply = recording.replies[request.item.id].get((request.rotation, request.sample))
             if reply is None:
-                raise self._lacks(request, one)
+                raise self._missing(request, recording)
             yield Response(request, **reply._asdict())
 
-    def _lacks(self, request: Request, one: Recorded) -> BackendError:
-        where = f"replay/{self.settings.model}: item {request.item.id} of {request.task} has no recorded"
-        if request.rotation and request.sample < one.samples:
-            return BackendError(
-                f"{where} answer with its options moved by {request.rotation}: leave out --rotate-options"
+    def _missing(self, request: Request, recording: Recording) -> BackendError:
+        item = f"replay/{self.settings.model}: item {request.item.id} of {request.task} has no recorded"
+        if request.rotation and request.sample < recording.samples:
+            message = f"{item} response with its options rotated by {request.rotation}: leave out `rotate_options`"
+        else:
+            message = (
+                f"{item} sample {request.sample}; every item has {recording.samples}: "
+                f"set `samples` to {recording.samples}"
             )
-        return BackendError(
-            f"{where} sample {request.sample}; every item has {one.samples}: ask for --samples {one.samples}"
-        )
+        return BackendError(ErrorCode.RECORDING_INCOMPLETE, message)
 
-    def _wanted(self, row: RecordedRow) -> bool:
+    def _is_selected(self, row: RecordedRow) -> bool:
         args = self.settings.model_args
         return row.model == args.get("model", row.model) and row.setting == args.get("setting", row.setting)
 
-    def _choose(
-        self, dataset: Dataset, found: dict[tuple[str, RecordedSetting], Recorded], benchmarks: Collection[str]
-    ) -> Recorded:
-        where, name = f"replay/{self.settings.model}", dataset.task.name
-        choices = [one for (task, _), one in found.items() if task == name]
-        if not choices:
-            chosen = "".join(f" with {key}={value}" for key, value in self.settings.model_args.items())
-            raise BackendError(f"{where}: no response to {name}{chosen}; it holds {_some(sorted(benchmarks))}")
-        if len(choices) > 1:
+    def _select(
+        self,
+        dataset: Dataset,
+        recordings: dict[tuple[str, RecordedSetting], Recording],
+        benchmarks: Collection[str],
+    ) -> Recording:
+        """Return the one recording of a task, after a check that its ids are those of this data."""
+        name, task = f"replay/{self.settings.model}", dataset.task.name
+        candidates = [recording for (recorded_task, _), recording in recordings.items() if recorded_task == task]
+        if not candidates:
+            selection = "".join(f" with {key}={value}" for key, value in self.settings.model_args.items())
             raise BackendError(
-                f"{where}: {name} was recorded {len(choices)} times: {'; '.join(map(str, choices))}; choose with "
-                "--model-arg model=... or --model-arg setting=..., or name one file"
+                ErrorCode.RECORDING_INCOMPLETE,
+                f"{name}: no response to {task}{selection}; it has responses to {_shown(sorted(benchmarks))}",
             )
-        _check_join(dataset, choices[0], where)
-        return choices[0]
+        if len(candidates) > 1:
+            raise BackendError(
+                ErrorCode.RECORDING_MALFORMED,
+                f"{name}: {task} was recorded {len(candidates)} times: {'; '.join(map(str, candidates))}; select one "
+                "by `model_args` model=... or `model_args` setting=..., or name one file",
+            )
+        _check_join(dataset, candidates[0], name)
+        return candidates[0]
 
-    def _notes(self, dataset: Dataset, one: Recorded, format: str) -> Iterator[str]:
-        files = ", ".join(f"{path.name} (sha256 {self._hashes[path][:12]})" for path in one.sources)
-        yield f"recorded elsewhere: {one.made.model}, setting {one.made.setting}, {files}; nothing was asked now"
-        covered, total = len(one.replies), len(dataset.items)
+    def _notes(self, dataset: Dataset, recording: Recording, format: str) -> Iterator[str]:
+        files = ", ".join(f"{path.name} (sha256 {self._digests[path][:12]})" for path in recording.files)
+        source = recording.source
+        yield f"recorded responses: model {source.model}, setting {source.setting}, {files}; no request was sent"
+        covered, total = len(recording.replies), len(dataset.items)
         if covered < total:
-            chosen = f" (subset {', '.join(sorted(one.subsets))})" if one.subsets else ""
-            yield f"covers {covered:,} of {total:,} items{chosen}: comparable only with results on the same items"
-        if one.revised:
+            subset = f" (subset {', '.join(sorted(recording.subsets))})" if recording.subsets else ""
+            yield f"covers {covered:,} of {total:,} items{subset}: comparable only with results on the same items"
+        if recording.revised_gold:
             yield (
-                f"the recorded key of {_some(one.revised)} differs from this data's: the benchmark was revised since; "
-                "graded by this data's key"
+                f"the recorded gold label of {_shown(recording.revised_gold)} differs from that of this data: the "
+                "benchmark was revised since; graded by the gold label of this data"
             )
-        if one.replaced:
-            yield f"{_some(sorted(one.replaced))} had another number of options then: another question: left out"
-        if one.strangers:
-            yield f"{one.strangers:,} recorded responses are to items that this data doesn't hold: left out"
-        if one.how is None:
-            yield f"the task's card doesn't know setting {one.made.setting}: graded as if asked for {format}"
-        elif one.how.note:
-            yield one.how.note
+        if recording.replaced:
+            yield (
+                f"{_shown(sorted(recording.replaced))} had another number of options when recorded: another question; "
+                "left out"
+            )
+        if recording.unknown_items:
+            yield f"{recording.unknown_items:,} recorded responses are to items that are not in this data; left out"
+        if recording.format is None:
+            yield f"the task card doesn't describe setting {source.setting}: graded as if {format} had been requested"
+        elif recording.format.note:
+            yield recording.format.note
 
 
-def _sort_in(row: RecordedRow, datasets: Sequence[Dataset], found: dict[tuple[str, RecordedSetting], Recorded]) -> None:
-    made = RecordedSetting(row.model, row.setting)
+def _assign(
+    row: RecordedRow, datasets: Sequence[Dataset], recordings: dict[tuple[str, RecordedSetting], Recording]
+) -> None:
+    """Add a row to the recordings of the tasks that it is about."""
+    source = RecordedSetting(row.model, row.setting)
     for dataset in datasets:
         task = dataset.task
         if row.benchmark != task.name and row.benchmark not in task.aliases:
             continue
-        if (task.name, made) not in found:
+        if (task.name, source) not in recordings:
             items = {item.id: item for item in dataset.items}
-            found[task.name, made] = Recorded(made, *_how(row, dataset), items)
-        found[task.name, made].add(row)
+            recordings[task.name, source] = Recording(source, *_format(row, dataset), items)
+        recordings[task.name, source].add(row)
 
 
-def _how(row: RecordedRow, dataset: Dataset) -> tuple[RecordingFormat | None, str]:
-    """How responses were asked for, with a digest: the card says it of others', a run of ours says it itself."""
-    name = dataset.task.name
+def _format(row: RecordedRow, dataset: Dataset) -> tuple[RecordingFormat | None, str]:
+    """Return a recording's format and prompt digest: from the task card, or from the run.json of a replayed run."""
+    task = dataset.task.name
     if not row.source.run:
-        digest = hashlib.sha256(f"recorded\0{row.setting}\0{name}".encode()).hexdigest()
+        # The prompt itself is unknown, so its digest stands for the setting: equal settings are comparable.
+        digest = hashlib.sha256(f"recorded\0{row.setting}\0{task}".encode()).hexdigest()
         return dataset.task.recording(row.setting), digest
     try:
-        digest = row.source.run["identity"]["tasks"][name]["data_digest"]
-        fields = row.source.run["prompt_setups"][name]
+        digest = row.source.run["identity"]["tasks"][task]["data_digest"]
+        fields = row.source.run["prompt_setups"][task]
     except (KeyError, TypeError):
-        raise BackendError(f"replay/{row.source.path}: its run.json doesn't say how {name} was asked") from None
+        raise BackendError(
+            ErrorCode.RECORDING_INCOMPLETE, f"replay/{row.source.path}: its run.json has no prompt setup of {task}"
+        ) from None
     if digest != dataset.digest:
         raise BackendError(
-            f"replay/{row.source.path}: {name} was asked on other data than this; replay it on that data"
+            ErrorCode.DATA_CHANGED,
+            f"replay/{row.source.path}: {task} was run on other data than this; replay it on that data",
         )
-    asked = PromptSetup.from_json(fields, dataset)
-    note = "; ".join(asked.notes)
-    how = RecordingFormat(
+    setup = PromptSetup.from_json(fields, dataset)
+    notes = "; ".join(setup.notes)
+    recorded = RecordingFormat(
         setting=RUN_SETTING,
-        format=asked.format,
-        labels=asked.labels,
-        stop=asked.stop,
+        format=setup.format,
+        labels=setup.labels,
+        stop=setup.stop,
         reasoning_field="reasoning",
-        note=f"noted then: {note}" if note else "",
+        note=f"notes of the replayed run: {notes}" if notes else "",
     )
-    return how, str(asked.prompt_digest)
+    return recorded, str(setup.prompt_digest)
 
 
-def _reply(row: RecordedRow, how: RecordingFormat | None) -> RecordedReply:
+def _parse_reply(row: RecordedRow, recorded: RecordingFormat | None) -> RecordedReply:
     finish = row.fields.get("finish") or "stop"
     if finish not in ("stop", "length", "refused"):
         raise row.source.error(row.line, f"has finish {finish!r}: not stop, length or refused")
     return RecordedReply(
-        text=row.text(how.response_field if how else "text"),
-        reasoning=row.text(how.reasoning_field) if how and how.reasoning_field else "",
+        text=row.text(recorded.response_field if recorded else "text"),
+        reasoning=row.text(recorded.reasoning_field) if recorded and recorded.reasoning_field else "",
         finish=cast(Finish, finish),
         opens_reasoning=row.fields.get("opens_reasoning") is True,
         input_tokens=row.count("input_tokens"),
@@ -268,21 +295,29 @@ def _reply(row: RecordedRow, how: RecordingFormat | None) -> RecordedReply:
     )
 
 
-def _check_join(dataset: Dataset, one: Recorded, where: str) -> None:
-    """Raise where the recorded ids can't mean these items: nothing is covered, or the keys hardly ever agree."""
-    name = dataset.task.name
-    if not one.replies:
+def _check_join(dataset: Dataset, recording: Recording, name: str) -> None:
+    """Raise a `BackendError` if the recorded ids can't be those of these items.
+
+    That is so if no item is covered, or if more than a tenth of the recorded gold labels (and more than three) differ:
+    revisions of a benchmark change few of them, while ids of other questions agree by chance only.
+    """
+    task = dataset.task.name
+    if not recording.replies:
+        rows = recording.unknown_items + len(recording.replaced)
         raise BackendError(
-            f"{where}: {one.strangers + len(one.replaced)} responses to {name}, none of them to an item of this data "
-            f"(whose ids are like {dataset.items[0].id}): another copy of the benchmark?"
+            ErrorCode.DATA_CHANGED,
+            f"{name}: {rows} responses to {task}, none of them to an item of this data (whose ids are like "
+            f"{dataset.items[0].id}): another copy of the benchmark?",
         )
-    if len(one.revised) > max(3, len(one.replies) // 10):
+    if len(recording.revised_gold) > max(3, len(recording.replies) // 10):
         raise BackendError(
-            f"{where}: the recorded key of {name} differs from this data's for {len(one.revised)} of "
-            f"{len(one.replies)} items: its ids mean other questions, or its options stand in another order"
+            ErrorCode.DATA_CHANGED,
+            f"{name}: the recorded gold label of {task} differs from that of this data for "
+            f"{len(recording.revised_gold)} of {len(recording.replies)} items: its ids mean other questions, or its "
+            "options have another order",
         )
 
 
-def _some(names: Collection[str]) -> str:
-    shown, rest = list(names)[:_NAMED], len(names) - _NAMED
-    return (", ".join(shown) or "nothing") + (f" and {rest} more" if rest > 0 else "")
+def _shown(names: Collection[str]) -> str:
+    first, more = list(names)[:_NAMES_SHOWN], len(names) - _NAMES_SHOWN
+    return (", ".join(first) or "nothing") + (f" and {more} more" if more > 0 else "")

@@ -1,65 +1,89 @@
-"""Many askers over one lazy stream of requests."""
+"""Concurrent processing of a lazy stream of requests, and the end of a run whose requests all fail."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
-Asked = TypeVar("Asked")
-Answered = TypeVar("Answered")
+from evalsuite.errors import BackendError, ErrorCode
+
+Input = TypeVar("Input")
+Output = TypeVar("Output")
+_LONGEST_STREAK: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
-class _End:
+class _WorkerEnded:
     error: Exception | None
 
 
-async def pooled(
-    requests: Iterator[Asked], ask: Callable[[Asked], Awaitable[Answered]], workers: int
-) -> AsyncGenerator[Answered, None]:
-    """Yield what `ask` makes of each request as it finishes, with up to `workers` of them going on.
+async def process_concurrently(
+    requests: Iterator[Input], process: Callable[[Input], Awaitable[Output]], workers: int
+) -> AsyncGenerator[Output, None]:
+    """Yield the result of `process` for each request as it finishes, with up to `workers` requests in progress.
 
-    A worker takes the next request only when the reader is through with its last answer: never more than `workers` are
-    asked and not yet kept, which is all that a kill can lose. An exception of `ask` ends the stream behind what had
-    finished. Closing the generator cancels what is going on, and waits until it has stopped.
+    A worker takes its next request only after the consumer has handled its last result: never more than `workers`
+    requests are taken but not yet stored, which is all that a killed process can lose. An exception of `process` is
+    raised behind the results that were ready. Closing the generator cancels the workers and waits until they have
+    stopped.
     """
-    done: asyncio.Queue[tuple[Answered, asyncio.Event] | _End] = asyncio.Queue()
+    results: asyncio.Queue[tuple[Output, asyncio.Event] | _WorkerEnded] = asyncio.Queue()
 
     async def work() -> None:
         error = None
         try:
             for request in requests:
-                answered = await ask(request)
-                kept = asyncio.Event()
-                done.put_nowait((answered, kept))
-                await kept.wait()
+                result = await process(request)
+                handled = asyncio.Event()
+                results.put_nowait((result, handled))
+                await handled.wait()
         except Exception as caught:
             error = caught
-        done.put_nowait(_End(error))
+        results.put_nowait(_WorkerEnded(error))
 
     async def start() -> None:
-        # One a turn of the loop: a burst would come back as a burst, and keep every worker waiting for all the others.
+        # One per turn of the loop: requests that leave in a burst return in one, and each then waits for the others.
         for _ in range(workers):
             tasks.append(asyncio.create_task(work()))
             await asyncio.sleep(0)
 
     tasks = [asyncio.create_task(start())]
     try:
-        going = workers
-        while going:
-            got = await done.get()
-            if not isinstance(got, _End):
-                answered, kept = got
-                yield answered
-                kept.set()
-                await asyncio.sleep(0)  # the reader's work must not hold up what is ready to be sent
-            elif got.error is not None:
-                raise got.error
+        running = workers
+        while running:
+            next_result = await results.get()
+            if not isinstance(next_result, _WorkerEnded):
+                result, handled = next_result
+                yield result
+                handled.set()
+                await asyncio.sleep(0)  # the consumer's work must not delay requests that are ready to be sent
+            elif next_result.error is not None:
+                raise next_result.error
             else:
-                going -= 1
+                running -= 1
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class FailureStreak:
+    """Counts the requests in a row that failed for good; too many mean that none will succeed."""
+
+    def __init__(self) -> None:
+        self._length = 0
+
+    def reset(self) -> None:
+        """Record a success."""
+        self._length = 0
+
+    def add(self, message: str, cause: Exception | None = None, *, counts: bool = True) -> None:
+        """Record a failure; raise a `BackendError` at the 32nd in a row. One that doesn't count leaves the number."""
+        self._length += counts
+        if self._length >= _LONGEST_STREAK:
+            raise BackendError(
+                ErrorCode.TOO_MANY_FAILURES,
+                f"{_LONGEST_STREAK} requests in a row failed for good; the last: {message}",
+            ) from cause

@@ -1,10 +1,8 @@
-"""Models that know no medicine: what a benchmark gives away for nothing, to be read beside every score.
+"""`trivial/RULE`: baselines without a model, which show what accuracy a benchmark allows without any knowledge.
 
-`trivial/random` draws a label, seeded by request; `trivial/first` takes the first option; `trivial/majority` the
-task's most
-frequent gold label (the best constant answer); `trivial/longest` the longest option; `trivial/nearest` what the
-train split
-says of the most similar question.
+`trivial/random` draws a label, seeded by the request; `trivial/first` chooses the first option; `trivial/majority` the
+task's most frequent gold label (the best constant answer); `trivial/longest` the longest option; `trivial/nearest` the
+option most like the gold text of the most similar train question.
 """
 
 from __future__ import annotations
@@ -17,38 +15,42 @@ from functools import partial
 from random import Random
 from typing import Final
 
-from evalsuite.errors import BackendError, UsageError
+from evalsuite.errors import BackendError, ErrorCode, UsageError
 from evalsuite.models.backend import Backend, BackendInfo, BackendSettings, PromptSetup, Request, Response
 from evalsuite.tasks.answer_format import write
 from evalsuite.tasks.item import Dataset, Item
 
 Chooser = Callable[[Request], str]
+"""Returns the label that a rule chooses for a request."""
 
 NEIGHBOURS: Final = 10
+"""How many of the most similar train questions `nearest` considers."""
 _BATCH: Final = 64
 _WORD: Final = re.compile(r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+")
-"""A word, or one Chinese character."""
+"""A word, or a single Chinese character, since Chinese separates no words."""
 
 
 class TrivialBaseline(Backend):
-    """Answers by a rule, in the answer format that was asked for."""
+    """Answers by a rule, in the requested answer format."""
 
     def __init__(self, settings: BackendSettings) -> None:
         super().__init__(settings)
         if settings.model not in RULES:
-            raise UsageError(f"trivial/{settings.model}: no such baseline; known: {', '.join(RULES)}")
+            raise UsageError(
+                ErrorCode.UNKNOWN_MODEL, f"trivial/{settings.model}: no such baseline; known: {', '.join(RULES)}"
+            )
         settings.check_model_args((), "trivial")
         self._formats: dict[str, str] = {}
         self._choosers: dict[str, Chooser] = {}
 
     async def open(self, datasets: Sequence[Dataset]) -> BackendInfo:
-        """Look at each task's items once; `trivial/nearest` raises where a task has no train items."""
+        """Prepare the rule for each task; `trivial/nearest` raises a `BackendError` if a task has no train items."""
         rule = RULES[self.settings.model]
         self._choosers = {dataset.task.name: rule(dataset) for dataset in datasets}
         return {"rule": (rule.__doc__ or "").partition("\n")[0]}
 
     def prompt_setup(self, dataset: Dataset, format: str) -> PromptSetup:
-        """All items, in `format`, which `answer` then writes."""
+        """Return all items in `format`, in which `answer` then writes the labels."""
         self._formats[dataset.task.name] = format
         return super().prompt_setup(dataset, format)
 
@@ -56,7 +58,7 @@ class TrivialBaseline(Backend):
         """Yield a response for each request, in order."""
         for count, request in enumerate(requests):
             if count % _BATCH == 0:
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # nothing here waits, so other tasks of the loop need a turn now and then
             label = self._choosers[request.task](request)
             yield Response(request, text=write(self._formats[request.task], label))
 
@@ -74,21 +76,22 @@ def first(dataset: Dataset) -> Chooser:
 def majority(dataset: Dataset) -> Chooser:
     """The task's most frequent gold label, ties to the earlier label; the first option of an item that lacks it."""
     counts = Counter(item.gold for item in dataset.items)
-    order = {label: place for item in dataset.items for place, label in enumerate(item.labels)}
-    constant = max(counts, key=lambda label: (counts[label], -order[label]))
+    positions = {label: position for item in dataset.items for position, label in enumerate(item.labels)}
+    constant = max(counts, key=lambda label: (counts[label], -positions[label]))
     return lambda request: constant if constant in request.item.labels else request.item.labels[0]
 
 
 def longest(dataset: Dataset) -> Chooser:
-    """The option with the most characters, outer white space apart; ties to the earlier option."""
-    return lambda request: _best(request.item, lambda option: len(option.strip()))
+    """The option with the most characters, without surrounding white space; ties to the earlier option."""
+    return lambda request: _best_label(request.item, lambda option: len(option.strip()))
 
 
 def nearest(dataset: Dataset) -> Chooser:
     """The option most like the gold text of the most similar train question, by BM25.
 
-    Of the ten nearest train questions the first counts whose gold text shares a word with an option; the option with
-    the largest share of common words (Dice) is taken, ties to the earlier one; where none shares a word, the first.
+    Of the ten most similar train questions the first whose gold text shares a word with an option is used; the option
+    with the largest Dice coefficient of words is chosen, ties to the earlier one. Without any shared word it is the
+    first option.
     """
     from bm25s import BM25
 
@@ -96,7 +99,8 @@ def nearest(dataset: Dataset) -> Chooser:
 
     if not dataset.task.train:
         raise BackendError(
-            f"trivial/nearest: the card of {dataset.task.name} names no train items: leave this task out"
+            ErrorCode.UNSUPPORTED_BY_BACKEND,
+            f"trivial/nearest: the task card of {dataset.task.name} names no train items: leave this task out",
         )
     train = load_train(dataset)
     index = BM25()
@@ -105,10 +109,10 @@ def nearest(dataset: Dataset) -> Chooser:
     def choose(request: Request) -> str:
         item = request.item
         scores = index.get_scores_from_ids(index.get_tokens_ids(_words(item.question)))
-        for place in (-scores).argsort(kind="stable")[:NEIGHBOURS]:
-            likeness = partial(_dice, Counter(_words(_gold_text(train[place]))))
-            if any(map(likeness, item.options)):
-                return _best(item, likeness)
+        for index_in_train in (-scores).argsort(kind="stable")[:NEIGHBOURS]:
+            similarity = partial(_dice, Counter(_words(_gold_text(train[index_in_train]))))
+            if any(map(similarity, item.options)):
+                return _best_label(item, similarity)
         return item.labels[0]
 
     return choose
@@ -124,7 +128,7 @@ RULES: Final[dict[str, Callable[[Dataset], Chooser]]] = {
 """The baselines by name."""
 
 
-def _best(item: Item, score: Callable[[str], float]) -> str:
+def _best_label(item: Item, score: Callable[[str], float]) -> str:
     return max(zip(item.labels, item.options, strict=True), key=lambda pair: score(pair[1]))[0]
 
 
@@ -136,7 +140,7 @@ def _words(text: str) -> list[str]:
     return _WORD.findall(text.lower())
 
 
-def _dice(known: Counter[str], option: str) -> float:
+def _dice(gold_words: Counter[str], option: str) -> float:
     words = Counter(_words(option))
-    total = known.total() + words.total()
-    return 2 * (known & words).total() / total if total else 0.0
+    total = gold_words.total() + words.total()
+    return 2 * (gold_words & words).total() / total if total else 0.0

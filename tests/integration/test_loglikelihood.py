@@ -97,7 +97,7 @@ def test_reading_the_context_once_changes_nothing(model, medqa, monkeypatch):
     shared = weighed(model, requests, "cloze")
     from evalsuite.models.local.loglikelihood import LoglikelihoodScorer
 
-    monkeypatch.setattr(LoglikelihoodScorer, "_can_share", lambda self: False)
+    monkeypatch.setattr(LoglikelihoodScorer, "_can_share_context", lambda self: False)
     apart = weighed(model, requests, "cloze")
     for id, sums in shared.items():
         assert np.abs(np.subtract(sums, apart[id])).max() < 1e-4

@@ -29,12 +29,12 @@ def alone(server, requests, template):
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from evalsuite.models.local.chat_template import ChatTemplate
-    from evalsuite.models.local.continuation_tree import choice
+    from evalsuite.models.local.continuation_tree import tokenize_continuations
     from evalsuite.models.local.loglikelihood import LoglikelihoodScorer
 
     weigher = LoglikelihoodScorer(AutoModelForCausalLM.from_pretrained(server.folder, dtype=torch.float32))
     chat = ChatTemplate(AutoTokenizer.from_pretrained(server.folder), template, "auto", "tiny")
-    return {request.item.id: weigher.sums([choice(request, chat)])[0] for request in requests}
+    return {request.item.id: weigher.logprobs([tokenize_continuations(request, chat)])[0] for request in requests}
 
 
 @pytest.mark.parametrize(("scoring", "options"), [("cloze", OPTIONS), ("loglikelihood", ("A", "B", "C"))])

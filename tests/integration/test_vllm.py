@@ -201,14 +201,14 @@ async def test_options_weigh_as_much_as_with_transformers(tiny_model, engine, sc
     import torch
     from transformers import AutoModelForCausalLM
 
-    from evalsuite.models.local.continuation_tree import choice
+    from evalsuite.models.local.continuation_tree import tokenize_continuations
     from evalsuite.models.local.loglikelihood import LoglikelihoodScorer
 
     options = ("A", "B") if scoring == "loglikelihood" else ("Aspirin, at once", "Aspirin, later", "Biopsy")
     asked = [replace(make_request(number), continuations=options) for number in range(12)]
     chat = ChatTemplate(engine._chat.tokenizer, "", "auto", "tiny")
     alone = LoglikelihoodScorer(AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32))
-    expected = {request.item.id: alone.sums([choice(request, chat)])[0] for request in asked}
+    expected = {request.item.id: alone.logprobs([tokenize_continuations(request, chat)])[0] for request in asked}
     before = engine.settings, engine._chat
     engine.settings, engine._chat = replace(engine.settings, scoring=scoring), chat
     try:

@@ -1,4 +1,4 @@
-"""A real server on loopback that speaks chat completions and fails as it is told, request by request."""
+"""A real server on loopback that offers chat completions and fails as a plan says, request by request."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import Any, Self
 
 from aiohttp import web
 
-Behaviour = Callable[["Asked", web.Request], Awaitable[web.StreamResponse]]
+Behaviour = Callable[["ReceivedRequest", web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass
-class Asked:
-    """One chat request that arrived."""
+class ReceivedRequest:
+    """One chat request that the server received."""
 
     body: dict[str, Any]
     headers: dict[str, str]
@@ -31,7 +31,7 @@ class Asked:
 
 
 class FaultServer:
-    """Serves in a thread of its own; `plan` says what happens to an item's request at an attempt (from 1)."""
+    """A server in a thread; `plan` returns what happens to an item's request at an attempt (from 1)."""
 
     def __init__(
         self,
@@ -47,9 +47,9 @@ class FaultServer:
         self.key = key
         self.routes = routes or {}
         self.port = port
-        self.requests: list[Asked] = []
+        self.requests: list[ReceivedRequest] = []
         self.answered: Counter[str] = Counter()
-        self.in_flight = self.most_in_flight = 0
+        self.in_flight = self.max_in_flight = 0
 
     @property
     def url(self) -> str:
@@ -66,7 +66,7 @@ class FaultServer:
         self.kill()
 
     def kill(self) -> None:
-        """Stop at once: the port closes, what is in flight is dropped."""
+        """Stop at once: close the port and drop the requests in flight."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join(10)
@@ -90,8 +90,8 @@ class FaultServer:
     def _denied(self, request: web.Request) -> web.Response | None:
         if self.key is None or request.headers.get("Authorization") == f"Bearer {self.key}":
             return None
-        echoed = request.headers.get("Authorization", "nothing")
-        return web.json_response({"error": {"message": f"Incorrect API key provided: {echoed}"}}, status=401)
+        sent = request.headers.get("Authorization", "nothing")
+        return web.json_response({"error": {"message": f"Incorrect API key provided: {sent}"}}, status=401)
 
     async def _models(self, request: web.Request) -> web.StreamResponse:
         if callable(self.models):
@@ -104,17 +104,17 @@ class FaultServer:
             return denied
         body = await request.json()
         attempt = 1 + sum(before.item == body["messages"][-1]["content"] for before in self.requests)
-        asked = Asked(body, dict(request.headers), attempt)
-        self.requests.append(asked)
+        received = ReceivedRequest(body, dict(request.headers), attempt)
+        self.requests.append(received)
         self.in_flight += 1
-        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        self.max_in_flight = max(self.max_in_flight, self.in_flight)
         try:
-            behaviour = self.plan(asked.item, asked.attempt)
-            reply = await behaviour(asked, request)
+            behaviour = self.plan(received.item, received.attempt)
+            reply = await behaviour(received, request)
         finally:
             self.in_flight -= 1
-        if getattr(behaviour, "whole", False):
-            self.answered[asked.item] += 1
+        if getattr(behaviour, "answers", False):
+            self.answered[received.item] += 1
         return reply
 
 
@@ -126,10 +126,10 @@ def completion(text: str | None = "<answer>B</answer>", finish: str | None = "st
     }
 
 
-def says(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Behaviour:
-    """Answer with JSON, or with the bytes as they are."""
+def reply_with(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Behaviour:
+    """Reply with JSON, or with the bytes as they are."""
 
-    async def behave(asked: Asked, request: web.Request) -> web.StreamResponse:
+    async def behave(received: ReceivedRequest, request: web.Request) -> web.StreamResponse:
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
         return web.Response(body=body, status=status, headers=headers, content_type="application/json")
 
@@ -137,20 +137,20 @@ def says(content: Any, status: int = 200, headers: dict[str, str] | None = None)
 
 
 def answer(after: float = 0.0) -> Behaviour:
-    """Answer well; the text repeats the question, so that a mix-up would show."""
+    """Answer correctly; the text repeats the question, so that swapped responses would show."""
 
-    async def behave(asked: Asked, request: web.Request) -> web.StreamResponse:
+    async def behave(received: ReceivedRequest, request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(after)
-        return web.json_response(completion(f"<answer>B</answer> {asked.item}"))
+        return web.json_response(completion(f"<answer>B</answer> {received.item}"))
 
-    behave.whole = True  # type: ignore[attr-defined]
+    behave.answers = True  # type: ignore[attr-defined]
     return behave
 
 
 def hang(seconds: float = 60.0) -> Behaviour:
-    """Say nothing until the client has left."""
+    """Send nothing for a minute, so that the client times out first."""
 
-    async def behave(asked: Asked, request: web.Request) -> web.StreamResponse:
+    async def behave(received: ReceivedRequest, request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(seconds)
         return web.Response(status=500)
 
@@ -158,9 +158,9 @@ def hang(seconds: float = 60.0) -> Behaviour:
 
 
 def half_body() -> Behaviour:
-    """Promise a whole body, send half of it, hang up."""
+    """Announce a complete body, send half of it and close the connection."""
 
-    async def behave(asked: Asked, request: web.Request) -> web.StreamResponse:
+    async def behave(received: ReceivedRequest, request: web.Request) -> web.StreamResponse:
         body = json.dumps(completion("x" * 1000)).encode()
         reply = web.StreamResponse(headers={"Content-Length": str(len(body)), "Content-Type": "application/json"})
         await reply.prepare(request)
@@ -173,9 +173,9 @@ def half_body() -> Behaviour:
 
 
 def reset() -> Behaviour:
-    """Break the connection without a word."""
+    """Reset the connection without a reply."""
 
-    async def behave(asked: Asked, request: web.Request) -> web.StreamResponse:
+    async def behave(received: ReceivedRequest, request: web.Request) -> web.StreamResponse:
         assert request.transport is not None
         request.transport.abort()  # type: ignore[attr-defined]
         await asyncio.sleep(0)

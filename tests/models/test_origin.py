@@ -1,4 +1,4 @@
-"""HTTP/1.1 from the client's side, against servers that write it byte by byte."""
+"""The HTTP/1.1 client against servers that write responses byte by byte."""
 
 from __future__ import annotations
 
@@ -15,64 +15,64 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalsuite.errors import UsageError
+from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.models.http import connection as connection_module
 from evalsuite.models.http import origin as origin_module
-from evalsuite.models.http.connection import Connection, ConnectionBroken, HttpMessage
+from evalsuite.models.http.connection import Connection, ConnectionBroken, HttpResponse
 from evalsuite.models.http.origin import Origin, Unreachable
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @pytest.fixture(autouse=True)
-def no_proxy_of_this_machine(monkeypatch):
+def no_proxy_from_this_machine(monkeypatch):
     for name in ("http_proxy", "https_proxy", "no_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
 
 
 class Server:
-    """A raw server: `talk` writes what it likes to each connection."""
+    """A raw server: `handler` reads and writes the bytes of each connection."""
 
-    def __init__(self, talk: Talk, context: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
-        self._talk, self._context, self._host = talk, context, host
+    def __init__(self, handler: Handler, context: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
+        self._handler, self._context, self._host = handler, context, host
         self.connections = 0
         self.heads: list[bytes] = []
 
     async def __aenter__(self) -> Server:
-        self._server = await asyncio.start_server(self._meet, self._host, 0, ssl=self._context)
+        self._server = await asyncio.start_server(self._serve, self._host, 0, ssl=self._context)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
 
-    async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            await self._talk(reader, writer)
+            await self._handler(reader, writer)
         writer.close()
 
     async def request(self, reader: asyncio.StreamReader) -> bytes:
-        """Read one request; returns its body."""
+        """Read one request and return its body."""
         head = await reader.readuntil(b"\r\n\r\n")
         self.heads.append(head)
         length = [line.split(b":")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
         return await reader.readexactly(int(length[0])) if length else b""
 
 
-def says(*answers: bytes, pause: float = 0.0) -> Server:
-    """A server that answers the requests of each connection with these bytes, one after the other, and hangs up."""
+def replying(*replies: bytes, pause: float = 0.0) -> Server:
+    """Return a server that sends these bytes to the requests of each connection in turn, and then closes it."""
 
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for said in answers:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for reply in replies:
             await server.request(reader)
-            writer.write(said)
+            writer.write(reply)
             await writer.drain()
             await asyncio.sleep(pause)
 
-    server = Server(talk)
+    server = Server(handle)
     return server
 
 
@@ -85,7 +85,7 @@ async def origin_of(server: Server, scheme: str = "http", host: str = "127.0.0.1
         await origin.close()
 
 
-async def get(server: Server, count: int = 1) -> list[HttpMessage]:
+async def get(server: Server, count: int = 1) -> list[HttpResponse]:
     async with server, origin_of(server) as origin:
         return [await origin.exchange("GET", "models") for _ in range(count)]
 
@@ -93,8 +93,8 @@ async def get(server: Server, count: int = 1) -> list[HttpMessage]:
 # Messages
 
 
-class Wire(asyncio.Transport):
-    """The other end of a connection that is fed by hand."""
+class RecordingTransport(asyncio.Transport):
+    """The transport of a connection whose data the test supplies."""
 
     closed = False
 
@@ -114,29 +114,29 @@ FRAMED = [
 
 
 @settings(max_examples=150)
-@given(said=st.sampled_from(FRAMED), cuts=st.sets(st.integers(1, 160)))
-async def test_however_an_answer_is_cut_it_is_the_same_answer(said, cuts):
-    connection, wire = Connection(), Wire()
-    connection.connection_made(wire)
+@given(reply=st.sampled_from(FRAMED), cuts=st.sets(st.integers(1, 160)))
+async def test_a_response_does_not_depend_on_how_its_bytes_are_split(reply, cuts):
+    connection, transport = Connection(), RecordingTransport()
+    connection.connection_made(transport)
     for _ in range(2):
-        answer = asyncio.create_task(connection.exchange(b""))
+        exchange = asyncio.create_task(connection.exchange(b""))
         await asyncio.sleep(0)
-        places = [0, *sorted(cut for cut in cuts if cut < len(said)), len(said)]
-        for start, end in pairwise(places):
-            connection.data_received(said[start:end])
-        message = await answer
+        offsets = [0, *sorted(cut for cut in cuts if cut < len(reply)), len(reply)]
+        for start, end in pairwise(offsets):
+            connection.data_received(reply[start:end])
+        message = await exchange
         assert (message.status, message.body) == (200, b"ok")
         assert "link" not in message.headers
-    assert connection.reusable and not wire.closed
+    assert connection.reusable and not transport.closed
 
 
 async def test_a_body_without_a_length_ends_with_the_connection():
-    [message] = await get(says(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nsome text"))
+    [message] = await get(replying(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nsome text"))
     assert message.body == b"some text"
 
 
 @pytest.mark.parametrize(
-    ("said", "why"),
+    ("reply", "reason"),
     [
         (b"", "closed"),
         (b"HTTP/1.1 200 OK\r\nContent-Le", "closed"),
@@ -149,12 +149,12 @@ async def test_a_body_without_a_length_ends_with_the_connection():
         (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 20_000, "headers of more than 64 KiB"),
     ],
 )
-async def test_what_is_no_answer_is_broken(said, why):
-    with pytest.raises(ConnectionBroken, match=why):
-        await get(says(said))
+async def test_an_invalid_response_breaks_the_connection(reply, reason):
+    with pytest.raises(ConnectionBroken, match=reason):
+        await get(replying(reply))
 
 
-async def test_a_body_without_end_is_refused(monkeypatch):
+async def test_an_endless_body_is_refused(monkeypatch):
     monkeypatch.setattr(connection_module, "_LARGEST_BODY", 2**20)
 
     async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -170,85 +170,85 @@ async def test_a_body_without_end_is_refused(monkeypatch):
 # Connections
 
 
-async def test_a_connection_is_kept():
-    server = says(OK, OK, OK)
+async def test_a_connection_is_reused():
+    server = replying(OK, OK, OK)
     assert [message.body for message in await get(server, 3)] == [b"ok"] * 3
     assert server.connections == 1
 
 
-async def test_a_connection_that_is_to_be_closed_is_not_kept():
-    server = says(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok", OK)
+async def test_a_connection_that_the_server_closes_is_not_reused():
+    server = replying(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok", OK)
     await get(server, 2)
     assert server.connections == 2
 
 
-async def test_an_answer_that_nobody_asked_for_is_never_taken_for_the_next():
+async def test_an_unrequested_response_is_never_taken_for_the_next():
     surplus = OK + b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbad"
-    server = says(surplus, OK, OK)
+    server = replying(surplus, OK, OK)
     assert [message.body for message in await get(server, 3)] == [b"ok"] * 3
     assert server.connections == 3
 
-    late = says(OK, OK, OK, pause=0.05)
-    plain = late._talk
+    late = replying(OK, OK, OK, pause=0.05)
+    handle_plainly = late._handler
 
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asyncio.get_running_loop().call_later(0.02, writer.write, b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbad")
-        await plain(reader, writer)
+        await handle_plainly(reader, writer)
 
-    late._talk = talk
+    late._handler = handle
     async with late, origin_of(late) as origin:
         for _ in range(3):
             assert (await origin.exchange("GET", "models")).body == b"ok"
             await asyncio.sleep(0.03)
 
 
-async def test_a_connection_that_the_server_closed_meanwhile_costs_nothing():
-    server = says(OK)
+async def test_a_connection_closed_while_idle_is_replaced():
+    server = replying(OK)
     async with server, origin_of(server) as origin:
         for _ in range(3):
             assert (await origin.exchange("POST", "chat/completions", b"{}")).body == b"ok"
     assert server.connections == 3
 
 
-async def test_a_connection_that_dies_at_the_next_request_is_replaced():
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def test_a_connection_that_ends_at_the_next_request_is_replaced():
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await server.request(reader)
         writer.write(OK)
-        await server.request(reader)  # and hang up without a word
+        await server.request(reader)  # and close without a reply
 
-    server = Server(talk)
+    server = Server(handle)
     assert len(await get(server, 3)) == 3
 
 
-async def test_a_connection_grown_old_is_not_used(monkeypatch):
+async def test_a_connection_idle_for_too_long_is_not_used(monkeypatch):
     monkeypatch.setattr(origin_module, "_KEEP_ALIVE_SECONDS", 0.0)
-    server = says(OK, OK)
+    server = replying(OK, OK)
     await get(server, 2)
     assert server.connections == 2
 
 
-async def test_a_cancelled_exchange_hangs_up():
-    gone = asyncio.Event()
+async def test_a_cancelled_exchange_closes_the_connection():
+    closed = asyncio.Event()
 
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await server.request(reader)
         with suppress(ConnectionError):
             await reader.read()
-        gone.set()
+        closed.set()
 
-    server = Server(talk)
+    server = Server(handle)
     async with server, origin_of(server) as origin:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
                 await origin.exchange("GET", "models")
-        await asyncio.wait_for(gone.wait(), 2)
+        await asyncio.wait_for(closed.wait(), 2)
 
 
-# What is sent
+# Requests
 
 
-async def test_requests_are_written_as_http_asks():
-    server = says(OK, OK, OK)
+async def test_the_bytes_of_a_request():
+    server = replying(OK, OK, OK)
     async with server:
         origin = Origin(f"http://us%65r:pa%3Ass@127.0.0.1:{server.port}/a b/v1/?k=v w", {"X-Key": "k"})
         await origin.exchange("POST", "chat/completions", b"{}")
@@ -263,7 +263,7 @@ async def test_requests_are_written_as_http_asks():
 
 
 async def test_a_server_on_ipv6():
-    server = says(OK)
+    server = replying(OK)
     server._host = "::1"
     try:
         await server.__aenter__()
@@ -276,18 +276,19 @@ async def test_a_server_on_ipv6():
 
 
 @pytest.mark.parametrize("url", ["", "h", "ftp://h", "http://", "http://[::1", "http://h:port/v1", "http://h:99999/"])
-def test_a_url_that_is_none(url):
-    with pytest.raises(UsageError, match="--base-url"):
+def test_an_invalid_url_is_refused(url):
+    with pytest.raises(UsageError, match="`base_urls`") as caught:
         Origin(url, {})
+    assert caught.value.code is ErrorCode.INVALID_ARGUMENT
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "127.0.0.1"])
-async def test_no_way_there(host, unused_tcp_port):
+async def test_a_server_without_a_connection_is_unreachable(host, unused_tcp_port):
     with pytest.raises(Unreachable, match="cannot connect to"):
         await Origin(f"http://{host}:{unused_tcp_port}/v1", {}).exchange("GET", "models")
 
 
-async def test_a_host_that_never_answers(monkeypatch):
+async def test_a_host_that_never_accepts_is_unreachable(monkeypatch):
     monkeypatch.setattr(origin_module, "CONNECT_SECONDS", 0.1)
     monkeypatch.setattr(Origin, "_open", lambda self, address, port: asyncio.sleep(5))
     with pytest.raises(Unreachable, match=r"no connection in 0.1 s"):
@@ -300,39 +301,39 @@ async def test_a_host_that_never_answers(monkeypatch):
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory) -> Path:
     if shutil.which("openssl") is None:
-        pytest.skip("a certificate is made by openssl, which isn't here")
+        pytest.skip("openssl, which makes the certificate, is not installed")
     file = tmp_path_factory.mktemp("tls") / "cert.pem"
-    make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=localhost"
-    where = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", f"{file}.key", "-out", str(file)]
-    subprocess.run([*make.split(), *where], check=True, capture_output=True)
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=localhost"
+    options = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", f"{file}.key", "-out", str(file)]
+    subprocess.run([*command.split(), *options], check=True, capture_output=True)
     return file
 
 
-def secure(certificate: Path, *answers: bytes) -> Server:
+def replying_over_tls(certificate: Path, *replies: bytes) -> Server:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, f"{certificate}.key")
-    server = says(*answers)
+    server = replying(*replies)
     server._context = context
     return server
 
 
-async def test_tls_that_is_trusted(certificate, monkeypatch):
+async def test_a_trusted_certificate_is_accepted(certificate, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    server = secure(certificate, OK, OK)
+    server = replying_over_tls(certificate, OK, OK)
     async with server, origin_of(server, "https", "localhost") as origin:
         assert [(await origin.exchange("GET", "models")).body for _ in range(2)] == [b"ok"] * 2
     assert server.connections == 1
 
 
-async def test_tls_that_is_not_trusted(certificate):
-    server = secure(certificate, OK)
+async def test_an_unknown_certificate_is_refused(certificate):
+    server = replying_over_tls(certificate, OK)
     async with server, origin_of(server, "https", "localhost") as origin:
         with pytest.raises(Unreachable, match="certificate"):
             await origin.exchange("GET", "models")
 
 
 def proxy() -> Server:
-    """A proxy: tunnels CONNECT, answers anything else itself; it wants user p, password q."""
+    """Return a proxy with user p and password q that tunnels CONNECT and replies to other requests itself."""
 
     async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError):
@@ -340,59 +341,60 @@ def proxy() -> Server:
                 sink.write(data)
         sink.close()
 
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await server.request(reader)
         head = server.heads[-1]
         if b"Proxy-Authorization: Basic cDpx\r\n" not in head:
             writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
         elif head.startswith(b"CONNECT "):
             host, port = head.split(b" ")[1].decode().rsplit(":", 1)
-            there = await asyncio.open_connection(host, int(port))
+            target_reader, target_writer = await asyncio.open_connection(host, int(port))
             writer.write(b"HTTP/1.1 200 Connection established\r\nVia: me\r\n\r\n")
-            await asyncio.gather(pump(reader, there[1]), pump(there[0], writer))
+            await asyncio.gather(pump(reader, target_writer), pump(target_reader, writer))
         else:
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nproxy")
             await writer.drain()
 
-    server = Server(talk)
+    server = Server(handle)
     return server
 
 
 async def test_http_through_a_proxy(monkeypatch):
-    async with proxy() as between:
-        monkeypatch.setenv("http_proxy", f"http://p:q@127.0.0.1:{between.port}")
+    async with proxy() as through:
+        monkeypatch.setenv("http_proxy", f"http://p:q@127.0.0.1:{through.port}")
         message = await Origin("http://far.invalid:81/v1", {}).exchange("GET", "models")
     assert message.body == b"proxy"
-    assert between.heads[0].startswith(b"GET http://far.invalid:81/v1/models HTTP/1.1\r\nHost: far.invalid:81\r\n")
+    assert through.heads[0].startswith(b"GET http://far.invalid:81/v1/models HTTP/1.1\r\nHost: far.invalid:81\r\n")
 
 
 async def test_https_through_a_proxy(certificate, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    server = secure(certificate, OK, OK)
-    async with proxy() as between, server:
-        monkeypatch.setenv("HTTPS_PROXY", f"http://p:q@127.0.0.1:{between.port}")
+    server = replying_over_tls(certificate, OK, OK)
+    async with proxy() as through, server:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://p:q@127.0.0.1:{through.port}")
         async with origin_of(server, "https", "localhost") as origin:
             assert [(await origin.exchange("GET", "models")).body for _ in range(2)] == [b"ok"] * 2
-    assert between.heads[0].startswith(b"CONNECT localhost:%d HTTP/1.1\r\n" % server.port)
-    assert server.connections == between.connections == 1
+    assert through.heads[0].startswith(b"CONNECT localhost:%d HTTP/1.1\r\n" % server.port)
+    assert server.connections == through.connections == 1
     assert b"Proxy-Authorization" not in server.heads[0]
 
 
 async def test_a_proxy_that_refuses(certificate, monkeypatch):
-    async with proxy() as between:
-        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{between.port}")
-        with pytest.raises(Unreachable, match=r"the proxy says HTTP/1\.1 407"):
+    async with proxy() as through:
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{through.port}")
+        with pytest.raises(Unreachable, match=r"HTTP/1\.1 407"):
             await Origin("https://far.invalid/v1", {}).exchange("GET", "models")
 
 
-async def test_hosts_that_need_no_proxy(monkeypatch):
+async def test_no_proxy_is_honoured(monkeypatch):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     monkeypatch.setenv("no_proxy", "localhost,127.0.0.1")
-    assert [message.body for message in await get(says(OK))] == [b"ok"]
+    assert [message.body for message in await get(replying(OK))] == [b"ok"]
 
 
-def test_a_proxy_of_another_kind(monkeypatch):
+def test_a_proxy_that_is_not_http_is_refused(monkeypatch):
     monkeypatch.setenv("https_proxy", "socks5://user:word@h:1")
-    with pytest.raises(UsageError, match="only http:// proxies") as caught:
+    with pytest.raises(UsageError, match="https_proxy") as caught:
         Origin("https://far.invalid/v1", {})
+    assert caught.value.code is ErrorCode.INVALID_ARGUMENT
     assert "word" not in str(caught.value)

@@ -1,13 +1,11 @@
-"""Drafts and their batches, with a tokenizer of one byte a token: budgets, limits and who is generated with whom."""
-
-from types import SimpleNamespace
+"""Partial generations and their batches, with a tokenizer of one byte per token: budgets, limits and batching."""
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from evalsuite.errors import BackendError, UsageError
+from evalsuite.errors import BackendError, ErrorCode, UsageError
 from evalsuite.models.backend import Decoding, Request
 from evalsuite.models.local.batching import BatchQueue
 from evalsuite.models.local.chat_template import ChatTemplate
@@ -22,7 +20,7 @@ SWITCHED = PLAIN + "{% if enable_thinking is defined and not enable_thinking %}<
 
 
 class Bytes:
-    """A tokenizer: a token is a byte, or one of the marks in `marks`; special ones vanish where that is asked."""
+    """A tokenizer whose tokens are bytes and the given marks; `skip_special_tokens` leaves out special marks."""
 
     def __init__(self, template=None, marks=("<think>", "</think>"), special=False):
         self.chat_template = template
@@ -71,77 +69,78 @@ def make_chat(template=PLAIN, thinking="auto", tokenizer=None):
     return ChatTemplate(tokenizer or Bytes(template), None, thinking, "toy")
 
 
-def make_draft(chat, text="Which?", context=None, **decoding):
+def make_generation(chat, text="Which?", context=None, **decoding):
     item = Item(id="1", question=text, options=("a",), labels=("A",), gold="A")
     request = Request("toy", item, 0, ({"role": "user", "content": text},), seed=7)
     return PartialGeneration(request, chat, Decoding(**decoding), context)
 
 
-def write(draft, text, end):
-    """Play the model: write `text`, as much at a time as the draft allows, and end where it is through if `end`."""
-    ids = draft._chat.tokenizer(text, add_special_tokens=False)["input_ids"]
-    legs = 0
+def generate(generation, text, end):
+    """Generate `text` as a model would, up to the limit of each phase, then an end token if `end`; count the phases."""
+    ids = generation._chat.tokenizer(text, add_special_tokens=False)["input_ids"]
+    phases = 0
     while True:
-        legs += 1
-        assert draft.limit > 0
-        now, ids = ids[: draft.limit], ids[draft.limit :]
-        ended = end and not ids and len(now) < draft.limit
-        if draft.add(now, ended) or not (ids or end):
-            return legs
+        phases += 1
+        limit = generation.max_new_tokens
+        assert limit > 0
+        new, ids = ids[:limit], ids[limit:]
+        ended = end and not ids and len(new) < limit
+        if generation.extend(new, ended) or not (ids or end):
+            return phases
 
 
-@given(text=st.text(min_size=1), most=st.integers(1, 60), budget=st.none() | st.integers(1, 60))
-def test_limits_hold(text, most, budget):
+@given(text=st.text(min_size=1), max_tokens=st.integers(1, 60), budget=st.none() | st.integers(1, 60))
+def test_a_response_exceeds_neither_max_tokens_nor_the_context(text, max_tokens, budget):
     for context in (None, 50):
-        draft = make_draft(make_chat(OPENING), context=context, max_tokens=most, thinking_budget=budget)
-        assume(draft.too_long is None)
-        legs = write(draft, text, end=True)
-        response = draft.response()
-        assert response.output_tokens <= most
-        assert legs <= 2
+        generation = make_generation(make_chat(OPENING), context=context, max_tokens=max_tokens, thinking_budget=budget)
+        assume(generation.length_error is None)
+        phases = generate(generation, text, end=True)
+        response = generation.response()
+        assert response.output_tokens <= max_tokens
+        assert phases <= 2
         assert context is None or response.input_tokens + response.output_tokens <= context
         assert response.opens_reasoning
 
 
-@given(thought=st.text("abc ", min_size=1, max_size=80), budget=st.integers(1, 40))
-def test_reasoning_never_exceeds_its_budget(thought, budget):
-    draft = make_draft(make_chat(OPENING), max_tokens=200, thinking_budget=budget)
-    write(draft, f"{thought}</think>answer", end=True)
-    reasoning, close, _ = draft.response().text.partition("</think>")
+@given(reasoning=st.text("abc ", min_size=1, max_size=80), budget=st.integers(1, 40))
+def test_reasoning_never_exceeds_its_budget(reasoning, budget):
+    generation = make_generation(make_chat(OPENING), max_tokens=200, thinking_budget=budget)
+    generate(generation, f"{reasoning}</think>answer", end=True)
+    written, close, _ = generation.response().text.partition("</think>")
     assert close
-    assert len(reasoning.rstrip("\n")) <= budget
-    forced = len(thought) >= budget
-    assert draft.response().text.startswith(thought[:budget] + "\n</think>\n\n") == forced
+    assert len(written.rstrip("\n")) <= budget
+    forced = len(reasoning) >= budget
+    assert generation.response().text.startswith(reasoning[:budget] + "\n</think>\n\n") == forced
 
 
-def test_the_model_goes_on_behind_the_forced_close():
-    draft = make_draft(make_chat(OPENING), max_tokens=100, thinking_budget=5)
-    prompt = draft.ids
-    assert draft.limit == 5
-    assert not draft.add(list(b"hmmmm"), ended=False)
-    assert draft.ids == prompt + list(b"hmmmm\n") + [257] + list(b"\n\n")
-    assert draft.limit == 95
-    assert draft.add(list(b"B"), ended=True)
-    response = draft.response()
+def test_the_second_phase_continues_behind_the_appended_close():
+    generation = make_generation(make_chat(OPENING), max_tokens=100, thinking_budget=5)
+    prompt = generation.input_ids
+    assert generation.max_new_tokens == 5
+    assert not generation.extend(list(b"hmmmm"), ended=False)
+    assert generation.input_ids == prompt + list(b"hmmmm\n") + [257] + list(b"\n\n")
+    assert generation.max_new_tokens == 95
+    assert generation.extend(list(b"B"), ended=True)
+    response = generation.response()
     assert (response.text, response.output_tokens, response.finish) == ("hmmmm\n</think>\n\nB", 7, "stop")
 
 
-def test_each_leg_has_a_seed_of_its_own():
-    draft = make_draft(make_chat(OPENING), max_tokens=100, thinking_budget=1)
-    first = draft.seed
-    draft.add([65], ended=False)
-    assert draft.seed != first
-    assert 0 <= draft.seed < 2**63
+def test_each_phase_has_its_own_seed():
+    generation = make_generation(make_chat(OPENING), max_tokens=100, thinking_budget=1)
+    first = generation.seed
+    generation.extend([65], ended=False)
+    assert generation.seed != first
+    assert 0 <= generation.seed < 2**63
 
 
-def test_an_answer_without_reasoning_is_not_broken_up():
-    draft = make_draft(make_chat(), max_tokens=100, thinking_budget=3)
-    write(draft, "It is B.", end=True)
-    assert draft.response().text == "It is B."
+def test_a_budget_does_not_change_a_response_without_reasoning():
+    generation = make_generation(make_chat(), max_tokens=100, thinking_budget=3)
+    generate(generation, "It is B.", end=True)
+    assert generation.response().text == "It is B."
 
 
 @pytest.mark.parametrize(
-    ("text", "opened", "still"),
+    ("text", "opened_by_prompt", "open_at_the_end"),
     [
         ("", False, False),
         ("", True, True),
@@ -152,24 +151,24 @@ def test_an_answer_without_reasoning_is_not_broken_up():
         ("y", False, False),
     ],
 )
-def test_reasoning_open(text, opened, still):
-    assert reasoning_open(text, opened) is still
+def test_reasoning_open(text, opened_by_prompt, open_at_the_end):
+    assert reasoning_open(text, opened_by_prompt) is open_at_the_end
 
 
 @pytest.mark.parametrize("question", ["plain", "What does <think> mean?", "ends in <think>", " <think> ", "n"])
-def test_a_question_about_tags_opens_nothing(question):
+def test_reasoning_tags_in_a_question_open_no_reasoning(question):
     messages = ({"role": "user", "content": question},)
     assert not make_chat(PLAIN).tokenize(messages).opens_reasoning
     assert make_chat(OPENING).tokenize(messages).opens_reasoning
 
 
-def test_a_template_that_begins_the_response_unasked():
+def test_a_template_that_always_begins_the_response():
     messages = ({"role": "user", "content": "What does <think> mean?"},)
     assert make_chat(TURNS + "[assistant]<think>").tokenize(messages).opens_reasoning
     assert not make_chat(TURNS + "[assistant]").tokenize(messages).opens_reasoning
 
 
-def test_thinking_off_closes_the_block_in_the_prompt():
+def test_thinking_off_closes_the_reasoning_block_in_the_prompt():
     messages = ({"role": "user", "content": "?"},)
     off = make_chat(SWITCHED, "off").tokenize(messages)
     assert off.ids[-6:] == [256, 10, 10, 257, 10, 10]
@@ -179,15 +178,17 @@ def test_thinking_off_closes_the_block_in_the_prompt():
 
 @pytest.mark.parametrize("template", [PLAIN, OPENING, None])
 @pytest.mark.parametrize("thinking", ["on", "off"])
-def test_a_switch_that_does_nothing_is_refused(template, thinking):
-    with pytest.raises(UsageError):
+def test_a_thinking_switch_that_the_template_ignores_is_refused(template, thinking):
+    with pytest.raises(UsageError) as caught:
         make_chat(template, thinking)
+    assert caught.value.code is ErrorCode.UNSUPPORTED_BY_BACKEND and "`thinking`" in str(caught.value)
 
 
-def test_a_template_that_fails_is_one_line():
+def test_a_template_that_fails_is_an_error_of_one_line():
     with pytest.raises(BackendError) as caught:
         make_chat("{{ messages[0].nothing.more }}").tokenize(({"role": "user", "content": "?"},))
-    assert "\n" not in str(caught.value)
+    assert caught.value.code is ErrorCode.CHAT_TEMPLATE_FAILED
+    assert "toy" in str(caught.value) and "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -203,14 +204,14 @@ def test_a_template_that_fails_is_one_line():
     ],
 )
 @pytest.mark.parametrize("special", [True, False])
-def test_other_marks_become_think(marks, written, special):
+def test_the_reasoning_marks_of_other_families_become_think_tags(marks, written, special):
     chat = make_chat(tokenizer=Bytes(PLAIN, marks, special))
     ids = chat.tokenizer(written, add_special_tokens=False)["input_ids"]
-    thought, close, answer = chat.decode(ids).partition("</think>")
-    assert (thought.replace("\n", ""), close, answer) == ("<think>hmm", "</think>", "B")
-    cut = chat.tokenizer(written.partition("hmm")[0], add_special_tokens=False)["input_ids"]
-    assert reasoning_open(chat.decode(cut))
-    assert not reasoning_open(chat.decode(cut + chat.forced_close()))
+    reasoning, close, answer = chat.decode(ids).partition("</think>")
+    assert (reasoning.replace("\n", ""), close, answer) == ("<think>hmm", "</think>", "B")
+    truncated = chat.tokenizer(written.partition("hmm")[0], add_special_tokens=False)["input_ids"]
+    assert reasoning_open(chat.decode(truncated))
+    assert not reasoning_open(chat.decode(truncated + chat.reasoning_close_ids()))
 
 
 @given(
@@ -218,39 +219,54 @@ def test_other_marks_become_think(marks, written, special):
     size=st.integers(1, 9),
     unfinished=st.sets(st.integers(0, 79)),
 )
-def test_batches_lose_and_repeat_nothing(lengths, size, unfinished):
+def test_batches_contain_each_generation_once_per_phase(lengths, size, unfinished):
     chat = make_chat()
-    drafts = [make_draft(chat, "x" * length, max_tokens=10, thinking_budget=5) for length in lengths]
-    batches = BatchQueue(iter(drafts), size)
+    generations = [make_generation(chat, "x" * length, max_tokens=10, thinking_budget=5) for length in lengths]
+    batches = BatchQueue(iter(generations), size)
     seen = []
     while batch := batches.take():
         assert len(batch) <= size
-        assert len({draft.leg for draft in batch}) == 1
-        assert [len(draft.ids) for draft in batch] == sorted((len(draft.ids) for draft in batch), reverse=True)
+        assert len({generation.phase for generation in batch}) == 1
+        assert [len(generation.input_ids) for generation in batch] == sorted(
+            (len(generation.input_ids) for generation in batch), reverse=True
+        )
         seen += batch
-        again = [draft for draft in batch if draft.leg == 0 and drafts.index(draft) in unfinished]
-        for draft in again:
-            draft.leg = 1
+        again = [
+            generation for generation in batch if generation.phase == 0 and generations.index(generation) in unfinished
+        ]
+        for generation in again:
+            generation.phase = 1
         batches.put_back(again)
     assert sorted(map(id, seen)) == sorted(
-        [id(draft) for draft in drafts] + [id(draft) for n, draft in enumerate(drafts) if n in unfinished]
+        [id(generation) for generation in generations]
+        + [id(generation) for n, generation in enumerate(generations) if n in unfinished]
     )
 
 
-def test_batches_take_a_bounded_window():
+def test_batches_read_a_bounded_window_of_the_stream():
     chat, taken = make_chat(), []
 
     def endless():
         while True:
             taken.append(1)
-            yield make_draft(chat)
+            yield make_generation(chat)
 
     BatchQueue(endless(), 4).take()
     assert len(taken) <= 64
 
 
-def test_budgets_that_mean_nothing():
-    check_budget(SimpleNamespace(thinking_budget=None, thinking="off"))
-    for decoding in (Decoding(thinking_budget=0), Decoding(thinking_budget=9, thinking="off")):
-        with pytest.raises(UsageError):
-            check_budget(decoding)
+@pytest.mark.parametrize(
+    ("decoding", "code"),
+    [
+        (Decoding(thinking_budget=0), ErrorCode.INVALID_ARGUMENT),
+        (Decoding(thinking_budget=9, thinking="off"), ErrorCode.CONFLICTING_ARGUMENTS),
+    ],
+)
+def test_a_budget_without_meaning_is_refused(decoding, code):
+    with pytest.raises(UsageError) as caught:
+        check_budget(decoding)
+    assert caught.value.code is code
+
+
+def test_no_budget_goes_with_thinking_off():
+    check_budget(Decoding(thinking="off"))

@@ -1,4 +1,4 @@
-"""Floors: each rule against its definition, and the constant answers and longest options of the real benchmarks."""
+"""Trivial baselines: each rule against its definition, and against the counts of the real benchmarks."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalsuite.data.load import load, load_train
-from evalsuite.errors import EvalsuiteError, UsageError
+from evalsuite.errors import ErrorCode, EvalsuiteError, UsageError
 from evalsuite.models.backend import BackendSettings, Request
 from evalsuite.models.trivial import RULES, TrivialBaseline
 from evalsuite.tasks.answer_format import FORMATS, write
@@ -34,24 +34,24 @@ def item_sets(draw):
     return dataset(items)
 
 
-def dataset(items, folder=Path(), **facts):
-    task = Task(name="toy", version=1, folder=folder, **facts)
+def dataset(items, folder=Path(), **fields):
+    task = Task(name="toy", version=1, folder=folder, **fields)
     return Dataset(task, tuple(items), digest="", variant="", root=folder)
 
 
-async def ask(name, data, format="answer_tag", seeds=(0,)):
+async def respond(name, data, format="answer_tag", seeds=(0,)):
     """Return {(item id, sample): response text}."""
     backend = TrivialBaseline(BackendSettings(name))
     await backend.open([data])
-    asked = backend.prompt_setup(data, format)
-    assert (asked.items, asked.format) == (data.items, format)
+    setup = backend.prompt_setup(data, format)
+    assert (setup.items, setup.format) == (data.items, format)
     requests = (Request("toy", item, k, (), seed) for item in data.items for k, seed in enumerate(seeds))
     return {(r.request.item.id, r.request.sample): r.text async for r in backend.answer(requests)}
 
 
 def labels_of(name, data, format="answer_tag", seeds=(0,)):
-    """Ask, and say which label each response states."""
-    texts = asyncio.run(ask(name, data, format, seeds))
+    """Return {(item id, sample): the label that the response states}."""
+    texts = asyncio.run(respond(name, data, format, seeds))
     items = {item.id: item for item in data.items}
     return {
         key: next(label for label in items[key[0]].labels if write(format, label) == text)
@@ -60,35 +60,35 @@ def labels_of(name, data, format="answer_tag", seeds=(0,)):
 
 
 @given(st.sampled_from([name for name in RULES if name != "nearest"]), item_sets(), st.sampled_from(FORMATS))
-def test_every_floor_gives_every_item_one_of_its_labels_in_the_format_asked_for(name, data, format):
-    found = labels_of(name, data, format)
-    assert set(found) == {(item.id, 0) for item in data.items}
+def test_every_baseline_answers_every_item_with_one_of_its_labels_in_the_requested_format(name, data, format):
+    labels = labels_of(name, data, format)
+    assert set(labels) == {(item.id, 0) for item in data.items}
 
 
 @given(item_sets())
 def test_no_constant_answer_beats_majority(data):
-    found = labels_of("majority", data)
-    score = sum(found[item.id, 0] == item.gold for item in data.items)
+    labels = labels_of("majority", data)
+    score = sum(labels[item.id, 0] == item.gold for item in data.items)
     counts = Counter(item.gold for item in data.items)
     assert score >= max(counts.values())
-    assert len({found[item.id, 0] for item in data.items if len(item.labels) == 10}) <= 1
+    assert len({labels[item.id, 0] for item in data.items if len(item.labels) == 10}) <= 1
 
 
 def test_majority_breaks_ties_by_the_first_label_and_falls_back_to_the_first_option():
     golds = ["D", "C", "C", "D"]
     items = [Item(str(n), "?", ("w", "x", "y", "z"), tuple("ABCD"), gold) for n, gold in enumerate(golds)]
     items.append(Item("short", "?", ("w", "x"), ("A", "B"), "B"))
-    found = labels_of("majority", dataset(items))
-    assert [found[str(n), 0] for n in range(4)] == ["C"] * 4
-    assert found["short", 0] == "A"
+    labels = labels_of("majority", dataset(items))
+    assert [labels[str(n), 0] for n in range(4)] == ["C"] * 4
+    assert labels["short", 0] == "A"
 
 
 @given(item_sets())
 def test_longest_is_the_first_of_the_longest(data):
-    found = labels_of("longest", data)
+    labels = labels_of("longest", data)
     for item in data.items:
         lengths = [len(option.strip()) for option in item.options]
-        assert found[item.id, 0] == item.labels[lengths.index(max(lengths))]
+        assert labels[item.id, 0] == item.labels[lengths.index(max(lengths))]
 
 
 @given(item_sets())
@@ -100,11 +100,11 @@ def test_random_is_uniform_over_seeds_and_the_same_for_the_same_seed():
     from scipy.stats import chisquare
 
     data = dataset([Item("i", "?", tuple("vwxyz"), tuple("ABCDE"), "A")])
-    found = labels_of("random", data, seeds=range(5000))
-    counts = Counter(found.values())
+    labels = labels_of("random", data, seeds=range(5000))
+    counts = Counter(labels.values())
     assert set(counts) == set("ABCDE")
     assert chisquare(list(counts.values())).pvalue > 1e-6
-    assert found == labels_of("random", data, seeds=range(5000))
+    assert labels == labels_of("random", data, seeds=range(5000))
 
 
 def train_row(id, question, gold):
@@ -116,7 +116,7 @@ def with_train(folder, rows, items):
     return dataset(items, folder, train=(DataFile(path="train.jsonl", items=len(rows)),))
 
 
-def test_nearest_takes_the_option_most_like_the_gold_text_of_the_most_similar_question(tmp_path):
+def test_nearest_chooses_the_option_most_like_the_gold_text_of_the_most_similar_question(tmp_path):
     rows = [
         train_row("1", "A child with barking cough and stridor at night", "Nebulised adrenaline"),
         train_row("2", "A man with crushing chest pain and ST elevation", "Primary coronary intervention"),
@@ -129,42 +129,47 @@ def test_nearest_takes_the_option_most_like_the_gold_text_of_the_most_similar_qu
         Item("nothing", "Stridor, cough, child", ("xyz", "uvw"), ("A", "B"), "B"),
         Item("wordless", "?!", ("xyz", "uvw"), ("A", "B"), "B"),
     ]
-    found = labels_of("nearest", with_train(tmp_path, rows, items))
-    assert found == {("cough", 0): "A", ("chest", 0): "B", ("zh", 0): "B", ("nothing", 0): "A", ("wordless", 0): "A"}
+    labels = labels_of("nearest", with_train(tmp_path, rows, items))
+    assert labels == {("cough", 0): "A", ("chest", 0): "B", ("zh", 0): "B", ("nothing", 0): "A", ("wordless", 0): "A"}
 
 
-def test_nearest_without_train_items_is_one_line_that_names_the_task(tmp_path):
+def test_nearest_without_train_items_is_an_error_that_names_the_task(tmp_path):
     data = dataset([Item("i", "?", ("x", "y"), ("A", "B"), "A")], tmp_path)
     with pytest.raises(EvalsuiteError, match="toy") as caught:
-        asyncio.run(ask("nearest", data))
-    assert "\n" not in str(caught.value)
+        asyncio.run(respond("nearest", data))
+    assert caught.value.code is ErrorCode.UNSUPPORTED_BY_BACKEND
 
 
-def test_an_unknown_floor_or_argument_is_one_line_that_lists_the_known():
-    with pytest.raises(UsageError, match="random, majority, longest, first, nearest"):
+def test_an_unknown_baseline_is_an_error_that_lists_the_known_ones():
+    with pytest.raises(UsageError, match=", ".join(RULES)) as caught:
         TrivialBaseline(BackendSettings("median"))
-    with pytest.raises(UsageError, match="unknown to the backend"):
+    assert caught.value.code is ErrorCode.UNKNOWN_MODEL
+
+
+def test_a_baseline_has_no_model_arguments():
+    with pytest.raises(UsageError, match="k") as caught:
         TrivialBaseline(BackendSettings("first", model_args={"k": "3"}))
+    assert caught.value.code is ErrorCode.UNKNOWN_MODEL_ARGUMENT
 
 
-async def test_a_floor_lets_the_loop_run():
+async def test_a_baseline_lets_other_tasks_of_the_loop_run():
     data = dataset([Item(str(n), "?", ("x", "y"), ("A", "B"), "A") for n in range(1000)])
     turns = 0
 
-    async def other():
+    async def count_turns():
         nonlocal turns
         while True:
             turns += 1
             await asyncio.sleep(0)
 
-    task = asyncio.create_task(other())
-    await ask("first", data)
+    task = asyncio.create_task(count_turns())
+    await respond("first", data)
     task.cancel()
     assert turns > 5
 
 
-# constant-answer and longest-option accuracy in percent, as the data's own description counts them
-FLOORS = {
+# Accuracy in percent of the constant answer and of the longest option, as the data's description counts them.
+ACCURACIES = {
     "medqa": (27.7, 27.0),
     "medqa_5opt": (21.8, 21.1),
     "medmcqa": (32.2, 30.9),
@@ -179,10 +184,10 @@ FLOORS = {
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs the data mirror beside the checkout")
-@pytest.mark.parametrize("name", FLOORS)
-def test_floors_of_the_real_benchmarks(name):
+@pytest.mark.parametrize("name", ACCURACIES)
+def test_baselines_of_the_real_benchmarks(name):
     data = load(load_task(name), DATA)
-    for rule, percent in zip(("majority", "longest"), FLOORS[name], strict=True):
+    for rule, percent in zip(("majority", "longest"), ACCURACIES[name], strict=True):
         if percent is not None:
             choose = RULES[rule](data)
             right = [choose(Request(name, item, 0, (), 0)) == item.gold for item in data.items]
@@ -190,7 +195,7 @@ def test_floors_of_the_real_benchmarks(name):
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs the data mirror beside the checkout")
-def test_nearest_on_real_questions_finds_the_copy_of_a_train_question():
+def test_nearest_finds_the_train_question_that_equals_an_item():
     data = load(load_task("medqa"), DATA)
     train = load_train(data)[:30]
     choose = RULES["nearest"](data)

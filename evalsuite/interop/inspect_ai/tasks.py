@@ -32,8 +32,7 @@ from evalsuite.interop.inspect_ai.scores import (
     score,
     without_surrogates,
 )
-from evalsuite.models.backend import Decoding, PromptSetup
-from evalsuite.models.http.chat_completion import THINKING_SWITCHES
+from evalsuite.models.backend import THINKING_SWITCHES, Decoding, PromptSetup
 from evalsuite.models.inspect import FINISH
 from evalsuite.run.prepared import PreparedTask
 from evalsuite.stats.intervals import mean

@@ -1,1 +1,1 @@
-"""What `openai/` is made of: HTTP that outlives failing servers, and the dialects that they speak."""
+"""The HTTP client of `openai/`: connections, retries over failing servers, and the dialects of chat completions."""

@@ -1,7 +1,7 @@
-"""One HTTP/1.1 connection: a request out, a whole answer back, parsed by llhttp, at the cost of little more than that.
+"""One HTTP/1.1 connection as an asyncio protocol: requests are written as bytes, responses are parsed by llhttp.
 
-General clients spend three to seven times the CPU on a request (benchmarks/harness_overhead.py shows the sum), which is
-what a harness with hundreds of requests in flight is made of.
+General HTTP clients spend three to seven times the CPU time on a request (`benchmarks/harness_overhead.py` shows the
+total), which matters to a harness that has hundreds of requests in flight.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ import httptools
 
 _LARGEST_HEAD: Final = 2**16
 _LARGEST_BODY: Final = 64 * 2**20
-_FINAL: Final = 200
+_FIRST_FINAL_STATUS: Final = 200
+"""Lower status codes (1xx) only announce the response."""
 
 
 class ConnectionBroken(Exception):
-    """A connection that ended, or said what isn't HTTP, before an answer was whole."""
+    """The connection ended, or the server sent something that isn't HTTP, before a response was complete."""
 
 
 @dataclass(frozen=True, slots=True)
-class HttpMessage:
-    """An answer: status, headers by lower-case name (the last of a name counts), body."""
+class HttpResponse:
+    """One HTTP response: status, headers by lower-case name (of repeated headers the last), body."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -32,119 +33,126 @@ class HttpMessage:
 
 
 class Connection(asyncio.Protocol):
-    """Carries one exchange at a time, over a transport that a loop or `attach` gives it."""
+    """One connection to a server; it carries one exchange at a time."""
 
     def __init__(self) -> None:
         self.reusable = True
+        """Whether another request may be sent."""
         self.exchanges = 0
-        """Answers that came over it."""
+        """Number of responses received so far."""
         self.idle_since = 0.0
-        self._answer: asyncio.Future[HttpMessage] | None = None
-        self._begin()
+        """Loop time at which the last exchange ended; set by the owner of the connection."""
+        self._pending: asyncio.Future[HttpResponse] | None = None
+        self._reset_parser()
 
-    def _begin(self) -> None:
+    def _reset_parser(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
         self._headers: dict[str, str] = {}
         self._parts: list[bytes] = []
-        self._received = self._size = 0
-        self._headed = False
-        self._whole: HttpMessage | None = None
+        self._received_bytes = self._body_bytes = 0
+        self._headers_complete = False
+        self._complete: HttpResponse | None = None
 
     @property
-    def silent(self) -> bool:
-        """Whether nothing has come back since the last answer."""
-        return self._received == 0
+    def nothing_received(self) -> bool:
+        """Whether no byte has arrived since the last complete response."""
+        return self._received_bytes == 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
+        """Use the transport that the loop opened."""
         self.attach(cast(asyncio.Transport, transport))
 
     def attach(self, transport: asyncio.Transport) -> None:
-        """Use this transport: the loop's, or the one that TLS put around it."""
+        """Use this transport: the loop's own, or the TLS transport that was wrapped around it."""
         self._transport = transport
 
-    async def exchange(self, request: bytes) -> HttpMessage:
-        """Send a request and wait for its answer; `ConnectionBroken` where none comes. Cancelled, it hangs up."""
+    async def exchange(self, request: bytes) -> HttpResponse:
+        """Send a request and return its response; raise `ConnectionBroken` if none arrives.
+
+        A cancelled exchange closes the connection, since the response could no longer be told from the next one.
+        """
         if not self.reusable:
             raise ConnectionBroken("the server closed the connection")
-        self._answer = asyncio.get_running_loop().create_future()
+        self._pending = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         try:
-            return await self._answer
+            return await self._pending
         except BaseException:
             self.abort()
             raise
         finally:
-            self._answer = None
+            self._pending = None
 
     def abort(self) -> None:
-        """Hang up."""
+        """Close the connection at once."""
         self.reusable = False
         self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser; what doesn't belong to an awaited answer ends the connection."""
-        if self._answer is None or self._answer.done():
+        """Feed the parser; data that belongs to no pending exchange closes the connection."""
+        # Unrequested data must never be taken for the response to the next request.
+        if self._pending is None or self._pending.done():
             self.abort()
             return
-        self._received += len(data)
+        self._received_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self._break(f"not HTTP: {error}")
+            self._fail(f"not HTTP: {error}")
             return
-        if self._whole is not None:
-            self._finish(self._whole)
-        elif self._size > _LARGEST_BODY:
-            self._break("a body of more than 64 MiB")
-        elif not self._headed and self._received > _LARGEST_HEAD:
-            self._break("headers of more than 64 KiB")
+        if self._complete is not None:
+            self._finish(self._complete)
+        elif self._body_bytes > _LARGEST_BODY:
+            self._fail("a body of more than 64 MiB")
+        elif not self._headers_complete and self._received_bytes > _LARGEST_HEAD:
+            self._fail("headers of more than 64 KiB")
 
     def on_message_begin(self) -> None:
-        """Something follows an answer that nobody asked for: it ends the connection."""
-        if self._whole is not None:
+        """Called by the parser; a second message behind a complete response makes the connection unusable."""
+        if self._complete is not None:
             self.reusable = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header."""
+        """Called by the parser for each header."""
         self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
-        """The head is whole."""
-        self._headed = True
+        """Called by the parser behind the last header."""
+        self._headers_complete = True
 
     def on_body(self, part: bytes) -> None:
-        """Keep a part of the body."""
-        self._size += len(part)
+        """Called by the parser for each part of the body."""
+        self._body_bytes += len(part)
         self._parts.append(part)
 
     def on_message_complete(self) -> None:
-        """A message is whole: the answer, or only a notice that it is on its way (status 1xx)."""
-        if self._whole is None and self._parser.get_status_code() >= _FINAL:
-            self._whole = self._message()
+        """Called by the parser at the end of a message: the response, or an interim response (status 1xx)."""
+        if self._complete is None and self._parser.get_status_code() >= _FIRST_FINAL_STATUS:
+            self._complete = self._response()
             self.reusable = self.reusable and self._parser.should_keep_alive()
-        self._headers, self._headed = {}, False
+        self._headers, self._headers_complete = {}, False
 
     def connection_lost(self, error: Exception | None) -> None:
-        """The server hung up, which ends a body that has no length; anything else is left without an answer."""
+        """The server closed the connection: a body without a length ends here, any other exchange has failed."""
         self.reusable = False
-        endless = self._headed and not {"content-length", "transfer-encoding"} & self._headers.keys()
-        if error is None and endless and self._answer is not None:
-            self._finish(self._message())
+        # RFC 9112, 6.3: without a length or chunks, the end of the connection is the end of the body.
+        until_close = self._headers_complete and not {"content-length", "transfer-encoding"} & self._headers.keys()
+        if error is None and until_close and self._pending is not None:
+            self._finish(self._response())
         else:
-            self._break(str(error or "the server closed the connection before its answer was whole"))
+            self._fail(str(error or "the server closed the connection before its response was complete"))
 
-    def _message(self) -> HttpMessage:
-        return HttpMessage(self._parser.get_status_code(), self._headers, b"".join(self._parts))
+    def _response(self) -> HttpResponse:
+        return HttpResponse(self._parser.get_status_code(), self._headers, b"".join(self._parts))
 
-    def _finish(self, message: HttpMessage) -> None:
-        if self._answer is not None and not self._answer.done():
+    def _finish(self, response: HttpResponse) -> None:
+        if self._pending is not None and not self._pending.done():
             self.exchanges += 1
-            self._answer.set_result(message)
-        self._begin()
+            self._pending.set_result(response)
+        self._reset_parser()
 
-    def _break(self, why: str) -> None:
+    def _fail(self, reason: str) -> None:
         self.reusable = False
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(ConnectionBroken(why))
+        if self._pending is not None and not self._pending.done():
+            self._pending.set_exception(ConnectionBroken(reason))
         self._transport.abort()

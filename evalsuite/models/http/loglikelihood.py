@@ -1,4 +1,9 @@
-"""Log-probabilities from a server: of labels as a chat's first token, or of whole options behind a plain prompt."""
+"""Log-probabilities from a server: of labels as the first token of a chat, or of whole options behind a plain prompt.
+
+OpenAI-compatible servers return log-probabilities in two places, and each supports one kind of scoring. Chat
+completions list the likeliest tokens at each generated position, which suffices for labels of one token. Completions
+with `echo` return the log-probability of every prompt token, which suffices for options of any length.
+"""
 
 from __future__ import annotations
 
@@ -10,125 +15,139 @@ import orjson
 
 from evalsuite.models.backend import Request, Response
 from evalsuite.models.http.chat_completion import RequestBody
-from evalsuite.models.http.reply import ServerReply, load_json
+from evalsuite.models.http.reply import ServerReply, load_json, token_count
 from evalsuite.tasks.continuation import DELIMITER
 
-TOP: Final = 20
-"""Most likely tokens that are asked for: what OpenAI and vLLM's default allow."""
+TOP_LOGPROBS: Final = 20
+"""Number of likeliest tokens requested: the most that OpenAI's API and vLLM's default settings allow."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprobs:
-    """What a server told of one request: for each text, tokens with their log-probabilities, None where it has none."""
+    """The log-probabilities of one reply: for each text its tokens, with None where the server returned no value."""
 
     tokens: list[list[tuple[str, float | None]]]
     input_tokens: int | None
     seconds: float
 
 
-class LogprobProtocol(Protocol):
-    """How a server is asked for log-probabilities."""
+class LogprobMethod(Protocol):
+    """One way to request log-probabilities from a server."""
 
     path: str
-    lacking: str
-    """What a server lacks that doesn't answer it."""
+    """Path of the endpoint, below the base URL."""
+    requirement: str
+    """What a server must return for this method."""
 
-    def body(self, request: Request) -> bytes:
-        """The body of a request."""
+    def encode(self, request: Request) -> bytes:
+        """Return the body for a request."""
 
-    def read(self, reply: ServerReply) -> TokenLogprobs:
-        """Read a reply; `ValueError` says why it is none."""
+    def parse(self, reply: ServerReply) -> TokenLogprobs:
+        """Parse a reply; raise a `ValueError` if it has no log-probabilities."""
 
-    def response(self, request: Request, told: TokenLogprobs) -> Response:
-        """What the reply says of the request's continuations."""
+    def response(self, request: Request, logprobs: TokenLogprobs) -> Response:
+        """Return the response with the log-probability of each of the request's continuations."""
 
 
 class FirstTokenLogprobs:
-    """A chat completion of one token: how likely it is each label, white space apart, among the `TOP` likeliest."""
+    """A chat completion of one token: the log-probability of each label among its `TOP_LOGPROBS` likeliest tokens."""
 
     path = "chat/completions"
-    lacking = "tells no top_logprobs of a chat completion's first token"
+    requirement = "top_logprobs of the first token of a chat completion"
 
     def __init__(self, body: RequestBody) -> None:
         self._body = body
 
-    def body(self, request: Request) -> bytes:
-        """Ask for one token; the server's own chat template renders the messages."""
-        return self._body.small(messages=request.messages, logprobs=True, top_logprobs=TOP)
+    def encode(self, request: Request) -> bytes:
+        """Return a body that generates one token; the server's chat template renders the messages."""
+        return self._body.encode_probe(messages=request.messages, logprobs=True, top_logprobs=TOP_LOGPROBS)
 
-    def read(self, reply: ServerReply) -> TokenLogprobs:
-        """Read the first token's likeliest alternatives."""
+    def parse(self, reply: ServerReply) -> TokenLogprobs:
+        """Parse the likeliest alternatives of the first token: one text, with one entry per alternative."""
         content = load_json(reply.body)
         try:
             first = content["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
             tokens: list[tuple[str, float | None]] = [(str(e["token"]), float(e["logprob"])) for e in first]
         except (KeyError, IndexError, TypeError, ValueError):
-            raise ValueError("no top_logprobs in it") from None
+            raise ValueError("it has no top_logprobs") from None
         if not tokens:
-            raise ValueError("no top_logprobs in it")
-        return TokenLogprobs([tokens], _used(content), reply.seconds)
+            raise ValueError("it has no top_logprobs")
+        return TokenLogprobs([tokens], _prompt_tokens(content), reply.seconds)
 
-    def response(self, request: Request, told: TokenLogprobs) -> Response:
-        """A label that is none of the likeliest tokens has no log-probability."""
-        logs = []
+    def response(self, request: Request, logprobs: TokenLogprobs) -> Response:
+        """Return each label's log-probability; None for a label that is not among the likeliest tokens."""
+        values = []
         for label in request.continuations:
-            found = [log for token, log in told.tokens[0] if token.strip() == label and log is not None]
-            likely = [log for log in found if math.isfinite(log)]
-            logs.append(max(likely) + math.log(sum(math.exp(log - max(likely)) for log in likely)) if likely else None)
-        return _response(request, told, logs)
+            # "B" and " B" are different tokens that mean the same label, so their probabilities are added.
+            spellings = [value for token, value in logprobs.tokens[0] if token.strip() == label and value is not None]
+            finite = [value for value in spellings if math.isfinite(value)]
+            values.append(_log_sum_exp(finite) if finite else None)
+        return _response(request, logprobs, values)
 
 
 class PromptLogprobs:
-    """Completions that write nothing and echo their prompt: the context alone, and with each option behind it.
+    """Completions that generate nothing and echo their prompt: the context alone, and with each option behind it.
 
-    An option's tokens are those behind as many as the context alone has, as lm-eval counts them.
+    An option's tokens are those behind as many tokens as the context alone has, as in lm-eval's
+    `LocalCompletionsAPI.parse_logprobs`.
     """
 
     path = "completions"
-    lacking = (
-        "tells no log-probabilities of a prompt (completions with echo, logprobs and max_tokens 0, as vLLM has them)"
-    )
+    requirement = "log-probabilities of a prompt (completions with echo, logprobs and max_tokens 0, as vLLM has them)"
 
     def __init__(self, model: str) -> None:
         self._model = model
 
-    def body(self, request: Request) -> bytes:
-        """The texts of all messages, one after the other; no chat template has a part in it."""
+    def encode(self, request: Request) -> bytes:
+        """Return a body with one prompt for the context and one per option; no chat template is involved."""
         context = "\n\n".join(message["content"] for message in request.messages).rstrip()
-        prompts = [context, *(f"{context}{DELIMITER}{each}" for each in request.continuations)]
-        asked = {"prompt": prompts, "echo": True, "logprobs": 1, "max_tokens": 0, "temperature": 0}
-        return orjson.dumps({"model": self._model, **asked})
+        # All prompts in one request: they share the context, which the server's prefix cache then computes once.
+        prompts = [context, *(f"{context}{DELIMITER}{option}" for option in request.continuations)]
+        fields = {"prompt": prompts, "echo": True, "logprobs": 1, "max_tokens": 0, "temperature": 0}
+        return orjson.dumps({"model": self._model, **fields})
 
-    def read(self, reply: ServerReply) -> TokenLogprobs:
-        """Read every prompt's tokens, in the order of the prompts."""
+    def parse(self, reply: ServerReply) -> TokenLogprobs:
+        """Parse the tokens of every prompt, in the order of the prompts."""
         content = load_json(reply.body)
         try:
+            # Servers may return the choices in the order in which they finished.
             choices = sorted(content["choices"], key=lambda choice: int(choice["index"]))
-            found = [each["logprobs"] for each in choices]
-            tokens = [list(zip(each["tokens"], each["token_logprobs"], strict=True)) for each in found]
+            logprobs = [choice["logprobs"] for choice in choices]
+            tokens = [list(zip(each["tokens"], each["token_logprobs"], strict=True)) for each in logprobs]
         except (KeyError, TypeError, ValueError):
-            raise ValueError("no token_logprobs in it") from None
-        if not all(len(each) > 1 and all(isinstance(log, float | int) for _, log in each[1:]) for each in tokens):
-            raise ValueError("no token_logprobs of the prompt in it")
-        return TokenLogprobs(tokens, _used(content), reply.seconds)
+            raise ValueError("it has no token_logprobs") from None
+        # The first token has nothing before it, hence no log-probability: null there, a number everywhere else.
+        if not all(len(each) > 1 and all(isinstance(value, float | int) for _, value in each[1:]) for each in tokens):
+            raise ValueError("it has no token_logprobs of the prompt")
+        return TokenLogprobs(tokens, _prompt_tokens(content), reply.seconds)
 
-    def response(self, request: Request, told: TokenLogprobs) -> Response:
-        """Sums over each option's tokens."""
-        context, *whole = told.tokens
-        if len(whole) != len(request.continuations) or any(len(each) <= len(context) for each in whole):
-            return Response(request, error="the server told too few tokens for an option")
-        logs = [sum(log or 0.0 for _, log in each[len(context) :]) for each in whole]
-        if not all(map(math.isfinite, logs)):
-            return Response(request, error="the server gives no finite log-probability")
-        return _response(request, told, logs)
-
-
-def _response(request: Request, told: TokenLogprobs, logs: list[float | None] | list[float]) -> Response:
-    tokens = told.input_tokens
-    return Response(request, input_tokens=tokens, output_tokens=0, latency=told.seconds, logprobs=tuple(logs))
+    def response(self, request: Request, logprobs: TokenLogprobs) -> Response:
+        """Return the sum over each option's tokens."""
+        context, *prompts = logprobs.tokens
+        if len(prompts) != len(request.continuations) or any(len(each) <= len(context) for each in prompts):
+            return Response(request, error="the server returned too few tokens for an option")
+        sums = [sum(value or 0.0 for _, value in each[len(context) :]) for each in prompts]
+        if not all(map(math.isfinite, sums)):
+            return Response(request, error="the server returned no finite log-probability")
+        return _response(request, logprobs, sums)
 
 
-def _used(content: Any) -> int | None:
+def _log_sum_exp(values: list[float]) -> float:
+    """Return log(sum(exp(values))); subtracting the maximum first keeps exp from underflowing."""
+    largest = max(values)
+    return largest + math.log(sum(math.exp(value - largest) for value in values))
+
+
+def _response(request: Request, logprobs: TokenLogprobs, values: list[float | None] | list[float]) -> Response:
+    return Response(
+        request,
+        input_tokens=logprobs.input_tokens,
+        output_tokens=0,
+        latency=logprobs.seconds,
+        logprobs=tuple(values),
+    )
+
+
+def _prompt_tokens(content: Any) -> int | None:
     usage = content.get("usage")
-    count = usage.get("prompt_tokens") if isinstance(usage, dict) else None
-    return count if isinstance(count, int) and not isinstance(count, bool) and count >= 0 else None
+    return token_count(usage.get("prompt_tokens")) if isinstance(usage, dict) else None

@@ -1,4 +1,4 @@
-"""Where requests go: a server's address, the proxy before it, TLS, and the connections that are kept to it."""
+"""One server by its base URL: proxy, TLS, address lookup and the pool of open connections."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from collections.abc import Mapping
 from typing import Final, cast
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
-from evalsuite.errors import UsageError
-from evalsuite.models.http.connection import Connection, ConnectionBroken, HttpMessage
+from evalsuite.errors import ErrorCode, UsageError
+from evalsuite.models.http.connection import Connection, ConnectionBroken, HttpResponse
 from evalsuite.models.redaction import redact_url
 
 CONNECT_SECONDS: Final = 10.0
 _KEEP_ALIVE_SECONDS: Final = 4.0
 """Below uvicorn's 5: a connection that the server is about to close must not be used again."""
-_NAMES_SECONDS: Final = 60.0
-_LARGEST_REPLY: Final = 2**16
+_DNS_CACHE_SECONDS: Final = 60.0
+_LARGEST_PROXY_REPLY: Final = 2**16
 _SAFE: Final = "/%:@!$&'()*+,;=-._~?"
 
 
 class Unreachable(Exception):
-    """No connection to a server, or to the proxy before it."""
+    """No connection to the server, or to the proxy in front of it."""
 
 
 class Origin:
-    """A server by its base URL, `http://host:port/v1`; a `UsageError` says what is wrong with one.
+    """One server by its base URL, such as `http://host:port/v1`; an invalid URL is a `UsageError`.
 
-    A user and password in the URL become basic authorization; a query goes with every request. `http_proxy`,
-    `https_proxy` and `no_proxy` of the environment count.
+    A user and password in the URL become basic authorization; a query is sent with every request. `http_proxy`,
+    `https_proxy` and `no_proxy` of the environment are honoured.
     """
 
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
@@ -45,6 +45,7 @@ class Origin:
         self._headers = {"Host": self._authority, "User-Agent": "evalsuite", "Accept-Encoding": "identity", **headers}
         if parts.username is not None:
             self._headers["Authorization"] = _basic(parts)
+        # Behind TLS the proxy sees only CONNECT, which carries its own authorization (see _Tunnel.connect).
         if self._proxy is not None and self._proxy.username is not None and not self._tls:
             self._headers["Proxy-Authorization"] = _basic(self._proxy)
         self._heads: dict[tuple[str, str, bool], bytes] = {}
@@ -66,40 +67,40 @@ class Origin:
         lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in self._headers.items())]
         return "\r\n".join(lines).encode("latin-1") + b"\r\n"
 
-    async def exchange(self, method: str, path: str, body: bytes = b"", from_root: bool = False) -> HttpMessage:
-        """Send a request to an address below the base, or beside it where the base ends in /v1.
+    async def exchange(self, method: str, path: str, body: bytes = b"", from_root: bool = False) -> HttpResponse:
+        """Send a request to a path below the base URL, or with `from_root` below the base URL without its /v1.
 
-        `Unreachable` or `ConnectionBroken` where no answer comes. A kept connection that the server closed without a
-        word was
-        idle for too long: the request is sent again at once.
+        Raise `Unreachable` or `ConnectionBroken` if no response arrives.
         """
         key = (method, path, from_root)
         head = self._heads.get(key) or self._heads.setdefault(key, self._head(*key))
         request = b"%bContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (head, len(body), body)
-        connection = self._kept() or await self._connect()
-        used = connection.exchanges > 0
+        connection = self._idle_connection() or await self._connect()
+        reused = connection.exchanges > 0
         try:
-            answer = await connection.exchange(request)
+            response = await connection.exchange(request)
         except ConnectionBroken:
-            if not (used and connection.silent):
+            # A reused connection that ends without one byte was idle for too long: the server has not read the
+            # request, so sending it again at once can't answer it twice.
+            if not (reused and connection.nothing_received):
                 raise
             connection = await self._connect()
-            answer = await connection.exchange(request)
+            response = await connection.exchange(request)
         if connection.reusable:
             connection.idle_since = asyncio.get_running_loop().time()
             self._idle.append(connection)
         else:
             connection.abort()
-        return answer
+        return response
 
     async def close(self) -> None:
-        """Close the connections that are kept."""
+        """Close the idle connections."""
         while self._idle:
             self._idle.pop().abort()
         await asyncio.sleep(0)
 
-    def _kept(self) -> Connection | None:
-        """The connection that was used last, so that the others may grow old."""
+    def _idle_connection(self) -> Connection | None:
+        """Return the most recently used idle connection, so that those that are not needed time out."""
         now = asyncio.get_running_loop().time()
         while self._idle:
             connection = self._idle.pop()
@@ -112,26 +113,26 @@ class Origin:
         host, port = self._host, self._port
         if self._proxy is not None:
             host, port = self._proxy.hostname or "", self._proxy.port or 80
-        told = "no address"
+        reason = "no address"
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 for address in await self._lookup(host, port):
                     try:
                         return await self._open(address, port)
                     except (OSError, ConnectionBroken) as error:
-                        told = str(error) or type(error).__name__
+                        reason = str(error) or type(error).__name__
         except TimeoutError:
-            told = f"no connection in {CONNECT_SECONDS:g} s"
+            reason = f"no connection in {CONNECT_SECONDS:g} s"
         except OSError as error:
-            told = str(error)
-        raise Unreachable(f"cannot connect to {host}:{port}: {told}")
+            reason = str(error)
+        raise Unreachable(f"cannot connect to {host}:{port}: {reason}")
 
     async def _lookup(self, host: str, port: int) -> list[str]:
-        """Addresses of a name, remembered for a minute: hundreds of connections need not ask hundreds of times."""
+        """Return a host's addresses, cached for a minute: hundreds of connections must not mean hundreds of lookups."""
         loop = asyncio.get_running_loop()
-        if loop.time() - self._looked_up > _NAMES_SECONDS:
-            found = await loop.getaddrinfo(host, port, type=1)
-            self._addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
+        if loop.time() - self._looked_up > _DNS_CACHE_SECONDS:
+            infos = await loop.getaddrinfo(host, port, type=1)
+            self._addresses = list(dict.fromkeys(str(info[4][0]) for info in infos))
             self._looked_up = loop.time()
         return self._addresses
 
@@ -142,53 +143,54 @@ class Origin:
         if self._context is None:
             self._context = ssl.create_default_context()
         if self._proxy is None:
-            made = loop.create_connection(Connection, address, port, ssl=self._context, server_hostname=self._host)
-            return (await made)[1]
+            opening = loop.create_connection(Connection, address, port, ssl=self._context, server_hostname=self._host)
+            return (await opening)[1]
         transport, tunnel = await loop.create_connection(_Tunnel, address, port)
         try:
-            await tunnel.dig(f"{self._host}:{self._port}", self._proxy)
+            await tunnel.connect(f"{self._host}:{self._port}", self._proxy)
             connection = Connection()
-            secure = await loop.start_tls(transport, connection, self._context, server_hostname=self._host)
+            tls = await loop.start_tls(transport, connection, self._context, server_hostname=self._host)
         except BaseException:
             transport.abort()
             raise
-        connection.attach(cast(asyncio.Transport, secure))
+        connection.attach(cast(asyncio.Transport, tls))
         return connection
 
 
 class _Tunnel(asyncio.Protocol):
-    """Asks a proxy for a way through (CONNECT)."""
+    """One tunnel through an HTTP proxy (CONNECT), over which TLS is then started."""
 
     def __init__(self) -> None:
-        self._said = b""
-        self._open: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._reply = b""
+        self._established: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
 
-    async def dig(self, target: str, proxy: SplitResult) -> None:
-        permit = f"Proxy-Authorization: {_basic(proxy)}\r\n" if proxy.username is not None else ""
-        self._transport.write(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{permit}\r\n".encode("latin-1"))
-        await self._open
+    async def connect(self, target: str, proxy: SplitResult) -> None:
+        authorization = f"Proxy-Authorization: {_basic(proxy)}\r\n" if proxy.username is not None else ""
+        self._transport.write(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{authorization}\r\n".encode("latin-1"))
+        await self._established
 
     def data_received(self, data: bytes) -> None:
-        self._said += data
-        if len(self._said) > _LARGEST_REPLY:
+        self._reply += data
+        if len(self._reply) > _LARGEST_PROXY_REPLY:
             self._transport.abort()
-        if b"\r\n\r\n" in self._said and not self._open.done():
-            status = self._said.split(b"\r\n", 1)[0].decode("latin-1")
+        if b"\r\n\r\n" in self._reply and not self._established.done():
+            status = self._reply.split(b"\r\n", 1)[0].decode("latin-1")
             if status.split(" ")[1:2] == ["200"]:
-                self._open.set_result(None)
+                self._established.set_result(None)
             else:
-                self._open.set_exception(ConnectionBroken(f"the proxy says {status}"))
+                self._established.set_exception(ConnectionBroken(f"the proxy refused the tunnel: {status}"))
 
     def connection_lost(self, error: Exception | None) -> None:
-        if not self._open.done():
-            self._open.set_exception(ConnectionBroken("the proxy closed the connection"))
+        if not self._established.done():
+            self._established.set_exception(ConnectionBroken("the proxy closed the connection"))
 
 
 def _proxy(scheme: str, host: str) -> SplitResult | None:
-    """The environment's proxy for a host; None in by far the most cases, found without a heavy import."""
+    """Return the environment's proxy for a host, or None."""
+    # Most environments set no proxy, and urllib.request is slow to import.
     if not any(name.lower() == f"{scheme}_proxy" and value for name, value in os.environ.items()):
         return None
     from urllib.request import getproxies_environment, proxy_bypass
@@ -199,12 +201,15 @@ def _proxy(scheme: str, host: str) -> SplitResult | None:
         return None
     proxy = urlsplit(url if "://" in url else f"http://{url}")
     if proxy.scheme != "http" or not proxy.hostname:
-        raise UsageError(f"{scheme}_proxy of the environment: only http:// proxies are understood; unset it")
+        raise UsageError(
+            ErrorCode.INVALID_ARGUMENT,
+            f"the environment variable {scheme}_proxy: only http:// proxies are supported; unset it",
+        )
     return proxy
 
 
 def _split(url: str) -> tuple[SplitResult, str, int | None]:
-    """A URL's parts, its host in ASCII, and its port."""
+    """Return a URL's parts, its host in ASCII (IDNA), and its port."""
     try:
         parts = urlsplit(url.strip())
         host = (parts.hostname or "").encode("idna").decode() if parts.hostname else ""
@@ -212,10 +217,10 @@ def _split(url: str) -> tuple[SplitResult, str, int | None]:
     except (ValueError, UnicodeError):
         parts, host, port = SplitResult("", "", "", "", ""), "", None
     if parts.scheme not in ("http", "https") or not host:
-        raise UsageError(f"--base-url {redact_url(url)}: write it as http://host:port/v1")
+        raise UsageError(ErrorCode.INVALID_ARGUMENT, f"`base_urls` {redact_url(url)}: write it as http://host:port/v1")
     return parts, host, port
 
 
 def _basic(parts: SplitResult) -> str:
-    pair = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
-    return "Basic " + b64encode(pair.encode()).decode()
+    credentials = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+    return "Basic " + b64encode(credentials.encode()).decode()

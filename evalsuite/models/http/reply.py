@@ -1,4 +1,4 @@
-"""What a server said to one try, and whether another is worth it."""
+"""What a server returned to one attempt, and whether another attempt makes sense."""
 
 from __future__ import annotations
 
@@ -9,82 +9,93 @@ from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any, Final
 
-from evalsuite.errors import BackendError
+from evalsuite.errors import BackendError, ErrorCode
 from evalsuite.models.redaction import Redactor
 from evalsuite.util.jsonl import parse_json
 
 _OVERLOADED: Final = frozenset({429, 503, 529})
-_TRANSIENT: Final = frozenset({408, 409, 425, 429})
-_PERMANENT: Final = frozenset({501, 505})
+_RETRYABLE_4XX: Final = frozenset({408, 409, 425, 429})
+_PERMANENT_5XX: Final = frozenset({501, 505})
+CHECK_NAME_AND_URL: Final = (
+    "is the model's name right, and does `base_urls` end where /chat/completions follows (often in /v1)?"
+)
 
 
 class FailureKind(Enum):
-    """Why a try gave no answer."""
+    """Why an attempt gave no response."""
 
     UNREACHABLE = "unreachable"
-    LIMITED = "rate-limited"
+    RATE_LIMITED = "rate-limited"
     TIMED_OUT = "timed out"
     FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
 class RetryableError:
-    """A try that may be worth another."""
+    """A failed attempt that may succeed when it is repeated."""
 
     kind: FailureKind
-    told: str
-    wait: float = 0.0
-    """Seconds that the server asked to wait."""
+    message: str
+    """One line without secrets."""
+    retry_after: float = 0.0
+    """Seconds that the server requested to wait."""
     overloaded: bool = False
+    """Whether the server reported that it has too many requests."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerReply:
-    """What a server said, whatever it was."""
+    """The HTTP response to one attempt, whatever its status."""
 
     status: int
     body: bytes = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     seconds: float
+    """Time from sending the request to the complete response."""
 
 
 @dataclass(frozen=True, slots=True)
 class PermanentRefusal:
-    """No answer to this request, ever: the server's own words, or the last trouble of its last try."""
+    """A request that will never be answered: refused by the server, or out of attempts."""
 
-    told: str
+    message: str
+    """The server's error message, or the last retryable error; one line without secrets."""
     status: int | None = None
     body: bytes = field(default=b"", repr=False)
 
 
-def judge(reply: ServerReply, name: str, redactor: Redactor, succeeded: bool) -> PermanentRefusal | RetryableError:
-    """Class a status that isn't a success; one that every request would meet is a `BackendError`.
+def classify_error(
+    reply: ServerReply, server: str, redactor: Redactor, succeeded: bool
+) -> PermanentRefusal | RetryableError:
+    """Classify a reply whose status is no success; raise a `BackendError` if every request would meet it.
 
-    `succeeded`: whether any request was answered before, so that a 403 can only be about this one.
+    `succeeded`: whether any request was answered before, so that a 403 can only concern this one.
     """
     status = reply.status
-    told = redactor.redact_line(f"HTTP {status}: {error_message(reply.body)}")
+    message = redactor.redact_line(f"HTTP {status}: {error_message(reply.body)}")
+    # OpenAI reports a used-up account as 429 too, which no waiting cures.
     if status == 429 and b"insufficient_quota" in reply.body:
-        raise BackendError(f"{name}: {told}; the account's quota is used up")
-    if status in _TRANSIENT or (status >= 500 and status not in _PERMANENT):
-        kind = FailureKind.LIMITED if status == 429 else FailureKind.FAILED
-        return RetryableError(kind, told, retry_after(reply.headers), overloaded=status in _OVERLOADED)
-    advice = _advice(status, succeeded)
-    if advice is not None:
-        raise BackendError(f"{name}: {told}; {advice}")
-    return PermanentRefusal(told, status, reply.body)
+        raise BackendError(ErrorCode.QUOTA_EXHAUSTED, f"{server}: {message}; the account's quota is used up")
+    if status in _RETRYABLE_4XX or (status >= 500 and status not in _PERMANENT_5XX):
+        kind = FailureKind.RATE_LIMITED if status == 429 else FailureKind.FAILED
+        return RetryableError(kind, message, retry_after(reply.headers), overloaded=status in _OVERLOADED)
+    fatal = _fatal(status, succeeded)
+    if fatal is not None:
+        code, advice = fatal
+        raise BackendError(code, f"{server}: {message}; {advice}")
+    return PermanentRefusal(message, status, reply.body)
 
 
 def load_json(body: bytes) -> Any:
-    """Read JSON; `ValueError` where it isn't."""
+    """Parse JSON; raise a `ValueError` that quotes the body if it isn't JSON."""
     try:
         return parse_json(body)
     except ValueError as error:
         raise ValueError(f"not JSON ({error}): {body[:300].decode(errors='replace')}") from None
 
 
-def error_of(body: bytes) -> Any:
-    """The error in a body, in OpenAI's shape and its relatives; None where there is none."""
+def error_object(body: bytes) -> Any:
+    """Return the error in a body of OpenAI's shape or a similar one; None if there is none."""
     try:
         content = load_json(body)
     except ValueError:
@@ -94,14 +105,19 @@ def error_of(body: bytes) -> Any:
 
 
 def error_message(body: bytes) -> str:
-    """A server's own words about an error: the message, or the body as it is."""
-    error = error_of(body)
+    """Return the message of an error body, or the body itself if it has none."""
+    error = error_object(body)
     message = error.get("message") if isinstance(error, dict) else error
     return message if isinstance(message, str) and message else body[:4000].decode(errors="replace")
 
 
+def token_count(value: Any) -> int | None:
+    """Return a count from a reply's `usage`; None for anything that is not a natural number."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
 def retry_after(headers: Mapping[str, str]) -> float:
-    """Seconds that a Retry-After header asks for, in either of its forms; 0 without one that can be read."""
+    """Return the seconds that a Retry-After header requests, as a number or a date; 0 without a valid one."""
     value = headers.get("retry-after", "").strip()
     try:
         seconds = float(value)
@@ -110,17 +126,20 @@ def retry_after(headers: Mapping[str, str]) -> float:
             seconds = parsedate_to_datetime(value).timestamp() - time.time()
         except (ValueError, OverflowError):
             return 0.0
-    return max(0.0, seconds) if seconds == seconds else 0.0
+    return max(0.0, seconds) if seconds == seconds else 0.0  # "nan" is a float too
 
 
-def _advice(status: int, succeeded: bool) -> str | None:
-    """What to do about a status that every request would meet; None: it may be about this request alone."""
+def _fatal(status: int, succeeded: bool) -> tuple[ErrorCode, str] | None:
+    """Return code and advice for a status that every request would meet; None if it may concern this one alone."""
     if status == 401 or (status == 403 and not succeeded):
-        return "is the API key right? It is read from EVALSUITE_API_KEY or OPENAI_API_KEY"
+        return (
+            ErrorCode.AUTHENTICATION_FAILED,
+            "is the API key right? It is read from EVALSUITE_API_KEY or OPENAI_API_KEY",
+        )
     if status == 402:
-        return "the account needs credit"
+        return ErrorCode.QUOTA_EXHAUSTED, "the account needs credit"
     if status in (404, 405):
-        return "is the model's name right, and does --base-url end where /chat/completions follows (often in /v1)?"
+        return ErrorCode.MODEL_NOT_SERVED, CHECK_NAME_AND_URL
     if 300 <= status < 400:
-        return "give the address that it redirects to as --base-url"
+        return ErrorCode.SERVER_REPLY_UNUSABLE, "use the address that it redirects to in `base_urls`"
     return None

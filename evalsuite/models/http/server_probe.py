@@ -1,4 +1,4 @@
-"""Finding out, before the first question, what a server serves and what it does with what it will be sent."""
+"""Small requests that find out, before items are sent, what a server serves and which fields it honours."""
 
 from __future__ import annotations
 
@@ -8,109 +8,133 @@ from typing import Any, Final
 
 import orjson
 
-from evalsuite.errors import BackendError, UsageError
-from evalsuite.models.http.chat_completion import THINKING_SWITCHES, ChatCompletion, RequestBody, read_completion
+from evalsuite.errors import BackendError, ErrorCode, UsageError
+from evalsuite.models.backend import THINKING_SWITCHES
+from evalsuite.models.http.chat_completion import ChatCompletion, RequestBody, parse_completion
 from evalsuite.models.http.concurrency import Replica
 from evalsuite.models.http.origin import CONNECT_SECONDS
-from evalsuite.models.http.reply import RetryableError, ServerReply, error_message, judge, load_json
+from evalsuite.models.http.reply import (
+    CHECK_NAME_AND_URL,
+    RetryableError,
+    ServerReply,
+    classify_error,
+    error_message,
+    load_json,
+)
 from evalsuite.models.http.transport import Transport
 from evalsuite.models.redaction import Redactor
 from evalsuite.parser import reasoning_open
 
-_NAMED: Final = 5
-_NEGOTIATIONS: Final = 3
-_THOUGHT_TOKENS: Final = 16
+_MODELS_SHOWN: Final = 5
+_ADAPTATIONS: Final = 3
+_REASONING_TOKENS: Final = 16
+"""Tokens of a probe that is cut off within the reasoning, but long enough to have some."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """What a living server says of a model."""
+    """What a healthy server reports about a model."""
 
     name: str
-    """What may be told of its address."""
+    """The server's address without secrets."""
     listed: bool
     context: int | None = None
-    """Tokens of prompt and output together."""
+    """Tokens of prompt and response together."""
     root: str | None = None
-    """What the served name stands for: a path or a name on the hub."""
+    """What the served name refers to: a path or a name on the hub."""
     others: tuple[str, ...] = field(default=(), repr=False)
+    """The models that are served instead, if this one isn't listed."""
 
 
 class ServerProbe:
-    """Asks small questions of servers, outside the run's own requests."""
+    """Sends small requests to servers, outside the run's own requests."""
 
     def __init__(self, transport: Transport[ChatCompletion], body: RequestBody, redactor: Redactor) -> None:
         self._transport, self._body, self._redactor = transport, body, redactor
 
-    async def greet(self, replica: Replica, model: str) -> ServedModel | RetryableError:
-        """Look the model up at `GET /models`; `BackendError` where it isn't served or the key isn't taken.
+    async def check_health(self, replica: Replica, model: str) -> ServedModel | RetryableError:
+        """Look the model up in `GET /models`; raise a `BackendError` if it isn't served or the key is refused.
 
-        A server without that address, or whose list lacks the model (aliases, deployments), is asked for one token.
+        Servers without that endpoint, or whose list lacks the model (aliases, deployments), must generate one token.
         """
         reply = await self._transport.exchange(replica, "GET", "models", timeout=3 * CONNECT_SECONDS)
         if isinstance(reply, ServerReply) and reply.status not in (404, 405) and not 200 <= reply.status < 300:
-            told = judge(reply, replica.name, self._redactor, succeeded=False)
-            reply = told if isinstance(told, RetryableError) else reply
+            outcome = classify_error(reply, replica.name, self._redactor, succeeded=False)
+            reply = outcome if isinstance(outcome, RetryableError) else reply
         if isinstance(reply, RetryableError):
-            replica.set_aside()
+            replica.suspend()
             return reply
-        served = _look_up(replica.name, model, reply)
+        served = _find_model(replica.name, model, reply)
         if not served.listed:
-            await self._confirm(replica, model, served)
+            await self._check_unlisted(replica, model, served)
         return served
 
-    async def _confirm(self, replica: Replica, model: str, served: ServedModel) -> None:
-        reply = await self.small(replica)
+    async def _check_unlisted(self, replica: Replica, model: str, served: ServedModel) -> None:
+        reply = await self.generate(replica)
+        # Only a refusal speaks against the model; a busy or failing server may well serve it.
         if isinstance(reply, RetryableError) or not 400 <= reply.status < 500 or reply.status in (408, 409, 425, 429):
             return
-        told = self._redactor.redact_line(f"HTTP {reply.status}: {error_message(reply.body)}")
+        message = self._redactor.redact_line(f"HTTP {reply.status}: {error_message(reply.body)}")
         if reply.status in (401, 403):
-            judge(reply, replica.name, self._redactor, succeeded=False)
+            classify_error(reply, replica.name, self._redactor, succeeded=False)
         if not served.others:
-            advice = "is its name right, and does --base-url end where /chat/completions follows (often in /v1)?"
-            raise BackendError(f"{replica.name}: no answer from model {model!r}: {told}; {advice}")
-        first, more = ", ".join(served.others[:_NAMED]), len(served.others) - _NAMED
-        more_told = f" and {more} more" if more > 0 else ""
-        raise BackendError(f"{replica.name}: does not serve {model!r}; it serves {first}{more_told} ({told})")
+            raise BackendError(
+                ErrorCode.MODEL_NOT_SERVED,
+                f"{replica.name}: no response from model {model!r}: {message}; {CHECK_NAME_AND_URL}",
+            )
+        first, more = ", ".join(served.others[:_MODELS_SHOWN]), len(served.others) - _MODELS_SHOWN
+        rest = f" and {more} more" if more > 0 else ""
+        raise BackendError(
+            ErrorCode.MODEL_NOT_SERVED,
+            f"{replica.name}: does not serve {model!r}; it serves {first}{rest} ({message})",
+        )
 
-    async def small(self, replica: Replica, tokens: int = 1, **fields: Any) -> ServerReply | RetryableError:
-        """Ask for a few tokens, with `fields` in the body; a refused tokens field is learned on the way."""
-        for _ in range(_NEGOTIATIONS):
-            body = self._body.small(tokens, **fields)
+    async def generate(self, replica: Replica, tokens: int = 1, **fields: Any) -> ServerReply | RetryableError:
+        """Generate a few tokens, with `fields` in the body; adapt the tokens field if the server refuses it."""
+        for _ in range(_ADAPTATIONS):
+            body = self._body.encode_probe(tokens, **fields)
             reply = await self._transport.exchange(replica, "POST", "chat/completions", body)
             if isinstance(reply, RetryableError) or reply.status not in (400, 422):
                 break
-            self._body.learn(reply.body)
-            if self._body.small(tokens, **fields) == body:
+            self._body.adapt(reply.body)
+            if self._body.encode_probe(tokens, **fields) == body:
                 break
         return reply
 
-    async def require(self, replica: Replica, option: str, name: str, advice: str) -> None:
-        """Make sure that a field which many servers silently pass over is read: nonsense in it must be refused."""
+    async def require_field(self, replica: Replica, argument: str, name: str, advice: str) -> None:
+        """Raise a `UsageError` for `argument` unless the server honours the field `name` that carries it.
+
+        Many servers ignore unknown fields silently, so an invalid value must be refused and the real one accepted.
+        """
         fields: dict[str, Any] = {name: ["nonsense"]}
-        nonsense = await self.small(replica, **fields)
-        reply = await self.small(replica) if _refused(nonsense) else nonsense
+        invalid = await self.generate(replica, **fields)
+        reply = await self.generate(replica) if _refused(invalid) else invalid
         if isinstance(reply, RetryableError):
-            raise BackendError(f"{replica.name}: can't find out whether it takes {name}: {reply.told}")
-        if not _refused(nonsense):
-            raise UsageError(f"{option}: {replica.name} does nothing with {name}; {advice}")
+            raise BackendError(
+                ErrorCode.SERVER_UNREACHABLE,
+                f"{replica.name}: no response to the request that checks whether it honours {name}: {reply.message}",
+            )
+        if not _refused(invalid):
+            raise UsageError(ErrorCode.UNSUPPORTED_BY_BACKEND, f"`{argument}`: {replica.name} ignores {name}; {advice}")
         if _refused(reply):
-            told = self._redactor.redact_line(error_message(reply.body))
-            raise UsageError(f"{option}: {replica.name} refuses {name}: {told}; {advice}")
+            message = self._redactor.redact_line(error_message(reply.body))
+            raise UsageError(
+                ErrorCode.REQUEST_REFUSED, f"`{argument}`: {replica.name} refuses {name}: {message}; {advice}"
+            )
 
     async def opens_reasoning(self, replica: Replica) -> bool | None:
-        """Whether the prompt ends inside `<think>` as the server's chat template renders it; None: unknown."""
-        prompt = await self.rendered(replica)
+        """Return whether the prompt ends inside `<think>` as the server's template renders it; None: unknown."""
+        prompt = await self.render_prompt(replica)
         return None if prompt is None else reasoning_open(prompt)
 
-    async def rendered(self, replica: Replica, **fields: Any) -> str | None:
-        """A prompt as the server's chat template renders it, None where it doesn't say.
+    async def render_prompt(self, replica: Replica, **fields: Any) -> str | None:
+        """Return a prompt as the server's chat template renders it; None if the server can't report it.
 
-        vLLM's /tokenize, at the server's root, renders the template and returns the prompt's tokens as text, with white
-        space in the vocabulary's own spelling.
+        vLLM's /tokenize, which is at the server's root, renders the template and returns the prompt's tokens as
+        strings, with white space in the vocabulary's spelling.
         """
-        question = {"messages": [{"role": "user", "content": "Hello"}], "return_token_strs": True}
-        body = orjson.dumps(question | self._body.template_fields | fields)
+        probe = {"messages": [{"role": "user", "content": "Hello"}], "return_token_strs": True}
+        body = orjson.dumps(probe | self._body.template_fields | fields)
         reply = await self._transport.exchange(replica, "POST", "tokenize", body, from_root=True)
         content = _json(reply)
         strings = content.get("token_strs") if isinstance(content, dict) else None
@@ -118,37 +142,40 @@ class ServerProbe:
             return None
         return "".join(strings)
 
-    async def switches_thinking(self, replica: Replica) -> bool | None:
-        """Whether the chat template minds the thinking switch; one that doesn't is a `UsageError`, None: unknown."""
+    async def honours_thinking_switch(self, replica: Replica) -> bool | None:
+        """Return True if the chat template has a thinking switch, None if unknown; raise a `UsageError` if not."""
         on, off = [
-            await self.rendered(replica, chat_template_kwargs=dict.fromkeys(THINKING_SWITCHES, on))
-            for on in (True, False)
+            await self.render_prompt(replica, chat_template_kwargs=dict.fromkeys(THINKING_SWITCHES, switch))
+            for switch in (True, False)
         ]
         if on is None or off is None:
             return None
         if on == off:
-            raise UsageError(f"--thinking: the chat template at {replica.name} knows no such switch; leave it at auto")
+            raise UsageError(
+                ErrorCode.UNSUPPORTED_BY_BACKEND,
+                f"`thinking`: the chat template at {replica.name} has no such switch; leave it at auto",
+            )
         return True
 
-    async def splits_reasoning(self, replica: Replica) -> bool:
-        """Whether the server returns reasoning apart from the text: a thought cut short then leaves no text."""
-        reply = await self.small(replica, _THOUGHT_TOKENS)
+    async def separates_reasoning(self, replica: Replica) -> bool:
+        """Return whether the server returns reasoning separately: truncated reasoning then leaves an empty text."""
+        reply = await self.generate(replica, _REASONING_TOKENS)
         if isinstance(reply, RetryableError) or reply.status != 200:
             return False
         try:
-            return bool(read_completion(reply).reasoning)
+            return bool(parse_completion(reply).reasoning)
         except ValueError:
             return False
 
 
-def _look_up(name: str, model: str, reply: ServerReply) -> ServedModel:
+def _find_model(server: str, model: str, reply: ServerReply) -> ServedModel:
     content = _json(reply)
-    cards = content.get("data") if isinstance(content, dict) else content
-    cards = [card for card in cards if isinstance(card, dict)] if isinstance(cards, list) else []
-    for card in cards:
-        if card.get("id") in (model, f"models/{model}"):
-            return ServedModel(name, True, _whole(card, "max_model_len"), _string(card, "root"))
-    return ServedModel(name, False, others=tuple(str(card.get("id")) for card in cards))
+    entries = content.get("data") if isinstance(content, dict) else content
+    entries = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    for entry in entries:
+        if entry.get("id") in (model, f"models/{model}"):  # Google lists models as models/NAME
+            return ServedModel(server, True, _integer(entry, "max_model_len"), _string(entry, "root"))
+    return ServedModel(server, False, others=tuple(str(entry.get("id")) for entry in entries))
 
 
 def _json(reply: ServerReply | RetryableError) -> Any:
@@ -164,11 +191,11 @@ def _refused(reply: ServerReply | RetryableError) -> bool:
     return isinstance(reply, ServerReply) and reply.status in (400, 422)
 
 
-def _whole(card: Mapping[str, Any], key: str) -> int | None:
-    value = card.get(key)
+def _integer(entry: Mapping[str, Any], key: str) -> int | None:
+    value = entry.get(key)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _string(card: Mapping[str, Any], key: str) -> str | None:
-    value = card.get(key)
+def _string(entry: Mapping[str, Any], key: str) -> str | None:
+    value = entry.get(key)
     return value if isinstance(value, str) else None

@@ -1,16 +1,16 @@
-"""Getting an answer out of servers that fail: tries, backoff, replicas, pace; nothing here knows what a chat is.
+"""Posting requests to servers that fail: retries, backoff, replicas and the concurrency limit.
 
-What a try can meet, and what follows:
+Nothing here knows what a chat completion is. What an attempt can meet, and what follows:
 
-- no connection: the replica is set aside and greeted again later; this costs the request nothing
-- 429: the gate is halved; asked again after Retry-After, never sooner; this costs the request nothing either
-- 408, 409, 425, 5xx (503 and 529 halve the gate too), a dropped connection, half a body, a body that can't be read, no
-  answer in time: asked again, up to 12 tries of which 5 may run out of time
-- nothing but the first two for `patience` seconds, with nothing else under way: `BackendError`
+- no connection: the replica is suspended and its health is checked later; no attempt is counted
+- 429: the concurrency limit is halved; sent again after Retry-After, never sooner; no attempt is counted either
+- 408, 409, 425, 5xx (503 and 529 halve the limit too), a broken connection, a body that is incomplete or can't be
+  parsed, a timeout: sent again, up to 12 attempts, of which 5 may time out
+- nothing but the first two for `patience` seconds, with no other request in flight: `BackendError`
 - 401, 402, 404, 405, a redirection, 403 before any success, an exhausted quota: `BackendError` at once
-- any other 4xx: a `PermanentRefusal`, which is about this one request
+- any other 4xx: a `PermanentRefusal`, which concerns this one request
 
-Between tries: full jitter over 0.5 s, doubled each time up to 30 s, on top of Retry-After.
+Between attempts: full jitter over 0.5 s, doubled each time up to 30 s, on top of Retry-After.
 """
 
 from __future__ import annotations
@@ -22,30 +22,34 @@ from collections.abc import Callable, Sequence
 from math import inf
 from typing import Final, Generic, TypeVar
 
-from evalsuite.errors import BackendError, UsageError
+from evalsuite.errors import BackendError, ErrorCode, UsageError
 from evalsuite.models.http.concurrency import ConcurrencyLimit, Replica, Replicas
 from evalsuite.models.http.connection import ConnectionBroken
 from evalsuite.models.http.origin import CONNECT_SECONDS, Unreachable
-from evalsuite.models.http.reply import FailureKind, PermanentRefusal, RetryableError, ServerReply, judge
+from evalsuite.models.http.reply import FailureKind, PermanentRefusal, RetryableError, ServerReply, classify_error
 from evalsuite.models.redaction import Redactor
 
-TRIES: Final = 12
+ATTEMPTS: Final = 12
 TIMEOUTS: Final = 5
 FIRST_BACKOFF: Final = 0.5
 _LONGEST_BACKOFF: Final = 30.0
-_LONGEST_WAIT: Final = 3600.0
+_LONGEST_RETRY_AFTER: Final = 3600.0
 _OTHER_FILES: Final = 128
+"""File descriptors that the process needs besides its connections."""
 
-Answer = TypeVar("Answer")
+Parsed = TypeVar("Parsed")
 
 
-class Transport(Generic[Answer]):
-    """Posts bodies to replicas until `read` makes an answer of what comes back (`ValueError` where it can't)."""
+class Transport(Generic[Parsed]):
+    """Posts bodies to replicas until `parse` accepts a reply.
+
+    `parse` raises a `ValueError` for a reply that it can't use; the request is then sent again.
+    """
 
     def __init__(
         self,
         replicas: Sequence[Replica],
-        read: Callable[[ServerReply], Answer],
+        parse: Callable[[ServerReply], Parsed],
         *,
         redactor: Redactor,
         concurrency: int,
@@ -53,97 +57,106 @@ class Transport(Generic[Answer]):
         patience: float,
     ) -> None:
         self.replicas = Replicas(replicas)
-        self.pace = ConcurrencyLimit(concurrency)
+        self.limit = ConcurrencyLimit(concurrency)
         self.succeeded = False
-        """Whether any request ever was answered."""
-        self._read = read
+        """Whether any request was ever answered."""
+        self._parse = parse
         self._redactor = redactor
         self._timeout = timeout
         self._patience = patience
-        self._quiet_since: float | None = None
-        self._longest_wait = 0.0
+        self._failing_since: float | None = None
+        """When the present series of failures began; None after a success."""
+        self._longest_retry_after = 0.0
+        """Longest wait that a server requested in this series."""
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close all connections."""
         for replica in self.replicas.all:
             await replica.origin.close()
 
-    async def post(self, path: str, body: bytes) -> Answer | PermanentRefusal:
-        """Ask until there is an answer or no hope; `BackendError` where no request could succeed."""
-        tries = timeouts = troubles = 0
+    async def post(self, path: str, body: bytes) -> Parsed | PermanentRefusal:
+        """Send a request until it is answered or refused; raise a `BackendError` if no request could succeed."""
+        attempts = timeouts = failures = 0
         while True:
-            trouble = await self._try(path, body)
-            if not isinstance(trouble, RetryableError):
-                return trouble
-            troubles += 1
-            tries += trouble.kind in (FailureKind.FAILED, FailureKind.TIMED_OUT)
-            timeouts += trouble.kind is FailureKind.TIMED_OUT
-            if trouble.wait > _LONGEST_WAIT:
-                return PermanentRefusal(f"{trouble.told}; it asks to wait {trouble.wait:.0f} s, which is over an hour")
-            if tries >= TRIES or timeouts >= TIMEOUTS:
-                return PermanentRefusal(f"given up after {troubles} tries: {trouble.told}")
-            if trouble.kind is not FailureKind.UNREACHABLE:
-                await asyncio.sleep(trouble.wait + backoff(troubles))
+            outcome = await self._attempt(path, body)
+            if not isinstance(outcome, RetryableError):
+                return outcome
+            failures += 1
+            # An unreachable or rate-limiting server says nothing about this request, so those attempts are free.
+            attempts += outcome.kind in (FailureKind.FAILED, FailureKind.TIMED_OUT)
+            timeouts += outcome.kind is FailureKind.TIMED_OUT
+            if outcome.retry_after > _LONGEST_RETRY_AFTER:
+                wait = f"it requests a wait of {outcome.retry_after:.0f} s, which is over an hour"
+                return PermanentRefusal(f"{outcome.message}; {wait}")
+            if attempts >= ATTEMPTS or timeouts >= TIMEOUTS:
+                return PermanentRefusal(f"failed after {failures} attempts: {outcome.message}")
+            # An unreachable replica is paused by its suspension; the request itself may go to another at once.
+            if outcome.kind is not FailureKind.UNREACHABLE:
+                await asyncio.sleep(outcome.retry_after + backoff(failures))
 
-    async def _try(self, path: str, body: bytes) -> Answer | PermanentRefusal | RetryableError:
-        async with self.pace:
-            replica = await self._greeted()
+    async def _attempt(self, path: str, body: bytes) -> Parsed | PermanentRefusal | RetryableError:
+        async with self.limit:
+            replica = await self._healthy_replica()
             if isinstance(replica, RetryableError):
                 return replica
-            asked = time.monotonic()
-            replica.out += 1
+            sent = time.monotonic()
+            replica.in_flight += 1
             try:
                 reply = await self.exchange(replica, "POST", path, body)
             finally:
-                replica.out -= 1
-        outcome = reply if isinstance(reply, RetryableError) else self._judge(replica, reply)
+                replica.in_flight -= 1
+        outcome = reply if isinstance(reply, RetryableError) else self._parse_reply(replica, reply)
         if not isinstance(outcome, RetryableError):
             self.succeeded = self.succeeded or not isinstance(outcome, PermanentRefusal)
-            self._went_well(replica)
+            self._record_success(replica)
             return outcome
-        self._went_badly(replica, outcome, asked)
+        self._record_failure(replica, outcome, sent)
         return outcome
 
-    async def _greeted(self) -> Replica | RetryableError:
-        """Choose a replica; one that was set aside must answer something, anything, before it gets a request."""
-        replica = await self.replicas.next()
-        if not replica.down:
+    async def _healthy_replica(self) -> Replica | RetryableError:
+        """Choose a replica; a suspended one must return any reply below 500 to `GET /models` first."""
+        replica = await self.replicas.choose()
+        if not replica.suspended:
             return replica
         try:
             reply = await self.exchange(replica, "GET", "models", timeout=CONNECT_SECONDS)
         except BaseException:
-            replica.set_aside()
+            # Cancelled during the check: without a new date for the next one the replica would stay out forever.
+            replica.suspend()
             raise
         if isinstance(reply, RetryableError) or reply.status >= 500:
-            told = reply.told if isinstance(reply, RetryableError) else f"HTTP {reply.status}"
-            trouble = RetryableError(FailureKind.UNREACHABLE, told)
-            self._went_badly(replica, trouble, time.monotonic())
-            return trouble
+            message = reply.message if isinstance(reply, RetryableError) else f"HTTP {reply.status}"
+            error = RetryableError(FailureKind.UNREACHABLE, message)
+            self._record_failure(replica, error, time.monotonic())
+            return error
         replica.succeeded()
         return replica
 
-    def _went_well(self, replica: Replica) -> None:
-        self._quiet_since = None
+    def _record_success(self, replica: Replica) -> None:
+        self._failing_since = None
         replica.succeeded()
-        self.pace.succeeded()
+        self.limit.succeeded()
 
-    def _went_badly(self, replica: Replica, trouble: RetryableError, asked: float) -> None:
+    def _record_failure(self, replica: Replica, error: RetryableError, sent: float) -> None:
         now = time.monotonic()
-        if trouble.overloaded:
-            self.pace.overloaded(asked)
-        if trouble.kind is FailureKind.UNREACHABLE:
-            replica.set_aside()
+        if error.overloaded:
+            self.limit.overloaded(sent)
+        if error.kind is FailureKind.UNREACHABLE:
+            replica.suspend()
         else:
-            replica.troubled(self.replicas.others_live(replica))
-        if self._quiet_since is None:
-            self._quiet_since, self._longest_wait = now, 0.0
-        self._longest_wait = max(self._longest_wait, trouble.wait)
-        quiet = now - self._quiet_since
-        alone = trouble.kind in (FailureKind.UNREACHABLE, FailureKind.LIMITED) and not self.replicas.out
-        if alone and quiet > self._patience + self._longest_wait:
+            replica.failed(self.replicas.others_available(replica))
+        if self._failing_since is None:
+            self._failing_since, self._longest_retry_after = now, 0.0
+        self._longest_retry_after = max(self._longest_retry_after, error.retry_after)
+        failing = now - self._failing_since
+        # While any request is in flight its response may still come; a server that fails otherwise (5xx, timeouts)
+        # uses up attempts, so that only failures that are free of them need this second end.
+        hopeless = error.kind in (FailureKind.UNREACHABLE, FailureKind.RATE_LIMITED) and not self.replicas.in_flight
+        if hopeless and failing > self._patience + self._longest_retry_after:
             raise BackendError(
-                f"{replica.name}: nothing was answered for {quiet:.0f} s, at last: {trouble.told}; "
-                "when it serves again, the same command goes on from here"
+                ErrorCode.SERVER_UNREACHABLE,
+                f"{replica.name}: no response for {failing:.0f} s, last error: {error.message}; "
+                "when it serves again, the same command resumes the run",
             )
 
     async def exchange(
@@ -156,45 +169,48 @@ class Transport(Generic[Answer]):
         timeout: float = inf,
         from_root: bool = False,
     ) -> ServerReply | RetryableError:
-        """One request and what came back, an answer or the reason why there is none."""
+        """Send one request, without retries; return the reply, or the reason why there is none."""
         limit = min(timeout, self._timeout)
-        began = time.perf_counter()
+        started = time.perf_counter()
         try:
             async with asyncio.timeout(limit):
-                message = await replica.origin.exchange(method, path, body, from_root)
-            return ServerReply(message.status, message.body, message.headers, time.perf_counter() - began)
+                response = await replica.origin.exchange(method, path, body, from_root)
+            return ServerReply(response.status, response.body, response.headers, time.perf_counter() - started)
         except Unreachable as error:
-            kind, told = FailureKind.UNREACHABLE, str(error)
+            kind, message = FailureKind.UNREACHABLE, str(error)
         except TimeoutError:
-            kind, told = FailureKind.TIMED_OUT, f"no answer in {limit:g} s"
+            kind, message = FailureKind.TIMED_OUT, f"no response in {limit:g} s"
         except ConnectionBroken as error:
-            kind, told = FailureKind.FAILED, str(error)
-        return RetryableError(kind, self._redactor.redact_line(told))
+            kind, message = FailureKind.FAILED, str(error)
+        return RetryableError(kind, self._redactor.redact_line(message))
 
-    def _judge(self, replica: Replica, reply: ServerReply) -> Answer | PermanentRefusal | RetryableError:
+    def _parse_reply(self, replica: Replica, reply: ServerReply) -> Parsed | PermanentRefusal | RetryableError:
         if not 200 <= reply.status < 300:
-            return judge(reply, replica.name, self._redactor, self.succeeded)
+            return classify_error(reply, replica.name, self._redactor, self.succeeded)
         try:
-            return self._read(reply)
+            return self._parse(reply)
         except ValueError as error:
             return RetryableError(FailureKind.FAILED, self._redactor.redact_line(f"HTTP {reply.status}, but {error}"))
 
 
-def backoff(troubles: int) -> float:
-    """Seconds to wait before the next try, drawn with full jitter so that clients don't come back together."""
-    return random.uniform(0, min(_LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(troubles - 1, 10)))
+def backoff(failures: int) -> float:
+    """Return the seconds to wait after so many failures: full jitter, so that clients don't return all at once."""
+    return random.uniform(0, min(_LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(failures - 1, 10)))
 
 
-def allow_files(connections: int) -> None:
-    """Let this process hold so many connections; a hard limit below that is a `UsageError`."""
+def allow_open_files(connections: int) -> None:
+    """Raise this process's limit of open files for so many connections; a lower hard limit is a `UsageError`."""
     try:
         import resource
-    except ImportError:  # no such limit on this system
+    except ImportError:  # Windows has no such limit
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = connections + _OTHER_FILES
     if soft == resource.RLIM_INFINITY or soft >= needed:
         return
     if hard != resource.RLIM_INFINITY and hard < needed:
-        raise UsageError(f"--concurrency {connections}: `ulimit -n` allows {hard} files; raise it or ask for less")
+        raise UsageError(
+            ErrorCode.INVALID_ARGUMENT,
+            f"`concurrency` {connections}: ulimit -n allows {hard} open files; raise it or lower the concurrency",
+        )
     resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))

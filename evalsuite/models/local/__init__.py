@@ -1,1 +1,1 @@
-"""What `hf/` and `vllm/` share: templates, drafts, batches, likelihoods of models that run in this process."""
+"""What `hf/`, `vllm/` and the reward share for models in this process: chat templates, batching, scoring."""

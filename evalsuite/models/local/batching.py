@@ -1,4 +1,4 @@
-"""Which drafts are generated together: batches of similar length, from a bounded window of a lazy stream."""
+"""Batches of partial generations of similar length, from a bounded window of a lazy stream."""
 
 from __future__ import annotations
 
@@ -8,30 +8,32 @@ from itertools import islice
 from evalsuite.models.local.partial_generation import PartialGeneration
 
 _WINDOW = 16
-"""Batches that a window holds: enough to sort lengths close together, few enough to keep memory flat."""
+"""Batches per window: enough to group similar lengths, few enough to keep memory use constant."""
 
 
 class BatchQueue:
-    """Batches of at most `size` drafts, the longest first, all in the same leg.
+    """Batches of at most `size` partial generations, the longest first, all in the same generation phase.
 
-    Drafts that come back unfinished go first, so that no response waits for the end of the stream.
+    Those that are put back unfinished go first, so that no response waits for the end of the stream.
     """
 
-    def __init__(self, drafts: Iterator[PartialGeneration], size: int) -> None:
+    def __init__(self, generations: Iterator[PartialGeneration], size: int) -> None:
         self.size = size
-        self._drafts = drafts
+        self._generations = generations
         self._waiting: list[PartialGeneration] = []
 
     def take(self) -> list[PartialGeneration]:
-        """Return the next batch; empty when nothing is left."""
+        """Return the next batch; empty at the end of the stream."""
         if not self._waiting:
-            self._waiting = list(islice(self._drafts, self.size * _WINDOW))
-        self._waiting.sort(key=lambda draft: (-draft.leg, -len(draft.ids)))
-        leg = self._waiting[0].leg if self._waiting else 0
-        batch = [draft for draft in self._waiting[: self.size] if draft.leg == leg]
+            self._waiting = list(islice(self._generations, self.size * _WINDOW))
+        # Similar lengths waste the least padding, and the longest first shows at once whether memory suffices. A batch
+        # has one phase because it is generated up to the smallest limit in it, and phases have different limits.
+        self._waiting.sort(key=lambda generation: (-generation.phase, -len(generation.input_ids)))
+        phase = self._waiting[0].phase if self._waiting else 0
+        batch = [generation for generation in self._waiting[: self.size] if generation.phase == phase]
         del self._waiting[: len(batch)]
         return batch
 
-    def put_back(self, drafts: Iterable[PartialGeneration]) -> None:
-        """Take drafts that aren't finished."""
-        self._waiting.extend(drafts)
+    def put_back(self, generations: Iterable[PartialGeneration]) -> None:
+        """Add partial generations that aren't complete."""
+        self._waiting.extend(generations)

@@ -1,4 +1,4 @@
-"""Chat messages as the prompt that a model was trained on: its chat template, its tokens, and back to text."""
+"""Chat messages to prompts and tokens by the model's chat template, and generated tokens back to text."""
 
 from __future__ import annotations
 
@@ -7,37 +7,37 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evalsuite.errors import BackendError, UsageError
-from evalsuite.models.backend import BackendInfo, Thinking
+from evalsuite.errors import BackendError, ErrorCode, UsageError
+from evalsuite.models.backend import THINKING_SWITCHES, BackendInfo, Thinking
 from evalsuite.models.local.reasoning_dialect import PLAIN, dialect_of
 from evalsuite.models.optional_packages import describe_error
 from evalsuite.parser import reasoning_open
 from evalsuite.tasks.prompt import Message
 
-_PROBE: tuple[Message, ...] = ({"role": "user", "content": "?"},)
+_PROBE_MESSAGES: tuple[Message, ...] = ({"role": "user", "content": "?"},)
 
 
 @dataclass(frozen=True, slots=True)
 class TokenizedPrompt:
-    """What a model is given: token ids, and whether they end inside an open reasoning block."""
+    """One prompt as token ids, and whether it ends inside an open reasoning block."""
 
     ids: list[int]
     opens_reasoning: bool
 
 
 class ChatTemplate:
-    """Renders messages with a tokenizer's chat template, or with one that the user gave instead.
+    """The chat template of a tokenizer, or one that the user supplied instead.
 
-    `thinking` is handed to the template under both names in use (`enable_thinking`, `thinking`); a template that pays
-    no attention is refused, so that nobody reports a mode that was never on. A model without any template (a base
-    model) gets the messages' texts one after the other, and `info` says so.
+    `thinking` is passed to the template under both names in use (`enable_thinking`, `thinking`); for a template that
+    ignores it the constructor raises a `UsageError`, so that no run reports a mode that was never on. A model without
+    any template (a base model) gets the messages' texts one after the other, which `info` reports.
     """
 
     def __init__(self, tokenizer: Any, template: str | None, thinking: Thinking, model: str) -> None:
         self.tokenizer = tokenizer
         self._model = model
-        self._template = (template if template is not None else _own_template(tokenizer, model)) or None
-        self._switch = {} if thinking == "auto" else _switch(thinking == "on")
+        self._template = (template if template is not None else _tokenizer_template(tokenizer, model)) or None
+        self._switch = {} if thinking == "auto" else _thinking_switch(thinking == "on")
         self._custom = template is not None
         self._dialect = dialect_of(tokenizer.get_vocab())
         self._specials = [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
@@ -47,75 +47,86 @@ class ChatTemplate:
         if thinking == "auto":
             return
         if self._template is None:
-            raise UsageError(f"{self._model} has no chat template, so thinking can't be switched {thinking}")
-        if self._apply(_PROBE, _switch(True)) == self._apply(_PROBE, _switch(False)):
-            raise UsageError(f"the chat template of {self._model} knows no thinking switch: leave thinking at auto")
+            raise UsageError(
+                ErrorCode.UNSUPPORTED_BY_BACKEND,
+                f"`thinking` {thinking}: {self._model} has no chat template and hence no such switch; leave it at auto",
+            )
+        on, off = (self._apply(_PROBE_MESSAGES, _thinking_switch(switch)) for switch in (True, False))
+        if on == off:
+            raise UsageError(
+                ErrorCode.UNSUPPORTED_BY_BACKEND,
+                f"`thinking` {thinking}: the chat template of {self._model} has no such switch; leave it at auto",
+            )
 
     def info(self) -> BackendInfo:
-        """Say which template renders the prompts, by digest."""
+        """Return which template renders the prompts, with its digest."""
         if self._template is None:
             return {"chat_template": "none: messages concatenated"}
         digest = hashlib.sha256(self._template.encode()).hexdigest()
         return {"chat_template": "the user's" if self._custom else "the model's", "chat_template_sha256": digest}
 
     def tokenize(self, messages: Sequence[Message]) -> TokenizedPrompt:
-        """Render and tokenize; a template that refuses the messages is a `BackendError`: it would refuse them all."""
+        """Render and tokenize; a template that raises is a `BackendError`, since it would raise for every item."""
         text, opens_reasoning = self.render(messages)
-        # A template writes the special tokens itself; plain text gets the ones its tokenizer adds (BOS).
+        # A template contains the special tokens itself; plain text needs those that the tokenizer adds (BOS).
         ids = self.tokenizer(text, add_special_tokens=self._template is None)["input_ids"]
         return TokenizedPrompt(ids=list(ids), opens_reasoning=opens_reasoning)
 
     def render(self, messages: Sequence[Message]) -> tuple[str, bool]:
-        """Render only: the prompt's text, and whether it ends inside an open reasoning block."""
+        """Return the prompt as text, and whether it ends inside an open reasoning block."""
         text = self._apply(messages, self._switch)
-        return text, reasoning_open(self._dialect.translate(self._turn(text, messages)))
+        return text, reasoning_open(self._dialect.translate(self._generation_prompt(text, messages)))
 
     def continuation_context(self, messages: Sequence[Message]) -> tuple[str, bool]:
-        """The prompt as text, up to where the response begins, and whether a template wrote it.
+        """Return the text that continuations are scored behind, and whether a template rendered it.
 
-        A template that begins the response with an open reasoning block is a `UsageError`: nothing behind it is an
-        answer.
+        A template that begins the response with an open reasoning block is a `UsageError`: what follows would be
+        reasoning, not an answer.
         """
         if self._template is None:
             return "\n\n".join(message["content"] for message in messages), False
         text = self._apply(messages, self._switch)
-        if reasoning_open(self._dialect.translate(self._turn(text, messages))):
+        if reasoning_open(self._dialect.translate(self._generation_prompt(text, messages))):
             raise UsageError(
+                ErrorCode.UNSUPPORTED_BY_BACKEND,
                 f"the chat template of {self._model} opens a reasoning block, so that no answer can follow at once: "
-                "switch it off with --thinking off, or use --chat-template none"
+                "set `thinking` to off, or `chat_template` to none",
             )
         return text, True
 
-    def _turn(self, text: str, messages: Sequence[Message]) -> str:
-        """What the template wrote to begin the response: the messages themselves may speak of <think>."""
+    def _generation_prompt(self, text: str, messages: Sequence[Message]) -> str:
+        """Return what the template appends to the messages to begin the response.
+
+        Only this part shows whether reasoning is open: the messages themselves may contain `<think>`.
+        """
         if self._template is None:
             return ""
-        before = self._apply(messages, self._switch, begin=False)
+        before = self._apply(messages, self._switch, add_generation_prompt=False)
         if text != before and text.startswith(before):
             return text[len(before) :]
-        # A template that begins the response unasked.
+        # Some templates begin the response whatever `add_generation_prompt` is; it follows the last message then.
         last = messages[-1]["content"].strip()
         return text.rpartition(last)[2] if last else text
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Turn generated tokens into text: reasoning between `<think>` and `</think>`, special tokens left out."""
+        """Return generated tokens as text: reasoning between `<think>` and `</think>`, no special tokens."""
         if self._dialect is PLAIN:
             return str(self.tokenizer.decode(ids, skip_special_tokens=True))
-        # The marks of some families are special tokens themselves: without them reasoning would read as answer.
+        # Some families mark reasoning by special tokens; without them it would be parsed as part of the answer.
         return self.clean(str(self.tokenizer.decode(ids, skip_special_tokens=False)))
 
     def clean(self, text: str) -> str:
-        """Clean text decoded with its special tokens: reasoning inside `<think>`, the other special tokens left out."""
+        """Return text decoded with its special tokens as `decode` returns it."""
         text = self._dialect.translate(text)
         for special in self._specials:
             text = text.replace(special, "")
         return text
 
-    def forced_close(self) -> list[int]:
-        """Tokens that end a reasoning block for the model."""
+    def reasoning_close_ids(self) -> list[int]:
+        """Return the tokens that end a reasoning block for this model."""
         return list(self.tokenizer(f"\n{self._dialect.close}\n\n", add_special_tokens=False)["input_ids"])
 
-    def _apply(self, messages: Sequence[Message], switch: dict[str, bool], begin: bool = True) -> str:
+    def _apply(self, messages: Sequence[Message], switch: dict[str, bool], add_generation_prompt: bool = True) -> str:
         if self._template is None:
             return "\n\n".join(message["content"] for message in messages) + "\n"
         try:
@@ -123,24 +134,25 @@ class ChatTemplate:
                 [dict(message) for message in messages],
                 chat_template=self._template,
                 tokenize=False,
-                add_generation_prompt=begin,
+                add_generation_prompt=add_generation_prompt,
                 **switch,
             )
-        except Exception as error:  # templates raise whatever their authors chose
+        except Exception as error:  # a template may raise anything, jinja2's errors and its own
             raise BackendError(
-                f"the chat template of {self._model} refuses these messages: {describe_error(error)}"
+                ErrorCode.CHAT_TEMPLATE_FAILED,
+                f"the chat template of {self._model} can't render these messages: {describe_error(error)}",
             ) from error
         return str(rendered)
 
 
-def _switch(on: bool) -> dict[str, bool]:
-    return {"enable_thinking": on, "thinking": on}
+def _thinking_switch(on: bool) -> dict[str, bool]:
+    return dict.fromkeys(THINKING_SWITCHES, on)
 
 
-def _own_template(tokenizer: Any, model: str) -> str | None:
+def _tokenizer_template(tokenizer: Any, model: str) -> str | None:
     if not getattr(tokenizer, "chat_template", None):
         return None
     try:
         return str(tokenizer.get_chat_template())
-    except ValueError as error:
-        raise BackendError(f"{model}: {describe_error(error)}") from error
+    except ValueError as error:  # several templates and none of them named default
+        raise BackendError(ErrorCode.CHAT_TEMPLATE_FAILED, f"{model}: {describe_error(error)}") from error

@@ -1,85 +1,90 @@
-"""A response while a local model writes it, in one leg or, with a thinking budget, in two."""
+"""A response while a local model generates it, in one phase or, with a thinking budget, in two."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from time import perf_counter
 
-from evalsuite.errors import UsageError
+from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.models.backend import Decoding, Request, Response
 from evalsuite.models.local.chat_template import ChatTemplate
 from evalsuite.parser import reasoning_open
 
 _SEED_STEP = 0x9E3779B97F4A7C15
+"""2^64 divided by the golden ratio: the seeds of the two phases are far apart, also from those of other requests."""
 _SEED_SPACE = 1 << 63
 
 
 class PartialGeneration:
-    """One response being written: what the model is given next, and how many tokens it may still write.
+    """One response in progress: the model's next input, and how many tokens it may still generate.
 
-    Thinking budget by budget forcing: the first leg ends at the budget; where it ends inside a reasoning block,
-    "\\n</think>\\n\\n" is written for the model and the second leg goes on to the answer. The forced close is part of
-    the text but not of `output_tokens`. `max_tokens` bounds both legs together, and `context` prompt and response.
+    A thinking budget is enforced by budget forcing (Muennighoff et al., "s1: Simple test-time scaling", 2025): the
+    first phase ends at the budget; if it ends inside a reasoning block, "\\n</think>\\n\\n" is appended and the second
+    phase continues with the answer. The appended close is part of the text but not of `output_tokens`. `max_tokens`
+    limits both phases together, and `context` limits prompt and response.
     """
 
     def __init__(self, request: Request, chat: ChatTemplate, decoding: Decoding, context: int | None) -> None:
         prompt = chat.tokenize(request.messages)
         self.request = request
-        self.leg = 0
+        self.phase = 0
         self._chat = chat
         self._opens_reasoning = prompt.opens_reasoning
         self._context = context
-        self._prompt = prompt.ids
-        self._written: list[int] = []
+        self._prompt_ids = prompt.ids
+        self._response_ids: list[int] = []
         self._generated = 0
-        self._most = decoding.max_tokens
+        self._max_tokens = decoding.max_tokens
         self._budget = decoding.thinking_budget
         self._ended = False
         self._started = perf_counter()
 
     @property
-    def ids(self) -> list[int]:
-        """Everything that the model reads before it goes on."""
-        return self._prompt + self._written
+    def input_ids(self) -> list[int]:
+        """The prompt and everything generated so far: the model's next input."""
+        return self._prompt_ids + self._response_ids
 
     @property
-    def limit(self) -> int:
-        """Tokens that the model may write now."""
-        return max(0, min(self._leg_end() - self._generated, self._room()))
+    def max_new_tokens(self) -> int:
+        """Number of tokens that the model may generate before this phase ends."""
+        return max(0, min(self._phase_limit() - self._generated, self._free_context()))
 
     @property
     def seed(self) -> int:
-        """A seed of its own for each leg."""
-        return (self.request.seed + self.leg * _SEED_STEP) % _SEED_SPACE
+        """The seed of the present phase: a second phase must not repeat the random numbers of the first."""
+        return (self.request.seed + self.phase * _SEED_STEP) % _SEED_SPACE
 
     @property
-    def too_long(self) -> str | None:
-        """Why the prompt can't be asked, if it can't."""
-        if self._context is None or len(self._prompt) < self._context:
+    def length_error(self) -> str | None:
+        """Why the prompt is too long for the model; None if it fits."""
+        if self._context is None or len(self._prompt_ids) < self._context:
             return None
-        return f"the prompt's {len(self._prompt)} tokens don't fit the model's context of {self._context}"
+        return f"the prompt's {len(self._prompt_ids)} tokens don't fit the model's context of {self._context}"
 
     def start(self) -> None:
-        """Count latency from now."""
+        """Start to measure latency."""
         self._started = perf_counter()
 
-    def add(self, ids: Sequence[int], ended: bool) -> bool:
-        """Take what the model wrote, its end token left out (`ended` stands for it); return whether all is written."""
-        self._written.extend(ids)
+    def extend(self, ids: Sequence[int], ended: bool) -> bool:
+        """Append generated tokens without the end token, for which `ended` stands; return whether this is complete."""
+        self._response_ids.extend(ids)
         self._generated += len(ids) + ended
         self._ended = ended
-        if not ended and self.limit == 0 and self._next_leg():
+        # At the end of the first phase the model either was interrupted in its reasoning, which must be closed, or
+        # was already answering: then it just goes on, as it would have without a budget.
+        if not ended and self.max_new_tokens == 0 and self._enter_next_phase():
             self._close_reasoning()
-        return ended or self.limit == 0
+        # Closing the reasoning takes context too; if nothing is left for an answer, the response is complete.
+        return ended or self.max_new_tokens == 0
 
     def response(self) -> Response:
-        """Return the response as it stands."""
+        """Return the response as generated so far."""
         return Response(
             request=self.request,
-            text=self._chat.decode(self._written),
+            text=self._chat.decode(self._response_ids),
             finish="stop" if self._ended else "length",
             opens_reasoning=self._opens_reasoning,
-            input_tokens=len(self._prompt),
+            input_tokens=len(self._prompt_ids),
             output_tokens=self._generated,
             latency=perf_counter() - self._started,
         )
@@ -88,28 +93,36 @@ class PartialGeneration:
         """Return the response of a request that can't be answered."""
         return Response(request=self.request, opens_reasoning=self._opens_reasoning, error=error)
 
-    def _leg_end(self) -> int:
-        return self._most if self.leg or self._budget is None else min(self._budget, self._most)
+    def _phase_limit(self) -> int:
+        """Generated tokens at which the present phase ends."""
+        return self._max_tokens if self.phase or self._budget is None else min(self._budget, self._max_tokens)
 
-    def _room(self) -> int:
-        used = len(self._prompt) + len(self._written)
-        return self._most if self._context is None else self._context - used
+    def _free_context(self) -> int:
+        used = len(self._prompt_ids) + len(self._response_ids)
+        return self._max_tokens if self._context is None else self._context - used
 
-    def _next_leg(self) -> bool:
-        if self.leg or self._budget is None or self._generated >= self._most or self._room() <= 0:
+    def _enter_next_phase(self) -> bool:
+        """Enter the second phase if there is one and it may generate anything."""
+        if self.phase or self._budget is None or self._generated >= self._max_tokens or self._free_context() <= 0:
             return False
-        self.leg = 1
+        self.phase = 1
         return True
 
     def _close_reasoning(self) -> None:
-        if reasoning_open(self._chat.decode(self._written), self._opens_reasoning):
-            self._written.extend(self._chat.forced_close())
+        if reasoning_open(self._chat.decode(self._response_ids), self._opens_reasoning):
+            self._response_ids.extend(self._chat.reasoning_close_ids())
 
 
 def check_budget(decoding: Decoding) -> None:
-    """Refuse a thinking budget that means nothing."""
+    """Raise a `UsageError` for a thinking budget below 1, or one combined with thinking off."""
     budget = decoding.thinking_budget
     if budget is not None and budget < 1:
-        raise UsageError("a thinking budget is at least 1 token; to have none, turn thinking off")
+        raise UsageError(
+            ErrorCode.INVALID_ARGUMENT,
+            f"`thinking_budget` {budget}: it must be at least 1; for no reasoning set `thinking` to off",
+        )
     if budget is not None and decoding.thinking == "off":
-        raise UsageError("a thinking budget and thinking off contradict each other: drop one")
+        raise UsageError(
+            ErrorCode.CONFLICTING_ARGUMENTS,
+            "`thinking_budget` limits reasoning, which `thinking` off disables: leave one of the two out",
+        )

@@ -1,4 +1,4 @@
-"""Which weights answered: the hub's commit, or a fingerprint of a local folder."""
+"""Which weights a local model has: the hub's commit, or a digest of a local folder."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from pathlib import Path
 
 from evalsuite.models.backend import BackendSettings
 
-_SUFFIXES = frozenset({".safetensors", ".bin", ".json", ".model", ".jinja", ".gguf"})
-_PART = 1 << 20
+_MODEL_SUFFIXES = frozenset({".safetensors", ".bin", ".json", ".model", ".jinja", ".gguf"})
+_BLOCK = 1 << 20
 
 
-def revision(settings: BackendSettings, commit: str | None) -> str | None:
-    """Name the weights so that a run is never resumed with others that were saved under the same path."""
-    base = fingerprint(Path(settings.model)) or commit or settings.revision
-    adapter = fingerprint(Path(settings.adapter)) if settings.adapter is not None else None
+def weights_revision(settings: BackendSettings, commit: str | None) -> str | None:
+    """Identify base weights and adapter, so that a run is never resumed with others saved under the same path."""
+    base = folder_digest(Path(settings.model)) or commit or settings.revision
+    adapter = folder_digest(Path(settings.adapter)) if settings.adapter is not None else None
     return base if adapter is None else f"{base}+{adapter}"
 
 
-def fingerprint(folder: Path) -> str | None:
-    """sha256, in 16 digits, over the size, first and last MiB of each model file; None where there is no folder.
+def folder_digest(folder: Path) -> str | None:
+    """Return 16 digits of a SHA-256 over name, size, first and last MiB of each model file; None without a folder.
 
-    Training changes nearly every weight, so the ends of the files tell; reading all of them would take minutes.
+    Training changes nearly every weight, so the ends of the files suffice; reading all of them would take minutes.
     """
     if not folder.is_dir():
         return None
-    seen = hashlib.sha256()
-    for file in sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES):
+    digest = hashlib.sha256()
+    for file in sorted(path for path in folder.iterdir() if path.suffix in _MODEL_SUFFIXES):
         size = file.stat().st_size
-        seen.update(f"{file.name}\0{size}\0".encode())
+        digest.update(f"{file.name}\0{size}\0".encode())
         with file.open("rb") as stream:
-            seen.update(stream.read(_PART))
-            stream.seek(max(0, size - _PART))
-            seen.update(stream.read(_PART))
-    return f"files-{seen.hexdigest()[:16]}"
+            digest.update(stream.read(_BLOCK))
+            stream.seek(max(0, size - _BLOCK))
+            digest.update(stream.read(_BLOCK))
+    return f"files-{digest.hexdigest()[:16]}"
