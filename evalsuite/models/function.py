@@ -18,7 +18,7 @@ from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.models.backend import Backend, BackendInfo, BackendSettings, Request, Response
 from evalsuite.models.code_digest import code_digest, unwrapped
 from evalsuite.models.optional_packages import describe_error
-from evalsuite.models.request_pool import pooled
+from evalsuite.models.request_pool import process_concurrently
 from evalsuite.tasks.item import Dataset
 from evalsuite.tasks.prompt import Message
 
@@ -60,7 +60,7 @@ class FunctionBackend(Backend):
         executor = ThreadPoolExecutor(self.settings.concurrency, thread_name_prefix="evalsuite-function")
         try:
             send = functools.partial(self._call, executor)
-            async with aclosing(pooled(requests, send, self.settings.concurrency)) as responses:
+            async with aclosing(process_concurrently(requests, send, self.settings.concurrency)) as responses:
                 async for response in responses:
                     yield response
         finally:
