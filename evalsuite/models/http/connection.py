@@ -69,7 +69,7 @@ class Connection(asyncio.Protocol):
     async def exchange(self, request: bytes) -> HttpResponse:
         """Send a request and return its response; raise `ConnectionBroken` if none arrives.
 
-        A cancelled exchange closes the connection, since the response could no longer be distinguished from the next one.
+        A cancelled exchange closes the connection: its late response would be taken for the next one.
         """
         if not self.reusable:
             raise ConnectionBroken("the server closed the connection")
