@@ -1,5 +1,7 @@
 """Partial generations and their batches, with a tokenizer of one byte per token: budgets, limits and batching."""
 
+from functools import cache
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -33,8 +35,7 @@ class Bytes:
         return self.chat_template
 
     def apply_chat_template(self, messages, chat_template, tokenize, add_generation_prompt, **switch):
-        template = ImmutableSandboxedEnvironment(keep_trailing_newline=True).from_string(chat_template)
-        return template.render(messages=messages, add_generation_prompt=add_generation_prompt, **switch)
+        return compiled(chat_template).render(messages=messages, add_generation_prompt=add_generation_prompt, **switch)
 
     def __call__(self, text, add_special_tokens):
         ids = []
@@ -48,6 +49,11 @@ class Bytes:
         marks = self.added_tokens_decoder
         parts = (b"" if n > 255 and skip_special_tokens and marks[n].special else piece(marks, n) for n in ids)
         return b"".join(parts).decode(errors="replace")
+
+
+@cache
+def compiled(template):
+    return ImmutableSandboxedEnvironment(keep_trailing_newline=True).from_string(template)
 
 
 def piece(marks, number):
