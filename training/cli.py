@@ -147,6 +147,7 @@ def _run(folder: TrainingFolder, spec: TrainingSpec, source: TrainingFolder | No
     from training.pipeline.folder_lock import locked
     from training.pipeline.run import prepare_folder, refuse_other_content, run_stages
 
+    # Both checks come before the lock, which would create the folder.
     refuse_other_content(folder)
     refuse_unready(spec, folder)
     with _stopped_by_sigterm(), locked(folder.path):
@@ -181,4 +182,4 @@ def _default_out(recipe: str) -> Path:
 
 
 def _report(message: str) -> None:
-    print(visible(message), file=sys.stderr, flush=True)
+    print(visible(message), file=sys.stderr, flush=True)  # messages quote file names and model output

@@ -63,7 +63,7 @@ def _write(run: TrainingFolder, spec: TrainingSpec, promoted: Sequence[StageFold
         for folder in promoted:
             if is_adapter(folder.model):
                 _copy_adapter(spec, folder, data, partial / ADAPTERS / folder.path.name)
-        make_deterministic(spec.recipe)
+        make_deterministic(spec.recipe)  # the merge, too, gives the same bits each time
         last = model_of(run, spec, promoted[-1])
         merge(spec.recipe, last.start, data, partial / MODEL, spec.recipe.base.dtype)
         public = _without_local_paths(spec)
@@ -85,7 +85,7 @@ def _manifest(run: TrainingFolder, spec: TrainingSpec, promoted: Sequence[StageF
         for stage in spec.recipe.stages
         if stages[stage.name].path in exported
     }
-    return Manifest.model_construct(
+    return Manifest.model_construct(  # unvalidated, since a valid manifest has at least one file
         name=spec.recipe.name,
         about=spec.recipe.about,
         licence="; ".join(dict.fromkeys(source.licence for source in sources.values())),

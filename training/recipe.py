@@ -20,12 +20,13 @@ RECIPES: Final = Path(__file__).parent / "recipes"
 PROJECTIONS: Final = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 """The linear layers of a block of Qwen2 and Qwen3."""
 
+# A stage's name is part of its folder's name, and the id of a section of the report.
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Tier = Literal["easy", "moderate", "difficult"]
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
+Seed = Annotated[int, Field(ge=0, lt=1 << 32)]  # numpy's global generator takes no larger one
 
 
 class RecipeSection(StrictModel):

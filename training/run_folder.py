@@ -74,6 +74,7 @@ class StageFolder(Folder):
 
     def note(self, **facts: Any) -> None:
         """Add facts to stage.json."""
+        # The pipeline and the stage's process both write, but never at once: the pipeline waits for the process.
         self.write("stage.json", {"schema": SCHEMA, **self.read("stage.json"), **facts})
 
     @property

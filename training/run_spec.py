@@ -105,6 +105,7 @@ def reused_from(run: TrainingFolder) -> ReusedStages | None:
 def write_spec(run: TrainingFolder, spec: TrainingSpec, reused: ReusedStages | None = None) -> None:
     """Write run.json: the spec, the stages that are reused, versions of packages, seeds and host."""
     world = spec.recipe.world
+    # Only what `to_json` returns has to match when a run is resumed; the rest is a record for people.
     facts = {
         **spec.to_json(),
         "reused_from": None if reused is None else {"run": str(reused.run), "stages": reused.stages},
@@ -123,6 +124,7 @@ def read_spec(run: TrainingFolder) -> TrainingSpec:
     if not facts:
         raise RunError(ErrorCode.RUN_NOT_FOUND, f"{run.path}: not a training run (it has no {FILE})")
     try:
+        # Version 1 has been upgraded by `Folder.read`.
         if facts["schema"] != SCHEMA:
             message = f"{file}: has schema {facts['schema']}; this version reads 1 to {SCHEMA}: update evalsuite"
             raise RunError(ErrorCode.RUN_SCHEMA_UNSUPPORTED, message)

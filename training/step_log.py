@@ -41,7 +41,7 @@ def read_tail(path: Path) -> list[dict[str, Any]]:
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
-            tail = file.read()
+            tail = file.read()  # starts and ends within a line, which `_parse` rejects
     except OSError:
         return []
     return [line for raw in tail.split(b"\n") if (line := _parse(raw)) is not None]
@@ -53,6 +53,7 @@ def truncate_after(path: Path, step: int) -> None:
         return
     try:
         with atomic_path(path) as partial, partial.open("wb") as out:
+            # The bytes as they are: parsing and writing them again could change a number's digits.
             out.writelines(raw for raw, line in _complete_lines(path) if line["step"] <= step)
     except OSError as error:
         raise RunError(ErrorCode.OUTPUT_NOT_WRITABLE, f"{path}: can't be written: {error.strerror or error}") from None

@@ -86,7 +86,7 @@ def grpo(recipe: Recipe, stage: Grpo, out: Path, devices: int) -> GRPOConfig:
         gradient_accumulation_steps=accumulation,
         generation_batch_size=stage.prompts * stage.rollout.generations,
         num_generations=stage.rollout.generations,
-        num_iterations=1,
+        num_iterations=1,  # on-policy: no completion is trained on twice
         max_completion_length=stage.rollout.max_tokens,
         temperature=stage.rollout.temperature,
         top_p=stage.rollout.top_p,
@@ -122,7 +122,7 @@ def lora(adapter: Lora) -> LoraConfig:
         lora_alpha=adapter.alpha,
         lora_dropout=adapter.dropout,
         target_modules=list(adapter.targets),
-        bias="none",
+        bias="none",  # a trained bias would change the model even without its adapter
         task_type="CAUSAL_LM",
     )
 
@@ -169,8 +169,8 @@ def _common(recipe: Recipe, stage: Stage, out: Path) -> dict[str, Any]:
         "save_strategy": "steps",
         "save_steps": stage.checkpoint_every,
         "save_total_limit": SAVE_LIMIT,
-        "report_to": [],
-        "disable_tqdm": True,
+        "report_to": [],  # nothing is sent anywhere
+        "disable_tqdm": True,  # the run shows the progress itself, from metrics.jsonl
     }
 
 

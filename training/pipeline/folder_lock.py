@@ -16,6 +16,7 @@ def locked(folder: Path) -> Iterator[None]:
     """Hold the lock of a folder; a `RunError` if another process has it."""
     import filelock
 
+    # The system releases the lock when the process dies, so that a kill leaves nothing to clean up.
     lock = filelock.FileLock(folder / ".lock")
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -101,6 +101,7 @@ def watch(folder: StageFolder) -> Iterator[None]:
         while not ended.wait(progress.every):
             progress.show()
 
+    # A thread, since the caller only waits for the stage's process.
     watcher = threading.Thread(target=show_regularly, daemon=True)
     watcher.start()
     try:

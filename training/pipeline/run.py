@@ -82,11 +82,11 @@ def refuse_other_content(run: TrainingFolder) -> None:
 def run_stages(run: TrainingFolder, report: Report) -> PipelineResult:
     """Take a run from its present state to its end, or to the first stage that is refused."""
     spec = read_spec(run)
-    reuse_stages(run, spec, report)
+    reuse_stages(run, spec, report)  # before the world is made: it copies the world of the reused stages
     make_world(run, spec, report)
     for stage, folder in zip(spec.recipe.stages, spec.stages(run), strict=True):
         verdict = _StageRun(run, spec, stage, folder, report).finish()
-        write_report(run, spec)
+        write_report(run, spec)  # also of a refused stage
         if not verdict.promoted:
             return _result(run, spec, folder, verdict.reason)
     return _result(run, spec, None, "")
@@ -154,6 +154,7 @@ class _StageRun:
         self.folder.write("manifest.json", manifest.to_json())
         (self.folder.path / REPORT).unlink(missing_ok=True)  # or an older report would answer for a check that crashed
         ended = self._run_worker([worker.MODULE, "preflight", str(self.run.path), self.stage.name])
+        # A refusal and a crash both exit with 2; only a refusal has been written down.
         refusals = self.folder.read(REPORT).get("refusals")
         if refusals:
             more = f" (and {len(refusals) - 1} more: {self.folder.path / REPORT})" if len(refusals) > 1 else ""
@@ -188,13 +189,13 @@ class _StageRun:
 
     def _judge(self) -> None:
         trained = model_of(self.run, self.spec, self.folder)
-        before = last_promoted(self.run, self.spec, self.folder)
+        before = last_promoted(self.run, self.spec, self.folder)  # where the stage started
         self.report("evaluating the trained model")
         candidate = evaluate(self.run, self.spec, trained, self.stage.evaluation, self.log)
         self.report("evaluating the model before it")
         baseline = evaluate(self.run, self.spec, before, self.stage.evaluation, self.log)
         decision = judge(candidate, baseline, self.stage)
-        if decision.exit_code == 0:
+        if decision.exit_code == 0:  # the policy may let an undecided gate pass
             refusal = without_valid_answer(candidate)
         else:
             refusal = diagnose(self.stage, self.folder, decision, self.spec.control)

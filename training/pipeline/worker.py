@@ -81,7 +81,7 @@ def _stage(run: Path, name: str) -> tuple[TrainingFolder, TrainingSpec, Stage, S
     from training.run_folder import TrainingFolder
     from training.run_spec import read_spec
 
-    home = TrainingFolder(run.resolve())
+    home = TrainingFolder(run.resolve())  # paths of weights go into adapters and have to be absolute
     spec = read_spec(home)
     stage = spec.recipe.stage(name)
     return home, spec, stage, home.stage(spec.recipe.stages.index(stage) + 1, name)

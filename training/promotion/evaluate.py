@@ -48,6 +48,7 @@ def evaluation_digest(model: PromotedModel, evaluation: Evaluation) -> str:
     Empty `args` are left out, since evaluations were written without them before they existed.
     """
     options = evaluation.model_dump(mode="json", exclude=None if evaluation.args else {"args"})
+    # The parser's version, because another version may read other answers from the same responses.
     content = {"model": model.digest, "evaluation": options, "parser": parser.VERSION}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:_DIGEST_LENGTH]
 

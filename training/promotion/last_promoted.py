@@ -49,7 +49,7 @@ def last_promoted(run: TrainingFolder, spec: TrainingSpec, before: StageFolder |
 def model_of(run: TrainingFolder, spec: TrainingSpec, folder: StageFolder) -> PromotedModel:
     """Return the model that a stage has trained."""
     if not is_adapter(folder.model):
-        return PromotedModel(str(folder.model))
+        return PromotedModel(str(folder.model))  # a folder: only the hub has revisions
     weights = base_weights_of(spec.recipe, folder.model, data_of(run, spec))
     return _with_revision(spec, weights)._replace(adapter=folder.model)
 

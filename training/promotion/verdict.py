@@ -48,6 +48,7 @@ def record_verdict(
     }
     if decision is not None:
         content["decision"] = _with_relative_paths(run, decision.to_json())
+        # The gate's decision has one-sided tests against margins; reports show the two-sided comparison.
         comparison = compare(pair(decision.candidate, decision.baseline))
         content["comparison"] = _with_relative_paths(run, comparison.to_json())
     # The state is written last: after a kill between both files the stage is judged again, from finished evaluations.

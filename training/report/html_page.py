@@ -46,11 +46,11 @@ def html_page(run: TrainingFolder, spec: TrainingSpec) -> bytes:
             nonce=hashlib.sha256(data + script.encode()).hexdigest()[:32],
             style=asset("report.css") + _asset("training.css"),
             script=script,
-            plotly=plotly() if sections else "",
+            plotly=plotly() if sections else "",  # several megabytes, which a page without plots can do without
             data=data.decode("utf-8"),
         )
     )
-    return text.encode("utf-8", "backslashreplace")
+    return text.encode("utf-8", "backslashreplace")  # reasons may quote completions, with lone surrogates
 
 
 def _asset(name: str) -> str:

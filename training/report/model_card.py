@@ -40,6 +40,7 @@ def _metadata(spec: TrainingSpec) -> str:
     from huggingface_hub import ModelCardData
 
     hub = spec.recipe.base.model
+    # The hub links `base_model` to a repository; a folder is none.
     base = None if hub.startswith((".", "/")) else hub
     data = ModelCardData(
         base_model=base, library_name="transformers", pipeline_tag="text-generation", license="other", tags=["medical"]

@@ -42,12 +42,14 @@ def stage_sections(run: TrainingFolder, spec: TrainingSpec) -> list[StageSection
 
 def _section(stage: Stage, folder: StageFolder, rows: list[StageRow]) -> StageSection:
     facts = folder.read("stage.json")
+    # stage.json has the number of steps once the stage is trained; until then the metrics have it.
     done = facts.get("steps") or max((line["step"] for line in folder.read_metrics()), default=0)
     planned, reason = facts.get("max_steps"), read_verdict(folder).reason
     return StageSection(
         name=folder.path.name,
         kind=stage.kind,
         state=folder.state,
+        # A stage may end before its planned steps, by a plateau or by early stopping.
         steps=f"{done:,} of {planned:,}" if planned and planned != done else f"{done:,}",
         time=clock(facts["seconds"]) if "seconds" in facts else "–",
         reason=reason[:1].upper() + reason[1:],

@@ -13,6 +13,8 @@ MAX_POINTS: Final = 400
 """Points of a line; where there are more steps, each point is the mean of several."""
 TABLE_ROWS: Final = 8
 """Rows of a line's table."""
+_FEW_POINTS: Final = 24
+"""Lines with fewer points show each of them as a marker, and no running mean."""
 Json = dict[str, Any]
 
 
@@ -35,6 +37,7 @@ class TrainingCurve(NamedTuple):
     """Whether the values are fractions that are shown in percent."""
 
 
+# Roles of colours, which the page's script replaces by those of the reader's colour scheme.
 _ACCENT, _OTHER = "$accent", "$warn"
 _CURVES: Final[tuple[tuple[str, str, bool, tuple[tuple[str, str, str], ...]], ...]] = (
     ("loss", "Loss", False, (("loss", "training", _ACCENT), ("eval_loss", "held out", _OTHER))),
@@ -93,7 +96,7 @@ def _traces(line: Line, scale: float) -> Iterator[Json]:
     steps, values = _thin_out(line)
     values = values * scale
     plain = {"type": "scatter", "x": steps.tolist(), "name": line.name}
-    if len(values) < 3 * TABLE_ROWS:
+    if len(values) < _FEW_POINTS:
         yield plain | {
             "mode": "lines+markers",
             "y": _rounded(values),
@@ -117,6 +120,7 @@ def _thin_out(line: Line) -> tuple[Any, Any]:
     """Return steps and values of at most `MAX_POINTS` points, each the mean of equally many neighbouring steps."""
     width = -(-len(line.steps) // MAX_POINTS)
     starts = range(0, len(line.steps), width)
+    # Each point is drawn at the last of its steps, so that the line ends at the last step.
     steps = np.array([line.steps[min(start + width, len(line.steps)) - 1] for start in starts])
     return steps, np.array([np.mean(line.values[start : start + width]) for start in starts])
 
@@ -124,6 +128,7 @@ def _thin_out(line: Line) -> tuple[Any, Any]:
 def _running_mean(values: Any) -> Any:
     """Return the mean over a centred window of a twentieth of the line, narrower at its ends."""
     half = max(1, len(values) // 40)
+    # Differences of cumulative sums: the time is linear whatever the width of the window.
     sums = np.concatenate([[0.0], np.cumsum(values)])
     at = np.arange(len(values))
     low, high = np.maximum(at - half, 0), np.minimum(at + half + 1, len(values))
@@ -131,7 +136,7 @@ def _running_mean(values: Any) -> Any:
 
 
 def _rounded(values: Any) -> list[float]:
-    return [float(f"{value:.5g}") for value in values]
+    return [float(f"{value:.5g}") for value in values]  # a plot shows no more digits
 
 
 def summary_rows(curve: TrainingCurve) -> list[list[str]]:
