@@ -126,6 +126,22 @@ def _made(path: Path, model: str, tasks: dict[str, object], **settings: object) 
     return path
 
 
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    """Count the tests that were skipped for lack of ../shared separately in the last line: none is skipped silently."""
+    reason = report.longrepr[2] if report.skipped and isinstance(report.longrepr, tuple) else ""
+    lacking = reason.removeprefix("Skipped: needs ")
+    return (f"skipped: need {lacking}", "s", "SKIPPED") if lacking.startswith("../shared/") else None
+
+
+@pytest.fixture(scope="session")
+def mirror() -> Path:
+    """The local mirror of the benchmarks' files; tests that need it are skipped if it is absent."""
+    folder = Path(__file__).parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("needs ../shared/data")
+    return folder
+
+
 def _answers(given: object) -> Answers:
     if isinstance(given, Answers):
         return given

@@ -1,4 +1,4 @@
-"""`evalsuite data`."""
+"""The command `evalsuite data`: pull, verify, audit and lock benchmark data."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any, TypeVar
 
 import click
 
-from evalsuite.errors import DataError
+from evalsuite.errors import DataError, ErrorCode
 from evalsuite.tasks.registry import load_task, resolve, task_names
 from evalsuite.tasks.schema import Task
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _chosen(command: F) -> F:
-    """Give a command the options that say which tasks and where their files are."""
+def _task_options(command: F) -> F:
+    """Add the options for tasks and for the data folder to a command."""
     for option in (
         click.option("--data-dir", envvar="EVALSUITE_DATA", type=click.Path(file_okay=False, path_type=Path),
                      help="A mirror of the raw files [default: EVALSUITE_DATA, else where pull puts them]."),
@@ -28,11 +28,11 @@ def _chosen(command: F) -> F:
     return command
 
 
-def _tasks(names: str | None, suite: str | None, fit: Callable[[Task], bool]) -> list[Task]:
-    """The tasks that were named; without a name, all that fit."""
+def _tasks(names: str | None, suite: str | None, default: Callable[[Task], bool]) -> list[Task]:
+    """Return the tasks that were named; without a name, all for which `default` is true."""
     if names is not None or suite is not None:
         return resolve(names, suite)
-    return [task for task in map(load_task, task_names()) if fit(task)]
+    return [task for task in map(load_task, task_names()) if default(task)]
 
 
 @click.group()
@@ -41,55 +41,56 @@ def data() -> None:
 
 
 @data.command()
-@_chosen
+@_task_options
 @click.option("--revision", help="A commit, branch or tag instead of the cards'.")
 def pull(tasks: str | None, suite: str | None, data_dir: Path | None, revision: str | None) -> None:
-    """Fetch the benchmarks' files from the hub at a pinned revision and check the items that they hold."""
+    """Download the benchmarks' files from the hub at a pinned revision and check their items."""
     from evalsuite.data.pull import pull as pull_tasks
 
     for task in _tasks(tasks, suite, lambda task: task.hub is not None):
         for pulled in pull_tasks([task], data_dir, revision):
-            state = f"{pulled.items:,} items as locked" if pulled.items else "not read"
+            state = f"{pulled.items:,} items as locked" if pulled.items else "not parsed"
             click.echo(f"{pulled.task:18} {pulled.repo} at {pulled.revision[:12]}: {', '.join(pulled.files)}: {state}")
             for note in pulled.notes:
                 click.echo(f"  note: {note}")
 
 
 @data.command()
-@_chosen
+@_task_options
 def verify(tasks: str | None, suite: str | None, data_dir: Path | None) -> None:
-    """Recompute every digest against the lock; a changed byte names the file and the item."""
+    """Compare every digest with the lock; a changed byte is reported with its file and item."""
     from evalsuite.data.verify import verify as verify_tasks
 
     chosen = _tasks(tasks, suite, lambda task: True)
-    found = verify_tasks(chosen, data_dir)
-    for finding in found.findings:
-        click.echo(f"{finding.severity}: {finding.task}: {finding.file}: {finding.what}")
-    faults = sum(finding.severity == "error" for finding in found.findings)
-    if not found.sound:
-        raise DataError(f"{faults} errors in {len(found.files)} files of {len(chosen)} tasks; fetch them again")
-    click.echo(f"{len(found.files)} files of {len(chosen)} tasks, {found.items:,} items: every digest as locked")
+    result = verify_tasks(chosen, data_dir)
+    for finding in result.findings:
+        click.echo(f"{finding.severity}: {finding.task}: {finding.file}: {finding.message}")
+    errors = sum(finding.severity == "error" for finding in result.findings)
+    if not result.passed:
+        message = f"{errors} errors in {len(result.files)} files of {len(chosen)} tasks; fetch them again"
+        raise DataError(ErrorCode.DATA_CHANGED, message)
+    click.echo(f"{len(result.files)} files of {len(chosen)} tasks, {result.items:,} items: every digest as locked")
 
 
 @data.command()
-@_chosen
+@_task_options
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Write audit.json and audit.md here.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of the table.")
 def audit(tasks: str | None, suite: str | None, data_dir: Path | None, out: Path | None, as_json: bool) -> None:
-    """Look for bad items: repeated, given away, broken, keyed twice, or leaking from a train file."""
-    from evalsuite.data.audit.audit import audit as audit_tasks
-    from evalsuite.data.audit.table import markdown
+    """Look for bad items: broken, repeated, with a duplicate gold, or leaked into a train file; and for label skew."""
+    from evalsuite.data.audit.item_audit import audit as audit_tasks
+    from evalsuite.data.audit.markdown import markdown
 
-    found = audit_tasks(_tasks(tasks, suite, lambda task: True), data_dir)
-    click.echo(json.dumps(found.facts, ensure_ascii=False, indent=1) if as_json else markdown(found.facts))
-    for path in found.write(out) if out else ():
+    result = audit_tasks(_tasks(tasks, suite, lambda task: True), data_dir)
+    click.echo(json.dumps(result.content, ensure_ascii=False, indent=1) if as_json else markdown(result.content))
+    for path in result.write(out) if out else ():
         click.echo(f"written: {path}", err=True)
 
 
 @data.command()
-@_chosen
+@_task_options
 def lock(tasks: str | None, suite: str | None, data_dir: Path | None) -> None:
-    """Write items.lock from the files that are there, and print the digests for the cards (for maintainers)."""
+    """Write items.lock from the files in the data folder, and print the digests for the cards (for maintainers)."""
     from evalsuite.data.verify import lock as lock_task
 
     for task in resolve(tasks, suite):

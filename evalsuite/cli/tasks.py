@@ -1,4 +1,4 @@
-"""`evalsuite tasks`."""
+"""The command `evalsuite tasks`: list tasks, show a card, check every item without a model."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Any
 
 import click
 
-from evalsuite.errors import DataError
+from evalsuite.errors import DataError, ErrorCode
 from evalsuite.tasks.registry import load_suites, load_task, resolve, task_names
 from evalsuite.tasks.schema import Task
 from evalsuite.util.text import visible
 
 
 class NameOrCommand(click.Group):
-    """`tasks NAME` shows a card; a subcommand of the same name wins."""
+    """A group in which `tasks NAME` shows a card; a subcommand of the same name takes precedence."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Take an unknown word as a task's name."""
+        """Treat an unknown word as the name of a task."""
         if args and args[0] not in self.commands:
             return "show", self.commands["show"], args
         return super().resolve_command(ctx, args)
@@ -55,10 +55,10 @@ def show(name: str, as_json: bool) -> None:
 
 @tasks.command()
 @click.option("--tasks", "names", help="Task names, with commas.")
-@click.option("--suite", help="A suite [default: every task whose data is found].")
+@click.option("--suite", help="A suite [default: every task whose data exists].")
 @click.option("--data-dir", envvar="EVALSUITE_DATA", type=click.Path(file_okay=False, path_type=Path))
 def check(names: str | None, suite: str | None, data_dir: Path | None) -> None:
-    """Prove without a model that every item can be asked and is graded as it should be."""
+    """Check without a model that every item can be presented and is graded correctly."""
     from evalsuite.data.load import load
     from evalsuite.grading.selftest import check as problems_of
 
@@ -80,11 +80,11 @@ def check(names: str | None, suite: str | None, data_dir: Path | None) -> None:
         for problem in problems[:20]:
             click.echo(f"  {visible(problem)}")
     if faults:
-        raise DataError(
-            f"{faults} problems in {len(chosen) - absent} tasks; the items above can't be graded as they stand"
-        )
+        message = f"{faults} problems in {len(chosen) - absent} tasks; the items above can't be graded correctly"
+        raise DataError(ErrorCode.DATA_MALFORMED, message)
     if absent == len(chosen):
-        raise DataError("no task's data was found: evalsuite data pull fetches it, --data-dir names a mirror")
+        message = "no task's data was found: evalsuite data pull fetches it, --data-dir names a mirror"
+        raise DataError(ErrorCode.DATA_NOT_FOUND, message)
 
 
 def _brief(card: Task) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""Where items come from: files in their publishers' formats, pinned by digests."""
+"""Load, pull, verify and audit the items of benchmarks, which are pinned by digests."""

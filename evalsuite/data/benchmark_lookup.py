@@ -1,11 +1,11 @@
-"""Which benchmark an item belongs to, told from the lock files alone: no benchmark's data is needed."""
+"""Which benchmark an item belongs to, according to the item locks alone: no benchmark's data is needed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
 
-from evalsuite.data import canonical, lock
+from evalsuite.data import canonical, item_lock
 from evalsuite.data.locate import sources
 from evalsuite.tasks.item import Item
 from evalsuite.tasks.registry import load_task, task_names
@@ -13,29 +13,29 @@ from evalsuite.tasks.schema import Task
 
 
 def benchmarks_of(items: Iterable[Item], tasks: Iterable[Task] | None = None) -> dict[str, str]:
-    """Return {item id: task} for the items that a task's test data holds under the same id with the same content.
+    """Return {item id: task} for the items that a task's test data has under the same id with the same content.
 
-    `tasks`: where to look, in all known ones unless they are named. An id that `load_split` made counts without its
-    file's name. Items whose text or id was changed are not found: that takes the data itself.
+    `tasks` are the tasks to look in, by default all known ones. An id that `load_split` made also counts without its
+    file's name. Items whose text or id was changed are not matched: that takes the data itself.
     """
     locked = _locked(map(load_task, task_names()) if tasks is None else tasks)
-    found = {}
+    benchmarks = {}
     for item in items:
         for name in (item.id, item.id.rpartition(":")[2]):
-            marks = locked.get(name, {})
-            task = marks.get(canonical.short(replace(item, id=name))) if marks else None
+            owners = locked.get(name, {})
+            task = owners.get(canonical.short(replace(item, id=name))) if owners else None
             if task is not None:
-                found[item.id] = task
+                benchmarks[item.id] = task
                 break
-    return found
+    return benchmarks
 
 
 def _locked(tasks: Iterable[Task]) -> dict[str, dict[str, str]]:
-    """Item id to {short digest: task}, over the test files of some tasks."""
-    marks: dict[str, dict[str, str]] = {}
+    """Return {item id: {short digest: task}} over the test files of some tasks."""
+    owners: dict[str, dict[str, str]] = {}
     for task in tasks:
-        sections = lock.read_lock(task.folder)
-        for section in {lock.section(source) for source in sources(task)} & sections.keys():
-            for item, mark in sections[section].items():
-                marks.setdefault(item, {})[mark] = task.name
-    return marks
+        sections = item_lock.read_lock(task.folder)
+        for section in {item_lock.section_name(source) for source in sources(task)} & sections.keys():
+            for item, short_digest in sections[section].items():
+                owners.setdefault(item, {})[short_digest] = task.name
+    return owners

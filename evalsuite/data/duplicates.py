@@ -1,8 +1,8 @@
-"""Near-duplicate questions, inside and between files.
+"""Near-duplicate questions, inside one file and between files.
 
-Two stems of at least twelve words are near duplicates when they share at least seven tenths of the six-word sequences
-of the shorter one, and nearly as many where stock phrases ("which of the following is the most") are left out. Words
-are runs of letters and digits, case folded; a Chinese character is a word by itself.
+Two stems of at least twelve words are near duplicates if they share at least 0.7 of the six-word sequences of the
+shorter one, and at least 0.65 after stock phrases ("which of the following is the most") are left out. Words are runs
+of letters and digits, case folded; each Chinese character is a word of its own.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _WORD = re.compile(r"[\u3400-\u9fff]|[^\W_\u3400-\u9fff]+")
 
 
 class DuplicatePair(NamedTuple):
-    """Two near-duplicate items: places in the two lists, and how alike they are."""
+    """Two near-duplicate items: their places in the list of stems, and how similar they are."""
 
     a: int
     b: int
     shared: float
-    """Share of the shorter stem's sequences that the other has."""
+    """Share of the shorter stem's sequences that the other stem has."""
     jaccard: float
 
 
@@ -39,36 +39,38 @@ def words(text: str) -> list[str]:
 
 
 def grams(text: str) -> frozenset[int]:
-    """Return the six-word sequences of a text, hashed; none where it is too short."""
-    found = words(text)
-    if len(found) < SHORTEST:
+    """Return the six-word sequences of a text, hashed; none if it is too short."""
+    sequence = words(text)
+    if len(sequence) < SHORTEST:
         return frozenset()
-    return frozenset(hash(tuple(found[i : i + GRAM])) for i in range(len(found) - GRAM + 1))
+    return frozenset(hash(tuple(sequence[i : i + GRAM])) for i in range(len(sequence) - GRAM + 1))
 
 
 def near_duplicates(stems: Sequence[frozenset[int]]) -> Iterator[DuplicatePair]:
-    """Yield every pair of near duplicates among stems (of all files together), in order."""
-    holders: dict[int, list[int]] = defaultdict(list)
+    """Yield every pair of near duplicates among the stems of all files together, in order."""
+    occurrences: dict[int, list[int]] = defaultdict(list)
     for place, stem in enumerate(stems):
         for gram in stem:
-            holders[gram].append(place)
-    rare = {gram for gram, places in holders.items() if len(places) <= STOCK}
+            occurrences[gram].append(place)
+    # Only rare sequences propose pairs, or a stock phrase in every stem would propose all of them.
+    rare = {gram for gram, places in occurrences.items() if len(places) <= STOCK}
     proposed: set[tuple[int, int]] = set()
     for gram in rare:
-        places = holders[gram]
+        places = occurrences[gram]
         proposed.update((a, b) for i, a in enumerate(places) for b in places[i + 1 :])
     for a, b in sorted(proposed):
-        shared = _share(stems[a], stems[b])
-        if shared >= SHARED and _share(stems[a] & rare, stems[b] & rare) >= SHARED_RARE:
+        shared = _overlap(stems[a], stems[b])
+        if shared >= SHARED and _overlap(stems[a] & rare, stems[b] & rare) >= SHARED_RARE:
             yield DuplicatePair(a, b, shared, len(stems[a] & stems[b]) / len(stems[a] | stems[b]))
 
 
-def _share(a: frozenset[int], b: frozenset[int]) -> float:
+def _overlap(a: frozenset[int], b: frozenset[int]) -> float:
+    """Return the overlap coefficient: the share of the smaller set that the other one has."""
     return len(a & b) / min(len(a), len(b))
 
 
 def same_question(items: Iterable[Item], options_too: bool) -> list[list[str]]:
-    """Return groups of ids that share the question's text (and the set of option texts), white space and case apart."""
+    """Return groups of ids that share the question (and the set of option texts), but for white space and case."""
     groups: dict[object, list[str]] = defaultdict(list)
     for item in items:
         groups[question_key(item, options_too)].append(item.id)
@@ -76,7 +78,7 @@ def same_question(items: Iterable[Item], options_too: bool) -> list[list[str]]:
 
 
 def question_key(item: Item, options_too: bool) -> object:
-    """What two items share that ask the same thing."""
+    """Return what two items have in common if they ask the same question."""
     question = " ".join(item.question.split()).casefold()
     context = item.context
     return (question, context, frozenset(item.options)) if options_too else (question, context)

@@ -1,172 +1,193 @@
-"""Find a task's files, read them as its card says, and refuse items that are not the locked ones."""
+"""Load a task's items: find its files, read them as its card says, and refuse items that are not the locked ones."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from evalsuite.data import canonical, lock
+from evalsuite.data import canonical, item_lock
 from evalsuite.data.error_location import damaged_item
-from evalsuite.data.locate import LocatedFile, _absent, data_folder, find, locate, sources
-from evalsuite.data.read import content, document
-from evalsuite.data.rows import NATIVE, ConvertedRows, convert, grouped, order
-from evalsuite.errors import DataError
+from evalsuite.data.file_formats import parse, read_bytes
+from evalsuite.data.item_conversion import NATIVE, ConvertedRows, assign_groups, convert, id_order
+from evalsuite.data.locate import LocatedFile, absence_message, data_folder, find, locate, sources
+from evalsuite.errors import DataError, ErrorCode
 from evalsuite.tasks.item import Dataset, Item
 from evalsuite.tasks.schema import DataFile, RowLayout, Task
 
+_NAMED = 3
+"""Ids that a message lists before it ends in an ellipsis."""
+
+
+class CheckedItems(NamedTuple):
+    """What a comparison with the lock gave: the items' digest, their variant, and notes for readers."""
+
+    digest: str
+    variant: str
+    notes: tuple[str, ...] = ()
+
 
 def load(task: Task, data_dir: Path | None = None, check: bool = True) -> Dataset:
-    """Load a task's items from the first of its known files that is there.
+    """Load a task's items from the first of its known files that exists.
 
-    `data_dir` falls back to `EVALSUITE_DATA`, then to the folder that `pull` fills; items bundled beside the card are
-    found last. With `check`, items that differ from the lock are a `DataError` that names the file and the items.
+    `data_dir` falls back to `EVALSUITE_DATA`, then to the folder that `pull` writes to; items bundled beside the card
+    are tried last. With `check`, items that differ from the lock are a `DataError` that names the file and the items.
     """
+    root = existing_folder(data_dir)
+    located = locate(task, root)
+    if located is None:
+        raise DataError(ErrorCode.DATA_NOT_FOUND, absence_message(task, root))
+    if located.source.refuse:
+        message = f"{task.name}: {located.paths[0]}: {located.source.refuse}"
+        raise DataError(ErrorCode.DATA_REFUSED, message)
+    return _dataset(task, located, read_items(task, located), check)
+
+
+def existing_folder(data_dir: Path | None) -> Path:
+    """Return the data folder; one that the caller named must exist, or it is a `DataError`."""
     root = data_folder(data_dir)
     if data_dir is not None and not root.is_dir():
-        raise DataError(f"{root}: no such data folder")
-    found = locate(task, root)
-    if found is None:
-        raise DataError(_absent(task, root))
-    if found.source.refuse:
-        raise DataError(f"{task.name}: {found.paths[0]}: {found.source.refuse}")
-    reading = read(task, found)
-    return _dataset(task, found, reading, check)
+        raise DataError(ErrorCode.DATA_NOT_FOUND, f"{root}: no such data folder")
+    return root
 
 
 def load_train(dataset: Dataset) -> tuple[Item, ...]:
-    """Load the train items that lie in the folder the data set came from; a `DataError` where there are none."""
-    return _load_beside(dataset.task, "train", dataset.root)
+    """Load the train items from the folder that the data set came from; a `DataError` if there are none."""
+    return _load_split(dataset.task, "train", dataset.root)
 
 
 def load_split(task: Task, split: Literal["train", "dev"], data_dir: Path | None = None) -> tuple[Item, ...]:
-    """Load the train or dev items that a task's card knows, wherever its test items are; no items are a `DataError`.
+    """Load the train or dev items of a task's card, wherever its test items are; a `DataError` if there are none.
 
-    `data_dir` falls back as it does for `load`. Every id begins with its file's name: rows of two files may share one.
+    `data_dir` falls back as it does for `load`. Every id starts with its file's name: rows of two files may share one.
     """
-    root = data_folder(data_dir)
-    if data_dir is not None and not root.is_dir():
-        raise DataError(f"{root}: no such data folder")
-    return _load_beside(task, split, root)
+    return _load_split(task, split, existing_folder(data_dir))
 
 
-def _load_beside(task: Task, split: Literal["train", "dev"], root: Path) -> tuple[Item, ...]:
+def _load_split(task: Task, split: Literal["train", "dev"], root: Path) -> tuple[Item, ...]:
     items: dict[str, Item] = {}
-    sources = task.train if split == "train" else task.dev
-    for source in sources:
-        found = find(source, root)
-        if found is not None:
-            reading = read(task, found)
-            checked(task, found, reading)
+    files = task.train if split == "train" else task.dev
+    for source in files:
+        located = find(source, root)
+        if located is not None:
+            rows = read_items(task, located)
+            check_items(task, located, rows)
             prefix = f"{Path(source.path).name}:"
-            items.update({prefix + item.id: replace(item, id=prefix + item.id) for item in reading.items})
+            items.update({prefix + item.id: replace(item, id=prefix + item.id) for item in rows.items})
     if not items:
-        known = ", ".join(source.path for source in sources)
+        known = ", ".join(source.path for source in files)
         where = f"none of its files is in {root}: {known}" if known else "its card names none"
-        raise DataError(f"{task.name}: no {split} items: {where}")
+        raise DataError(ErrorCode.DATA_NOT_FOUND, f"{task.name}: no {split} items: {where}")
     return tuple(items.values())
 
 
-def read(task: Task, found: LocatedFile) -> ConvertedRows:
-    """Read one source, unchecked."""
-    layout = NATIVE if found.source.layout == "native" else task.layouts[found.source.layout]
-    where = f"{task.name}: {found.paths[0]}"
+def read_items(task: Task, located: LocatedFile) -> ConvertedRows:
+    """Read the items of one source without comparing them with the lock."""
+    layout = NATIVE if located.source.layout == "native" else task.layouts[located.source.layout]
+    where = f"{task.name}: {located.paths[0]}"
     try:
-        raw = [content(path) for path in found.paths]
-        documents = [document(path, part) for path, part in zip(found.paths, raw, strict=True)]
+        raw = [read_bytes(path) for path in located.paths]
+        documents = [parse(path, part) for path, part in zip(located.paths, raw, strict=True)]
     except DataError as error:
-        place = damaged_item(found.paths[0], layout.id, _locked(task, found.source))
-        raise DataError(f"{task.name}: {error}" + (f"; damaged at {place}" if place else "")) from None
-    whole = documents[0] if len(documents) == 1 else [row for part in documents for row in part]
-    reading = _reading(task, found, layout, whole, where)
-    reading = replace(reading, sha256=hashlib.sha256(raw[0]).hexdigest())
-    return replace(reading, notes=_notes(task, found, reading))
+        place = damaged_item(located.paths[0], layout.id, _locked(task, located.source))
+        message = f"{task.name}: {error}" + (f"; damaged at {place}" if place else "")
+        raise DataError(error.code, message) from None
+    content = documents[0] if len(documents) == 1 else [row for part in documents for row in part]
+    rows = _convert(task, located, layout, content, where)
+    rows = replace(rows, sha256=hashlib.sha256(raw[0]).hexdigest())
+    return replace(rows, notes=_notes(task, located, rows))
 
 
-def _reading(task: Task, found: LocatedFile, layout: RowLayout, whole: object, where: str) -> ConvertedRows:
+def _convert(task: Task, located: LocatedFile, layout: RowLayout, content: object, where: str) -> ConvertedRows:
     if layout.ids_from:
-        return _by_ids(whole, layout, found, where)
+        return _select_ids(content, layout, located, where)
     if layout.id == "$lock":
-        reading = convert(whole, layout.model_copy(update={"id": "$row"}), where)
-        items = lock.identified(reading.items, _locked(task, found.source), where)
-        return replace(reading, items=tuple(grouped(items, layout.group)))
-    return convert(whole, layout, where, _locked(task, found.source) if found.source.keep == "lock" else None)
+        rows = convert(content, layout.model_copy(update={"id": "$row"}), where)
+        items = item_lock.identify(rows.items, _locked(task, located.source), where)
+        return replace(rows, items=tuple(assign_groups(items, layout.group)))
+    return convert(content, layout, where, _locked(task, located.source) if located.source.keep == "lock" else None)
 
 
-def _notes(task: Task, found: LocatedFile, reading: ConvertedRows) -> tuple[str, ...]:
-    notes, name = [], found.paths[0].name
-    if found.source.note:
-        notes.append(found.source.note)
-    if reading.empty:
-        rows = ", ".join(reading.empty[:5]) + (", ..." if len(reading.empty) > 5 else "")
-        notes.append(f"{len(reading.empty)} empty rows of {name} left out ({rows})")
+def _notes(task: Task, located: LocatedFile, rows: ConvertedRows) -> tuple[str, ...]:
+    notes, name = [], located.paths[0].name
+    if located.source.note:
+        notes.append(located.source.note)
+    if rows.empty:
+        places = ", ".join(rows.empty[:5]) + (", ..." if len(rows.empty) > 5 else "")
+        notes.append(f"{len(rows.empty)} empty rows of {name} left out ({places})")
     return tuple(f"{task.name}: {note}" for note in notes)
 
 
-def checked(task: Task, found: LocatedFile, reading: ConvertedRows) -> tuple[str, str, tuple[str, ...]]:
-    """Return (digest, variant, notes) of what was read; a `DataError` names the items that the lock knows otherwise."""
-    own = found.source in sources(task)
-    expected = found.source.digest or (task.digest if own else "")
-    digest = canonical.digest(reading.items)
-    variant = found.source.variant or task.variant
+def check_items(task: Task, located: LocatedFile, rows: ConvertedRows) -> CheckedItems:
+    """Compare items with the lock; a `DataError` names the items that differ from it."""
+    is_test = located.source in sources(task)
+    expected = located.source.digest or (task.digest if is_test else "")
+    digest = canonical.digest(rows.items)
+    variant = located.source.variant or task.variant
+    path = located.paths[0]
     if digest == expected:
-        return digest, variant, ()
-    if not reading.items or (not expected and len(reading.items) != found.source.items):
-        count = f"{len(reading.items)} items where the card says {found.source.items}"
-        raise DataError(f"{task.name}: {found.paths[0]}: {count}; correct one of them")
+        return CheckedItems(digest, variant)
+    if not rows.items or (not expected and len(rows.items) != located.source.items):
+        count = f"{len(rows.items)} items where the card says {located.source.items}"
+        raise DataError(ErrorCode.DATA_CHANGED, f"{task.name}: {path}: {count}; correct one of them")
     if not expected:
-        return digest, variant, (f"{task.name}: {found.paths[0].name} is not locked: its digest is {digest}",)
-    other = next((s for s in task.sources if own and digest in (s.digest, "" if s.digest else task.digest)), None)
+        return CheckedItems(digest, variant, (f"{task.name}: {path.name} is not locked: its digest is {digest}",))
+    # Upstream has published several forms under one file name: one of the other known forms is no damage.
+    other = next((s for s in task.sources if is_test and digest in (s.digest, "" if s.digest else task.digest)), None)
     if other is not None:
         variant = other.variant or task.variant
-        return digest, variant, (f"{task.name}: {found.paths[0].name} holds the items of variant {variant!r}",)
-    raise DataError(_changed(task, found, reading, digest, expected))
+        return CheckedItems(digest, variant, (f"{task.name}: {path.name} holds the items of variant {variant!r}",))
+    raise DataError(ErrorCode.DATA_CHANGED, _describe_change(task, located, rows, digest, expected))
 
 
-def _dataset(task: Task, found: LocatedFile, reading: ConvertedRows, check: bool) -> Dataset:
+def _dataset(task: Task, located: LocatedFile, rows: ConvertedRows, check: bool) -> Dataset:
     if check:
-        digest, variant, notes = checked(task, found, reading)
+        checked = check_items(task, located, rows)
     else:
-        digest, variant, notes = canonical.digest(reading.items), found.source.variant or task.variant, ()
-    if found.source.sha256 not in ("", reading.sha256):
-        notes += (f"{task.name}: the bytes of {found.paths[0].name} are not those of the known copy",)
-    items = sorted(reading.items, key=lambda item: order(item.id))  # so that a part of them is the same from any copy
-    return Dataset(task, tuple(items), digest, variant, found.root, reading.notes + notes)
+        checked = CheckedItems(canonical.digest(rows.items), located.source.variant or task.variant)
+    notes = checked.notes
+    if located.source.sha256 not in ("", rows.sha256):
+        notes += (f"{task.name}: the bytes of {located.paths[0].name} are not those of the known copy",)
+    items = sorted(rows.items, key=lambda item: id_order(item.id))  # the first n of them are the same from any copy
+    return Dataset(task, tuple(items), checked.digest, checked.variant, located.root, rows.notes + notes)
 
 
-def _changed(task: Task, found: LocatedFile, reading: ConvertedRows, digest: str, expected: str) -> str:
-    path = found.paths[0]
-    locked = _locked(task, found.source)
+def _describe_change(task: Task, located: LocatedFile, rows: ConvertedRows, digest: str, expected: str) -> str:
+    path = located.paths[0]
+    locked = _locked(task, located.source)
     if not locked:
         return f"{task.name}: {path}: items have digest {digest[:12]}, the card says {expected[:12]}"
     parts = []
-    for what, ids in zip(("changed", "missing", "extra"), lock.differences(reading.items, locked), strict=True):
+    for kind, ids in zip(("changed", "missing", "extra"), item_lock.differences(rows.items, locked), strict=True):
         if ids:
-            parts.append(f"{what} {len(ids)} ({', '.join(ids[:3])}{', ...' if len(ids) > 3 else ''})")
+            parts.append(f"{kind} {len(ids)} ({', '.join(ids[:_NAMED])}{', ...' if len(ids) > _NAMED else ''})")
     return f"{task.name}: {path}: not the locked items: {'; '.join(parts) or 'digest differs'}; fetch the file again"
 
 
 def _locked(task: Task, source: DataFile) -> dict[str, str]:
-    """The locked items of a source; for one without a section of its own, those of the task's first."""
-    locks = lock.read_lock(task.folder)
-    return locks.get(lock.section(source)) or locks.get(lock.section(task.sources[0]), {})
+    """Return the locked items of a source; for one without a section, those of the task's first source."""
+    locks = item_lock.read_lock(task.folder)
+    return locks.get(item_lock.section_name(source)) or locks.get(item_lock.section_name(task.sources[0]), {})
 
 
-def _by_ids(whole: object, layout: RowLayout, found: LocatedFile, where: str) -> ConvertedRows:
-    """Keep the ids of another file (or all others); its labels must be the items' own."""
-    path = next((p for p in (found.root / layout.ids_from, found.root / f"{layout.ids_from}.gz") if p.is_file()), None)
+def _select_ids(content: object, layout: RowLayout, located: LocatedFile, where: str) -> ConvertedRows:
+    """Take the items whose ids another file lists (or all others); its labels must be the items' gold labels."""
+    candidates = (located.root / layout.ids_from, located.root / f"{layout.ids_from}.gz")
+    path = next((candidate for candidate in candidates if candidate.is_file()), None)
     if path is None:
-        raise DataError(f"{where}: needs {found.root / layout.ids_from} beside it")
-    keys = document(path)
-    if not isinstance(keys, dict):
-        raise DataError(f"{path}: expected one JSON object {{id: label}}")
-    reading = convert(whole, layout, where)
-    items = tuple(item for item in reading.items if (item.id in keys) == (layout.ids == "in"))
+        raise DataError(ErrorCode.DATA_NOT_FOUND, f"{where}: needs {candidates[0]} beside it")
+    labels = parse(path)
+    if not isinstance(labels, dict):
+        raise DataError(ErrorCode.DATA_MALFORMED, f"{path}: expected one JSON object {{id: label}}")
+    rows = convert(content, layout, where)
+    items = tuple(item for item in rows.items if (item.id in labels) == (layout.ids == "in"))
     if layout.ids == "in":
         for item in items:
-            if keys[item.id] != item.gold:
-                raise DataError(f"{path}: item {item.id} is {keys[item.id]!r}, but {item.gold!r} in {found.paths[0]}")
-        if len(items) != len(keys):
-            raise DataError(f"{path}: {len(keys) - len(items)} ids are not in {found.paths[0]}")
-    return replace(reading, items=items)
+            if labels[item.id] != item.gold:
+                message = f"{path}: item {item.id} is {labels[item.id]!r}, but {item.gold!r} in {located.paths[0]}"
+                raise DataError(ErrorCode.DATA_CHANGED, message)
+        if len(items) != len(labels):
+            message = f"{path}: {len(labels) - len(items)} ids are not in {located.paths[0]}"
+            raise DataError(ErrorCode.DATA_CHANGED, message)
+    return replace(rows, items=items)

@@ -1,4 +1,4 @@
-"""Where a task's files are: the data folder, and the first known file in it."""
+"""Find a task's files: the data folder, and the first known file in it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FOLDER = "EVALSUITE_DATA"
 
 @dataclass(frozen=True, slots=True)
 class LocatedFile:
-    """A known source and where its files lie."""
+    """One source of a task card, with the paths at which its files are."""
 
     source: DataFile
     root: Path
@@ -22,13 +22,13 @@ class LocatedFile:
 
 
 def pull_folder() -> Path:
-    """Where `pull` puts files when no data folder is named."""
+    """Return the folder that `pull` writes to when no data folder is named."""
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(cache).expanduser() / "evalsuite" / "data"
 
 
 def data_folder(data_dir: Path | None = None) -> Path:
-    """The data folder: the argument, else `EVALSUITE_DATA`, else the folder that `pull` fills."""
+    """Return the data folder: the argument, else `EVALSUITE_DATA`, else the folder that `pull` writes to."""
     if data_dir is not None:
         return data_dir
     named = os.environ.get(FOLDER)
@@ -36,32 +36,34 @@ def data_folder(data_dir: Path | None = None) -> Path:
 
 
 def sources(task: Task) -> tuple[DataFile, ...]:
-    """A task's known files in the order they are looked for, the hub's among them."""
+    """Return a task's known files in the order in which they are looked for, those of the hub among them."""
     return (*task.sources, *_hub_sources(task))
 
 
 def locate(task: Task, root: Path) -> LocatedFile | None:
-    """Find the first known file of a task below `root`, or beside its card; refused ones come last."""
+    """Return the first known file of a task below `root`, or beside its card; refused ones come last."""
     known = sorted(sources(task), key=lambda source: bool(source.refuse))
     for folder in (root, task.folder):
         for source in known:
-            found = find(source, folder)
-            if found is not None:
-                return found
+            located = find(source, folder)
+            if located is not None:
+                return located
     return None
 
 
-def _absent(task: Task, root: Path) -> str:
+def absence_message(task: Task, root: Path) -> str:
+    """Return one line for a task without data: the file that was expected, and the ways to get it."""
     known = next((source.path for source in task.sources), None)
     offer = f"; expected {known} there" if known else ""
     pull = f", or fetch it: evalsuite data pull --tasks {task.name}" if task.hub and task.hub.layout else ""
-    return f"{task.name}: no data in {root}{offer}; name a mirror with --data-dir or {FOLDER}{pull}"
+    return f"{task.name}: no data in {root}{offer}; name a mirror in `data_dir` or {FOLDER}{pull}"
 
 
 def _hub_sources(task: Task) -> tuple[DataFile, ...]:
     if task.hub is None or not task.hub.layout:
         return ()
     hub, names = task.hub, ",".join(task.hub.files)
+    # `pull` writes below hub/; a clone of the repository may also be put into the data folder by hand.
     folders = (f"hub/{hub.repo}", hub.repo)
     return tuple(
         DataFile(path=f"{folder}/{{{names}}}", layout=hub.layout, items=task.items, keep=hub.keep) for folder in folders
@@ -70,11 +72,11 @@ def _hub_sources(task: Task) -> tuple[DataFile, ...]:
 
 def find(source: DataFile, root: Path) -> LocatedFile | None:
     """Find a source's files below a folder: a path, the same with `.gz`, or `folder/{pattern,pattern}`."""
-    folder, braces, names = source.path.partition("{")
-    patterns = [folder + name for name in names.removesuffix("}").split(",")] if braces else [source.path]
+    folder, brace, names = source.path.partition("{")
+    patterns = [folder + name for name in names.removesuffix("}").split(",")] if brace else [source.path]
     paths: list[Path] = []
     for pattern in patterns:
-        if any(c in pattern for c in "*?["):
+        if any(char in pattern for char in "*?["):
             paths += sorted(path for path in root.glob(pattern) if path.is_file())
         else:
             paths += [path for path in (root / pattern, root / f"{pattern}.gz") if path.is_file()][:1]

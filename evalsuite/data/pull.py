@@ -1,7 +1,8 @@
-"""Fetch a task's files from the Hugging Face hub at a pinned revision, and check the items that they hold."""
+"""Download a task's files from the Hugging Face hub at a pinned commit, and check the items that they hold."""
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -9,132 +10,173 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from evalsuite.data.load import checked, read
+from evalsuite.data.load import check_items, read_items
 from evalsuite.data.locate import data_folder, find, sources
-from evalsuite.errors import DataError, UsageError
+from evalsuite.errors import DataError, ErrorCode, UsageError
 from evalsuite.tasks.schema import HubDataset, Task
+from evalsuite.util.atomic_write import write_atomically
+from evalsuite.util.file_digest import sha256_of
+
+if TYPE_CHECKING:
+    from huggingface_hub.hf_api import RepoSibling
 
 MANIFEST = "pulled.json"
 UNVERIFIED = "unverified"
 HTTP_LIBRARIES = ("httpx", "httpx2", "httpcore", "httpcore2", "requests", "urllib3", "huggingface_hub")
-"""What huggingface_hub's errors are made of, by version."""
+"""Top-level modules of the exceptions that versions of huggingface_hub raise for a failed request."""
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """What was fetched for one task."""
+    """The files that were downloaded for one task."""
 
     task: str
     repo: str
     revision: str
-    """The commit that was fetched."""
+    """The commit of the files."""
     pinned: bool
-    """Whether the card (or the caller) named that commit; else it was resolved now."""
+    """Whether the card or the caller named that commit; otherwise it was resolved now."""
     files: tuple[str, ...]
     """Paths in the repository."""
     items: int
-    """Items read and found to be the locked ones; 0 where no layout is known for these files."""
+    """Items that were read and match the lock; 0 where no layout is known for these files."""
     notes: tuple[str, ...] = ()
 
 
 def pull(tasks: Sequence[Task], data_dir: Path | None = None, revision: str | None = None) -> list[Pulled]:
-    """Fetch each task's hub files into `hub/<repo>` of the data folder and check the items against the card.
+    """Download each task's hub files into `hub/<repo>` of the data folder and check the items against the card.
 
-    `revision` (a commit, a branch or a tag) replaces the cards'. A manifest beside the files, written last, says which
-    commit they are. Absent, gated, offline: a `DataError` of one line; files already there are kept.
+    `revision` (a commit, a branch or a tag) replaces the cards'. A manifest beside the files, written last, records
+    their commit. A repository that is absent, gated or out of reach is a `DataError` of one line, and files that were
+    downloaded before stay.
     """
-    lacking = [task.name for task in tasks if task.hub is None]
-    if lacking:
-        raise UsageError(f"{', '.join(lacking)}: no hub data set is known; the items come with the card or a mirror")
+    without_hub = [task.name for task in tasks if task.hub is None]
+    if without_hub:
+        message = f"{', '.join(without_hub)}: no hub data set is known; the items come with the card or from a mirror"
+        raise UsageError(ErrorCode.INVALID_ARGUMENT, message)
     root = data_folder(data_dir)
     return [_pull(task, task.hub, root, revision) for task in tasks if task.hub is not None]
 
 
 def _pull(task: Task, hub: HubDataset, root: Path, revision: str | None) -> Pulled:
     pinned = revision is not None or hub.revision != UNVERIFIED
-    wanted = revision or (hub.revision if pinned else hub.ref)
     folder = root / "hub" / hub.repo
-    commit, names = _listed(task, hub, wanted)
-    for name in names:
-        _asked(task, hub, partial(_fetch, hub.repo, name, commit, folder))
+    commit, files = _list_files(task, hub, revision or (hub.revision if pinned else hub.ref))
+    names = [file.rfilename for file in files]
+    _from_hub(task, hub, partial(_download, hub.repo, commit, names, folder))
+    for file in files:
+        _check_download(task, hub, commit, folder / file.rfilename, file)
     _write_manifest(folder, hub.repo, commit, names)
     notes = [] if pinned else [f"{hub.repo}: revision unverified: {hub.ref} is {commit} today"]
     items = 0
     if hub.layout:
-        items, said = _check(task, root)
-        notes += said
+        items, item_notes = _check(task, root)
+        notes += item_notes
     else:
-        notes.append(f"{task.name}: fetched, but no layout reads these files yet: {hub.note}")
+        notes.append(f"{task.name}: downloaded, but no layout reads these files yet: {hub.note}")
     return Pulled(task.name, hub.repo, commit, pinned, tuple(names), items, tuple(notes))
 
 
-def _listed(task: Task, hub: HubDataset, wanted: str) -> tuple[str, list[str]]:
-    """The commit that `wanted` is, and the files there that the card names."""
-    commit, there = _asked(task, hub, partial(_info, hub.repo, wanted))
-    names = [name for name in there if any(fnmatchcase(name, pattern) for pattern in hub.files)]
-    if not names or not commit:
-        offer = ", ".join(there[:8]) or "nothing"
-        raise DataError(f"{task.name}: {hub.repo} at {wanted} has no {', '.join(hub.files)}; it has: {offer}")
-    for name in names:
-        if ".." in PurePosixPath(name).parts or PurePosixPath(name).is_absolute():
-            raise DataError(f"{task.name}: {hub.repo}: refused a file name that leaves the folder: {name}")
-    return commit, names
+def _list_files(task: Task, hub: HubDataset, revision: str) -> tuple[str, list[RepoSibling]]:
+    """Resolve a revision to its commit, and return it with the files of the card that it has."""
+    commit, available = _from_hub(task, hub, partial(_dataset_info, hub.repo, revision))
+    files = [file for file in available if any(fnmatchcase(file.rfilename, pattern) for pattern in hub.files)]
+    if not files or not commit:
+        offer = ", ".join(file.rfilename for file in available[:8]) or "nothing"
+        message = f"{task.name}: {hub.repo} at {revision} has no {', '.join(hub.files)}; it has: {offer}"
+        raise DataError(ErrorCode.HUB_UNAVAILABLE, message)
+    for file in files:
+        # huggingface_hub joins names to the folder without such a check, except on Windows.
+        if ".." in PurePosixPath(file.rfilename).parts or PurePosixPath(file.rfilename).is_absolute():
+            message = f"{task.name}: {hub.repo}: refused a file name that leaves the folder: {file.rfilename}"
+            raise DataError(ErrorCode.DATA_REFUSED, message)
+    return commit, files
 
 
-def _info(repo: str, revision: str) -> tuple[str, list[str]]:
+def _dataset_info(repo: str, revision: str) -> tuple[str, list[RepoSibling]]:
     from huggingface_hub import HfApi
 
-    info = HfApi().dataset_info(repo, revision=revision)
-    return info.sha or "", [file.rfilename for file in info.siblings or []]
+    info = HfApi().dataset_info(repo, revision=revision, files_metadata=True)
+    return info.sha or "", list(info.siblings or [])
 
 
-def _fetch(repo: str, name: str, commit: str, folder: Path) -> None:
-    from huggingface_hub import hf_hub_download
+def _download(repo: str, commit: str, names: Iterable[str], folder: Path) -> None:
+    from huggingface_hub import snapshot_download
 
-    hf_hub_download(repo, name, repo_type="dataset", revision=commit, local_dir=folder)
+    # Exact names instead of the card's patterns: the library lists the repository again, and only the names of the
+    # first listing were checked.
+    patterns = [glob.escape(name) for name in names]
+    snapshot_download(repo, repo_type="dataset", revision=commit, local_dir=folder, allow_patterns=patterns)
 
 
-def _asked(task: Task, hub: HubDataset, ask: Callable[[], T]) -> T:
-    """Ask the hub; whatever goes wrong becomes one line."""
+def _check_download(task: Task, hub: HubDataset, commit: str, path: Path, file: RepoSibling) -> None:
+    """Compare a file's bytes with the digest that the hub reports for it, where it reports one.
+
+    If the hub stops answering, `snapshot_download` warns and returns files of any commit that are already in the
+    folder, which must not be recorded as files of this one.
+    """
+    where = f"{task.name}: {hub.repo}"
+    if not path.is_file():
+        raise DataError(ErrorCode.HUB_UNAVAILABLE, f"{where}: {file.rfilename} was not downloaded; try again")
+    if file.lfs is not None:
+        expected, actual = file.lfs.sha256, sha256_of(path)
+    elif file.blob_id:
+        content = path.read_bytes()
+        # The object id of git: SHA-1 over a header and the content.
+        expected, actual = file.blob_id, hashlib.sha1(b"blob %d\0%b" % (len(content), content)).hexdigest()
+    else:
+        return
+    if actual != expected:
+        message = f"{where}: {path} is not the file of commit {commit[:12]}; delete it, then pull again"
+        raise DataError(ErrorCode.DATA_CHANGED, message)
+
+
+def _from_hub(task: Task, hub: HubDataset, request: Callable[[], T]) -> T:
+    """Send a request to the hub; each way in which it can fail is a `DataError` of one line."""
     from huggingface_hub import errors
 
     where = f"{task.name}: {hub.repo}"
     try:
-        return ask()
+        return request()
     except errors.GatedRepoError:
-        raise DataError(f"{where}: gated: accept its terms on the hub, then log in with `hf auth login`") from None
+        message = f"{where}: gated: accept its terms on the hub, then log in with hf auth login"
+        raise DataError(ErrorCode.HUB_ACCESS_DENIED, message) from None
     except errors.RepositoryNotFoundError:
-        raise DataError(f"{where}: absent or private: check the name, or log in with `hf auth login`") from None
+        message = f"{where}: absent or private: check the name, or log in with hf auth login"
+        raise DataError(ErrorCode.HUB_ACCESS_DENIED, message) from None
     except errors.RevisionNotFoundError:
-        raise DataError(f"{where}: no such revision; see its history on the hub") from None
+        message = f"{where}: no such revision; see its history on the hub"
+        raise DataError(ErrorCode.HUB_UNAVAILABLE, message) from None
     except (errors.OfflineModeIsEnabled, errors.LocalEntryNotFoundError) as error:
-        raise DataError(f"{where}: offline: {_line(error)}; use a mirror with --data-dir") from None
+        message = f"{where}: offline: {_one_line(error)}; name a mirror in `data_dir`"
+        raise DataError(ErrorCode.HUB_UNAVAILABLE, message) from None
     except errors.EntryNotFoundError as error:
-        raise DataError(f"{where}: a file is gone: {_line(error)}") from None
+        raise DataError(ErrorCode.HUB_UNAVAILABLE, f"{where}: a file is gone: {_one_line(error)}") from None
     except Exception as error:
         if not isinstance(error, OSError) and type(error).__module__.partition(".")[0] not in HTTP_LIBRARIES:
             raise
-        raise DataError(f"{where}: can't be fetched: {_line(error)}; try again, or use --data-dir") from None
+        message = f"{where}: can't be downloaded: {_one_line(error)}; try again, or name a mirror in `data_dir`"
+        raise DataError(ErrorCode.HUB_UNAVAILABLE, message) from None
 
 
-def _line(error: BaseException) -> str:
+def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:160] or type(error).__name__
 
 
 def _check(task: Task, root: Path) -> tuple[int, list[str]]:
-    """Read what was fetched and compare it with the lock."""
-    hub = (find(source, root) for source in sources(task) if source.path.startswith("hub/"))
-    found = next(found for found in hub if found)
-    reading = read(task, found)
-    _, _, notes = checked(task, found, reading)
-    return len(reading.items), [*reading.notes, *notes]
+    """Read the downloaded files and compare their items with the lock; return the number of items, and notes."""
+    candidates = (find(source, root) for source in sources(task) if source.path.startswith("hub/"))
+    located = next(each for each in candidates if each)
+    rows = read_items(task, located)
+    checked = check_items(task, located, rows)
+    return len(rows.items), [*rows.notes, *checked.notes]
 
 
 def _write_manifest(folder: Path, repo: str, commit: str, names: Iterable[str]) -> None:
-    """Add these files to the folder's manifest, in one step, after all of them are there."""
+    """Add these files to the folder's manifest, in one step, after all of them were downloaded."""
     path = folder / MANIFEST
     try:
         known: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
@@ -142,8 +184,6 @@ def _write_manifest(folder: Path, repo: str, commit: str, names: Iterable[str]) 
         known = {}
     files = known.get("files", {})
     for name in names:
-        files[name] = {"revision": commit, "sha256": hashlib.sha256((folder / name).read_bytes()).hexdigest()}
-    facts = {"repo": repo, "files": dict(sorted(files.items()))}
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
-    part.replace(path)
+        files[name] = {"revision": commit, "sha256": sha256_of(folder / name)}
+    content = {"repo": repo, "files": dict(sorted(files.items()))}
+    write_atomically(path, (json.dumps(content, indent=1) + "\n").encode())

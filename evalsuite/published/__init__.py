@@ -1,4 +1,4 @@
-"""Published numbers, each with its source: read from `baselines/published/`, one file a document."""
+"""Published scores, each with its source: read from `baselines/published/`, one file per document."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from evalsuite.errors import BaselineError, UsageError
+from evalsuite.errors import BaselineError, ErrorCode, UsageError
 from evalsuite.published.document import Claim, PublishedDocument, read
 from evalsuite.published.reported_value import EvaluationProtocol, Reference, ReportedValue, once
 
@@ -17,7 +17,7 @@ __all__ = [
     "Reference",
     "ReportedValue",
     "documents",
-    "figures",
+    "find_values",
     "load",
     "once",
     "read",
@@ -25,9 +25,10 @@ __all__ = [
 
 _PACKAGE = Path(__file__).parent.parent
 FOLDER = next(
-    (f for f in (_PACKAGE / "_baselines", _PACKAGE.parent / "baselines") if f.is_dir()), _PACKAGE / "_baselines"
+    (folder for folder in (_PACKAGE / "_baselines", _PACKAGE.parent / "baselines") if folder.is_dir()),
+    _PACKAGE / "_baselines",
 )
-"""The baselines that come with the package: inside it when installed, next to it in a checkout."""
+"""The published scores that come with the package: inside it when installed, next to it in a checkout."""
 
 
 @cache
@@ -35,29 +36,30 @@ def documents(paths: tuple[Path, ...] = ()) -> tuple[PublishedDocument, ...]:
     """Read the given files, or all that come with the package, in the order of their names."""
     chosen = paths or tuple(sorted((FOLDER / "published").glob("*.yaml")))
     if not chosen:
-        raise BaselineError(f"no published baselines in {FOLDER / 'published'}")
+        raise BaselineError(ErrorCode.INVALID_PUBLISHED_SCORES, f"no published scores in {FOLDER / 'published'}")
     return tuple(read(path) for path in chosen)
 
 
 def load() -> tuple[ReportedValue, ...]:
-    """List every published number that comes with the package."""
-    return tuple(figure for document in documents() for figure in document.figures())
+    """Return every reported value that comes with the package."""
+    return tuple(reported for document in documents() for reported in document.reported_values())
 
 
-def figures(
+def find_values(
     task: str | None = None, lineage: str | None = None, among: Sequence[ReportedValue] | None = None
 ) -> tuple[ReportedValue, ...]:
-    """Choose published accuracies that may be about a task of ours, and of one lineage; an unknown lineage is refused.
+    """Return the reported values that may be about a task, and of one lineage; an unknown lineage is a `UsageError`.
 
-    A number belongs to its source's own column only: read `caveat` and `also` before it stands beside a run. Documents
-    state numbers again, rounded; `once` keeps one of each.
+    A value belongs to the column of its source only: check `caveat` and `also` before comparing it with a run.
+    Documents restate values, rounded; `once` returns each of them once.
     """
     known = load() if among is None else tuple(among)
-    lineages = sorted({figure.lineage for figure in known})
+    lineages = sorted({reported.lineage for reported in known})
     if lineage is not None and lineage not in lineages:
-        raise UsageError(f"unknown lineage {lineage!r}; there are: {', '.join(lineages)}")
+        message = f"unknown lineage {lineage!r}; there are: {', '.join(lineages)}"
+        raise UsageError(ErrorCode.INVALID_ARGUMENT, message)
     return tuple(
-        figure
-        for figure in known
-        if (task is None or task in (figure.task, *figure.also)) and lineage in (None, figure.lineage)
+        reported
+        for reported in known
+        if (task is None or task in (reported.task, *reported.also)) and lineage in (None, reported.lineage)
     )

@@ -1,4 +1,4 @@
-"""One file of `baselines/published/`: a document's tables and the numbers in its text, as they are printed."""
+"""Read one file of `baselines/published/`: the tables of a document and the values in its text, as printed."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from evalsuite.util.yaml_file import read_yaml
 
 AVERAGE, GAIN = "average", "gain"
 ABSENT = "-"
-LARGEST = 1 << 20
+MAX_BYTES = 1 << 20
 _PERCENT = re.compile(r"\d{1,3}(\.\d{1,4})?")
 _SIGNED = re.compile(r"[+-]?\d{1,3}(\.\d{1,4})?")
 
 
 @cache
 def card(name: str) -> Task:
-    """Read a task's card, once."""
+    """Return a task's card; each is read once."""
     return load_task(name)
 
 
@@ -38,25 +38,25 @@ class PublishedColumn(StrictModel):
     task: str = ""
     also: tuple[str, ...] = ()
     benchmark: str = ""
-    """Needed where no task of ours is meant."""
+    """Required if it is none of the tasks here."""
     metric: Metric = "accuracy"
     n_stated: int | None = Field(default=None, gt=0, le=1_000_000)
     plausible_n: dict[int, str] = Field(default_factory=dict)
-    """Further numbers of items that copies of the benchmark are known to have, each with the reason."""
+    """Other numbers of items that copies of the benchmark are known to have, each with the reason."""
     split: str = UNSTATED
     options_stated: int | None = Field(default=None, ge=2)
     caveat: str = ""
 
 
 class PublishedRow(StrictModel):
-    """One model's numbers, in the order of the table's columns, then the average, then the gain."""
+    """One model's values, in the order of the table's columns, then the average, then the gain."""
 
     model: str
     stage: str = ""
     label: str = ""
-    """The row's name as printed, where it is another."""
+    """The row's name as printed, if it is not the model's."""
     over: str = ""
-    """Label of the row that the gain is over."""
+    """Label of the row to which the gain refers."""
     values: str
     lineage: str = ""
     protocol: dict[str, str] = Field(default_factory=dict)
@@ -68,7 +68,7 @@ class PublishedRow(StrictModel):
 
 
 class PublishedTable(StrictModel):
-    """A table: its columns by key, and the headings of its average and of its gain where it prints them."""
+    """A table: its columns by key, and the headings of its average and of its gain if it prints them."""
 
     name: str
     columns: tuple[str, ...]
@@ -78,16 +78,16 @@ class PublishedTable(StrictModel):
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Everything that a row holds, in order."""
+        """The keys of all values of a row, in order."""
         return (*self.columns, *([AVERAGE] if self.average else []), *([GAIN] if self.gain else []))
 
     def cells(self, row: PublishedRow) -> dict[str, str]:
-        """Give a row's printed numbers by column key, absent ones left out."""
+        """Return a row's printed values by column key, without absent ones."""
         return {key: cell for key, cell in zip(self.keys, row.values.split(), strict=True) if cell != ABSENT}
 
 
 class Mention(StrictModel):
-    """A number in running text."""
+    """A value in running text."""
 
     model: str
     stage: str = ""
@@ -101,7 +101,7 @@ class Mention(StrictModel):
 
 
 class ReportedDifference(StrictModel):
-    """A difference between two numbers of the document, as its text prints it."""
+    """A difference between two values of the document, as its text prints it."""
 
     model: str
     stage: str = ""
@@ -112,7 +112,7 @@ class ReportedDifference(StrictModel):
 
 
 class Claim(StrictModel):
-    """What a document says of a system without a number of its own for a benchmark."""
+    """A statement of a document about a system, without a value for a benchmark."""
 
     model: str
     text: str
@@ -121,7 +121,7 @@ class Claim(StrictModel):
 
 
 class PublishedDocument(StrictModel):
-    """A source and every number taken from it."""
+    """A source and every value taken from it."""
 
     name: str
     source: Reference
@@ -135,26 +135,26 @@ class PublishedDocument(StrictModel):
     differences: tuple[ReportedDifference, ...] = ()
     claims: tuple[Claim, ...] = ()
 
-    def figures(self) -> tuple[ReportedValue, ...]:
-        """List its numbers, tables first."""
-        figures = (*self._of_tables(), *self._of_text())
-        items = {key: _likely_n([f for f in figures if f.column == key]) for key in self.columns}
-        return tuple(f.model_copy(update={"n": items.get(f.column)}) for f in figures)
+    def reported_values(self) -> tuple[ReportedValue, ...]:
+        """Return its values, tables first."""
+        values = (*self._of_tables(), *self._of_text())
+        items = {key: _likely_n([v for v in values if v.column == key]) for key in self.columns}
+        return tuple(v.model_copy(update={"n": items.get(v.column)}) for v in values)
 
     def _of_tables(self) -> Iterator[ReportedValue]:
         for table in self.tables:
             for row in table.rows:
                 for key, printed in table.cells(row).items():
-                    yield self._figure(row, printed=printed, table=table.name, row=row.name, **self._facts(key, table))
+                    yield self._value(row, printed=printed, table=table.name, row=row.name, **self._facts(key, table))
 
     def _of_text(self) -> Iterator[ReportedValue]:
-        for said in self.text:
-            facts = self._facts(said.column, None)
-            facts["caveat"] = f"{facts['caveat']} {said.caveat}".strip()
-            yield self._figure(said, printed=said.value, table=said.at, row="", cites=said.cites, **facts)
+        for mention in self.text:
+            facts = self._facts(mention.column, None)
+            facts["caveat"] = f"{facts['caveat']} {mention.caveat}".strip()
+            yield self._value(mention, printed=mention.value, table=mention.at, row="", cites=mention.cites, **facts)
 
     def _facts(self, key: str, table: PublishedTable | None) -> dict[str, object]:
-        """Everything about a number that its column says."""
+        """Return everything about a value that its column states."""
         if table is not None and key in (AVERAGE, GAIN):
             heading = table.average if key == AVERAGE else table.gain
             return {"column": key, "heading": heading, "metric": key, "benchmark": f"{len(table.columns)} benchmarks"}
@@ -169,7 +169,7 @@ class PublishedDocument(StrictModel):
             "plausible_n": tuple(sorted(n for n in known if n)),
         }
 
-    def _figure(self, stated: PublishedRow | Mention, **facts: object) -> ReportedValue:
+    def _value(self, stated: PublishedRow | Mention, **facts: object) -> ReportedValue:
         return ReportedValue.model_validate(
             {
                 **facts,
@@ -184,44 +184,47 @@ class PublishedDocument(StrictModel):
         )
 
 
-def _likely_n(figures: list[ReportedValue]) -> int | None:
-    """The plausible n that most numbers of a column fit, the smallest where several do."""
-    numbers = figures[0].plausible_n if figures and figures[0].metric == "accuracy" else ()
-    return max(numbers, key=lambda n: (sum(grim.fits(f.printed, n) for f in figures), -n), default=None)
+def _likely_n(values: list[ReportedValue]) -> int | None:
+    """Return the plausible n that most values of a column fit, the smallest if several do."""
+    numbers = values[0].plausible_n if values and values[0].metric == "accuracy" else ()
+    return max(numbers, key=lambda n: (sum(grim.fits(v.printed, n) for v in values), -n), default=None)
 
 
 def read(path: Path) -> PublishedDocument:
-    """Read one file; a `BaselineError` names the file, the place and what is wrong with it."""
+    """Read one file; a `BaselineError` names the file, the place and the problem."""
     import orjson
 
-    facts = read_yaml(path, LARGEST, BaselineError, ErrorCode.INVALID_PUBLISHED_SCORES)
-    if not isinstance(facts, dict):
-        raise BaselineError(f"{path}: a mapping of keys is expected")
+    content = read_yaml(path, MAX_BYTES, BaselineError, ErrorCode.INVALID_PUBLISHED_SCORES)
+    if not isinstance(content, dict):
+        raise _invalid(f"{path}: a mapping of keys is expected")
     try:
         document = PublishedDocument.model_validate_json(
-            orjson.dumps({**facts, "name": path.stem}, option=orjson.OPT_NON_STR_KEYS)
+            orjson.dumps({**content, "name": path.stem}, option=orjson.OPT_NON_STR_KEYS)
         )
     except ValidationError as error:
-        code = ErrorCode.INVALID_PUBLISHED_SCORES
-        raise BaselineError(code, f"{path}: {first_problem(error, 'document')}") from None
+        raise _invalid(f"{path}: {first_problem(error, 'document')}") from None
     except TypeError as error:
-        raise BaselineError(f"{path}: {error}") from None
+        raise _invalid(f"{path}: {error}") from None
     for problem in _problems(document):
-        raise BaselineError(f"{path}: {problem}")
+        raise _invalid(f"{path}: {problem}")
     return document
 
 
+def _invalid(message: str) -> BaselineError:
+    return BaselineError(ErrorCode.INVALID_PUBLISHED_SCORES, message)
+
+
 def _problems(document: PublishedDocument) -> Iterator[str]:
-    """What makes a file unusable, first things first."""
+    """Yield the problems that make a file unusable."""
     for key, column in document.columns.items():
         yield from _column_problems(key, column)
     for table in document.tables:
         yield from _table_problems(table, document)
-    for said in document.text:
-        where = f"text: {said.model}: {said.column}"
-        yield from _number(where, said.value)
-        yield from _protocol(where, said.protocol)
-        if said.column not in document.columns:
+    for mention in document.text:
+        where = f"text: {mention.model}: {mention.column}"
+        yield from _check_percentage(where, mention.value)
+        yield from _check_protocol(where, mention.protocol)
+        if mention.column not in document.columns:
             yield f"{where}: no such column; there are: {', '.join(document.columns)}"
     for stated in document.differences:
         where = f"differences: {stated.model}: {stated.column}"
@@ -233,11 +236,11 @@ def _problems(document: PublishedDocument) -> Iterator[str]:
 
 def _column_problems(key: str, column: PublishedColumn) -> Iterator[str]:
     if key in (AVERAGE, GAIN):
-        yield f"columns.{key}: that name is taken; a table's own average and gain go by it"
+        yield f"columns.{key}: the name is reserved for a table's average and gain"
     if column.metric in (AVERAGE, GAIN):
-        yield f"columns.{key}: metric {column.metric} is a table's own"
+        yield f"columns.{key}: metric {column.metric} is reserved for what a table prints itself"
     if not (column.task or column.benchmark):
-        yield f"columns.{key}: needs a task or, where we have none, a benchmark"
+        yield f"columns.{key}: needs a task or, if there is none here, a benchmark"
     for name in (column.task, *column.also):
         try:
             _ = card(name) if name else None
@@ -260,18 +263,18 @@ def _table_problems(table: PublishedTable, document: PublishedDocument) -> Itera
             if key == GAIN and not _SIGNED.fullmatch(cell):
                 yield f"{where}: {key}: {cell!r} is not a number of points"
             elif key != GAIN and cell != ABSENT:
-                yield from _number(f"{where}: {key}", cell)
-        yield from _protocol(where, row.protocol)
+                yield from _check_percentage(f"{where}: {key}", cell)
+        yield from _check_protocol(where, row.protocol)
         if row.over and row.over not in {other.name for other in table.rows}:
             yield f"{where}: over {row.over!r}: no such row"
 
 
-def _number(where: str, printed: str) -> Iterator[str]:
+def _check_percentage(where: str, printed: str) -> Iterator[str]:
     if not _PERCENT.fullmatch(printed) or float(printed) > 100:
         yield f"{where}: {printed!r} is not a percentage as printed (0 to 100, at most four digits behind the point)"
 
 
-def _protocol(where: str, protocol: dict[str, str]) -> Iterator[str]:
+def _check_protocol(where: str, protocol: dict[str, str]) -> Iterator[str]:
     for key in protocol:
         if key not in EvaluationProtocol.model_fields:
             yield f"{where}: protocol: unknown key {key!r}; there are: {', '.join(EvaluationProtocol.model_fields)}"

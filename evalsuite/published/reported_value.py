@@ -1,4 +1,4 @@
-"""A published number: what was printed, where, and everything that is known of how it was obtained."""
+"""Reported values: the digits, their place in a document, and everything that is known of how they were obtained."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from evalsuite.util.validation import StrictModel
 
 UNSTATED = "unstated"
 Metric = Literal["accuracy", "average", "gain", "win", "tie", "loss"]
-"""What a number measures: only `accuracy` is a share of a benchmark's items; `average` is a table's own mean."""
+"""What a value measures: only `accuracy` is a share of a benchmark's items; `average` is a table's mean."""
 
 
 class EvaluationProtocol(StrictModel):
-    """How a number was obtained, in its source's words; `unstated` where the source says nothing."""
+    """How a value was obtained, in the words of its source; `unstated` if the source doesn't state it."""
 
     reasoning: str = UNSTATED
     """Whether the model reasons before it answers (chain of thought)."""
     scoring: str = UNSTATED
-    """A written answer, or the log-likelihood of the options."""
+    """A generated answer, or the log-likelihood of the options."""
     votes: str = UNSTATED
     """Samples per item and how they are combined."""
     answer_format: str = UNSTATED
@@ -30,7 +30,7 @@ class EvaluationProtocol(StrictModel):
 
 
 class Reference(StrictModel):
-    """The document that a number stands in."""
+    """The document in which a value is printed."""
 
     title: str
     authors: str
@@ -41,7 +41,7 @@ class Reference(StrictModel):
 
 
 class ReportedValue(StrictModel):
-    """One published number. It is never measured here and never paired with a run."""
+    """One reported value. It is never measured here and never paired with a run."""
 
     document: str
     """Name of the file that holds it."""
@@ -50,7 +50,7 @@ class ReportedValue(StrictModel):
     """`document`: in one of the two documents that this project starts from; `quoted`: in another place."""
     measured_here: Literal[False] = False
     lineage: str
-    """Which family of item sets and protocols it belongs to; two lineages never share a column."""
+    """The family of item sets and protocols that it belongs to; two lineages never share a column."""
     model: str
     stage: str = ""
     """Stage of training, where the document compares several of one model."""
@@ -63,38 +63,38 @@ class ReportedValue(StrictModel):
     """Key of the column in the file; `heading` is what the document prints."""
     heading: str
     task: str = ""
-    """Our task; empty where there is none."""
+    """The task here; empty if there is none."""
     also: tuple[str, ...] = ()
-    """Other tasks of ours that the source may mean."""
+    """Other tasks here that the source may mean."""
     benchmark: str
     n_stated: int | None = None
     plausible_n: tuple[int, ...] = ()
     """The stated n and the item counts of the tasks that it may be about, ascending."""
     n: int | None = None
-    """Items that its error is computed from: the plausible n that most of its column fits, the smallest of several.
+    """Items from which its error is computed: the plausible n that most of its column fits, the smallest of several.
 
-    The smallest, so that an interval is never narrower than what the source leaves open.
+    The smallest, so that an interval is never narrower than the source allows.
     """
     split: str = UNSTATED
     options_stated: int | None = None
     protocol: EvaluationProtocol
     cites: str = ""
-    """Where the document has the number from."""
+    """The source that the document itself names for the value."""
     caveat: str = ""
 
     @property
     def value(self) -> float:
-        """The number as a fraction."""
+        """The value as a fraction."""
         return float(self.printed) / 100
 
     @property
     def estimate(self) -> Estimate | None:
-        """The value with its own binomial error (Wilson, 95%); None where no n is known."""
+        """The value with its binomial error (Wilson, 95%); None if no n is known."""
         return None if self.n is None else wilson(self.value * self.n, self.n)
 
     @property
     def locator(self) -> str:
-        """Where it stands in its document."""
+        """Its place in its document."""
         parts = (self.table, f"row {self.row}" if self.row else "", f"column {self.heading}" if self.row else "")
         return ", ".join(part for part in parts if part)
 
@@ -104,15 +104,21 @@ class ReportedValue(StrictModel):
         return f"{self.model} ({self.stage})" if self.stage else self.model
 
 
-def same(figures: Iterable[ReportedValue]) -> list[list[ReportedValue]]:
-    """Group what states one model's number for one benchmark under one protocol again, the most precise first."""
+def same(values: Iterable[ReportedValue]) -> list[list[ReportedValue]]:
+    """Group the values of one model for one benchmark under one protocol, each group with the most precise first."""
     groups: defaultdict[tuple[object, ...], list[ReportedValue]] = defaultdict(list)
-    for figure in figures:
-        key = (figure.lineage, figure.task or figure.benchmark, figure.metric, figure.model.casefold(), figure.stage)
-        groups[(*key, figure.protocol)].append(figure)
-    return [sorted(group, key=lambda figure: -grim.decimals(figure.printed)) for group in groups.values()]
+    for reported in values:
+        key = (
+            reported.lineage,
+            reported.task or reported.benchmark,
+            reported.metric,
+            reported.model.casefold(),
+            reported.stage,
+        )
+        groups[(*key, reported.protocol)].append(reported)
+    return [sorted(group, key=lambda reported: -grim.decimals(reported.printed)) for group in groups.values()]
 
 
-def once(figures: Iterable[ReportedValue]) -> tuple[ReportedValue, ...]:
-    """Keep the most precise statement of each number, as a column of a leaderboard shows it."""
-    return tuple(group[0] for group in same(figures))
+def once(values: Iterable[ReportedValue]) -> tuple[ReportedValue, ...]:
+    """Return the most precise statement of each value, as a column of a leaderboard shows it."""
+    return tuple(group[0] for group in same(values))

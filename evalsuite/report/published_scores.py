@@ -17,7 +17,7 @@ def published(board: Leaderboard) -> list[Json]:
     tasks = list(dict.fromkeys(column.task for column in board.columns))
     found = []
     for document in documents():
-        figures = [f for f in document.figures() if f.metric == "accuracy" and f.task in tasks]
+        figures = [f for f in document.reported_values() if f.metric == "accuracy" and f.task in tasks]
         if figures:
             found.append(_source(figures, tasks))
     return found

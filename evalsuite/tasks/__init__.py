@@ -1,1 +1,1 @@
-"""What a benchmark is: its card, its items, its prompt and its answer format."""
+"""Tasks: their cards, items, prompts and answer formats."""

@@ -1,7 +1,7 @@
-"""The four answer formats, as a prompt asks for them and as a perfect response writes them.
+"""The four answer formats: the instruction that a prompt ends with, and the canonical text of an answer.
 
-Reading an answer is `evalsuite.parser`; this is the other direction, and it shares no code with it, so that each checks
-the other: what `write` writes, the strict parse accepts, and what `instruction` says is no answer in any reading.
+`evalsuite.parser` is the other direction. The two share no code, so that each checks the other: the strict parse
+accepts what `write` returns, and no parse takes an `instruction` for an answer.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeVar
 
-from evalsuite.errors import UsageError
+from evalsuite.errors import ErrorCode, UsageError
 
 T = TypeVar("T")
 
@@ -19,7 +19,7 @@ _WRITTEN: Final = {
     "the_answer_is": "The answer is ({}).",
     "boxed": r"\boxed{{{}}}",
 }
-# X stands for the label: no benchmark has that many options, so an echoed instruction names none of them.
+# X stands for the label. No benchmark has that many options, so an instruction that a model repeats names none of them.
 _SENTENCES: Final = {
     "en": {
         "answer_tag": "Think it through, then end with your answer, written once, as {form}, where X is {labels}.",
@@ -39,27 +39,34 @@ _SENTENCES: Final = {
 _LISTS: Final = {"en": (", ", " or "), "zh": ("、", " 或 ")}
 
 FORMATS: Final = tuple(_WRITTEN)
+"""The names of the answer formats."""
 DEFAULT: Final = FORMATS[0]
-"""The names of the answer formats; the first is the default of a task."""
+"""The answer format of a task whose card names none."""
 LANGUAGES: Final = tuple(_SENTENCES)
-"""The languages that `instruction` speaks."""
+"""The languages in which `instruction` exists."""
 
 
 def write(format: str, label: str) -> str:
-    """Return the canonical text of an answer: the shortest response whose strict parse is `label`."""
-    return _known(_WRITTEN, format, "answer format").format(label)
+    """Return the canonical text of an answer: the shortest response whose strict parse is `label`.
+
+    An unknown format is a `UsageError`.
+    """
+    return _entry(_WRITTEN, format, "answer format", ErrorCode.UNKNOWN_ANSWER_FORMAT).format(label)
 
 
 def instruction(format: str, labels: Sequence[str], language: str = "en") -> str:
-    """Return the one sentence of a prompt that asks for an answer in `format`, one of `labels`."""
-    sentences = _known(_SENTENCES, language, "prompt language")
-    sentence = _known(sentences, format, "answer format")
+    """Return the sentence of a prompt that requests an answer in `format` with one of `labels`.
+
+    An unknown format or language is a `UsageError`.
+    """
+    sentences = _entry(_SENTENCES, language, "prompt language", ErrorCode.INVALID_ARGUMENT)
+    sentence = _entry(sentences, format, "answer format", ErrorCode.UNKNOWN_ANSWER_FORMAT)
     comma, last = _LISTS[language]
-    listed = last.join(part for part in (comma.join(labels[:-1]), labels[-1]) if part)
-    return sentence.format(form=write(format, "X"), labels=listed)
+    choices = last.join(part for part in (comma.join(labels[:-1]), labels[-1]) if part)
+    return sentence.format(form=write(format, "X"), labels=choices)
 
 
-def _known(table: Mapping[str, T], name: str, what: str) -> T:
+def _entry(table: Mapping[str, T], name: str, kind: str, code: ErrorCode) -> T:
     if name not in table:
-        raise UsageError(f"{what} {name!r} is unknown; known: {', '.join(table)}")
+        raise UsageError(code, f"{kind} {name!r} is unknown; known: {', '.join(table)}")
     return table[name]

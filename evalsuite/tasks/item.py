@@ -1,4 +1,4 @@
-"""What a benchmark is made of: an item with its options and gold label, and a task's data set of items."""
+"""Items, the questions of a benchmark with their options and gold labels, and data sets of items."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ class Item:
     labels: tuple[str, ...]
     gold: str
     context: tuple[tuple[str, str], ...] = ()
-    """Sections that the question is asked about: (heading, text)."""
+    """Sections that the question is about: (heading, text)."""
     group: str = ""
-    """Cluster for resampling: items that share it are not independent; empty: the item alone."""
+    """Cluster for resampling: items that share it are not independent; empty: the item is a cluster of its own."""
     meta: Mapping[str, str] = field(default_factory=dict)
     """Subgroups to report by (subject, body system, ...)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A task with the items that were found for it."""
+    """A task with the items that were loaded for it."""
 
     task: Task
     items: tuple[Item, ...]
     digest: str
-    """sha256 over the canonical form of all items, whatever part of them is run."""
+    """SHA-256 over the canonical form of all items, even if only some of them are run."""
     variant: str
     """Which of the known forms of the data this is."""
     root: Path
-    """Where its files were found."""
+    """The folder in which its files were found."""
     notes: tuple[str, ...] = ()
-    """What a reader must know about this copy, a sentence each."""
+    """What a reader must know about this copy, one sentence each."""

@@ -1,4 +1,4 @@
-"""Item -> chat messages: a task's Jinja template, the sentence that asks for the answer format, a system prompt."""
+"""Render items as chat messages: a task's Jinja template, the answer instruction and a system prompt."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Literal, NamedTuple, TypedDict
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from evalsuite.errors import TaskError
+from evalsuite.errors import ErrorCode, TaskError
 from evalsuite.tasks.answer_format import instruction
 from evalsuite.tasks.item import Item
 from evalsuite.tasks.schema import Task
 
 
 class Message(TypedDict):
-    """One chat turn, in the shape every chat API takes."""
+    """One chat turn, in the shape that every chat API accepts."""
 
     role: Literal["system", "user", "assistant"]
     content: str
 
 
 class PromptItem(NamedTuple):
-    """What a template may see of an item: everything but the gold label."""
+    """What a template can access of an item: everything but the gold label."""
 
     question: str
     context: tuple[tuple[str, str], ...]
@@ -46,28 +46,32 @@ class TaskPrompt:
         try:
             self._template = environment.from_string(source)
         except jinja2.TemplateError as error:
-            raise TaskError(f"{task.name}: its prompt template doesn't compile: {error}") from error
+            message = f"{task.name}: its prompt template doesn't compile: {error}"
+            raise TaskError(ErrorCode.INVALID_PROMPT_TEMPLATE, message) from error
         sample = instruction(format, ("A", "B"), task.language)
-        # An empty system prompt is one, too: many chat templates put their own where there is none.
-        given = "" if system is None else system or "\0"
-        identity = "\0".join((source, sample, given))
+        # An empty system prompt differs from none: many chat templates insert one of their own if there is none.
+        system_identity = "" if system is None else system or "\0"
+        identity = "\0".join((source, sample, system_identity))
         self.digest = hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()
 
     def messages(self, item: Item) -> tuple[Message, ...]:
-        """Render an item; the gold label isn't among what the template can reach, and no option may be left out."""
+        """Render an item. A template that fails on it or leaves an option out is a `TaskError`."""
         user = Message(role="user", content=self._render(item))
         if self.system is None:
             return (user,)
         return (Message(role="system", content=self.system), user)
 
     def _render(self, item: Item) -> str:
-        shown = PromptItem(item.question, item.context, tuple(zip(item.labels, item.options, strict=True)), item.meta)
-        asked = instruction(self.format, item.labels, self.task.language)
+        options = tuple(zip(item.labels, item.options, strict=True))
+        visible = PromptItem(item.question, item.context, options, item.meta)
+        answer_instruction = instruction(self.format, item.labels, self.task.language)
         try:
-            text = self._template.render(item=shown, answer_instruction=asked).strip()
+            text = self._template.render(item=visible, answer_instruction=answer_instruction).strip()
         except (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            raise TaskError(f"{self.task.name}: its prompt template fails on item {item.id}: {error}") from error
-        missing = next((label for label, option in shown.options if option not in text), None)
+            message = f"{self.task.name}: its prompt template fails on item {item.id}: {error}"
+            raise TaskError(ErrorCode.INVALID_PROMPT_TEMPLATE, message) from error
+        missing = next((label for label, option in options if option not in text), None)
         if missing is not None:
-            raise TaskError(f"{self.task.name}: the text of option {missing} is not in the prompt of item {item.id}")
+            message = f"{self.task.name}: the text of option {missing} is not in the prompt of item {item.id}"
+            raise TaskError(ErrorCode.INVALID_PROMPT_TEMPLATE, message)
         return text

@@ -1,8 +1,7 @@
-"""An item with its options moved round: shown at other places, graded in its own labels.
+"""Option rotation: an item with its options moved cyclically, graded in its original labels.
 
-Rotation s moves every option up by s places, the first s behind the last: an item of m options has m rotations, and
-each of
-its options stands once at each place. Letters stay where they are and the texts move under them; options that are their
+Rotation s moves every option up by s places, the first s behind the last. An item of m options has m rotations, over
+which each option is once at each place. Letters keep their places and the texts move under them; options that are their
 own labels (yes, no, maybe) are listed in another order.
 """
 
@@ -14,22 +13,23 @@ from typing import Final
 
 from evalsuite.tasks.item import Item
 
-_POINTS: Final = re.compile(
+_REFERS_TO_PLACE: Final = re.compile(
     r"\bof (?:the )?above\b|\b(?:all|none|any|both) the above\b|以上[都皆均各选]", re.IGNORECASE
 )
-"""What an option says that means others by their place."""
+"""An option that refers to others by their place, such as "all of the above"."""
 
 
 def rotations_of(item: Item) -> range:
-    """The rotations under which an item can be asked: one an option, or none but 0 where an option means others by
-    their
-    place ("all of the above"), so that it would say something else elsewhere."""
-    in_place = any(_POINTS.search(option) for option in item.options)
-    return range(1 if in_place else len(item.options))
+    """Return the rotations under which an item can be presented: one per option.
+
+    Only rotation 0 is left if an option refers to others by their place, since it would mean something else at another.
+    """
+    fixed = any(_REFERS_TO_PLACE.search(option) for option in item.options)
+    return range(1 if fixed else len(item.options))
 
 
 def rotated(item: Item, rotation: int) -> Item:
-    """Return the item as it is shown under a rotation, its gold label where the gold option then stands."""
+    """Return the item as it is presented under a rotation; its gold label is that of the gold option's new place."""
     if rotation == 0:
         return item
     options = item.options[rotation:] + item.options[:rotation]
@@ -40,5 +40,5 @@ def rotated(item: Item, rotation: int) -> Item:
 
 
 def original_label(item: Item, place: int, rotation: int) -> str:
-    """The item's own label of the option that a rotation shows at a place, counted from 0."""
+    """Return the original label of the option that a rotation presents at a place, counted from 0."""
     return item.labels[(place + rotation) % len(item.labels)]

@@ -1,4 +1,4 @@
-"""What a task's card may say: where files lie, how rows become items, how recordings were asked."""
+"""The schema of task cards: source files, how rows become items, how recordings were made."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ def _inside(path: str) -> str:
 
 
 Inside = Annotated[str, AfterValidator(_inside)]
-"""A relative path that can't leave the folder it is looked up in; cards are untrusted."""
+"""A relative path that can't leave the folder in which it is looked up; cards are untrusted."""
 
 
 class RecordingFormat(StrictModel):
-    """How outputs recorded elsewhere under `setting` had been asked for, so that they are graded by that format."""
+    """The prompt setup of recordings made under `setting`, by which they are graded."""
 
     setting: str
-    """The recording's own word for its protocol, as its rows carry it."""
+    """The name of the protocol in the rows of the recording."""
     format: str
-    """Answer format that the prompt asked for; the nearest of ours where it asked for none of them."""
+    """Answer format that the prompt requested; the nearest one here if it was another."""
     stop: tuple[str, ...] = ()
     """Stop strings of that prompt."""
     labels: tuple[str, ...] | None = None
-    """Labels that the prompt used, by option position; None: the item's own."""
+    """Labels that the prompt used, by option position; None: those of the item."""
     response_field: str = "text"
     """Field of a row that is graded."""
     reasoning_field: str | None = None
-    """Field that holds reasoning apart from the graded text."""
+    """Field that holds reasoning separately from the graded text."""
     note: str = ""
     """What a reader of the grades must know, in a sentence."""
 
@@ -50,12 +50,12 @@ class HubDataset(StrictModel):
     files: tuple[Inside, ...]
     """Paths in the repository; shell patterns allowed."""
     revision: str = "unverified"
-    """A commit; `unverified`: nobody could check one, so `ref` is resolved when pulled and the digest decides."""
+    """A commit; `unverified`: none could be checked, so `ref` is resolved when pulled and the digest decides."""
     ref: str = "main"
     layout: str = ""
-    """Which of the card's layouts reads these files; empty: none is known, so they are fetched but not loaded."""
+    """The card's layout for these files; empty: none is known, so they are downloaded but not loaded."""
     keep: Literal["all", "lock"] = "all"
-    """`lock`: the files hold more than the benchmark; only ids in items.lock are taken."""
+    """`lock`: the files hold more than the benchmark; only items whose ids are in items.lock are used."""
     note: str = ""
 
 
@@ -63,25 +63,25 @@ class DataFile(StrictModel):
     """One known file of a task, in a mirror or beside the card."""
 
     path: Inside
-    """Below the data folder (or the task's); `.gz` may follow; shell patterns allowed."""
+    """Path below the data folder (or the task's); a name with `.gz` also counts; shell patterns allowed."""
     layout: str = "native"
     variant: str = ""
-    """Which form of the data this is; empty: the task's own."""
+    """Name of this form of the data; empty: the variant of the task."""
     items: int
     sha256: str = ""
     """Of the content, after decompression."""
     stored_sha256: str = ""
     """Of the file as the known mirror stores it."""
     digest: str = ""
-    """Canonical digest of this file's items where it isn't the task's."""
+    """Canonical digest of this file's items if it differs from the task's."""
     keep: Literal["all", "lock"] = "all"
     refuse: str = ""
-    """Why this file can't be run, where it is known but useless; it is never read."""
+    """Why this file can't be used, if it is known but useless; it is never read."""
     note: str = ""
 
 
 class OptionsField(StrictModel):
-    """Where a row keeps its options."""
+    """The fields of a row that hold its options."""
 
     kind: Literal["map", "list", "columns", "entries", "fixed"]
     """{label: text} | [text] | one column each | [{label, text}] | the same for all items."""
@@ -103,7 +103,7 @@ class OptionsField(StrictModel):
 
 
 class GoldField(StrictModel):
-    """Where a row keeps its key."""
+    """The field of a row that holds its gold label."""
 
     kind: Literal["label", "index", "list", "text"]
     """A label | a number | a list of one label, perhaps written as a string | the option's text."""
@@ -111,14 +111,14 @@ class GoldField(StrictModel):
 
 
 class ContextSection(StrictModel):
-    """One section of the context: a heading, and where its text stands."""
+    """One section of the context: a heading, and the field with its text."""
 
     heading: str
     at: str
 
 
 class ContextField(StrictModel):
-    """What the question is asked about: parallel lists of headings and texts, or single fields."""
+    """What the question is about: parallel lists of headings and texts, or single fields."""
 
     headings: str = ""
     texts: str = ""
@@ -129,10 +129,10 @@ class RowLayout(StrictModel):
     """How the rows of a file become items; paths are dotted field names."""
 
     read: Literal["rows", "map", "columns"] = "rows"
-    """A row each | {id: row} | {column: {row key: value}}."""
+    """A list of rows | {id: row} | {column: {row key: value}}."""
     id: str
-    """`$row`: the 0-based row number; `$key`: the key in a map or of the rows in columns; `$lock`: none, so rows are
-    joined with the locked items by content."""
+    """`$row`: the 0-based row number; `$key`: the key in a map or of the rows in columns; `$lock`: there is none, so
+    rows are joined with the locked items by content."""
     question: str
     options: OptionsField
     gold: GoldField
@@ -140,16 +140,16 @@ class RowLayout(StrictModel):
     where: dict[str, str] = Field(default_factory=dict)
     """Only rows whose field has this value."""
     ids_from: Inside = ""
-    """Another file, {id: label}: only its ids are taken, and its labels must agree."""
+    """Another file, {id: label}: only its ids are used, and its labels must agree."""
     ids: Literal["in", "not in"] = "in"
     meta: dict[str, str] = Field(default_factory=dict)
     """Subgroup name to field."""
     group: Literal["", "question", "item"] = ""
     """Items that share the question's text (`item`: and the set of option texts) form a group."""
     cut: str = ""
-    """The question ends in its choices behind this mark; they are cut off, since the prompt prints them."""
+    """The question repeats its choices behind this marker; they are cut off, since the prompt lists them."""
     shuffle: str = ""
-    """Seed by which each item's options are put in a fixed order of its own."""
+    """Seed with which the options of each item are shuffled into a fixed order."""
 
 
 BUILT_IN = next(
@@ -160,7 +160,7 @@ BUILT_IN = next(
 
 
 class ConstantAnswer(StrictModel):
-    """The one label that scores best when it is always given, and how well that is."""
+    """The label that scores best as a constant answer, and its accuracy."""
 
     label: str
     accuracy: float
@@ -175,29 +175,29 @@ class Suite(StrictModel):
 
 
 class Task(StrictModel):
-    """A benchmark's card: everything that is known about it, and how its files become items."""
+    """A task card: everything that is known about a benchmark, and how its files become items."""
 
     name: str
     version: int
-    """Raised whenever the same response could be graded otherwise, or another prompt is sent."""
+    """Raised whenever the same response could be graded differently, or another prompt is sent."""
     title: str = ""
     about: str = ""
     language: Literal["en", "zh"] = "en"
     licence: str = ""
     citation: str = ""
     split: str = ""
-    """Which split is measured, and why."""
+    """The split that is used for evaluation, and why."""
     format: str = "answer_tag"
     aliases: tuple[str, ...] = ()
-    """Other names under which recordings know the task."""
+    """Other names of the task in recordings."""
     items: int = 0
     option_counts: dict[int, int] = Field(default_factory=dict)
-    """Number of options to number of items."""
+    """{number of options: number of items}."""
     chance: float = 0.0
     """Expected accuracy of a uniform guess: the mean of 1 / number of options."""
     constant: ConstantAnswer | None = None
     variant: str = ""
-    """Which of the known forms of the data the figures of this card are about."""
+    """The form of the data that the numbers of this card are about."""
     digest: str = ""
     """Canonical digest of that variant's items; empty: not locked yet."""
     defects: tuple[str, ...] = ()
@@ -214,9 +214,9 @@ class Task(StrictModel):
 
     @property
     def prompt(self) -> Path:
-        """The task's prompt template: its own `prompt.j2`, or else the one that the built-in tasks share."""
-        own = self.folder / "prompt.j2"
-        return own if own.is_file() else BUILT_IN / "prompt.j2"
+        """Path of the prompt template: `prompt.j2` in the task's folder, or else the one that built-in tasks share."""
+        path = self.folder / "prompt.j2"
+        return path if path.is_file() else BUILT_IN / "prompt.j2"
 
     @property
     def template(self) -> str:
@@ -229,5 +229,5 @@ class Task(StrictModel):
             raise TaskError(ErrorCode.INVALID_PROMPT_TEMPLATE, f"{self.prompt}: can't be read: {error}") from None
 
     def recording(self, setting: str) -> RecordingFormat | None:
-        """How recordings made under `setting` had been asked for; None: the card does not know it."""
-        return next((r for r in self.recordings if r.setting == setting), None)
+        """Return the prompt setup of recordings made under `setting`; None if the card doesn't list it."""
+        return next((recording for recording in self.recordings if recording.setting == setting), None)

@@ -21,7 +21,7 @@ from evalsuite.stats.power import detectable, power_at
 
 ROOT = Path(__file__).parents[2]
 RECORDED = ROOT.parent / "shared" / "data" / "recorded"
-needs_recordings = pytest.mark.skipif(not RECORDED.is_dir(), reason="the recordings beside the checkout are absent")
+needs_recordings = pytest.mark.skipif(not RECORDED.is_dir(), reason="needs ../shared/data")
 
 
 def evalsuite(*arguments, cwd):

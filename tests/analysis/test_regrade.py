@@ -175,7 +175,7 @@ def test_the_command_tells_what_changed(run, capsys):
     assert again["changes"] == [] and set(again["tasks"]) > {TASK}
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="needs the data mirror beside the checkout")
+@pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
 def test_a_replay_with_labels_of_its_own_is_read_again_in_them(tmp_path):
     """The recorded prompt lettered yes, no and maybe: only with those labels is anything read at all."""
     recording = DATA / "recorded" / "mirage__gpt-35-turbo-16k__cot.jsonl.gz"

@@ -1,4 +1,4 @@
-"""A small Hugging Face hub on loopback: the routes that huggingface_hub asks for data sets, over real HTTP."""
+"""A small Hugging Face hub on loopback, with the routes that huggingface_hub requests for data sets, over real HTTP."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -15,17 +14,25 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 class Hub:
-    """Data sets by name: {repo: {path: bytes}}; `gated` ones refuse. `served` counts the file bodies that were sent."""
+    """Data sets by name: {repo: {path: bytes}}; `gated` ones refuse.
+
+    `served` lists the files whose bodies were sent. `unlisted` are files that only the second listing of a repository
+    has, as a hostile hub could send it. `broken` makes every request after the first listing fail.
+    """
 
     def __init__(self, repos: dict[str, dict[str, bytes]], gated: tuple[str, ...] = ()) -> None:
         self.repos = repos
         self.gated = gated
         self.served: list[str] = []
+        self.unlisted: dict[str, bytes] = {}
+        self.broken = False
+        self.commit = COMMIT
         self.url = ""
 
     def app(self) -> web.Application:
         app = web.Application()
         app.router.add_get("/api/datasets/{org}/{name}/revision/{revision}", self.info)
+        app.router.add_get("/api/datasets/{org}/{name}/tree/{revision}", self.tree)
         app.router.add_get("/datasets/{org}/{name}/resolve/{revision}/{path:.+}", self.file)
         return app
 
@@ -33,17 +40,26 @@ class Hub:
         repo, refusal = self._refusal(request)
         if refusal is not None:
             return refusal
-        siblings = [{"rfilename": path} for path in self.repos[repo]]
-        return web.json_response({"id": repo, "sha": COMMIT, "siblings": siblings, "tags": [], "private": False})
+        siblings = [{"rfilename": path, **_digests(path, body)} for path, body in self.repos[repo].items()]
+        return web.json_response({"id": repo, "sha": self.commit, "siblings": siblings, "tags": [], "private": False})
+
+    async def tree(self, request: web.Request) -> web.Response:
+        repo, refusal = self._refusal(request)
+        if refusal is not None:
+            return refusal
+        files = {**self.repos[repo], **self.unlisted}
+        return web.json_response(
+            [{"type": "file", "path": path, "oid": _git_oid(body), "size": len(body)} for path, body in files.items()]
+        )
 
     async def file(self, request: web.Request) -> web.Response:
         repo, refusal = self._refusal(request)
         if refusal is not None:
             return refusal
-        body = self.repos[repo].get(request.match_info["path"])
+        body = {**self.repos[repo], **self.unlisted}.get(request.match_info["path"])
         if body is None:
             return web.Response(status=404, headers={"X-Error-Code": "EntryNotFound"})
-        headers = {"ETag": f'"{hashlib.sha256(body).hexdigest()}"', "X-Repo-Commit": COMMIT}
+        headers = {"ETag": f'"{hashlib.sha256(body).hexdigest()}"', "X-Repo-Commit": self.commit}
         if request.method == "GET":
             self.served.append(request.match_info["path"])
         return web.Response(body=body, headers=headers)
@@ -51,13 +67,28 @@ class Hub:
     def _refusal(self, request: web.Request) -> tuple[str, web.Response | None]:
         repo = f"{request.match_info['org']}/{request.match_info['name']}"
         error = None
+        if self.broken and not request.path.endswith(f"/revision/{request.match_info['revision']}"):
+            return repo, web.Response(status=503)
         if repo in self.gated:
             error = (403, "GatedRepo")
         elif repo not in self.repos:
             error = (401, "RepoNotFound")
-        elif request.match_info["revision"] not in ("main", COMMIT, "refs/convert/parquet"):
+        elif request.match_info["revision"] not in ("main", COMMIT, self.commit, "refs/convert/parquet"):
             error = (404, "RevisionNotFound")
         return repo, web.Response(status=error[0], headers={"X-Error-Code": error[1]}) if error else None
+
+
+def _git_oid(body: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0%b" % (len(body), body)).hexdigest()
+
+
+def _digests(path: str, body: bytes) -> dict[str, object]:
+    """What the hub states of a file: its object id in git and, for what is stored with LFS, the SHA-256."""
+    stated: dict[str, object] = {"blobId": _git_oid(body), "size": len(body)}
+    if path.endswith(".parquet"):
+        pointer = {"sha256": hashlib.sha256(body).hexdigest(), "size": len(body), "pointerSize": 130}
+        stated |= {"blobId": "0" * 40, "lfs": pointer}
+    return stated
 
 
 @contextmanager
@@ -98,12 +129,3 @@ def hub_of() -> Iterator[Callable[..., Hub]]:
             return stack.enter_context(serving(Hub(repos, gated)))
 
         yield serve
-
-
-@pytest.fixture(scope="session")
-def mirror() -> Path:
-    """The local mirror of the benchmarks' files; tests that need it are skipped where it isn't there."""
-    folder = Path(__file__).parents[2] / ".." / "shared" / "data"
-    if not folder.is_dir():
-        pytest.skip("the mirror ../shared/data is not here")
-    return folder

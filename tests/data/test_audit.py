@@ -1,4 +1,4 @@
-"""The audit finds by itself what was counted by hand in the mirror's own list of anomalies."""
+"""The audit detects by itself what the mirror's list of anomalies, counted by hand, holds."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalsuite.data.audit.audit import audit
+from evalsuite.data.audit.item_audit import audit
 from evalsuite.data.audit.item_checks import CHECKS, missing_figure, option_is_another_label
-from evalsuite.data.audit.lost_letters import lost_letters
+from evalsuite.data.audit.missing_letters import missing_letters
 from evalsuite.data.duplicates import grams, near_duplicates
 from evalsuite.tasks.item import Item
 from evalsuite.tasks.registry import resolve
 
 SAME = {
     "duplicate_options": "identical_option_texts",
-    "gold_under_two_labels": "gold_text_also_under_another_letter",
+    "duplicate_gold": "gold_text_also_under_another_letter",
     "options_differ_in_case_only": "option_texts_identical_after_casefold_only",
     "option_is_another_label": "option_text_is_a_letter_that_is_not_its_own_label",
     "option_is_none": "option_text_is_the_word_None",
     "outer_space": "option_with_leading_or_trailing_space",
 }
-"""Our checks whose definition is the list's."""
+"""Checks here, and those of the list with the same definition."""
 
 
 @pytest.fixture(scope="module")
-def facts(mirror) -> dict[str, Any]:
-    return audit(resolve(None, "all"), mirror).facts
+def audited(mirror) -> dict[str, Any]:
+    return audit(resolve(None, "all"), mirror).content
 
 
 @pytest.fixture(scope="module")
@@ -37,22 +37,22 @@ def known(mirror) -> dict[str, Any]:
     return json.loads((mirror / "anomalies.json").read_text())
 
 
-def files(facts: dict[str, Any], known: dict[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+def files(audited: dict[str, Any], known: dict[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Each audited file with its entry in the list; PubMedQA has none there."""
-    named = ((entry, entry["file"].removesuffix(" (dev)").removesuffix(" (train)")) for entry in facts["files"])
+    named = ((entry, entry["file"].removesuffix(" (dev)").removesuffix(" (train)")) for entry in audited["files"])
     return [(entry, known["files"][name]) for entry, name in named if name in known["files"]]
 
 
 @pytest.mark.parametrize("check", SAME)
-def test_findings_are_the_listed_items(facts, known, check):
-    for entry, listed in files(facts, known):
+def test_findings_are_the_listed_items(audited, known, check):
+    for entry, listed in files(audited, known):
         found = entry["outer_space"] if check == "outer_space" else entry["checks"][check]
         expected = [name.removeprefix("row:") for name in listed.get(SAME[check], {}).get("items", [])]
         assert sorted(found["items"]) == sorted(expected), entry["file"]
 
 
-def test_keys_and_floors_are_the_listed_ones(facts, known):
-    for entry, listed in files(facts, known):
+def test_gold_labels_and_trivial_baselines_are_the_listed_ones(audited, known):
+    for entry, listed in files(audited, known):
         raw = entry.get("before_shuffle", entry)
         assert raw["gold"] == listed["gold_histogram"], entry["file"]
         assert raw["constant"]["accuracy"] == listed["constant_answer_baseline"]["accuracy"]
@@ -60,22 +60,22 @@ def test_keys_and_floors_are_the_listed_ones(facts, known):
             assert entry["longest"] == listed["longest_option_baseline"], entry["file"]
 
 
-def test_the_skewed_keys_are_found(facts):
-    skewed = {entry["task"] for entry in facts["files"] if entry["key_skew"]}
+def test_label_skew_is_detected(audited):
+    skewed = {entry["task"] for entry in audited["files"] if entry["label_skew"]}
     assert skewed == {"jmed", "pubmedqa", "pubmedqa_1000"}
-    jmed = next(entry for entry in facts["files"] if entry["task"] == "jmed")
+    jmed = next(entry for entry in audited["files"] if entry["task"] == "jmed")
     assert jmed["before_shuffle"]["constant"] == {"label": "A", "accuracy": 0.8501}
     assert jmed["constant"]["accuracy"] < 0.23
 
 
-def test_equal_stems_are_the_listed_groups(facts, known):
+def test_equal_stems_are_the_listed_groups(audited, known):
     for key, name in (("same_question", "same_question_text_groups"),
                       ("same_question_and_options", "same_question_and_option_set_groups")):  # fmt: skip
-        for entry, listed in files(facts, known):
+        for entry, listed in files(audited, known):
             assert entry[key]["groups"] == listed.get(name, {}).get("count", 0), entry["file"]
 
 
-def test_near_duplicates_are_the_listed_pairs(facts, known):
+def test_near_duplicates_are_the_listed_pairs(audited, known):
     """Of the files that are tasks' own; the list has no file with itself under another name and no PubMedQA."""
 
     def pairs(lists: list[dict[str, Any]], a: str, b: str) -> dict[frozenset[str], set[frozenset[str]]]:
@@ -88,7 +88,7 @@ def test_near_duplicates_are_the_listed_pairs(facts, known):
         return found
 
     expected = pairs(known["near_duplicate_questions"], "file_a", "file_b")
-    found = pairs(facts["near_duplicates"], "a", "b")
+    found = pairs(audited["near_duplicates"], "a", "b")
     for names, ids in expected.items():
         if not any("huatuogpt" in name for name in names):  # no task's file
             assert found[names] == ids, names
@@ -98,26 +98,26 @@ def test_near_duplicates_are_the_listed_pairs(facts, known):
     assert all(any("us_test.5options" in n or "pubmedqa" in n for n in names) for names in beyond - {*twins})
 
 
-def test_an_item_of_two_tasks_in_one_file_is_no_duplicate_of_itself(facts):
+def test_an_item_of_two_tasks_in_one_file_is_no_duplicate_of_itself(audited):
     """PubMedQA's official 500 and its 1,000 are parts of one file."""
-    for entry in (*facts["near_duplicates"], *facts["same_items"]):
+    for entry in (*audited["near_duplicates"], *audited["same_items"]):
         names = [entry[side].removesuffix(" (dev)").removesuffix(" (train)") for side in "ab"]
         assert names[0] != names[1] or all(a != b for a, b, *_ in entry["items"]), entry["a"]
 
 
-def test_lost_letters_are_found_without_being_told_which(facts, known):
-    for entry in facts["files"]:
-        assert set(entry["lost_letters"]) == ({"rt"} if entry["task"] == "medmcqa" else set()), entry["file"]
-    for entry, listed in files(facts, known):
+def test_missing_letters_are_detected_without_a_word_list(audited, known):
+    for entry in audited["files"]:
+        assert set(entry["missing_letters"]) == ({"rt"} if entry["task"] == "medmcqa" else set()), entry["file"]
+    for entry, listed in files(audited, known):
         if entry["task"] == "medmcqa":  # the list looked for a few words only
             sample = next(value for key, value in listed.items() if key.startswith("letters_rt_lost"))
-            missed = set(sample["items"]) - set(entry["lost_letters"]["rt"]["items"])
+            missed = set(sample["items"]) - set(entry["missing_letters"]["rt"]["items"])
             assert len(missed) <= 0.01 * len(sample["items"])
 
 
-def test_missing_figures_hold_the_listed_ones_but_for_prose(facts, known):
+def test_missing_figures_hold_the_listed_ones_but_for_prose(audited, known):
     """The list took every "figure", "image", "photograph" and "exhibit", also "exhibit tremors" and "body image"."""
-    for entry, listed in files(facts, known):
+    for entry, listed in files(audited, known):
         expected = {name.removeprefix("row:") for name in
                     listed.get("stem_refers_to_a_figure_or_image_that_is_absent", {}).get("items", [])}  # fmt: skip
         found = set(entry["checks"]["missing_figure"]["items"])
@@ -127,20 +127,20 @@ def test_missing_figures_hold_the_listed_ones_but_for_prose(facts, known):
             assert len(expected - found) <= 5, entry["file"]
 
 
-def test_invisible_characters_hold_the_listed_ones(facts, known):
+def test_invisible_characters_hold_the_listed_ones(audited, known):
     """Soft hyphens, which the list did not look for, are the difference."""
-    for entry, listed in files(facts, known):
+    for entry, listed in files(audited, known):
         expected = listed.get("no_break_space_or_zero_width_in_text", {}).get("items", [])
         found = set(entry["checks"]["invisible_characters"]["items"])
         assert {name.removeprefix("row:") for name in expected} <= found
         assert len(found) <= len(expected) + 1
 
 
-def test_an_audit_is_written_as_json_and_as_a_page(mirror, tmp_path):
-    whole, page = audit(resolve("jmed,medbullets_op4", None), mirror).write(tmp_path)
-    assert {entry["task"] for entry in json.loads(whole.read_text())["files"]} == {"jmed", "medbullets_op4"}
+def test_an_audit_is_written_as_json_and_as_markdown(mirror, tmp_path):
+    json_file, page = audit(resolve("jmed,medbullets_op4", None), mirror).write(tmp_path)
+    assert {entry["task"] for entry in json.loads(json_file.read_text())["files"]} == {"jmed", "medbullets_op4"}
     text = page.read_text()
-    assert "in the file A 85.0%" in text and "116: The question sends the reader to a figure" in text
+    assert "in the file A 85.0%" in text and "116: The question refers to a figure" in text
 
 
 def item(question: str = "q", options: tuple[str, ...] = ("x", "y"), gold: str = "A") -> Item:
@@ -163,11 +163,11 @@ def item(question: str = "q", options: tuple[str, ...] = ("x", "y"), gold: str =
         ("A CT scan has been shown to be useful.", False),
     ],
 )
-def test_only_a_stem_that_needs_a_figure_lacks_one(question, missing):
+def test_only_a_question_that_refers_to_a_figure_lacks_one(question, missing):
     assert missing_figure(item(question)) is missing
 
 
-def test_a_letter_that_is_its_own_label_is_no_trap():
+def test_an_option_that_is_its_own_label_is_no_finding():
     assert option_is_another_label(item(options=("B", "A")))
     assert option_is_another_label(item(options=("a.", "c.")))
     assert not option_is_another_label(item(options=("A", "b.")))
@@ -194,9 +194,9 @@ def test_a_stem_with_one_changed_word_is_a_near_duplicate_when_it_is_long(words,
     assert (0, 2) not in found
 
 
-def test_typing_errors_are_not_lost_letters():
-    elsewhere = dict.fromkeys(("arthritis", "artery", "mortality", "kidney", "fracture", "liver"), 9)
+def test_typing_errors_are_not_missing_letters():
+    others = dict.fromkeys(("arthritis", "artery", "mortality", "kidney", "fracture", "liver"), 9)
     typos = [(str(i), {"arthits", "liver"}) for i in range(5)]
-    assert lost_letters(typos, elsewhere) == {}
+    assert missing_letters(typos, others) == {}
     damaged = [(str(i), {("ahritis", "aery", "moality")[i % 3]}) for i in range(60)]
-    assert set(lost_letters(damaged + typos, elsewhere)) == {"rt"}
+    assert set(missing_letters(damaged + typos, others)) == {"rt"}

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalsuite.data import canonical, lock
-from evalsuite.errors import DataError
+from evalsuite.data import canonical, item_lock
+from evalsuite.errors import DataError, ErrorCode
 from evalsuite.tasks.item import Item
 
 ITEM = Item("1", "Wéll? 中", ("x", "y"), ("A", "B"), "B", (("H", "t"),), "g", {"s": "v"})
@@ -40,7 +40,7 @@ def test_whatever_reaches_a_model_or_a_grade_changes_the_digest(change):
     assert canonical.digest([replace(ITEM, **change)]) != canonical.digest([ITEM])
 
 
-def test_groups_and_subgroups_do_not():
+def test_groups_and_subgroups_do_not_change_the_digest():
     assert canonical.digest([replace(ITEM, group="", meta={})]) == canonical.digest([ITEM])
 
 
@@ -51,27 +51,29 @@ ids = st.text(st.characters(min_codepoint=32, exclude_categories=("Cs", "Zl", "Z
 def test_a_lock_names_what_changed_is_missing_or_extra(tmp_path_factory, names, random: Random):
     folder = tmp_path_factory.mktemp("lock")
     items = [replace(ITEM, id=name) for name in names]
-    lock.write_lock(folder, {"a/b.json:rows": items, "c:d": items[:1]})
-    locked = lock.read_lock(folder)["a/b.json:rows"]
-    assert lock.differences(items, locked) == ([], [], [])
+    item_lock.write_lock(folder, {"a/b.json:rows": items, "c:d": items[:1]})
+    locked = item_lock.read_lock(folder)["a/b.json:rows"]
+    assert item_lock.differences(items, locked) == ([], [], [])
     victim = random.choice(names)
     changed = [replace(i, gold="A") if i.id == victim else i for i in items]
-    assert lock.differences(changed, locked) == ([victim], [], [])
-    assert lock.differences([i for i in items if i.id != victim], locked) == ([], [victim], [])
+    assert item_lock.differences(changed, locked) == ([victim], [], [])
+    assert item_lock.differences([i for i in items if i.id != victim], locked) == ([], [victim], [])
     extra = replace(ITEM, id=max(names, key=len) + "+")
-    assert lock.differences([*items, extra], locked) == ([], [], [extra.id])
+    assert item_lock.differences([*items, extra], locked) == ([], [], [extra.id])
 
 
-def test_a_torn_lock_is_an_error(tmp_path):
+def test_an_incomplete_lock_is_an_error(tmp_path):
     (tmp_path / "items.lock").write_text("[x] y\nabc\n")
-    with pytest.raises(DataError, match=r"items\.lock:2"):
-        lock.read_lock(tmp_path)
+    with pytest.raises(DataError) as caught:
+        item_lock.read_lock(tmp_path)
+    assert caught.value.code is ErrorCode.INVALID_TASK_CARD and "items.lock:2" in str(caught.value)
 
 
-def test_items_without_ids_find_theirs_by_content():
+def test_items_without_ids_are_identified_by_content():
     items = [replace(ITEM, id=str(i), question=f"question {i // 2}") for i in range(8)]
     locked = {item.id: canonical.short(item) for item in items}
     anonymous = [replace(item, id=f"row{place}") for place, item in enumerate(reversed(items))]
-    assert lock.identified(anonymous, locked, "f") == items
-    with pytest.raises(DataError, match="row 0 is none of the locked items"):
-        lock.identified([replace(ITEM, id="0", question="new")], locked, "f")
+    assert item_lock.identify(anonymous, locked, "f") == items
+    with pytest.raises(DataError) as caught:
+        item_lock.identify([replace(ITEM, id="0", question="new")], locked, "f")
+    assert caught.value.code is ErrorCode.DATA_CHANGED and str(caught.value).startswith("f: row 0 ")

@@ -13,9 +13,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from evalsuite.data.file_formats import read_rows
 
 from evalsuite.data.load import load
-from evalsuite.data.read import rows
 from evalsuite.tasks.registry import load_task
 
 CODE = """
@@ -29,7 +29,7 @@ names, folder, revision = sys.argv[1].split(","), Path(sys.argv[2]), sys.argv[3]
 try:
     print(json.dumps([asdict(done) for done in pull([load_task(name) for name in names], folder, revision)]))
 except EvalsuiteError as error:
-    sys.exit(f"{type(error).__name__}: {error}")
+    sys.exit(f"{error.code}: {error}")
 """
 
 
@@ -38,8 +38,8 @@ def pull(url: str, names: str, folder: Path, revision: str = "", **env: str) -> 
     env = {**os.environ, "HF_ENDPOINT": url, "HF_HOME": str(folder / "cache"), "HF_HUB_DISABLE_TELEMETRY": "1", **env}
     command = [sys.executable, "-c", CODE, names, str(folder), revision]
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
-    said = done.stderr.strip().splitlines()
-    return (json.loads(done.stdout) if done.returncode == 0 else [], said[-1] if said else "")
+    errors = done.stderr.strip().splitlines()
+    return (json.loads(done.stdout) if done.returncode == 0 else [], errors[-1] if errors else "")
 
 
 def parquet(table: list[dict[str, Any]]) -> bytes:
@@ -53,7 +53,7 @@ def lines(table: list[dict[str, Any]]) -> bytes:
 
 
 def medmcqa(mirror: Path) -> bytes:
-    table = [{**row, "cop": row["cop"] - 1} for row in rows(mirror / "medmcqa/dev.json.gz")]
+    table = [{**row, "cop": row["cop"] - 1} for row in read_rows(mirror / "medmcqa/dev.json.gz")]
     return parquet(table)
 
 
@@ -67,7 +67,7 @@ def pubmedqa(mirror: Path) -> bytes:
                 "long_answer": row["LONG_ANSWER"],
                 "final_decision": row["final_decision"],
             }
-            for row in rows(mirror / "pubmedqa/ori_pqal.json.gz")
+            for row in read_rows(mirror / "pubmedqa/ori_pqal.json.gz")
         ]
     )
 
@@ -76,7 +76,7 @@ def medqa_5opt(mirror: Path) -> bytes:
     return parquet(
         [
             {**row, "options": [{"key": key, "value": value} for key, value in row["options"].items()]}
-            for row in rows(mirror / "medqa/us_test.5options.jsonl.gz")
+            for row in read_rows(mirror / "medqa/us_test.5options.jsonl.gz")
         ]
     )
 
@@ -90,7 +90,7 @@ def medbullets(mirror: Path, count: int) -> bytes:
             "answer": row["answer_idx"],
             "link": row["link"],
         }
-        for row in rows(mirror / f"medbullets/medbullets_op{count}.json.gz")
+        for row in read_rows(mirror / f"medbullets/medbullets_op{count}.json.gz")
     ]
     return parquet(sorted(table, key=lambda row: str(row["link"])))
 
@@ -99,23 +99,23 @@ def medxpertqa(mirror: Path) -> bytes:
     return lines(
         [
             {**row, "options": {o["letter"]: o["content"] for o in row["options"]}, "label": row["label"][0]}
-            for row in rows(mirror / "medxpertqa/medxpertqa_text_input.jsonl.gz")
+            for row in read_rows(mirror / "medxpertqa/medxpertqa_text_input.jsonl.gz")
         ]
     )
 
 
 def mmlu_pro(mirror: Path) -> bytes:
-    both = [row for name in ("health", "biology") for row in rows(mirror / f"mmlu_pro/mmlu-pro_{name}.jsonl")]
+    both = [row for name in ("health", "biology") for row in read_rows(mirror / f"mmlu_pro/mmlu-pro_{name}.jsonl")]
     return parquet([*both, {**both[0], "question_id": 1, "category": "law"}])
 
 
 def careqa(mirror: Path) -> bytes:
-    return json.dumps([row for row in rows(mirror / "careqa/care_qa.citrus.jsonl.gz") if row["cop"] > 0]).encode()
+    return json.dumps([row for row in read_rows(mirror / "careqa/care_qa.citrus.jsonl.gz") if row["cop"] > 0]).encode()
 
 
 def hub_files(mirror: Path) -> dict[str, dict[str, bytes]]:
     """Every task's hub data set, remade from the mirror in the layout that its card says the hub has."""
-    medqa = rows(mirror / "medqa/phrases_no_exclude_test.4options.jsonl.gz")
+    medqa = read_rows(mirror / "medqa/phrases_no_exclude_test.4options.jsonl.gz")
     return {
         "GBaker/MedQA-USMLE-4-options": {"phrases_no_exclude_test.jsonl": lines(medqa), "README.md": b"#"},
         "bigbio/med_qa": {"med_qa_en_source/test/0000.parquet": medqa_5opt(mirror)},
@@ -140,8 +140,8 @@ ALL = (
 
 def test_every_task_comes_from_the_hub_as_the_items_of_its_card(mirror, hub_of, tmp_path):
     hub = hub_of(hub_files(mirror))
-    done, said = pull(hub.url, ALL, tmp_path)
-    assert [d["task"] for d in done] == ALL.split(","), said
+    done, message = pull(hub.url, ALL, tmp_path)
+    assert [d["task"] for d in done] == ALL.split(","), message
     for result in done:
         task = load_task(result["task"])
         assert result["revision"] == "0123456789abcdef0123456789abcdef01234567"
@@ -152,60 +152,88 @@ def test_every_task_comes_from_the_hub_as_the_items_of_its_card(mirror, hub_of, 
             continue
         assert result["items"] == task.items
         dataset = load(task, tmp_path)
-        own = load(task, mirror)
+        from_mirror = load(task, mirror)
         if task.name == "careqa":
             assert dataset.variant == "citrus"
             assert any("citrus" in note for note in dataset.notes)
         else:
             assert dataset.digest == task.digest
-            assert {i.id: i.group for i in dataset.items} == {i.id: i.group for i in own.items}
+            assert {i.id: i.group for i in dataset.items} == {i.id: i.group for i in from_mirror.items}
     assert "README.md" not in hub.served
     manifest = json.loads((tmp_path / "hub/mkieffer/Medbullets/pulled.json").read_text())
     assert len(manifest["files"]) == 2
     before = len(hub.served)
     pull(hub.url, "medqa", tmp_path)
-    assert len(hub.served) == before, "a file that is there is not sent again"
+    assert len(hub.served) == before, "a file that was downloaded is not sent again"
 
 
 def test_changed_items_on_the_hub_are_named(mirror, hub_of, tmp_path):
-    table = rows(mirror / "medqa/phrases_no_exclude_test.4options.jsonl.gz")
+    table = read_rows(mirror / "medqa/phrases_no_exclude_test.4options.jsonl.gz")
     table[7] = {**table[7], "answer_idx": "A" if table[7]["answer_idx"] != "A" else "B"}
     hub = hub_of({"GBaker/MedQA-USMLE-4-options": {"phrases_no_exclude_test.jsonl": lines(table)}})
-    _, said = pull(hub.url, "medqa", tmp_path)
-    assert said.startswith("DataError: medqa:")
-    assert "changed 1 (7)" in said
+    _, message = pull(hub.url, "medqa", tmp_path)
+    assert message.startswith("data_changed: medqa:")
+    assert "changed 1 (7)" in message
 
 
 @pytest.mark.parametrize(
-    ("problem", "expected"),
-    [("gated", "gated"), ("absent", "absent"), ("file", "it has: other.txt"), ("revision", "no such revision")],
+    ("problem", "code", "place"),
+    [
+        ("gated", "hub_access_denied", ""),
+        ("absent", "hub_access_denied", ""),
+        ("file", "hub_unavailable", "other.txt"),
+        ("revision", "hub_unavailable", ""),
+    ],
 )
-def test_what_the_hub_refuses_is_one_line(hub_of, tmp_path, problem, expected):
+def test_what_the_hub_refuses_is_one_line(hub_of, tmp_path, problem, code, place):
     repo = "GBaker/MedQA-USMLE-4-options"
     hub = hub_of({} if problem == "absent" else {repo: {"other.txt": b"x"}}, (repo,) if problem == "gated" else ())
-    _, said = pull(hub.url, "medqa", tmp_path, "nowhere" if problem == "revision" else "")
-    assert said.startswith("DataError: medqa: GBaker/MedQA-USMLE-4-options")
-    assert expected in said
+    _, message = pull(hub.url, "medqa", tmp_path, "nowhere" if problem == "revision" else "")
+    assert message.startswith(f"{code}: medqa: GBaker/MedQA-USMLE-4-options")
+    assert place in message
 
 
 def test_no_hub_and_offline_are_one_line(tmp_path):
-    _, said = pull("http://127.0.0.1:9", "medqa", tmp_path)
-    assert said.startswith("DataError: medqa:")
-    assert "--data-dir" in said
-    _, said = pull("http://127.0.0.1:9", "medqa", tmp_path, HF_HUB_OFFLINE="1")
-    assert said.startswith("DataError: medqa:")
-    assert "offline" in said
+    _, message = pull("http://127.0.0.1:9", "medqa", tmp_path)
+    assert message.startswith("hub_unavailable: medqa:") and "`data_dir`" in message
+    _, message = pull("http://127.0.0.1:9", "medqa", tmp_path, HF_HUB_OFFLINE="1")
+    assert message.startswith("hub_unavailable: medqa:") and "`data_dir`" in message
 
 
 def test_a_file_name_that_leaves_the_folder_is_refused(hub_of, tmp_path):
     hub = hub_of({"openlifescienceai/medmcqa": {"data/validation-/../../../../x.parquet": b"x"}})
-    _, said = pull(hub.url, "medmcqa", tmp_path)
-    assert "leaves the folder" in said
+    _, message = pull(hub.url, "medmcqa", tmp_path)
+    assert message.startswith("data_refused: medmcqa:")
     assert not hub.served
 
 
+def test_a_file_name_that_only_the_second_listing_has_is_never_requested(hub_of, tmp_path):
+    name = "data/validation-/../../../../x.parquet"
+    hub = hub_of({"openlifescienceai/medmcqa": {"data/validation-0.parquet": parquet([{"id": "1"}])}})
+    hub.unlisted[name] = b"x"
+    pull(hub.url, "medmcqa", tmp_path)
+    assert hub.served == ["data/validation-0.parquet"]
+
+
+def test_files_of_an_earlier_commit_are_not_recorded_as_those_of_a_later_one(hub_of, tmp_path):
+    repo, name = "jdh-algo/JMED", "JMED.jsonl"
+    hub = hub_of({repo: {name: b'{"question": "old"}'}})
+    done, message = pull(hub.url, "jmed", tmp_path)
+    assert done, message
+    manifest = tmp_path / "hub" / repo / "pulled.json"
+    before = manifest.read_bytes()
+    hub.commit, hub.repos[repo], hub.broken = "f" * 40, {name: b'{"question": "new"}'}, True
+    done, message = pull(hub.url, "jmed", tmp_path)
+    assert not done and message.partition(":")[0] in ("data_changed", "hub_unavailable")
+    assert manifest.read_bytes() == before
+    hub.broken = False
+    done, message = pull(hub.url, "jmed", tmp_path)
+    assert done and done[0]["revision"] == "f" * 40, message
+    assert (tmp_path / "hub" / repo / name).read_bytes() == hub.repos[repo][name]
+
+
 def test_a_named_revision_is_what_is_fetched(mirror, hub_of, tmp_path):
-    table = rows(mirror / "medqa/phrases_no_exclude_test.4options.jsonl.gz")
+    table = read_rows(mirror / "medqa/phrases_no_exclude_test.4options.jsonl.gz")
     hub = hub_of({"GBaker/MedQA-USMLE-4-options": {"phrases_no_exclude_test.jsonl": lines(table)}})
-    done, said = pull(hub.url, "medqa", tmp_path, "0123456789abcdef0123456789abcdef01234567")
-    assert done and done[0]["pinned"], said
+    done, message = pull(hub.url, "medqa", tmp_path, "0123456789abcdef0123456789abcdef01234567")
+    assert done and done[0]["pinned"], message

@@ -1,4 +1,4 @@
-"""A changed byte anywhere in a known file is an error that names the file, and the item where it can be told."""
+"""A changed byte anywhere in a known file is an error that names the file, and the item if it can be located."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from evalsuite.data.load import load
 from evalsuite.data.verify import lock, verify
-from evalsuite.errors import DataError
+from evalsuite.errors import DataError, ErrorCode
 from evalsuite.tasks.registry import load_task, resolve
 from evalsuite.tasks.schema import Task
 
@@ -36,7 +36,7 @@ def mine(tmp_path_factory) -> tuple[Task, Path]:
     data, folder = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("tasks") / "mine"
     folder.mkdir()
     table = [{"id": f"q{i}", "question": f"What {i}?", "options": {"A": "x", "B": f"y{i}"}, "answer": "AB"[i % 2],
-              "unused": "text that no item holds"} for i in range(3)]  # fmt: skip
+              "unused": "text that is part of no item"} for i in range(3)]  # fmt: skip
     raw = "".join(json.dumps(row) + "\n" for row in table).encode()
     (data / "questions.jsonl").write_bytes(raw)
     (folder / "task.yaml").write_text(CARD.format(digest="", sha256=""))
@@ -45,20 +45,22 @@ def mine(tmp_path_factory) -> tuple[Task, Path]:
     return load_task("mine", folder), data
 
 
-@pytest.mark.parametrize("left", [0, 1, 2])
-def test_a_file_without_a_lock_holds_as_many_items_as_the_card_says(tmp_path, left):
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_a_file_without_a_lock_must_have_as_many_items_as_the_card_states(tmp_path, count):
     folder = tmp_path / "mine"
     folder.mkdir()
     (folder / "task.yaml").write_text(CARD.format(digest="", sha256=""))
     row = {"question": "What?", "options": {"A": "x", "B": "y"}, "answer": "A"}
-    (folder / "questions.jsonl").write_text("".join(json.dumps({"id": str(n), **row}) + "\n" for n in range(left)))
-    with pytest.raises(DataError, match=rf"questions.jsonl: {left} items where the card says 3"):
+    (folder / "questions.jsonl").write_text("".join(json.dumps({"id": str(n), **row}) + "\n" for n in range(count)))
+    with pytest.raises(DataError) as caught:
         load(load_task("mine", folder), tmp_path)
+    assert caught.value.code is ErrorCode.DATA_CHANGED
+    assert f"questions.jsonl: {count} items where the card says 3" in str(caught.value)
 
 
 @settings(max_examples=300)
 @given(place=st.integers(0, 10_000), bit=st.integers(0, 7))
-def test_any_flipped_bit_is_found_and_placed(mine, tmp_path_factory, place, bit):
+def test_any_flipped_bit_is_detected_and_located(mine, tmp_path_factory, place, bit):
     task, data = mine
     folder = tmp_path_factory.mktemp("flip")
     raw = bytearray((data / "questions.jsonl").read_bytes())
@@ -67,20 +69,20 @@ def test_any_flipped_bit_is_found_and_placed(mine, tmp_path_factory, place, bit)
     (folder / "questions.jsonl").write_bytes(raw)
     result = verify([task], folder)
     errors = [finding for finding in result.findings if finding.severity == "error"]
-    assert not result.sound and errors
-    assert all("questions.jsonl" in finding.file and "\n" not in finding.what for finding in errors)
-    same = load(load_task("mine", task.folder), data).digest
+    assert not result.passed and errors
+    assert all("questions.jsonl" in finding.file and "\n" not in finding.message for finding in errors)
+    digest = load(load_task("mine", task.folder), data).digest
     try:
-        assert load(task, folder).digest == same, "load lets only the same items pass"
+        assert load(task, folder).digest == digest, "load accepts only the same items"
     except DataError as error:
         item = f"q{bytes(raw[:place]).count(10)}"
         assert item in str(error) or "row " in str(error) or "id" in str(error)
 
 
-def test_a_sound_folder_is_sound(mine):
+def test_an_unchanged_folder_passes(mine):
     task, data = mine
     result = verify([task], data)
-    assert result.sound and result.items == 3 and not result.findings
+    assert result.passed and result.items == 3 and not result.findings
 
 
 def test_the_same_items_in_other_bytes_load_with_a_note_and_do_not_verify(mine, tmp_path):
@@ -95,14 +97,17 @@ def test_the_same_items_in_other_bytes_load_with_a_note_and_do_not_verify(mine, 
 
 def test_missing_data_is_one_line_with_what_to_do(mine, tmp_path):
     task, _ = mine
-    with pytest.raises(DataError, match=r"mine: no data in .*questions\.jsonl"):
-        load(task, tmp_path)
-    with pytest.raises(DataError, match="no such data folder"):
-        load(task, tmp_path / "nowhere")
-    assert "none of its files is here" in verify([task], tmp_path).findings[0].what
+    for folder, expected in ((tmp_path, "questions.jsonl"), (tmp_path / "nowhere", "nowhere")):
+        with pytest.raises(DataError) as caught:
+            load(task, folder)
+        assert caught.value.code is ErrorCode.DATA_NOT_FOUND
+        assert str(folder) in str(caught.value) and expected in str(caught.value)
+    assert [(each.task, each.file, each.severity) for each in verify([task], tmp_path).findings] == [
+        ("mine", str(tmp_path), "error")
+    ]
 
 
-def test_a_task_without_a_lock_loads_and_says_so(tmp_path):
+def test_a_task_without_a_lock_loads_with_a_note(tmp_path):
     folder = tmp_path / "mine"
     folder.mkdir()
     (folder / "task.yaml").write_text("name: mine\nversion: 1\nsources:\n  - path: items.jsonl\n    items: 1\n")
@@ -119,13 +124,15 @@ def test_the_environment_names_the_data_folder(mine, monkeypatch, tmp_path):
     assert len(load(task).items) == 3
     monkeypatch.delenv("EVALSUITE_DATA")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    with pytest.raises(DataError, match=str(tmp_path / "evalsuite" / "data")):
+    with pytest.raises(DataError) as caught:
         load(task)
+    assert caught.value.code is ErrorCode.DATA_NOT_FOUND
+    assert str(tmp_path / "evalsuite" / "data") in str(caught.value)
 
 
 def test_the_whole_mirror_verifies(mirror):
     result = verify(resolve(None, "all"), mirror)
-    assert result.sound, result.findings
+    assert result.passed, result.findings
     assert len(result.files) == 19
 
 
@@ -150,9 +157,10 @@ def test_a_changed_byte_of_a_real_file_names_the_item(mirror, tmp_path, name, pa
         shutil.copy(mirror / "pubmedqa/test_ground_truth.json", copy.parent)
     copy.write_bytes(raw.replace(before, after, 1))
     errors = [f for f in verify([load_task(name)], tmp_path).findings if f.severity == "error"]
-    assert any(path in finding.file and item in finding.what for finding in errors)
-    with pytest.raises(DataError, match="not the locked items: changed 1"):
+    assert any(path in finding.file and item in finding.message for finding in errors)
+    with pytest.raises(DataError) as caught:
         load(load_task(name), tmp_path)
+    assert caught.value.code is ErrorCode.DATA_CHANGED and "changed 1 (" in str(caught.value)
 
 
 def test_a_damaged_archive_names_file_and_item(mirror, tmp_path):
@@ -163,4 +171,4 @@ def test_a_damaged_archive_names_file_and_item(mirror, tmp_path):
     (tmp_path / path).write_bytes(raw)
     finding = next(f for f in verify([load_task("medxpertqa")], tmp_path).findings if f.severity == "error")
     assert path in finding.file
-    assert "not a whole gzip file" in finding.what and "damaged at item Text-" in finding.what
+    assert "damaged at item Text-" in finding.message

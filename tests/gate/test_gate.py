@@ -27,7 +27,7 @@ from evalsuite.util.format import rough_count
 
 ROOT = Path(__file__).parents[2]
 RECORDED = ROOT.parent / "shared" / "data" / "recorded"
-needs_recordings = pytest.mark.skipif(not RECORDED.is_dir(), reason="the recordings beside the checkout are absent")
+needs_recordings = pytest.mark.skipif(not RECORDED.is_dir(), reason="needs ../shared/data")
 MEDQA = 1273
 
 

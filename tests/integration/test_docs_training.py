@@ -11,7 +11,7 @@ from training.data import rows
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.skipif(not doc_examples.DATA.is_dir(), reason="no ../shared/data"),
+    pytest.mark.skipif(not doc_examples.DATA.is_dir(), reason="needs ../shared/data"),
 ]
 BLOCKS = doc_examples.blocks("training-data.md")
 

@@ -155,7 +155,7 @@ def test_reasoning_that_the_server_returns_separately_is_never_graded():
         plain.get_dataset()  # without train items there is nothing to train on; test items must not take their place
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="no ../shared/data")
+@pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
 def test_a_benchmark_is_evaluated_on_its_test_items_and_trained_on_its_train_items(site, monkeypatch):
     monkeypatch.syspath_prepend(str(site))
     env = verifiers.load_environment("evalsuite-medqa", data_dir=str(DATA))

@@ -183,7 +183,7 @@ ACCURACIES = {
 }
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="needs the data mirror beside the checkout")
+@pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
 @pytest.mark.parametrize("name", ACCURACIES)
 def test_baselines_of_the_real_benchmarks(name):
     data = load(load_task(name), DATA)
@@ -194,7 +194,7 @@ def test_baselines_of_the_real_benchmarks(name):
             assert 100 * sum(right) / len(right) == pytest.approx(percent, abs=0.051)
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="needs the data mirror beside the checkout")
+@pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
 def test_nearest_finds_the_train_question_that_equals_an_item():
     data = load(load_task("medqa"), DATA)
     train = load_train(data)[:30]

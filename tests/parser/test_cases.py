@@ -54,7 +54,7 @@ def test_own_case(case: dict[str, Any]) -> None:
     check(case)
 
 
-@pytest.mark.skipif(not PUBLIC.exists(), reason="the public cases are not beside the repository")
+@pytest.mark.skipif(not PUBLIC.exists(), reason="needs ../shared/parser_cases.jsonl")
 @pytest.mark.parametrize("case", load(PUBLIC))
 def test_public_case(case: dict[str, Any]) -> None:
     check(case)

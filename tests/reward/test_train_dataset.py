@@ -22,7 +22,7 @@ from evalsuite.tasks.registry import load_task
 DATA = Path(__file__).parents[3] / "shared" / "data"
 STARTER = ("starter_recall", "starter_vignette", "starter_evidence", "starter_differential")
 USER_ITEM = Item("user-1", "Which?", ("x", "y"), ("A", "B"), "B")
-needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="no ../shared/data")
+needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
 
 
 @pytest.mark.parametrize("name", STARTER)

@@ -113,7 +113,7 @@ def test_unrotated_the_first_order_is_what_a_run_without_rotations_asks(first, p
     assert {**record, "request": ""} == {**own, "request": ""}
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="the mirror ../shared/data is not here")
+@pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
 def test_of_items_with_3_to_10_options_the_first_place_has_the_mean_of_1_in_options(tmp_path):
     run = asked(tmp_path / "run", "--rotate-options", "--data-dir", str(DATA), tasks="mmlu_pro_biology")
     task = told(run)["mmlu_pro_biology"]
@@ -124,7 +124,7 @@ def test_of_items_with_3_to_10_options_the_first_place_has_the_mean_of_1_in_opti
     assert [rotation["n"] for rotation in rotations] == [sum(n for o, n in counts.items() if o > s) for s in range(10)]
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="the mirror ../shared/data is not here")
+@pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
 def test_items_whose_options_mean_each_other_by_place_are_asked_in_order_only(tmp_path):
     run = asked(tmp_path / "run", "--rotate-options", "--limit", "300", "--data-dir", str(DATA), tasks="medmcqa")
     items = load(load_task("medmcqa"), DATA).items[:300]

@@ -1,4 +1,4 @@
-"""What log-likelihood scoring shows of an item, and what it doesn't."""
+"""What log-likelihood scoring presents of an item, and what it doesn't."""
 
 from dataclasses import replace
 
@@ -21,28 +21,28 @@ def items(draw):
 
 @given(items(), st.sampled_from(FORMS))
 def test_the_gold_label_changes_nothing(item, form):
-    shown = {continuations(replace(item, gold=label), form) for label in item.labels}
-    assert len(shown) == 1
+    presented = {continuations(replace(item, gold=label), form) for label in item.labels}
+    assert len(presented) == 1
 
 
 @given(items())
-def test_letters_show_every_option_and_compare_labels(item):
-    shown = continuations(item, "letters")
-    assert shown.choices == item.labels
+def test_letters_list_every_option_and_compare_labels(item):
+    presented = continuations(item, "letters")
+    assert presented.choices == item.labels
     for label, text in zip(item.labels, item.options, strict=True):
-        assert f"\n{label}. {text}\n" in shown.context
+        assert f"\n{label}. {text}\n" in presented.context
 
 
 @given(items(), st.data())
-def test_cloze_compares_texts_and_shows_none(item, data):
-    shown = continuations(item, "cloze")
-    assert shown.choices == item.options
+def test_cloze_compares_texts_and_lists_none(item, data):
+    presented = continuations(item, "cloze")
+    assert presented.choices == item.options
     other = tuple(data.draw(st.permutations(item.options)))
-    assert continuations(replace(item, options=other), "cloze").context == shown.context
+    assert continuations(replace(item, options=other), "cloze").context == presented.context
 
 
 @given(items(), st.sampled_from(FORMS))
-def test_everything_that_is_asked_about_stands_before_the_answer(item, form):
+def test_question_and_context_precede_the_answer(item, form):
     context = continuations(item, form).context
     assert context.endswith("\nAnswer:")
     assert context.index(item.question) >= 0

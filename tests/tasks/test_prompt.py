@@ -1,7 +1,7 @@
-"""What a model is shown: a golden prompt per task, and a template that can't see the gold label.
+"""The prompts that models receive: one golden file per task, and templates that have no access to the gold label.
 
 The golden files hold an invented item, since no benchmark's text belongs in this repository. After a deliberate change
-of a template (and of the task's version), `python tests/test_prompt.py` writes them anew; read them before committing.
+of a template (and of the task's version), `python tests/tasks/test_prompt.py` writes them again; review the changes.
 """
 
 from dataclasses import replace
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from evalsuite.errors import TaskError
+from evalsuite.errors import ErrorCode, TaskError
 from evalsuite.tasks.item import Item
 from evalsuite.tasks.prompt import TaskPrompt
 from evalsuite.tasks.registry import load_task, task_names
@@ -21,7 +21,7 @@ LETTERS = "ABCDEFGHIJ"
 
 
 def invented(task: Task) -> Item:
-    """An item of the task's usual shape: as many options, and a context where its prompt prints one."""
+    """An item of the task's usual shape: as many options, and a context if its prompt has one."""
     count = max(task.option_counts, key=lambda number: task.option_counts[number])
     verdict = count == 3
     labels = ("yes", "no", "maybe") if verdict else tuple(LETTERS[:count])
@@ -59,14 +59,14 @@ def test_a_system_prompt_comes_first_and_changes_the_digest():
 
 
 def test_an_empty_system_prompt_is_not_the_same_as_none():
-    """It reaches the model: templates that have a system prompt of their own put it only where none is given."""
+    """It reaches the model: chat templates with a default system prompt insert it only if none is given."""
     task = load_task("medqa")
     empty, none = TaskPrompt(task, task.format, ""), TaskPrompt(task, task.format)
     assert empty.messages(invented(task)) != none.messages(invented(task))
     assert empty.digest != none.digest
 
 
-def test_the_format_that_is_asked_for_changes_the_digest():
+def test_the_answer_format_changes_the_digest():
     task = load_task("medqa")
     assert (
         len({TaskPrompt(task, format).digest for format in ("answer_tag", "answer_line", "boxed", "the_answer_is")})
@@ -75,7 +75,7 @@ def test_the_format_that_is_asked_for_changes_the_digest():
 
 
 @pytest.fixture
-def own_task(tmp_path):
+def task_with_template(tmp_path):
     def make(template: str) -> Task:
         (tmp_path / "prompt.j2").write_text(template, "utf-8")
         return load_task("medqa").model_copy(update={"folder": tmp_path})
@@ -87,19 +87,22 @@ def own_task(tmp_path):
     "template",
     ["{{ item.gold }}", "{{ item.__class__.__mro__ }}", "{{ gold }}", "{% for x in item.options %}", "{{ 1 // 0 }}"],
 )
-def test_a_template_that_reaches_for_what_it_must_not_or_fails_is_one_error(own_task, template):
-    task = own_task(template)
-    with pytest.raises(TaskError):
+def test_a_template_that_accesses_what_it_must_not_or_fails_is_an_error(task_with_template, template):
+    task = task_with_template(template)
+    with pytest.raises(TaskError) as caught:
         TaskPrompt(task, task.format).messages(invented(task))
+    assert caught.value.code is ErrorCode.INVALID_PROMPT_TEMPLATE
 
 
-def test_a_template_that_leaves_an_option_out_is_refused(own_task):
-    task = own_task("{{ item.question }} {{ item.options[0][1] }} {{ answer_instruction }}")
-    with pytest.raises(TaskError, match="option B is not in the prompt of item invented"):
+def test_a_template_that_leaves_an_option_out_is_refused(task_with_template):
+    task = task_with_template("{{ item.question }} {{ item.options[0][1] }} {{ answer_instruction }}")
+    with pytest.raises(TaskError) as caught:
         TaskPrompt(task, task.format).messages(invented(task))
+    assert caught.value.code is ErrorCode.INVALID_PROMPT_TEMPLATE
+    assert "option B" in str(caught.value) and "item invented" in str(caught.value)
 
 
-def test_nothing_in_an_item_is_run_as_a_template():
+def test_nothing_in_an_item_is_executed_as_a_template():
     task = load_task("medqa")
     item = replace(invented(task), question="{{ 7 * 7 }} {% raw %}")
     assert "{{ 7 * 7 }} {% raw %}" in TaskPrompt(task, task.format).messages(item)[-1]["content"]

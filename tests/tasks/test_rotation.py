@@ -1,4 +1,4 @@
-"""Options moved round: nothing is lost, every place is visited once, and labels come back as the item's own."""
+"""Option rotation: no option is lost, each is once at every place, and answers are graded in the original labels."""
 
 import pytest
 from hypothesis import given
@@ -28,7 +28,7 @@ def text_of(item, label):
     return item.options[item.labels.index(label)]
 
 
-def answered(text, rotation=0, logprobs=None):
+def record(text, rotation=0, logprobs=None):
     return ResponseRecord("i", 0, text, "", "stop", False, None, None, None, "", logprobs, rotation)
 
 
@@ -43,39 +43,39 @@ def test_a_rotation_loses_no_option_and_keeps_the_gold_text(item):
 
 
 @given(items())
-def test_over_all_rotations_each_option_stands_once_at_each_place(item):
+def test_over_all_rotations_each_option_is_once_at_each_place(item):
     orders = [rotated(item, rotation).options for rotation in rotations_of(item)]
     assert orders[0] == item.options and len(orders) == len(item.options)
     assert all(len(set(place)) == len(item.options) for place in zip(*orders, strict=True))
 
 
 @given(items(), st.sampled_from(FORMATS), st.data())
-def test_an_answer_is_graded_in_the_items_own_labels(item, format, data):
+def test_an_answer_is_graded_in_the_original_labels(item, format, data):
     rotation = data.draw(st.sampled_from(rotations_of(item)))
     moved = rotated(item, rotation)
-    said = data.draw(st.sampled_from(moved.labels))
-    found = grade(item, answered(write(format, said), rotation), PromptSetup((), format))
-    assert text_of(item, found.strict.label) == text_of(moved, said)
-    assert found.strict.label == found.lenient.label
-    assert found.strict.correct == (said == moved.gold)
-    assert (found.gold, found.rotation) == (item.gold, rotation)
-    named = grade(item, answered(f"The answer is {text_of(moved, said)}", rotation), PromptSetup((), format))
-    assert named.lenient.label in (found.strict.label, None)
+    answer = data.draw(st.sampled_from(moved.labels))
+    graded = grade(item, record(write(format, answer), rotation), PromptSetup((), format))
+    assert text_of(item, graded.strict.label) == text_of(moved, answer)
+    assert graded.strict.label == graded.lenient.label
+    assert graded.strict.correct == (answer == moved.gold)
+    assert (graded.gold, graded.rotation) == (item.gold, rotation)
+    named = grade(item, record(f"The answer is {text_of(moved, answer)}", rotation), PromptSetup((), format))
+    assert named.lenient.label in (graded.strict.label, None)
 
 
 @given(items(), st.data())
-def test_the_likeliest_option_is_graded_in_the_items_own_labels(item, data):
+def test_the_likeliest_option_is_graded_in_the_original_labels(item, data):
     rotation = data.draw(st.sampled_from(rotations_of(item)))
     moved = rotated(item, rotation)
     place = data.draw(st.integers(0, len(moved.options) - 1))
     logs = [0.0 if place == each else -1.0 - each for each in range(len(moved.options))]
-    found = grade_by_loglikelihood(item, answered("", rotation, logs))
-    assert text_of(item, found.strict.label) == moved.options[place]
-    assert found.strict.correct == (moved.labels[place] == moved.gold)
+    graded = grade_by_loglikelihood(item, record("", rotation, logs))
+    assert text_of(item, graded.strict.label) == moved.options[place]
+    assert graded.strict.correct == (moved.labels[place] == moved.gold)
 
 
 @given(items())
-def test_who_always_takes_one_place_is_right_exactly_once_in_all_rotations(item):
+def test_always_choosing_one_place_is_right_exactly_once_over_all_rotations(item):
     for place in range(len(item.options)):
         right = [
             rotated(item, rotation).labels[place] == rotated(item, rotation).gold for rotation in rotations_of(item)
@@ -83,19 +83,19 @@ def test_who_always_takes_one_place_is_right_exactly_once_in_all_rotations(item)
         assert sum(right) == 1
 
 
-def test_labels_that_a_recording_put_before_the_options_are_read_by_place():
+def test_labels_that_a_recording_put_before_the_options_are_parsed_by_place():
     item = Item("i", "Is it?", ("yes", "no", "maybe"), ("yes", "no", "maybe"), "maybe")
-    found = grade(
-        item, answered("<answer>B</answer>", rotation=1), PromptSetup((), "answer_tag", labels=("A", "B", "C"))
+    graded = grade(
+        item, record("<answer>B</answer>", rotation=1), PromptSetup((), "answer_tag", labels=("A", "B", "C"))
     )
-    assert found.strict.label == "maybe" and found.strict.correct
+    assert graded.strict.label == "maybe" and graded.strict.correct
 
 
 @pytest.mark.parametrize(
     "option",
     ["All of the above", "None of above", "any of the above.", "all the above", "None of the above: age", "以上都不是"],
 )
-def test_an_option_that_means_others_by_their_place_keeps_the_item_in_order(option):
+def test_an_option_that_refers_to_others_by_their_place_prevents_rotation(option):
     assert rotations_of(Item("i", "", ("x", "y", option), ("A", "B", "C"), "A")) == range(1)
 
 
@@ -103,5 +103,5 @@ def test_an_option_that_means_others_by_their_place_keeps_the_item_in_order(opti
     "option",
     ["Above-knee amputation", "Two fingers above the ear", "above the level of the spine", "None", "60岁以上"],
 )
-def test_and_above_alone_does_not(option):
+def test_the_word_above_alone_does_not_prevent_rotation(option):
     assert rotations_of(Item("i", "", ("x", "y", option), ("A", "B", "C"), "A")) == range(3)

@@ -1,4 +1,4 @@
-"""The bundled starter set: sourced, balanced, nothing given away, nothing twice; and its hand-written recording."""
+"""The bundled starter set: sourced, balanced, without leaks or repeats; and its hand-written recording."""
 
 import asyncio
 import json
@@ -48,7 +48,7 @@ def test_the_starter_set_is_no_part_of_the_benchmarks():
 
 
 @each_set
-def test_the_card_says_what_the_items_are(name):
+def test_the_card_describes_the_items(name):
     task, items = SETS[name].task, SETS[name].items
     counts = Counter(item.gold for item in items)
     assert task.items == len(items)
@@ -60,7 +60,7 @@ def test_the_card_says_what_the_items_are(name):
 
 
 @each_set
-def test_every_label_is_the_key_equally_often(name):
+def test_every_label_is_the_gold_label_equally_often(name):
     counts = Counter(item.gold for item in SETS[name].items)
     assert set(counts) == set(SETS[name].items[0].labels)
     assert len(set(counts.values())) == 1
@@ -68,7 +68,7 @@ def test_every_label_is_the_key_equally_often(name):
 
 @each_set
 @pytest.mark.parametrize("measure", [len, lambda text: -len(text), lambda text: len(text.split()), str.lower])
-def test_the_look_of_an_option_gives_no_key_away(name, measure):
+def test_the_form_of_an_option_does_not_leak_the_gold_label(name, measure):
     def choose(item):
         return max(choices(item), key=lambda choice: measure(choice[1]))[0]
 
@@ -76,7 +76,7 @@ def test_the_look_of_an_option_gives_no_key_away(name, measure):
 
 
 @each_set
-def test_words_shared_with_the_question_give_no_key_away(name):
+def test_words_shared_with_the_question_do_not_leak_the_gold_label(name):
     def words(text):
         return set(re.findall(r"\w{4,}", text.lower()))
 
@@ -109,14 +109,14 @@ def test_every_item_names_the_source_of_its_fact():
             )
 
 
-def test_evidence_says_that_its_studies_are_invented():
+def test_evidence_states_that_its_studies_are_invented():
     data = SETS["starter_evidence"]
     prompt = TaskPrompt(data.task, data.task.format)
     assert all("invented" in prompt.messages(item)[-1]["content"] for item in data.items)
 
 
 @pytest.mark.parametrize("item", SETS["starter_evidence"].items, ids=lambda item: item.id)
-def test_the_figures_of_a_study_agree_with_each_other(item):
+def test_the_numbers_of_a_study_agree_with_each_other(item):
     results = dict(item.context)["Results"].replace(",", "")
     for count, whole, percent in re.findall(r"(\d+) of (?:the )?(\d+)[^.()]*?\((?:sensitivity )?(\d+\.\d)%", results):
         assert 100 * int(count) / int(whole) == pytest.approx(float(percent), abs=0.051)
@@ -147,20 +147,20 @@ def test_the_recording_answers_every_item_and_shows_every_status():
     assert facts["models"] == ["written-by-hand"]
     strict, rescued = Counter(), 0
     for name, data in SETS.items():
-        asked = backend.prompt_setup(data, "answer_tag")
-        assert asked.items == data.items
-        assert asked.format == data.task.format
-        assert any("Written by hand" in note for note in asked.notes)
+        setup = backend.prompt_setup(data, "answer_tag")
+        assert setup.items == data.items
+        assert setup.format == data.task.format
+        assert any("Written by hand" in note for note in setup.notes)
 
-        async def collect(name=name, items=asked.items):
+        async def collect(name=name, items=setup.items):
             requests = (Request(name, item, 0, (), 0) for item in items)
             return [response async for response in backend.answer(requests)]
 
         for response in asyncio.run(collect()):
             item = response.request.item
             record = ResponseRecord(item.id, 0, response.text, "", response.finish, False, None, None, None, "")
-            found = grade(item, record, asked)
-            strict[found.strict.status, found.strict.correct] += 1
-            rescued += found.lenient.correct and not found.strict.correct
+            graded = grade(item, record, setup)
+            strict[graded.strict.status, graded.strict.correct] += 1
+            rescued += graded.lenient.correct and not graded.strict.correct
     assert {status for status, _ in strict} == STATUSES
     assert strict["ok", True] and strict["ok", False] and rescued

@@ -1,1 +1,1 @@
-"""Audits of benchmark data: duplicates, leaks, broken items, and what a benchmark gives away for nothing."""
+"""Audit benchmark data: duplicates, leaks, broken items, label skew and trivial baselines."""

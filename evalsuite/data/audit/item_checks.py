@@ -1,4 +1,4 @@
-"""What can be wrong with one item, each check by itself and without a list of known cases."""
+"""Checks of one item, each without a list of known cases."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def duplicate_options(item: Item) -> bool:
     return len(set(item.options)) < len(item.options)
 
 
-def gold_under_two_labels(item: Item) -> bool:
-    """The gold option's text stands under another label too: the item can't be graded fairly."""
+def duplicate_gold(item: Item) -> bool:
+    """The gold option's text is also under another label: the item can't be graded fairly."""
     return item.options.count(item.options[item.labels.index(item.gold)]) > 1
 
 
 def options_differ_in_case_only(item: Item) -> bool:
-    """Two options are the same but for letter case."""
+    """Two options differ in letter case only."""
     return len({option.casefold() for option in item.options}) < len(set(item.options))
 
 
@@ -49,7 +49,7 @@ def option_is_another_label(item: Item) -> bool:
 
 
 def option_is_none(item: Item) -> bool:
-    """An option is the word None, which table readers take for a missing value."""
+    """An option is the word None, which libraries that read tables take for a missing value."""
     return any(option.casefold() == "none" for option in item.options)
 
 
@@ -60,11 +60,12 @@ def invisible_characters(item: Item) -> bool:
 
 
 def missing_figure(item: Item) -> bool:
-    """The question sends the reader to a figure; no task here carries any."""
+    """The question refers to a figure, and no task here has any."""
     return any(
-        not _PROSE.search(item.question, max(0, found.start() - 12), found.end())
+        # Prose such as "clinical picture" or "body image" starts a word before the match.
+        not _PROSE.search(item.question, max(0, match.start() - 12), match.end())
         for pattern in _ABSENT
-        for found in pattern.finditer(item.question)
+        for match in pattern.finditer(item.question)
     )
 
 
@@ -81,7 +82,7 @@ CHECKS: dict[str, Callable[[Item], bool]] = {
     check.__name__: check
     for check in (
         duplicate_options,
-        gold_under_two_labels,
+        duplicate_gold,
         options_differ_in_case_only,
         option_is_another_label,
         option_is_none,
@@ -90,4 +91,4 @@ CHECKS: dict[str, Callable[[Item], bool]] = {
         gold_in_question,
     )
 }
-"""The checks by name; the docstring is what a report says of it."""
+"""The checks by name; a report shows the docstring of a check as its meaning."""

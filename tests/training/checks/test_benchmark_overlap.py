@@ -16,7 +16,7 @@ from training.recipe import Recipe
 
 STARTER = ("starter_recall", "starter_vignette", "starter_evidence", "starter_differential")
 DATA = Path(__file__).parents[4] / "shared" / "data"
-needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="no ../shared/data")
+needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
 
 
 def row(task, item, item_id=None, named=True):

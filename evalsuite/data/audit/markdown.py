@@ -1,4 +1,4 @@
-"""An audit as a page of Markdown that also reads well in a terminal."""
+"""Write an audit as a page of Markdown that is also readable in a terminal."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from typing import Any
 from evalsuite.data.audit.item_checks import CHECKS
 
 NAMED = 4
+"""Ids that a line names before it ends in an ellipsis."""
+_LONGEST = 1.5
+"""The longest option is a finding if it is right this many times more often than chance."""
 
 
-def markdown(facts: dict[str, Any]) -> str:
-    """Return the page: what each file gives away, what is wrong in it, what files share."""
-    files = facts["files"]
+def markdown(content: dict[str, Any]) -> str:
+    """Return the page: trivial baselines of each file, findings in it, items that files have in common."""
+    files = content["files"]
     parts = ["# Audit of the items", _trivial_baselines(files), "## Findings", *map(_findings, files)]
     for title, key in (("Near-duplicate questions", "near_duplicates"), ("The same item in two files", "same_items")):
-        if facts[key]:
-            parts += [f"## {title}", _table(("file", "file", "pairs", "items"), list(map(_pair, facts[key])))]
+        if content[key]:
+            parts += [f"## {title}", _table(("file", "file", "pairs", "items"), list(map(_pair_row, content[key])))]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -35,38 +38,40 @@ def _trivial_baselines(files: Sequence[dict[str, Any]]) -> str:
     return _table(header, rows)
 
 
-def _pair(found: dict[str, Any]) -> tuple[str, ...]:
-    return found["a"], found["b"], f"{found['pairs']:,}", _named(f"{pair[0]} = {pair[1]}" for pair in found["items"])
+def _pair_row(pairs: dict[str, Any]) -> tuple[str, ...]:
+    return pairs["a"], pairs["b"], f"{pairs['pairs']:,}", _named(f"{pair[0]} = {pair[1]}" for pair in pairs["items"])
 
 
 def _findings(file: dict[str, Any]) -> str:
-    said = []
-    if file["key_skew"]:
-        said.append("the key leans to one label: read every score beside the constant answer")
-    if file["longest"] >= 1.5 * file["chance"]:
-        said.append(f"the longest option is right in {file['longest']:.1%}")
+    findings = []
+    if file["label_skew"]:
+        findings.append("the gold labels are skewed: compare every score with the constant answer")
+    if file["longest"] >= _LONGEST * file["chance"]:
+        findings.append(f"the longest option is right in {file['longest']:.1%}")
     if file["empty_rows"]:
-        said.append(f"{len(file['empty_rows'])} empty rows ({_named(file['empty_rows'])})")
-    for name, found in file["checks"].items():
-        if found["count"]:
+        findings.append(f"{len(file['empty_rows'])} empty rows ({_named(file['empty_rows'])})")
+    for name, result in file["checks"].items():
+        if result["count"]:
             meaning = (CHECKS[name].__doc__ or name).rstrip(".")
-            said.append(f"{found['count']}: {meaning} ({_named(found['items'])})")
+            findings.append(f"{result['count']}: {meaning} ({_named(result['items'])})")
     spaced = file["outer_space"]
     if spaced["count"]:
-        said.append(f"{spaced['count']}: options with outer white space ({_named(spaced['items'])})")
-    for letters, found in file["lost_letters"].items():
-        said.append(f'{found["count"]}: words that lost the letters "{letters}" ({_named(found["items"])})')
-    for key, what in (("same_question", "the question"), ("same_question_and_options", "question and options")):
+        findings.append(f"{spaced['count']}: options with outer white space ({_named(spaced['items'])})")
+    for letters, result in file["missing_letters"].items():
+        findings.append(
+            f'{result["count"]}: words in which the letters "{letters}" are missing ({_named(result["items"])})'
+        )
+    for key, shared in (("same_question", "the question"), ("same_question_and_options", "question and options")):
         if file[key]["groups"]:
             ids = _named(" = ".join(group) for group in file[key]["ids"])
-            said.append(f"{file[key]['groups']} groups of {file[key]['items']} items share {what} ({ids})")
-    lines = "\n".join(f"- {line}" for line in said) or "- nothing"
+            findings.append(f"{file[key]['groups']} groups of {file[key]['items']} items share {shared} ({ids})")
+    lines = "\n".join(f"- {line}" for line in findings) or "- nothing"
     return f"### {file['task']}: {file['file']}\n\n{lines}"
 
 
 def _named(ids: Iterable[str]) -> str:
-    listed = list(ids)
-    return ", ".join(listed[:NAMED]) + (", ..." if len(listed) > NAMED else "")
+    names = list(ids)
+    return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

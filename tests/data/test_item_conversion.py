@@ -1,4 +1,4 @@
-"""Rows -> items: keys are told, never guessed; what can't be asked is refused with its id."""
+"""Rows become items: gold labels are never guessed, and what can't be presented is refused with its id."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from evalsuite.data.rows import LETTERS, NATIVE, convert, shuffled, text
-from evalsuite.errors import DataError
+from evalsuite.data.item_conversion import LETTERS, NATIVE, convert, shuffled, text
+from evalsuite.errors import DataError, ErrorCode
 from evalsuite.tasks.item import Item
 from evalsuite.tasks.schema import RowLayout
 
@@ -23,6 +23,17 @@ def layout(**facts: Any) -> RowLayout:
     return RowLayout.model_validate_json(json.dumps(plain))
 
 
+def refusal(content: Any, using: RowLayout) -> str:
+    """The message of the error that these rows are."""
+    with pytest.raises(DataError) as caught:
+        convert(content, using, "somewhere")
+    assert caught.value.code is ErrorCode.DATA_MALFORMED
+    message = str(caught.value)
+    assert message.startswith("somewhere: ") and "\n" not in message
+    message.encode()
+    return message
+
+
 def row(name: int, cop: Any, **more: Any) -> dict[str, Any]:
     return {"id": str(name), "q": f"question {name}", "a": "w", "b": "x", "c": "y", "d": "z", "cop": cop, **more}
 
@@ -32,77 +43,72 @@ def native(**more: Any) -> dict[str, Any]:
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=30), st.booleans())
-def test_an_index_counts_from_where_the_whole_file_says_or_is_refused(golds, from_one):
+def test_the_base_of_an_index_follows_from_the_whole_file_or_is_refused(golds, from_one):
     table = [row(i, float(gold + from_one)) for i, gold in enumerate(golds)]
     decided = 3 in golds if from_one else 0 in golds
     if decided:
-        read = convert(table, layout(), "f").items
-        assert [item.gold for item in read] == ["ABCD"[gold] for gold in golds]
+        items = convert(table, layout(), "f").items
+        assert [item.gold for item in items] == ["ABCD"[gold] for gold in golds]
     else:
-        with pytest.raises(DataError, match="may count from 0 or from 1"):
-            convert(table, layout(), "f")
+        assert "cop may count from 0 or from 1" in refusal(table, layout())
 
 
 @pytest.mark.parametrize(
-    ("table", "said"),
+    ("table", "place"),
     [
-        ([row(1, 0), row(2, 4)], "both 0 and the number of options occur"),
+        ([row(1, 0), row(2, 4)], "cop may count from 0 or from 1"),
         ([row(1, 5)], "item 1: cop is 5 with 4 options"),
         ([row(1, -1)], "item 1: cop is -1 with 4 options"),
-        ([row(1, None)], "item 1: no gold label at 'cop': found None"),
+        ([row(1, None)], "item 1: no gold label at 'cop'"),
         ([row(1, 1.5)], "item 1: cop is 1.5, not a whole number"),
-        ([row(1, 4), row(1, 4)], "id 1 stands twice"),
+        ([row(1, 4), row(1, 4)], "id 1"),
         ([row(1, 4, q=" ")], "item 1: the question is empty"),
         ([row(1, 4, b=None)], "item 1: option B is empty"),
         ([row(1, 4, id="")], "row 0: no id at 'id'"),
-        ([row(1, 4, id="a\nb")], "an id is one short line"),
-        ({"a": 1}, "expected a row an item"),
+        ([row(1, 4, id="a\nb")], "row 0: an id"),
+        ({"a": 1}, "one row per item"),
     ],
 )
-def test_what_cannot_be_asked_is_refused_with_its_place(table, said):
-    with pytest.raises(DataError) as raised:
-        convert(table, layout(), "somewhere")
-    assert said in str(raised.value)
-    assert str(raised.value).startswith("somewhere:")
+def test_what_cannot_be_presented_is_refused_with_its_place(table, place):
+    assert place in refusal(table, layout())
 
 
 def test_empty_rows_are_left_out_and_counted():
     nan = float("nan")
     empty = {"id": nan, "q": nan, "a": nan, "b": None, "c": "", "d": " ", "cop": nan}
-    reading = convert([row(1, 4), empty, row(2, 1)], layout(), "f")
-    assert [item.id for item in reading.items] == ["1", "2"]
-    assert reading.empty == ("row 1",)
+    result = convert([row(1, 4), empty, row(2, 1)], layout(), "f")
+    assert [item.id for item in result.items] == ["1", "2"]
+    assert result.empty == ("row 1",)
 
 
 def test_outer_white_space_is_stripped_and_reported():
-    reading = convert([row(1, 4, b=" x "), row(2, 1)], layout(), "f")
-    assert reading.items[0].options == ("w", "x", "y", "z")
-    assert reading.trimmed == ("1",)
+    result = convert([row(1, 4, b=" x "), row(2, 1)], layout(), "f")
+    assert result.items[0].options == ("w", "x", "y", "z")
+    assert result.trimmed == ("1",)
 
 
-def test_options_are_taken_by_label_not_by_place():
+def test_options_are_sorted_by_label():
     item = convert([native(options={"B": "y", "A": "x"})], NATIVE, "f").items[0]
     assert (item.labels, item.options, item.gold) == (("A", "B"), ("x", "y"), "B")
 
 
-def test_options_at_the_end_that_hold_nothing_do_not_exist():
+def test_empty_options_at_the_end_do_not_exist():
     item = convert([native(options={"A": "x", "B": "y", "C": None, "D": ""})], NATIVE, "f").items[0]
     assert item.labels == ("A", "B")
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
-    [({}, "no options"), ({"A": "x"}, "1 options"), (None, "no options"), ("x", "no options")],
+    ("options", "count"),
+    [({}, "no"), ({"A": "x"}, "1"), (None, "no"), ("x", "no")],
 )
-def test_an_item_with_fewer_than_two_options_is_refused(options, said):
-    with pytest.raises(DataError, match=said):
-        convert([native(options=options)], NATIVE, "f")
+def test_an_item_with_fewer_than_two_options_is_refused(options, count):
+    assert f"item 1: {count} options at 'options'" in refusal([native(options=options)], NATIVE)
 
 
 @pytest.mark.parametrize("labels", [("A", ""), ("A", "a"), ("yes", "YES"), ("A", "B\x1b[2J"), ("A", "B\u200b")])
-def test_labels_that_no_answer_could_be_told_by_are_refused(labels):
-    with pytest.raises(DataError, match=r"item 1: .*label"):
-        convert([native(options=dict(zip(labels, "xy", strict=True)), answer="A")], NATIVE, "f")
+def test_labels_that_no_answer_could_name_are_refused(labels):
+    message = refusal([native(options=dict(zip(labels, "xy", strict=True)), answer="A")], NATIVE)
+    assert "item 1: " in message and "label" in message
 
 
 @pytest.mark.parametrize(
@@ -115,22 +121,18 @@ def test_labels_that_no_answer_could_be_told_by_are_refused(labels):
         {"group": "\ud800"},
     ],
 )
-def test_half_a_character_is_refused_where_it_stands(more):
-    with pytest.raises(DataError, match="item 1: a lone surrogate") as raised:
-        convert([native(**more)], NATIVE, "f")
-    str(raised.value).encode()
+def test_half_a_character_is_refused_with_its_place(more):
+    assert "item 1: a lone surrogate" in refusal([native(**more)], NATIVE)
 
 
 @pytest.mark.parametrize("name", ["1\x9b31m", "1\u202e", "1\u20282", "\ud800"])
-def test_an_id_that_a_terminal_would_obey_is_refused(name):
-    with pytest.raises(DataError, match="one short line"):
-        convert([native(id=name)], NATIVE, "f")
+def test_an_id_with_control_characters_is_refused(name):
+    assert "row 0: an id" in refusal([native(id=name)], NATIVE)
 
 
 @pytest.mark.parametrize("gold", ["C", "", None, "x", "AB", float("nan")])
 def test_a_gold_that_is_no_label_is_refused(gold):
-    with pytest.raises(DataError, match="item 1: no gold label at 'answer'"):
-        convert([native(answer=gold)], NATIVE, "f")
+    assert "item 1: no gold label at 'answer'" in refusal([native(answer=gold)], NATIVE)
 
 
 @pytest.mark.parametrize("gold", [["B"], "['B']", '["B"]'])
@@ -140,33 +142,32 @@ def test_a_list_of_one_label_is_a_gold(gold):
 
 
 @pytest.mark.parametrize("gold", [[], ["A", "B"], "['A', 'B']", "__import__('os')", "B", "[" * 9999, 3])
-def test_any_other_list_is_refused_and_never_run(gold):
+def test_any_other_list_is_refused_and_never_executed(gold):
     listed = NATIVE.model_copy(update={"gold": layout(gold={"kind": "list", "at": "answer"}).gold})
-    with pytest.raises(DataError, match="item 1: the key"):
-        convert([native(answer=gold)], listed, "f")
+    assert "item 1: the gold label" in refusal([native(answer=gold)], listed)
 
 
 def test_a_gold_given_as_text_must_name_one_option():
     by_text = NATIVE.model_copy(update={"gold": layout(gold={"kind": "text", "at": "answer"}).gold})
     assert convert([native(answer="y")], by_text, "f").items[0].gold == "B"
-    with pytest.raises(DataError, match="no gold label"):
-        convert([native(answer="x", options={"A": "x", "B": "x"})], by_text, "f")
+    ambiguous = native(answer="x", options={"A": "x", "B": "x"})
+    assert "item 1: no gold label at 'answer'" in refusal([ambiguous], by_text)
 
 
-def test_native_rows_carry_context_group_and_subgroups():
+def test_native_rows_have_context_group_and_subgroups():
     more = {"context": {"headings": ["H"], "texts": [" t "]}, "group": "g", "meta": {"subject": "s", "none": None}}
     item = convert([native(**more, unknown=[1])], NATIVE, "f").items[0]
     assert (item.context, item.group, item.meta) == ((("H", "t"),), "g", {"subject": "s"})
-    with pytest.raises(DataError, match="do not fit together"):
-        convert([native(context={"headings": [], "texts": ["t"]})], NATIVE, "f")
+    unequal = native(context={"headings": [], "texts": ["t"]})
+    assert "item 1: context.headings and context.texts" in refusal([unequal], NATIVE)
 
 
-def test_where_takes_only_its_rows():
+def test_where_selects_rows():
     table = [row(1, 4, category="biology"), row(2, 0, category="law")]
     assert [i.id for i in convert(table, layout(where={"category": "biology"}), "f").items] == ["1"]
 
 
-def test_choices_are_cut_at_the_last_mark():
+def test_choices_are_cut_at_the_last_marker():
     stem = "Why?\nAnswer Choices: really\nAnswer Choices: (A) w (B) x"
     cut = layout(cut="\nAnswer Choices:")
     first, second = convert([row(1, 4, q=stem), row(2, 1, q="no choices")], cut, "f").items

@@ -1,4 +1,4 @@
-"""What is wrong with a published table, and the arithmetic that shows it."""
+"""Inconsistencies of published tables, each with the arithmetic that shows it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Kind = Literal["items", "granularity", "lineage", "chance", "duplicate", "averag
 
 
 class Inconsistency(StrictModel):
-    """One fact about published numbers that a reader should know before using them."""
+    """One fact about published scores that a reader should know before using them."""
 
     kind: Kind
     document: str
@@ -20,10 +20,12 @@ class Inconsistency(StrictModel):
     arithmetic: tuple[str, ...]
 
 
-def found(kind: Kind, figures: list[ReportedValue], what: str, *arithmetic: str, row: bool = False) -> Inconsistency:
-    """State a finding about a column, or about the rows of it that are given."""
-    first = figures[0]
-    documents = ", ".join(dict.fromkeys(figure.document for figure in figures))
-    tables = {figure.table if figure.row else "text" for figure in figures}
+def inconsistency(
+    kind: Kind, values: list[ReportedValue], what: str, *arithmetic: str, row: bool = False
+) -> Inconsistency:
+    """Return an inconsistency of a column or, with `row`, of the rows that are given."""
+    first = values[0]
+    documents = ", ".join(dict.fromkeys(value.document for value in values))
+    tables = {value.table if value.row else "text" for value in values}
     place = first.locator if row else ", ".join([*(tables if len(tables) == 1 else ()), f"column {first.heading}"])
     return Inconsistency(kind=kind, document=documents, where=place, what=what, arithmetic=arithmetic)

@@ -1,0 +1,186 @@
+"""Parse files in every format in which benchmarks are published; nothing is executed, decompression bombs are refused.
+
+Read are JSON, JSON lines, CSV, TSV, Parquet and Excel workbooks, each also compressed with gzip.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from evalsuite.errors import DataError, ErrorCode
+from evalsuite.util.jsonl import parse_json
+
+Row = dict[str, Any]
+MAX_BYTES = 2 << 30
+"""Largest content of a file, after decompression."""
+_BOM = b"\xef\xbb\xbf"
+
+
+class _TooLargeError(ValueError):
+    """An archive that unpacks to more than `MAX_BYTES`."""
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return a file's content, decompressed if its name ends in `.gz`; raises a `DataError`."""
+    try:
+        if path.suffix != ".gz":
+            if path.stat().st_size > MAX_BYTES:
+                raise DataError(ErrorCode.DATA_TOO_LARGE, f"{path}: larger than {MAX_BYTES} bytes")
+            return path.read_bytes()
+        with gzip.open(path) as stream:
+            content = stream.read(MAX_BYTES + 1)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        message = f"{path}: not a complete gzip file ({error}); fetch it again"
+        raise DataError(ErrorCode.DATA_UNREADABLE, message) from None
+    except OSError as error:
+        raise DataError(ErrorCode.DATA_UNREADABLE, f"{path}: {error.strerror or error}") from None
+    if len(content) > MAX_BYTES:
+        raise DataError(ErrorCode.DATA_TOO_LARGE, f"{path}: unpacks to more than {MAX_BYTES} bytes")
+    return content
+
+
+def parse(path: Path, raw: bytes | None = None) -> Any:
+    """Parse a file into a list of rows, or into what a JSON document holds; raises a `DataError`.
+
+    `raw` is its content, if it was read before.
+    """
+    raw = read_bytes(path) if raw is None else raw
+    name = path.name.removesuffix(".gz")
+    parser = _PARSERS.get(name[name.rfind(".") :].lower())
+    if parser is None:
+        message = f"{path}: unknown kind of file; known: {', '.join(_PARSERS)}, each also with .gz"
+        raise DataError(ErrorCode.DATA_UNREADABLE, message)
+    try:
+        return parser(raw)
+    except _TooLargeError as error:
+        raise DataError(ErrorCode.DATA_TOO_LARGE, f"{path}: {error}") from None
+    except (ValueError, RecursionError, KeyError, zipfile.BadZipFile, OSError) as error:
+        message = f"{path}: {' '.join(str(error).split())[:200] or type(error).__name__}"
+        raise DataError(ErrorCode.DATA_UNREADABLE, message) from None
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Read a file of any known format as rows.
+
+    The keys of a JSON object of rows become `$key`, JSON columns become rows by their keys; raises a `DataError`.
+    """
+    content = parse(path)
+    if isinstance(content, dict):
+        return rows_by_column(content) if _is_columns(content) else rows_by_key(content)
+    if not isinstance(content, list):
+        message = f"{path}: expected rows, not one {type(content).__name__}"
+        raise DataError(ErrorCode.DATA_MALFORMED, message)
+    return [row if isinstance(row, dict) else {"value": row} for row in content]
+
+
+def rows_by_key(content: dict[str, Any]) -> list[Row]:
+    """Turn {key: row} into rows that have their key as `$key`; a bare value becomes `value`."""
+    return [{**(row if isinstance(row, dict) else {"value": row}), "$key": key} for key, row in content.items()]
+
+
+def rows_by_column(content: dict[str, Any]) -> list[Row]:
+    """Turn {column: {row key: value}} into rows that have their key as `$key`."""
+    keys = dict.fromkeys(key for column in content.values() for key in column)
+    return [{"$key": key, **{name: column.get(key) for name, column in content.items()}} for key in keys]
+
+
+def _is_columns(content: dict[str, Any]) -> bool:
+    values = list(content.values())
+    return (
+        bool(values)
+        and all(isinstance(value, dict) for value in values)
+        and all(value.keys() == values[0].keys() for value in values)
+        and all(key.isdigit() for key in values[0])
+    )
+
+
+def _parse_jsonl(raw: bytes) -> list[Any]:
+    return list(_parse_lines(raw.removeprefix(_BOM)))
+
+
+def _parse_lines(raw: bytes) -> Iterator[Any]:
+    for number, line in enumerate(raw.split(b"\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            yield parse_json(line)
+        except ValueError as error:
+            raise ValueError(f"line {number}: not JSON: {error}") from None
+
+
+def _parse_json_document(raw: bytes) -> Any:
+    try:
+        return parse_json(raw.removeprefix(_BOM))
+    except ValueError as error:
+        if is_json_lines(raw):
+            return _parse_jsonl(raw)  # several benchmarks publish JSON lines under the name .json
+        raise ValueError(f"not JSON: {error}") from None
+
+
+def is_json_lines(raw: bytes) -> bool:
+    """Return whether content is JSON lines and not one JSON document: one of its first two lines is complete JSON."""
+    for line in raw.split(b"\n", 2)[:2]:
+        with suppress(ValueError):
+            return isinstance(parse_json(line), dict) and b"\n" in raw.strip()
+    return False
+
+
+def _parse_xlsx(raw: bytes) -> list[Row]:
+    import openpyxl
+
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        if sum(member.file_size for member in archive.infolist()) > MAX_BYTES:
+            raise _TooLargeError(f"unpacks to more than {MAX_BYTES} bytes")
+    rows: list[Row] = []
+    try:
+        workbook = openpyxl.load_workbook(io.BytesIO(raw), read_only=True, data_only=True)
+        cells_of_rows = workbook.worksheets[0].iter_rows(values_only=True)
+        header = [str(name) if name is not None else "" for name in next(cells_of_rows, ())]
+        for cells in cells_of_rows:
+            rows.append({name: cell for name, cell in zip(header, cells, strict=False) if name})
+    except Exception as error:  # openpyxl lets through whatever a broken workbook makes its XML parser raise
+        reason = " ".join(str(error).split())[:120]
+        raise ValueError(f"not a complete spreadsheet: row {len(rows)} can't be read ({reason})") from None
+    return rows
+
+
+def _parse_parquet(raw: bytes) -> list[Row]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        rows: list[Row] = pq.read_table(pa.BufferReader(raw)).to_pylist()
+    except pa.ArrowException as error:
+        raise ValueError(f"not parquet: {error}") from None
+    return rows
+
+
+def _parse_csv(raw: bytes, delimiter: str = ",") -> list[Row]:
+    lines = io.StringIO(raw.decode("utf-8-sig"), newline="")
+    try:
+        # Quotes have no agreed meaning in TSV, so that only CSV is held to the rules for them.
+        return [dict(row) for row in csv.DictReader(lines, delimiter=delimiter, strict=delimiter == ",")]
+    except csv.Error as error:
+        raise ValueError(str(error)) from None
+
+
+def _parse_tsv(raw: bytes) -> list[Row]:
+    return _parse_csv(raw, "\t")
+
+
+_PARSERS: dict[str, Any] = {
+    ".jsonl": _parse_jsonl,
+    ".json": _parse_json_document,
+    ".xlsx": _parse_xlsx,
+    ".parquet": _parse_parquet,
+    ".csv": _parse_csv,
+    ".tsv": _parse_tsv,
+}

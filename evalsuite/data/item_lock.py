@@ -1,0 +1,82 @@
+"""The item lock, which pins a task's items: one short digest per item, in one section per file.
+
+`items.lock`, beside a task card, has a section for each known file: a line `[path:layout] digest`, then one line per
+item with the first ten hexadecimal digits of its digest, a space, and its id. So a changed byte can be named by item.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from evalsuite.data.canonical import SHORT, digest, line, short
+from evalsuite.errors import DataError, ErrorCode
+from evalsuite.tasks.item import Item
+from evalsuite.tasks.schema import DataFile
+
+LOCK = "items.lock"
+
+
+def section_name(source: DataFile) -> str:
+    """Return the name of a source's section in the lock file."""
+    return f"{source.path}:{source.layout}"
+
+
+def write_lock(folder: Path, sections: Mapping[str, Iterable[Item]]) -> None:
+    """Write `items.lock` with one section per file."""
+    parts = []
+    for path, items in sections.items():
+        items = sorted(items, key=lambda item: item.id)
+        parts.append(f"[{path}] {digest(items)}\n" + "".join(f"{short(item)} {item.id}\n" for item in items))
+    (folder / LOCK).write_text("\n".join(parts), "utf-8", newline="\n")
+
+
+def read_lock(folder: Path) -> dict[str, dict[str, str]]:
+    """Return {section: {item id: short digest}}; empty if a task has no lock yet."""
+    path = folder / LOCK
+    if not path.is_file():
+        return {}
+    sections: dict[str, dict[str, str]] = {}
+    current: dict[str, str] = {}
+    for number, text in enumerate(path.read_text("utf-8").splitlines(), 1):
+        if text.startswith("["):
+            current = sections.setdefault(text[1 : text.rindex("]")], {})
+        elif text:
+            short_digest, _, item = text.partition(" ")
+            if len(short_digest) != SHORT or not item:
+                raise DataError(ErrorCode.INVALID_TASK_CARD, f"{path}:{number}: not a line of a lock file")
+            current[item] = short_digest
+    return sections
+
+
+def differences(items: Iterable[Item], locked: Mapping[str, str]) -> tuple[list[str], list[str], list[str]]:
+    """Return the ids that are (changed, missing, extra) compared with a section of a lock file."""
+    actual = {item.id: short(item) for item in items}
+    changed = [name for name, short_digest in actual.items() if locked.get(name, short_digest) != short_digest]
+    missing = [name for name in locked if name not in actual]
+    return changed, missing, [name for name in actual if name not in locked]
+
+
+def identify(items: Sequence[Item], locked: Mapping[str, str], where: str) -> list[Item]:
+    """Give items without ids the locked ids under which they have the locked digests, in the order of the lock.
+
+    A copy that reorders rows and drops their keys is thus joined by content, and checked by it; an item that is not one
+    of the locked ones is a `DataError`. The time grows with the square of the number of items: for small sets.
+    """
+    remaining, identified = dict(locked), {}
+    for item in items:
+        # The id is the only part of the canonical line that is unknown, so the line is put together around each one.
+        before, after = line(replace(item, id="\0")).split(b'"id":"\\u0000"')
+        for name, short_digest in remaining.items():
+            candidate = before + b'"id":' + json.dumps(name).encode("ascii") + after
+            if hashlib.sha256(candidate).hexdigest()[:SHORT] == short_digest:
+                identified[name] = replace(item, id=name)
+                del remaining[name]
+                break
+        else:
+            message = f"{where}: row {item.id} is none of the locked items: {item.question[:60]!r}"
+            raise DataError(ErrorCode.DATA_CHANGED, message)
+    return [identified[name] for name in locked if name in identified]

@@ -1,0 +1,131 @@
+"""Every format of a table is parsed into the same rows; everything broken or hostile is one line with its code."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import math
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalsuite.data import file_formats
+from evalsuite.data.file_formats import read_rows
+from evalsuite.errors import DataError, ErrorCode
+
+TABLE = [{"id": "1", "text": 'a, "b" c é 中'}, {"id": "2", "text": "None"}]
+
+
+def xlsx(table: list[dict[str, Any]]) -> bytes:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(list(table[0]))
+    for row in table:
+        sheet.append(list(row.values()))
+    sink = io.BytesIO()
+    book.save(sink)
+    return sink.getvalue()
+
+
+def parquet(table: list[dict[str, Any]]) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(table), sink)
+    return sink.getvalue()
+
+
+FORMS = {
+    "a.jsonl": "\n".join(json.dumps(row) for row in TABLE).encode(),
+    "lines.json": "\n".join(json.dumps(row) for row in TABLE).encode(),
+    "bom.jsonl": b"\xef\xbb\xbf" + "\r\n".join(json.dumps(row) for row in TABLE).encode() + b"\n\n",
+    "a.json": json.dumps(TABLE, indent=1).encode(),
+    "a.tsv": b'id\ttext\n1\t"a, ""b"" c \xc3\xa9 \xe4\xb8\xad"\n2\tNone\n',
+    "a.csv": b'id,text\n1,"a, ""b"" c \xc3\xa9 \xe4\xb8\xad"\n2,None\n',
+    "a.xlsx": xlsx(TABLE),
+    "a.parquet": parquet(TABLE),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("packed", [False, True])
+def test_every_form_of_a_table_is_parsed_into_the_same_rows(tmp_path, name, packed):
+    path = tmp_path / (name + ".gz" * packed)
+    path.write_bytes(gzip.compress(FORMS[name]) if packed else FORMS[name])
+    assert read_rows(path) == TABLE
+
+
+def test_objects_and_columns_become_rows_with_their_keys(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"x": {"q": 1}, "y": {"q": 2}}))
+    assert read_rows(path) == [{"q": 1, "$key": "x"}, {"q": 2, "$key": "y"}]
+    path.write_text(json.dumps({"q": {"0": 1, "1": 2}, "r": {"0": 3, "1": 4}}))
+    assert read_rows(path) == [{"$key": "0", "q": 1, "r": 3}, {"$key": "1", "q": 2, "r": 4}]
+    path.write_text(json.dumps({"12": "yes"}))
+    assert read_rows(path) == [{"value": "yes", "$key": "12"}]
+
+
+def test_nan_and_lone_surrogates_are_parsed(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"a": NaN}\n{"a": "\\ud800"}\n')
+    first, second = read_rows(path)
+    assert math.isnan(first["a"])
+    assert second["a"] == "\ud800"
+
+
+BROKEN = {
+    "a.jsonl": (b'{"a": 1}\n{"a": \n', "line 2"),
+    "a.json": (b'{"a": ', ""),
+    "deep.json": (b"[" * 200_000, ""),
+    "a.parquet": (b"PAR1 not really", ""),
+    "a.xlsx": (b"PK not really", ""),
+    "a.csv": (b"a,b\n1,\xff\n", ""),
+    "quote.csv": (b'a,b\n1,"x" y\n', ""),
+    "a.obo.gz": (gzip.compress(b"x"), ".jsonl, .json, .xlsx, .parquet, .csv, .tsv"),
+    "a.xml": (b"<a/>", ".jsonl, .json, .xlsx, .parquet, .csv, .tsv"),
+    "a.jsonl.gz": (gzip.compress(b'{"a": 1}\n' * 99)[:-9], ""),
+    "b.jsonl.gz": (b"plain", ""),
+    "absent.jsonl": (None, ""),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_and_hostile_files_are_one_line(tmp_path, name):
+    raw, place = BROKEN[name]
+    path = tmp_path / name
+    if raw is not None:
+        path.write_bytes(raw)
+    with pytest.raises(DataError) as caught:
+        read_rows(path)
+    assert caught.value.code is ErrorCode.DATA_UNREADABLE
+    assert str(path) in str(caught.value) and place in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_bombs_are_refused_before_they_unpack(tmp_path, monkeypatch):
+    monkeypatch.setattr(file_formats, "MAX_BYTES", 1 << 20)
+    (tmp_path / "a.jsonl").write_bytes(b" " * (2 << 20))
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(b" " * (2 << 20)))
+    with zipfile.ZipFile(tmp_path / "a.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/worksheets/sheet1.xml", b" " * (2 << 20))
+    for path in tmp_path.iterdir():
+        with pytest.raises(DataError) as caught:
+            read_rows(path)
+        assert caught.value.code is ErrorCode.DATA_TOO_LARGE and str(path) in str(caught.value)
+
+
+@given(st.binary(max_size=400), st.sampled_from([".jsonl", ".json", ".csv", ".tsv", ".parquet", ".xlsx"]))
+def test_any_bytes_give_rows_or_a_data_error(tmp_path_factory, raw, suffix):
+    path: Path = tmp_path_factory.getbasetemp() / f"any{suffix}"
+    path.write_bytes(raw)
+    try:
+        assert isinstance(read_rows(path), list)
+    except DataError as error:
+        assert "\n" not in str(error)
