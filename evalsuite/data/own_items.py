@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from evalsuite.data import canonical
-from evalsuite.data.rows import NATIVE, convert
+from evalsuite.data.item_conversion import NATIVE, convert
 from evalsuite.errors import DataError, ErrorCode
 from evalsuite.tasks.item import Item
 

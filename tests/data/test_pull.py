@@ -13,8 +13,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from evalsuite.data.file_formats import read_rows
 
+from evalsuite.data.file_formats import read_rows
 from evalsuite.data.load import load
 from evalsuite.tasks.registry import load_task
 
