@@ -45,7 +45,7 @@ def refused_data(stage, folder, data):
 
 
 def test_traces_that_end_in_another_label_are_counted_and_refused(data, tmp_path):
-    rows = [staged.trace(0), staged.trace(1, answer="A"), staged.trace(2, said="?"), staged.trace(3)]
+    rows = [staged.trace(0), staged.trace(1, answer="A"), staged.trace(2, answer="?"), staged.trace(3)]
     staged.put(data / "wrong", train=rows)
     message = refused_data(staged.sft("wrong", patience=None), tmp_path / "stage", data)
     assert "2 of 4 traces (50.0%)" in message
