@@ -1,4 +1,4 @@
-"""What a recipe takes, reckoned before any GPU hour: parameters, tokens, memory, FLOPs, GPU-hours, data.
+"""Estimates of what a recipe needs before any GPU hour is spent: parameters, tokens, memory, FLOPs, GPU-hours, data.
 
 evalsuite train plan reasonmed-8b
 """

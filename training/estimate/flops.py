@@ -1,38 +1,45 @@
-"""FLOPs and GPU-hours of a stage.
+"""The FLOPs and GPU-hours of a stage.
 
-A matrix product with P weights is 2P FLOPs a token; forward, backward to the activations and backward to the weights
-are one each, the last for weights that are trained alone; gradient checkpointing runs forward once more (Kaplan et al.
-2020, arXiv:2001.08361; Korthikanti et al. 2022, arXiv:2205.05198). Attention adds 4 L H d s to a forward pass at s
-tokens of context, and twice that to a backward one (Chowdhery et al. 2022, arXiv:2204.02311, appendix B).
+- A matrix product with P weights takes 2P FLOPs per token (Kaplan et al. 2020, arXiv:2001.08361).
+- The forward pass, the backward pass to the activations and the backward pass to the weights take equally many, the
+  last for trained weights alone. Gradient checkpointing adds one forward pass (Korthikanti et al. 2022,
+  arXiv:2205.05198).
+- Attention adds 4 L H d s FLOPs per token to a forward pass, with L layers, H heads of dimension d and s tokens of
+  context, and twice that to a backward pass (Chowdhery et al. 2022, arXiv:2204.02311, appendix B). Causal masking is
+  not deducted, as in that source.
+- Decoding is limited by memory bandwidth: each token reads all weights and its sequence's KV cache (Pope et al. 2022,
+  arXiv:2211.05102).
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
 from training.estimate.architecture import Architecture
 from training.estimate.gpu import GPUS
-from training.estimate.workload import Workload, expected
+from training.estimate.workload import Workload, expected_tokens
 from training.recipe import Grpo, Recipe, Stage
 
-HOUR = 3_600
+HOUR: Final = 3_600
+"""Seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class ComputeEstimate:
-    """FLOPs over all GPUs, and GPU-hours."""
+    """One stage's FLOPs over all GPUs, and its GPU-hours."""
 
     training: float
-    """Forward, backward, and forward again where activations aren't kept."""
+    """FLOPs of forward and backward passes, and of the second forward pass with gradient checkpointing."""
     scoring: float
-    """Passes without a gradient: the reference's, and the policy's own over what vLLM sampled."""
+    """FLOPs of passes without a gradient: the reference's, and the policy's over responses that vLLM sampled."""
     sampling: float
-    """Responses, of training and of mining."""
+    """FLOPs of sampling responses, for training and for mining."""
     training_hours: float
-    """Of training and scoring, at the recipe's utilisation."""
+    """GPU-hours of training and scoring at the recipe's utilisation."""
     sampling_hours: float
-    """The longer of computing and of reading the weights and the cache from memory, a token at a time."""
+    """GPU-hours of sampling, by FLOPs or by memory traffic, whichever takes longer."""
 
     @property
     def flops(self) -> float:
@@ -41,61 +48,74 @@ class ComputeEstimate:
 
     @property
     def hours(self) -> float:
-        """GPU-hours; neither evaluation nor loading, saving and waiting are among them."""
+        """All GPU-hours; evaluation, loading, saving and idle time are not included."""
         return self.training_hours + self.sampling_hours
 
 
-def compute_estimate(shape: Architecture, recipe: Recipe, stage: Stage, work: Workload) -> ComputeEstimate:
-    """What a stage computes, and for how long at the stated share of the stated GPU's peak."""
+def compute_estimate(architecture: Architecture, recipe: Recipe, stage: Stage, work: Workload) -> ComputeEstimate:
+    """Return a stage's FLOPs, and its GPU-hours at the recipe's share of its GPU's peak."""
     gpu = GPUS[recipe.hardware.gpu]
-    a_second = gpu.flops * recipe.hardware.utilisation
-    ahead = forward(shape, recipe, work.tokens, work.labelled, work.context)
-    back = ahead + _weight_gradients(shape, recipe, work)
-    training = ahead + back + (ahead if recipe.base.dtype == "bfloat16" else 0)
-    scoring = _scoring_passes(stage) * ahead
+    flops_per_second = gpu.flops * recipe.hardware.utilisation
+    forward = forward_flops(architecture, recipe, work.tokens, work.loss_tokens, work.context)
+    backward = forward + _weight_gradient_flops(architecture, recipe, work)
+    # Recipes in bfloat16 are for GPUs and use gradient checkpointing, see trainer_config.
+    recomputation = forward if recipe.base.dtype == "bfloat16" else 0
+    training = forward + backward + recomputation
+    scoring = _scoring_passes(stage) * forward
     sampling, sampling_seconds = 0.0, 0.0
     if isinstance(stage, Grpo):
-        share = (work.sampled + work.mined) / work.sampled
-        sampling = ahead * share
-        sampling_seconds = max(sampling / a_second, _reading(shape, recipe, stage, work) / gpu.bandwidth)
-    hours = (training + scoring) / a_second / HOUR
+        sampling = forward * ((work.sampled + work.mined) / work.sampled)
+        memory_seconds = _decoding_bytes(architecture, recipe, stage, work) / gpu.bandwidth
+        sampling_seconds = max(sampling / flops_per_second, memory_seconds)
+    hours = (training + scoring) / flops_per_second / HOUR
     return ComputeEstimate(training, scoring, sampling, hours, sampling_seconds / HOUR)
 
 
-def forward(shape: Architecture, recipe: Recipe, tokens: int, labelled: int, context: int) -> float:
-    """FLOPs of one forward pass over tokens, of which `labelled` go through the output head."""
-    attention = 4 * shape.layers * shape.heads * shape.head_dim * context
-    return tokens * (2 * (shape.blocks + _adapters(shape, recipe)) + attention) + labelled * 2 * shape.head
+def forward_flops(architecture: Architecture, recipe: Recipe, tokens: int, loss_tokens: int, context: int) -> float:
+    """Return the FLOPs of one forward pass over `tokens`, of which `loss_tokens` go through the output head."""
+    weights = architecture.block_weights + _adapter_parameters(architecture, recipe)
+    return tokens * (2 * weights + _attention_flops(architecture, context)) + loss_tokens * 2 * architecture.head
 
 
-def _adapters(shape: Architecture, recipe: Recipe) -> int:
-    return sum(shape.adapters(recipe.lora).values()) if recipe.lora else 0
+def _attention_flops(architecture: Architecture, context: int) -> int:
+    """Return 4 L H d s, the FLOPs per token of queries times keys and of attention weights times values."""
+    return 4 * architecture.layers * architecture.heads * architecture.head_dim * context
 
 
-def _weight_gradients(shape: Architecture, recipe: Recipe, work: Workload) -> float:
-    """FLOPs of the gradients of the weights that are trained, and of attention's second operand."""
-    attention = 4 * shape.layers * shape.heads * shape.head_dim * work.context
+def _adapter_parameters(architecture: Architecture, recipe: Recipe) -> int:
+    return sum(architecture.adapters(recipe.lora).values()) if recipe.lora else 0
+
+
+def _weight_gradient_flops(architecture: Architecture, recipe: Recipe, work: Workload) -> float:
+    """Return the FLOPs of the gradients of trained weights, and of the second operands of attention's products."""
+    attention = _attention_flops(architecture, work.context)
     if recipe.lora:
-        return work.tokens * (2 * _adapters(shape, recipe) + attention)
-    return work.tokens * (2 * shape.blocks + attention) + work.labelled * 2 * shape.head
+        return work.tokens * (2 * _adapter_parameters(architecture, recipe) + attention)
+    return work.tokens * (2 * architecture.block_weights + attention) + work.loss_tokens * 2 * architecture.head
 
 
 def _scoring_passes(stage: Stage) -> int:
-    """The reference's, where it weighs; TRL's over vLLM's samples, whose probabilities differ from the policy's."""
+    """Return the forward passes without a gradient per response of a grpo stage.
+
+    The reference makes one where the KL divergence has a weight. TRL makes one over vLLM's samples, as vLLM's
+    probabilities differ slightly from the policy's.
+    """
     if not isinstance(stage, Grpo):
         return 0
     return (stage.beta > 0) + (stage.rollout.engine != "transformers")
 
 
-def _reading(shape: Architecture, recipe: Recipe, stage: Grpo, work: Workload) -> float:
-    """Bytes that decoding reads: all weights at each token of a round's longest response, and the growing caches.
+def _decoding_bytes(architecture: Architecture, recipe: Recipe, stage: Grpo, work: Workload) -> float:
+    """Return the bytes that decoding reads: all weights for each token of a batch, and the growing KV caches.
 
-    A round is a step's responses at once, and its longest is taken to reach the limit. Each GPU holds the weights, but
-    a server is reckoned as one copy, which its GPUs share.
+    A batch is the responses of one step, and its longest response is assumed to reach the token limit. Each GPU holds
+    a copy of the weights; a vLLM server counts as one copy, whatever the number of its GPUs.
     """
-    each = expected(stage)
+    expected = expected_tokens(stage)
     responses = work.sampled + work.mined
-    rounds = math.ceil(responses / (stage.prompts * stage.rollout.generations))
+    batches = math.ceil(responses / (stage.prompts * stage.rollout.generations))
     copies = 1 if stage.rollout.engine == "vllm_server" else recipe.hardware.devices
-    weights = rounds * copies * stage.rollout.max_tokens * 2 * (shape.blocks + shape.head)
-    return weights + responses * each.completion * (each.prompt + each.completion / 2) * shape.kv_bytes
+    weights = batches * copies * stage.rollout.max_tokens * 2 * (architecture.block_weights + architecture.head)
+    # Averaged over a completion, the cache holds the prompt and half of the completion.
+    mean_cached = expected.prompt + expected.completion / 2
+    return weights + responses * expected.completion * mean_cached * architecture.kv_bytes

@@ -1,4 +1,4 @@
-"""What a GPU can do, as its data sheet says."""
+"""The peak performance of GPUs by NVIDIA's data sheets."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from typing import Final, NamedTuple
 
 
 class Gpu(NamedTuple):
-    """FLOP/s of dense bfloat16 matrix products, bytes of memory, bytes/s to and from it."""
+    """One GPU's peak performance."""
 
     flops: float
+    """FLOP/s of dense bfloat16 matrix products, which is half of the data sheet's figure with sparsity."""
     memory: float
+    """Bytes."""
     bandwidth: float
+    """Bytes/s between memory and processor."""
 
 
 GPUS: Final = {

@@ -1,4 +1,4 @@
-"""A recipe's plan: what its stages train, hold, compute and need, before anything is loaded."""
+"""The estimate of a recipe: parameters, and for each stage its work, FLOPs, memory and data."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from training.estimate.architecture import Architecture, architecture
+from training.estimate.architecture import Architecture, read_architecture
 from training.estimate.data_needs import DataNeed, data_need
 from training.estimate.flops import ComputeEstimate, compute_estimate
 from training.estimate.gpu import GPUS
@@ -18,33 +18,34 @@ from training.recipe import Grpo, Need, Recipe, Stage
 
 @dataclass(frozen=True, slots=True)
 class StageEstimate:
-    """One stage's plan."""
+    """One stage's estimate."""
 
     name: str
     kind: str
-    amount: Workload
+    workload: Workload
     compute: ComputeEstimate
     memory: MemoryEstimate
-    supply: DataNeed
-    needs: tuple[Need, ...]
+    data: DataNeed
+    sources: tuple[Need, ...]
+    """The sources from which the stage's data are made."""
     claimed_hours: float | None
-    """GPU-hours that the recipe's source names."""
+    """GPU-hours that the recipe's source reports."""
 
     @property
     def ratio(self) -> float | None:
-        """Claimed hours over planned ones."""
+        """Claimed GPU-hours divided by estimated ones; None where the source reports none."""
         return None if self.claimed_hours is None else self.claimed_hours / self.compute.hours
 
     def to_json(self) -> dict[str, Any]:
-        """The stage's plan as plain data."""
+        """Return the estimate as plain data."""
         return {
             "name": self.name,
             "kind": self.kind,
-            "amount": asdict(self.amount),
+            "workload": asdict(self.workload),
             "compute": asdict(self.compute) | {"flops": self.compute.flops, "hours": self.compute.hours},
             "memory": asdict(self.memory) | {"total": self.memory.total},
-            "supply": asdict(self.supply),
-            "needs": [need.model_dump() for need in self.needs],
+            "data": asdict(self.data),
+            "sources": [source.model_dump() for source in self.sources],
             "claimed_hours": self.claimed_hours,
             "ratio": self.ratio,
         }
@@ -52,74 +53,76 @@ class StageEstimate:
 
 @dataclass(frozen=True, slots=True)
 class RecipeEstimate:
-    """A recipe's plan."""
+    """One recipe's estimate."""
 
     recipe: Recipe
-    shape: Architecture
+    architecture: Architecture
     adapters: dict[str, int]
     """Parameters that LoRA trains, by target; empty where all weights are trained."""
     stages: tuple[StageEstimate, ...]
     notes: tuple[str, ...]
+    """What doesn't fit into memory, and what needs more GPUs than the recipe's."""
 
     @property
-    def trained(self) -> int:
+    def trained_parameters(self) -> int:
         """Parameters that are trained."""
-        return sum(self.adapters.values()) or self.shape.parameters
+        return sum(self.adapters.values()) or self.architecture.parameters
 
     def to_json(self) -> dict[str, Any]:
-        """The plan as plain data: parameters, bytes, FLOPs and GPU-hours."""
+        """Return the estimate as plain data: parameters, bytes, FLOPs and GPU-hours."""
         return {
             "schema": 1,
             "recipe": self.recipe.name,
             "hardware": self.recipe.hardware.model_dump(),
-            "architecture": asdict(self.shape),
+            "architecture": asdict(self.architecture),
             "adapters": self.adapters,
-            "trained": self.trained,
+            "trained_parameters": self.trained_parameters,
             "stages": [stage.to_json() for stage in self.stages],
             "notes": list(self.notes),
         }
 
 
 def estimate(recipe: Recipe, data: Path | None = None) -> RecipeEstimate:
-    """Plan a recipe, without weights; `data` is the folder where the stages' data should be.
+    """Estimate what a recipe needs, without loading weights; `data` is the folder with the stages' data.
 
-    A base model that can't be measured, a target that it hasn't, or a stage that doesn't say enough is a `UsageError`.
+    A base model that can't be measured, a LoRA target that it doesn't have, and a stage whose expectations are missing
+    are each a `UsageError`.
     """
-    shape = architecture(recipe.base, data, recipe.world)
-    adapters = shape.adapters(recipe.lora) if recipe.lora else {}
-    stages = tuple(_stage(shape, recipe, stage, data) for stage in recipe.stages)
-    return RecipeEstimate(recipe, shape, adapters, stages, tuple(_notes(shape, recipe, stages)))
+    architecture = read_architecture(recipe.base, data, recipe.world)
+    adapters = architecture.adapters(recipe.lora) if recipe.lora else {}
+    stages = tuple(_estimate_stage(architecture, recipe, stage, data) for stage in recipe.stages)
+    return RecipeEstimate(recipe, architecture, adapters, stages, tuple(_notes(architecture, recipe, stages)))
 
 
-def _stage(shape: Architecture, recipe: Recipe, stage: Stage, data: Path | None) -> StageEstimate:
-    found = data_need(stage, data, made=recipe.world is not None)
-    work = workload(stage, recipe.hardware.devices, found)
+def _estimate_stage(architecture: Architecture, recipe: Recipe, stage: Stage, data: Path | None) -> StageEstimate:
+    need = data_need(stage, data, generated=recipe.world is not None)
+    work = workload(stage, recipe.hardware.devices, need)
     return StageEstimate(
         name=stage.name,
         kind=stage.kind,
-        amount=work,
-        compute=compute_estimate(shape, recipe, stage, work),
-        memory=memory_estimate(shape, recipe, stage),
-        supply=found,
-        needs=tuple(stage.data.needs),
+        workload=work,
+        compute=compute_estimate(architecture, recipe, stage, work),
+        memory=memory_estimate(architecture, recipe, stage),
+        data=need,
+        sources=tuple(stage.data.needs),
         claimed_hours=stage.claimed_gpu_hours,
     )
 
 
-def _notes(shape: Architecture, recipe: Recipe, stages: tuple[StageEstimate, ...]) -> Iterator[str]:
-    """What doesn't fit, and what needs GPUs beside those of the recipe."""
-    room = GPUS[recipe.hardware.gpu].memory
-    gpu = f"an {recipe.hardware.gpu}'s {room / 1e9:.0f} GB"
+def _notes(architecture: Architecture, recipe: Recipe, stages: tuple[StageEstimate, ...]) -> Iterator[str]:
+    """Yield what doesn't fit into memory, and what needs more GPUs than the recipe's."""
+    capacity = GPUS[recipe.hardware.gpu].memory
+    gpu = f"an {recipe.hardware.gpu}'s {capacity / 1e9:.0f} GB"
     for stage in stages:
-        if stage.memory.total > room:
-            said = "shorter or fewer sequences a pass, more GPUs or lora would make it less"
-            yield f"stage {stage.name} needs {stage.memory.total / 1e9:.1f} GB of {gpu}: {said}"
-    copy = 2 * shape.parameters
-    weights = f"{copy / 1e9:.1f} GB of weights"
+        if stage.memory.total > capacity:
+            remedy = "use shorter or fewer sequences per pass, more GPUs or lora"
+            yield f"stage {stage.name} needs {stage.memory.total / 1e9:.1f} GB of {gpu}: {remedy}"
+    weight_bytes = 2 * architecture.parameters
+    weights = f"{weight_bytes / 1e9:.1f} GB of weights"
     engines = {stage.name: stage.rollout.engine for stage in recipe.stages if isinstance(stage, Grpo)}
     for name, engine in engines.items():
-        if engine == "vllm_colocate" and copy > VLLM_SHARE * room:
-            yield f"stage {name}: vLLM's {VLLM_SHARE:.0%} of {gpu} don't hold {weights}: say engine: vllm_server"
+        if engine == "vllm_colocate" and weight_bytes > VLLM_SHARE * capacity:
+            yield f"stage {name}: vLLM's {VLLM_SHARE:.0%} of {gpu} don't hold {weights}: set engine: vllm_server"
         if engine == "vllm_server":
-            cache = f"{shape.kv_bytes / 1e3:.0f} kB of cache a token"
-            yield f"stage {name}: its vLLM server needs GPUs of its own, for {weights} and {cache}"
+            cache = f"{architecture.kv_bytes / 1e3:.0f} kB of KV cache per token"
+            yield f"stage {name}: its vLLM server needs separate GPUs for {weights} and {cache}"

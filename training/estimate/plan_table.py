@@ -1,4 +1,4 @@
-"""A plan as tables in a terminal."""
+"""A recipe's estimate as tables in a terminal."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from training.estimate.gpu import GPUS
 from training.estimate.plan import RecipeEstimate, StageEstimate
 from training.recipe import Need
 
-_WIDTH = 110
-"""Least width in characters: a table whose numbers are cut off is worse than one that wraps."""
+_MIN_WIDTH = 110
+"""Characters: a table that wraps is better than one whose numbers are cut off."""
 _MEMORY = ("weights", "gradients", "optimiser", "copies", "activations", "reference", "sampling")
 _FORMULAS = (
-    "FLOPs: 2 a weight and token forward, 2 backward to activations, 2 to weights that are trained, forward once more "
-    "where activations are not kept; attention 4 L H d s a token forward and twice that backward. Sampling takes the "
-    "longer of its FLOPs and of reading weights and caches at the full bandwidth, each round to its longest response. "
-    "GPU-hours are of that alone: no evaluation, loading or waiting. Memory is of tensors alone: leave 4 GB."
+    "FLOPs: 2 per weight and token forward, 2 backward to activations, 2 backward to trained weights, and one more "
+    "forward pass with gradient checkpointing; attention 4 L H d s per token forward and twice that backward. Sampling "
+    "takes the longer of its FLOPs and of reading weights and KV caches, each batch to its longest response. "
+    "GPU-hours do not include evaluation, loading or waiting, and memory is of tensors alone: leave 4 GB."
 )
 _CLAIMS = (
     "claimed / plan: below 1 the source's GPU-hours don't suffice at the utilisation above; near 1 they are plausible; "
-    "far above 1 it did more than the recipe says, or waited."
+    "far above 1 the source did more than the recipe states, or waited."
 )
 
 
 def print_plan(plan: RecipeEstimate) -> None:
-    """Print a plan: parameters, stages, memory, data, and what doesn't fit."""
+    """Print an estimate: parameters, stages, memory, data, and what doesn't fit."""
     console = Console(highlight=False, soft_wrap=True)
-    console.width = max(console.width, _WIDTH)
-    console.print(Text(visible(f"{plan.recipe.name} on {plan.shape.model}"), style="bold"))
+    console.width = max(console.width, _MIN_WIDTH)
+    console.print(Text(visible(f"{plan.recipe.name} on {plan.architecture.model}"), style="bold"))
     console.print(Text(f"{visible(_parameters(plan))}\n{_hardware(plan)}"))
     for table in (_adapters(plan), _stages(plan), _memory(plan), _data(plan)):
         if table is not None:
@@ -47,7 +47,7 @@ def print_plan(plan: RecipeEstimate) -> None:
 
 
 def count(number: float) -> str:
-    """A number with three digits and a unit: 8.19 B."""
+    """Format a number with three digits and a unit: 8.19 B."""
     for unit, size in (("E", 1e18), ("P", 1e15), ("T", 1e12), ("B", 1e9), ("M", 1e6), ("k", 1e3)):
         if number >= size:
             return f"{number / size:.3g} {unit}"
@@ -55,10 +55,11 @@ def count(number: float) -> str:
 
 
 def _parameters(plan: RecipeEstimate) -> str:
-    shape = plan.shape
+    architecture = plan.architecture
     return (
-        f"{shape.parameters:,} parameters, {shape.parameters - shape.embeddings:,} without embeddings; "
-        f"{plan.trained:,} trained ({plan.trained / shape.parameters:.1%}); config from {shape.origin}"
+        f"{architecture.parameters:,} parameters, {architecture.parameters - architecture.embeddings:,} without "
+        f"embeddings; {plan.trained_parameters:,} trained ({plan.trained_parameters / architecture.parameters:.1%}); "
+        f"config from {architecture.config_source}"
     )
 
 
@@ -73,14 +74,14 @@ def _adapters(plan: RecipeEstimate) -> Table | None:
         return None
     table = _table("LoRA target", "layers", "in -> out", f"parameters at r={plan.recipe.lora.r}")
     for target, parameters in plan.adapters.items():
-        linear = plan.shape.linears[target]
-        ends = f"{linear.inputs // linear.count:,} -> {linear.outputs // linear.count:,}"
-        table.add_row(visible(target), f"{linear.count}", ends, f"{parameters:,}")
+        linear = plan.architecture.linears[target]
+        features = f"{linear.inputs // linear.count:,} -> {linear.outputs // linear.count:,}"
+        table.add_row(visible(target), f"{linear.count}", features, f"{parameters:,}")
     return table
 
 
 def _stages(plan: RecipeEstimate) -> Table:
-    columns = ("steps", "tokens", "sampled", "FLOPs", "GPU-hours", "of it sampling", "claimed", "claimed / plan")
+    columns = ("steps", "tokens", "sampled", "FLOPs", "GPU-hours", "of which sampling", "claimed", "claimed / plan")
     table = _table("stage", *columns)
     for stage in plan.stages:
         table.add_row(visible(stage.name), *_stage(stage))
@@ -88,7 +89,7 @@ def _stages(plan: RecipeEstimate) -> Table:
 
 
 def _stage(stage: StageEstimate) -> Sequence[str]:
-    work, cost = stage.amount, stage.compute
+    work, cost = stage.workload, stage.compute
     responses = work.sampled + work.mined
     return (
         f"{work.steps:,}",
@@ -103,8 +104,8 @@ def _stage(stage: StageEstimate) -> Sequence[str]:
 
 
 def _memory(plan: RecipeEstimate) -> Table:
-    room = GPUS[plan.recipe.hardware.gpu].memory
-    table = _table("GB a GPU", *_MEMORY, f"of {room / 1e9:.0f}")
+    capacity = GPUS[plan.recipe.hardware.gpu].memory
+    table = _table("GB per GPU", *_MEMORY, f"of {capacity / 1e9:.0f}")
     for stage in plan.stages:
         parts = [getattr(stage.memory, name) for name in _MEMORY]
         table.add_row(visible(stage.name), *(f"{part / 1e9:.1f}" for part in (*parts, stage.memory.total)))
@@ -112,27 +113,31 @@ def _memory(plan: RecipeEstimate) -> Table:
 
 
 def _data(plan: RecipeEstimate) -> Table:
-    """A row a folder: stages that share one, and what they ask of it, stand together."""
-    table = _table("data", "made from", "state")
+    """Return one row per data folder; stages with the same folder and sources share a row."""
+    table = _table("data", "sources", "state")
     for column in table.columns[1:]:
         column.justify, column.no_wrap = "left", False
     shared: dict[tuple[DataNeed, tuple[Need, ...]], list[str]] = {}
     for stage in plan.stages:
-        shared.setdefault((stage.supply, stage.needs), []).append(stage.name)
-    for (supply, needs), names in shared.items():
-        state = f"{supply.state}: {supply.said}" if supply.said else supply.state
-        where = f"{', '.join(names)}: {supply.folder}/"
-        table.add_row(visible(where), "\n".join(map(_need, needs)), visible(state))
+        shared.setdefault((stage.data, stage.sources), []).append(stage.name)
+    for (need, sources), names in shared.items():
+        state = f"{need.state}: {need.detail}" if need.detail else need.state
+        folder = f"{', '.join(names)}: {need.folder}/"
+        table.add_row(visible(folder), "\n".join(map(_describe_source, sources)), visible(state))
     return table
 
 
-def _need(need: Need) -> str:
-    size = f"{count(need.tokens)} tokens" if need.tokens else f"{need.items:,} items" if need.items else "size not said"
-    return visible(f"{need.name}, {size}")
+def _describe_source(source: Need) -> str:
+    size = "size not stated"
+    if source.tokens:
+        size = f"{count(source.tokens)} tokens"
+    elif source.items:
+        size = f"{source.items:,} items"
+    return visible(f"{source.name}, {size}")
 
 
 def _table(*columns: str) -> Table:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    for place, column in enumerate(columns):
-        table.add_column(column, justify="right" if place else "left", no_wrap=True)
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="right" if index else "left", no_wrap=True)
     return table

@@ -1,11 +1,11 @@
-"""How much a stage works through: optimizer steps, tokens, responses."""
+"""The amount of work of a stage: optimizer steps, tokens and sampled responses."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-from evalsuite.errors import UsageError
+from evalsuite.errors import ErrorCode, UsageError
 from training import trainer_config
 from training.estimate.data_needs import DataNeed
 from training.recipe import Expectation, Grpo, Pretrain, Sft, Stage
@@ -13,37 +13,40 @@ from training.recipe import Expectation, Grpo, Pretrain, Sft, Stage
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A stage's work, over all GPUs; of early stopping or a plateau nothing is assumed, so it is the most."""
+    """One stage's work over all GPUs, at most: it may end earlier by early stopping or on a plateau."""
 
     steps: int
     tokens: int
-    """Tokens that are trained on, prompts among them."""
-    labelled: int
-    """Those with a loss, which alone go through the output head."""
+    """Tokens that are trained on, including prompts."""
+    loss_tokens: int
+    """Tokens with a loss; only these go through the output head."""
     context: int
-    """Tokens a sequence."""
+    """Tokens per sequence."""
     sampled: int = 0
     """Responses that are sampled and trained on."""
     mined: int = 0
-    """Responses that are sampled only to find out what fails."""
+    """Responses that are sampled for hard-sample mining and not trained on."""
 
 
-def workload(stage: Stage, devices: int, found: DataNeed) -> Workload:
-    """What a stage works through; rows that it doesn't expect are counted from its data.
+def workload(stage: Stage, devices: int, need: DataNeed) -> Workload:
+    """Return a stage's work; rows that the recipe doesn't state are counted from its data.
 
-    A stage that doesn't say what it expects of its data, where that matters, is a `UsageError`.
+    Where an expectation is missing in the recipe that the work depends on, it is a `UsageError`.
     """
     if isinstance(stage, Pretrain):
         return _pretrain(stage, devices)
     if isinstance(stage, Sft):
-        return _sft(stage, devices, found)
-    return _grpo(stage, found)
+        return _sft(stage, devices, need)
+    return _grpo(stage, need)
 
 
-def expected(stage: Sft | Grpo) -> Expectation:
-    """The mean tokens of a stage's rows; a `UsageError` where the recipe doesn't say them."""
+def expected_tokens(stage: Sft | Grpo) -> Expectation:
+    """Return the mean tokens of a stage's rows; a `UsageError` where the recipe doesn't state them."""
     if stage.expects is None:
-        raise UsageError(f"stage {stage.name}: say expects: {{prompt: TOKENS, completion: TOKENS}}, to be planned")
+        raise UsageError(
+            ErrorCode.INVALID_RECIPE,
+            f"stage {stage.name}: add expects: {{prompt: TOKENS, completion: TOKENS}}, which planning needs",
+        )
     return stage.expects
 
 
@@ -53,42 +56,48 @@ def _pretrain(stage: Pretrain, devices: int) -> Workload:
     return Workload(steps, tokens, tokens, stage.batch.length)
 
 
-def _sft(stage: Sft, devices: int, found: DataNeed) -> Workload:
-    each = expected(stage)
-    kept = _rows(stage, found) - _held_out(stage, found)
-    if kept < 1:
-        raise UsageError(f"stage {stage.name}: hold_out leaves no rows to train on")
-    passes = math.ceil(kept / (stage.batch.sequences * devices))
-    seen = stage.epochs * kept
+def _sft(stage: Sft, devices: int, need: DataNeed) -> Workload:
+    expected = expected_tokens(stage)
+    train_rows = _rows(stage, need) - _dev_rows(stage, need)
+    if train_rows < 1:
+        raise UsageError(ErrorCode.INVALID_RECIPE, f"stage {stage.name}: hold_out leaves no rows to train on; lower it")
+    # The trainer rounds up twice: the last pass of an epoch may be smaller, and so may its last step.
+    passes = math.ceil(train_rows / (stage.batch.sequences * devices))
+    row_visits = stage.epochs * train_rows
     return Workload(
         steps=stage.epochs * math.ceil(passes / stage.batch.accumulation),
-        tokens=seen * (each.prompt + each.completion),
-        labelled=seen * each.completion,
-        context=each.prompt + each.completion,
+        tokens=row_visits * (expected.prompt + expected.completion),
+        loss_tokens=row_visits * expected.completion,
+        context=expected.prompt + expected.completion,
     )
 
 
-def _grpo(stage: Grpo, found: DataNeed) -> Workload:
-    each = expected(stage)
+def _grpo(stage: Grpo, need: DataNeed) -> Workload:
+    expected = expected_tokens(stage)
     sampled = stage.steps * stage.prompts * stage.rollout.generations
     mined = 0
     if stage.mining is not None:
-        mined = math.ceil(stage.steps / stage.mining.every) * stage.mining.samples * _rows(stage, found)
-    context = each.prompt + each.completion
-    return Workload(stage.steps, sampled * context, sampled * each.completion, context, sampled, mined)
+        mined = math.ceil(stage.steps / stage.mining.every) * stage.mining.samples * _rows(stage, need)
+    context = expected.prompt + expected.completion
+    return Workload(stage.steps, sampled * context, sampled * expected.completion, context, sampled, mined)
 
 
-def _held_out(stage: Sft, found: DataNeed) -> int:
-    """Rows of train.jsonl that early stopping takes: none where the data has its own."""
-    return 0 if stage.patience is None or found.dev else stage.hold_out or 0
+def _dev_rows(stage: Sft, need: DataNeed) -> int:
+    """Return the rows of train.jsonl that are held out for early stopping: none where the data have dev rows."""
+    return 0 if stage.patience is None or need.has_dev else stage.hold_out or 0
 
 
-def _rows(stage: Sft | Grpo, found: DataNeed) -> int:
-    """Rows that a stage takes; of which tier they are no manifest says."""
-    some = isinstance(stage, Grpo) and stage.tiers is not None
-    rows = expected(stage).rows or (None if some else found.rows)
-    if rows is None and some:
-        raise UsageError(f"stage {stage.name}: say expects.rows, how many are of its tiers, to be planned")
+def _rows(stage: Sft | Grpo, need: DataNeed) -> int:
+    """Return the rows that a stage uses; a manifest doesn't count rows by tier."""
+    selects_tiers = isinstance(stage, Grpo) and stage.tiers is not None
+    rows = expected_tokens(stage).rows or (None if selects_tiers else need.rows)
+    if rows is None and selects_tiers:
+        raise UsageError(
+            ErrorCode.INVALID_RECIPE,
+            f"stage {stage.name}: add expects.rows, the number of rows of its tiers, which planning needs",
+        )
     if rows is None:
-        raise UsageError(f"stage {stage.name}: say expects.rows, or where its data is, to be planned")
+        raise UsageError(
+            ErrorCode.INVALID_RECIPE, f"stage {stage.name}: add expects.rows, or give `data`, which planning needs"
+        )
     return rows

@@ -1,4 +1,4 @@
-"""What of a stage's data is there."""
+"""A stage's data compared with what the recipe expects."""
 
 import json
 
@@ -9,7 +9,7 @@ from training.estimate.data_needs import data_need
 from training.recipe import read_recipe
 
 
-def made(folder, rows, row="{}", dev=0):
+def write_data(folder, rows, row="{}", dev=0):
     folder.mkdir(parents=True)
     files = [("train.jsonl", rows)]
     (folder / "train.jsonl").write_text(f"{row}\n" * rows)
@@ -26,40 +26,38 @@ def stages():
     return read_recipe("reasonmed-8b").stages
 
 
-@pytest.mark.parametrize(("place", "wanted"), [(0, "5,000,000,000 tokens"), (1, "40,000 rows"), (2, "193,000 rows")])
-def test_a_folder_that_is_absent_is_missing_with_all_it_should_hold(stages, tmp_path, place, wanted):
-    stage = stages[place]
-    found = data_need(stage, tmp_path)
-    assert found.state == "missing"
-    assert found.said == f"{wanted} in {tmp_path / stage.data.folder / 'train.jsonl'}"
-    assert data_need(stage, None).state == "not looked for"
-    assert wanted in data_need(stage, None).said
+@pytest.mark.parametrize(("index", "expected"), [(0, "5,000,000,000 tokens"), (1, "40,000 rows"), (2, "193,000 rows")])
+def test_a_missing_folder_is_reported_with_what_it_should_contain(stages, tmp_path, index, expected):
+    stage = stages[index]
+    need = data_need(stage, tmp_path)
+    assert need.state == "missing"
+    assert expected in need.detail and str(tmp_path / stage.data.folder / "train.jsonl") in need.detail
+    assert data_need(stage, None).state == "unchecked"
+    assert expected in data_need(stage, None).detail
 
 
-def test_what_the_run_makes_is_looked_for_only_where_it_is_said_to_be(stages, tmp_path):
-    assert (data_need(stages[1], None, made=True).state, data_need(stages[1], tmp_path, made=True).state) == (
-        "made",
-        "missing",
-    )
+def test_generated_data_are_compared_only_where_a_folder_is_given(stages, tmp_path):
+    assert data_need(stages[1], None, generated=True).state == "generated"
+    assert data_need(stages[1], tmp_path, generated=True).state == "missing"
 
 
-def test_rows_are_counted_against_what_the_stage_expects(stages, tmp_path):
-    folder = made(tmp_path / "traces", 39_999)
-    found = data_need(stages[1], tmp_path)
-    assert (found.state, found.said, found.rows, found.dev) == ("short", "39,999 of 40,000 rows", 39_999, False)
+def test_rows_are_compared_with_what_the_stage_expects(stages, tmp_path):
+    folder = write_data(tmp_path / "traces", 39_999)
+    need = data_need(stages[1], tmp_path)
+    assert (need.state, need.detail, need.rows, need.has_dev) == ("incomplete", "39,999 of 40,000 rows", 39_999, False)
     for file in folder.iterdir():
         file.unlink()
     folder.rmdir()
-    made(folder, 40_000, dev=5)
-    found = data_need(stages[1], tmp_path)
-    assert (found.state, found.said, found.rows, found.dev) == ("there", "", 40_000, True)
+    write_data(folder, 40_000, dev=5)
+    need = data_need(stages[1], tmp_path)
+    assert (need.state, need.detail, need.rows, need.has_dev) == ("complete", "", 40_000, True)
 
 
-def test_tokens_are_reckoned_from_bytes(stages, tmp_path):
-    made(tmp_path / "corpus", 3, "x" * 399)
-    found = data_need(stages[0], tmp_path)
-    assert found.state == "short"
-    assert found.said == "about 300 of 5,000,000,000 tokens, at 4 bytes each"
+def test_tokens_are_estimated_from_bytes(stages, tmp_path):
+    write_data(tmp_path / "corpus", 3, "x" * 399)
+    need = data_need(stages[0], tmp_path)
+    assert need.state == "incomplete"
+    assert "300 of 5,000,000,000 tokens" in need.detail
 
 
 def _no_manifest(folder):
@@ -86,18 +84,18 @@ def _other_name(folder):
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "value"),
     [
-        (_no_manifest, "manifest.json: can't be read"),
-        (_bad_manifest, "manifest.json: about: Field required"),
+        (_no_manifest, "manifest.json"),
+        (_bad_manifest, "manifest.json: about"),
         (_no_file, "120,000 bytes"),
         (_cut_file, "120,000 bytes"),
-        (_other_name, "its manifest has no train.jsonl"),
+        (_other_name, "train.jsonl"),
     ],
 )
-def test_a_damaged_folder_is_said_and_never_counted(stages, tmp_path, damage, said):
-    damage(made(tmp_path / "traces", 40_000))
-    found = data_need(stages[1], tmp_path)
-    assert found.state == "damaged"
-    assert said in found.said
-    assert found.rows is None
+def test_damaged_data_are_reported_and_their_rows_not_counted(stages, tmp_path, damage, value):
+    damage(write_data(tmp_path / "traces", 40_000))
+    need = data_need(stages[1], tmp_path)
+    assert need.state == "damaged"
+    assert value in need.detail
+    assert need.rows is None
