@@ -12,7 +12,10 @@ _LONGEST = 600
 _SHORT = 80
 _MOST_LINES = 400
 _INVISIBLE = "\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
-_NOUN = r"(?i:option|choice|answer|ans|letter|opci[oó]n|op[çc][ãa]o|opzione|alternativa|letra|lettre|lettera)(?!\w)"
+_NOUN = (
+    r"(?i:option|choice|answer|ans|letter|decision|verdict|conclusion|prediction|selection|output"
+    r"|opci[oó]n|op[çc][ãa]o|opzione|alternativa|letra|lettre|lettera)(?!\w)"
+)
 _LONE = re.compile(
     rf"(?:[\s*_`$#>•{_INVISIBLE}-]|\\[(\[])*+(?:(?i:final\s+|my\s+)?{_NOUN}\s*+[:：.]?\s*+)?"
     rf"(?:\\(?:boxed|fbox|text\w{{0,2}}|mathbf|mathrm)\{{|[(\[*_`\"'（【「{_INVISIBLE}])*+"
@@ -22,12 +25,15 @@ _LONE = re.compile(
 )
 _BULLET = re.compile(r"\s*(?:[*\-•]\s|\d+[.)]\s)")
 _INTRODUCES_LIST = re.compile(
-    r"\b(?:each|every|options|choices|following|evaluate|analy[sz]e|consider|examine|review|compare|let['’]s|let\s+us)\b[^.!?\n]*:[\s*]*\Z"
+    r"\b(?:each|every|options|choices|following|evaluate|analy[sz]e|consider|examine|review|compare|let['’]s|let\s+us)\b"
+    r"[^.!?\n]*:[\s*]*\Z"
 )
 _HEAD = re.compile(r"[\s*_#>•(\[-]*+(?:(?i:option|choice)\s+)?([A-Za-z]++)[.):*\]]")
 _BARE = re.compile(r"[\s*_#>•(\[-]*+([A-Za-z]++)[\s*_)\].:]*+\Z")
 _COLON = re.compile(r"[:：][*_]*\s*\Z")
 _WORD = re.compile(r"\w")
+_CHARGES = ("+", "-", "⁺", "⁻", "²", "³")
+"""What makes a letter a symbol: H+."""
 _GAP = re.compile(r"(?:[\s(*_=→]|[–—-](?=\s))*")
 _WRAPPED = re.compile(r"\W*(?:\([^()]*\)\W*)?")
 
@@ -38,6 +44,11 @@ def lone_lines(segment: FinalSegment) -> Iterator[AnswerStatement]:
     end = len(text.rstrip())
     start = len(text) - len(text.lstrip())
     last = max(text.rfind("\n", start, end) + 1, start)
+    if last > start and segment.options is not None and not segment.cut:
+        label = segment.options.named(text[start:end])
+        if label is not None:  # an option's text may have several lines, a table for one
+            yield AnswerStatement(AnswerSlot(label, OK, start, end), "line")
+            return
     yield from _lone_line(segment, last, end)
     if last > start:
         yield from _lone_line(segment, start, text.find("\n", start, end))
@@ -58,13 +69,17 @@ def _read_line(segment: FinalSegment, start: int, end: int) -> AnswerSlot | None
         return None
     line = segment.text[start:end]
     if segment.options is not None:
-        label = segment.options.named(line.lstrip("#> \t"))
+        label = segment.options.named(line) or segment.options.named(line.lstrip("#> \t"))
         if label is not None:
             return AnswerSlot(label, OK, start, end)
     match = _LONE.match(line)
     label = segment.labels.wide(match["token"]) if match else None
     if match is None or label is None:
         return None
+    bracketed = line[match.start("token") - 1 : match.start("token")] in ("(", "[")
+    letters = {} if bracketed or segment.options is None else segment.options.letters
+    if letters.get(match["token"], label) != label:
+        return None  # the letter may be the text of another option
     if not _bare(match) and not _with_its_text(segment, label, start + match.start("rest"), end):
         return None
     return AnswerSlot(label, OK, start + match.start("token"), start + match.end("token"))
@@ -73,7 +88,9 @@ def _read_line(segment: FinalSegment, start: int, end: int) -> AnswerSlot | None
 def _bare(match: re.Match[str]) -> bool:
     """Whether nothing but decoration follows the label; "A:" opens something, and "B?" asks."""
     rest = match["rest"]
-    return not _WORD.search(rest) and not match["closed"].endswith((":", "：")) and "?" not in rest and "？" not in rest
+    if _WORD.search(rest) or (rest[:1] in _CHARGES and not match["closed"]):
+        return False
+    return not match["closed"].endswith((":", "：")) and "?" not in rest and "？" not in rest
 
 
 def _with_its_text(segment: FinalSegment, label: str, at: int, end: int) -> bool:
@@ -91,7 +108,10 @@ def _listed(segment: FinalSegment, slot: AnswerSlot) -> bool:
     if segment.text.count("\n") > _MOST_LINES:
         return True
     head = _BARE if _BARE.match(segment.text[slot.start :].split("\n", 1)[0]) else _HEAD
+    own = segment.text[slot.start : slot.end]
     for line in segment.text.splitlines():
+        if line == own:
+            continue  # an option's text may itself begin with "(a)"
         match = head.match(line)
         other = segment.labels.wide(match[1]) if match else None
         if other is None and segment.options is not None:

@@ -51,6 +51,7 @@ _NAMED = re.compile(
 _GOES_ON = re.compile(r"\s+(?!(?:or|and|nor|vs|is|are|was|were|does|may|might|could|can)\b)\w", re.I)
 _NONE_OF_THEM = re.compile(
     r"(?:none|neither|no\s+(?:option|answer)|n/a|not\s+(?:listed|applicable|given|provided|available|among|in)"
+    r"|not\s+a\s+single"
     r"|cannot|can['’]t|unknown|unclear|undetermined|indeterminate)\b",
     re.I,
 )
@@ -138,10 +139,19 @@ def _read_label(segment: FinalSegment, at: int, token: re.Match[str]) -> AnswerS
     if own_text < 0 or context.hedged_later(text, labels, label, behind):
         return AnswerSlot(None, SEVERAL, start, end)
     lead = text[at:start].rstrip()
+    if _is_also_a_text(segment, label, token, closed, lead):
+        return AnswerSlot(None, SEVERAL, start, end)
     marked = closed > end or lead[-1:] in _MARKS or bool(_NAMED.search(lead))
     if not _delimited(segment, token, closed, marked):
         return None
     return _unless_listed(segment, at, AnswerSlot(label, OK, start, end), closed)
+
+
+def _is_also_a_text(segment: FinalSegment, label: str, token: re.Match[str], closed: int, lead: str) -> bool:
+    """Whether a bare letter is one option's label and another option's whole text, so that it may mean either."""
+    if segment.options is None or segment.options.letters.get(token.group()) in (None, label):
+        return False
+    return lead[-1:] not in ("(", "[", ">") and not _NAMED.search(lead)
 
 
 def _unless_listed(segment: FinalSegment, at: int, slot: AnswerSlot, closed: int) -> AnswerSlot | None:

@@ -8,13 +8,14 @@ import re
 from collections.abc import Iterator
 
 from evalsuite.parser.answer_slot import AnswerSlot, FinalSegment, own_text_end, read_slot
+from evalsuite.parser.cues import places
 from evalsuite.parser.label_context import closed_at
 from evalsuite.parser.result import OK
 from evalsuite.parser.retraction import disowned
 from evalsuite.parser.statement import NAMED_BY_LETTER, AnswerStatement
 
 _SENTENCE = 300
-_WINDOW = 1500
+_WINDOW = 800
 _MOST_SENTENCES = 12
 _MARKED = re.compile(
     r"(?:\*\*+\s*\(?|\(|\[|\\(?:textbf|mathbf|mathrm|text|bf)\{\(?)(?:[Oo]ption\s+)?(?P<token>[A-Za-zＡ-Ｚ]++)(?=\)|\.|:|\*\*|\]|\})"
@@ -23,9 +24,10 @@ _LEADS = re.compile(
     r"(?:\b(?:is|be|as|so|thus|therefore|hence|es|est|ist|choose|select)|[:是为為é]|è|\b(?:is|be|choose|select|(?:corresponds?|corresponding|points?|leads?)\s+(?:best\s+|most\s+closely\s+)?to)\s+(?:the\s+)?(?:option|choice|answer)"
     r"|\b(?:corresponds?|corresponding|points?|leads?)\s+(?:best\s+|most\s+closely\s+)?to)[\s,*:]*\Z"
 )
+_SINGLING = ("most ", "best", "correct", "right", "next step", "of choice")
 _SUPERLATIVE = re.compile(
-    r"\b(?:most\s+(?:likely|appropriate|probable|consistent|suitable|accurate|plausible|reasonable)|best|correct|right|drug\s+of\s+choice"
-    r"|treatment\s+of\s+choice|next\s+step|answer)\b[^.!?\n]{0,160}?\b(?:is|be|are|remains)\b(?P<end>)"
+    r"(?:most\s+(?:likely|appropriate|probable|consistent|suitable|accurate|plausible|reasonable)|best|correct|right|next\s+step"
+    r"|of\s+choice)\b[^.!?\n]{0,160}?\b(?:is|be|are|remains)\b"
 )
 _CONCLUDES = re.compile(
     r"\b(?:therefore|thus|hence|so,|consequently|in\s+conclusion|overall|most\s+(?:likely|appropriate|probable|consistent|suitable|accurate)"
@@ -66,12 +68,14 @@ def _last_line(segment: FinalSegment, start: int, end: int) -> Iterator[AnswerSt
 def _superlatives(segment: FinalSegment, end: int) -> Iterator[AnswerStatement]:
     """`The most likely diagnosis is B.`: a label right behind the verb of a sentence that singles one thing out."""
     start = max(0, end - _WINDOW)
-    for count, match in enumerate(_SUPERLATIVE.finditer(segment.lowered, start, end)):
-        if count == _MOST_SENTENCES:
-            return
-        for statement in _read(segment, match.end()):
-            if not _may_be_a_name(segment, statement.slot, match.start(), match.end()):
-                yield statement
+    for word in _SINGLING:
+        for at in places(segment.lowered, word, start)[:_MOST_SENTENCES]:
+            match = _SUPERLATIVE.match(segment.lowered, at)
+            if match is None:
+                continue
+            for statement in _read(segment, match.end()):
+                if not _may_be_a_name(segment, statement.slot, at, match.end()):
+                    yield statement
 
 
 def _last_letter(segment: FinalSegment, last: int, end: int) -> Iterator[AnswerStatement]:

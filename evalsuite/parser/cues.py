@@ -28,13 +28,12 @@ LINK = re.compile(
 QUALIFIED = ("option", "choice")
 """English nouns that announce an answer only with a word like "correct" before them."""
 
-DECISIONS = (
-    "decision", "selection", "verdict", "prediction", "conclusion", "output", "determination", "judgment", "judgement",
-    "pick",
-)  # fmt: skip
-"""English nouns that announce an answer only as "final", "my" or "chosen", or as a heading at the start of a line."""
-VERBS = ("choose", "select", "go with", "going with", "opt for", "pick", "settle on", "vote for", "choosing")
-"""What a writer does with an option in the first person: "I'll go with B"."""
+DECISIONS = re.compile(
+    r"(?:decision|selection|verdict|prediction|conclusion|output|response|determination|judge?ment|pick|guess|diagnosis)\b"
+)
+"""English nouns that announce an answer behind "final" or "my"."""
+VERBS = ("select", "go with", "going with", "opt for", "pick")
+"""What a writer does with an option in the first person, beside choosing it: "I'll go with B"."""
 KEYS = re.compile(
     r"(?:\A|[{,\[\s])[\"'](?:(?:final|selected|chosen|correct|best|predicted|model|my|the)[_ ]?)?"
     r"(?:choice|option|prediction|pred|letter|selection|label|diagnosis)"

@@ -8,9 +8,11 @@ from evalsuite.parser.reasoning_dialects import DIALECTS
 
 
 class _MarkGroup(NamedTuple):
-    """Marks that share a character which is rare in prose: a text without it has none of them."""
+    """Marks that share a piece of text which is rare in prose: a text without it has none of them."""
 
     gate: str
+    is_tag: bool
+    """Whether all of them are tags: a text without "<" has none, and before the first "<" there is none."""
     reach: int
     """How far before the gate a mark may begin."""
     closings: tuple[str, ...]
@@ -25,32 +27,38 @@ def _groups() -> tuple[_MarkGroup, ...]:
     closings = _unique(mark for dialect in DIALECTS for mark in dialect.closings)
     openings = _unique(mark for dialect in DIALECTS for mark in dialect.openings)
     groups = []
-    for gate in ("|", "<", "[", "◁", "#"):
+    for gate in ("|", "[", "◁", "#", ":", "hink", "thought>", "reasoning>", "<unused9"):
         closing = tuple(mark for mark in closings if gate in mark)
         opening = tuple(mark for mark in openings if gate in mark)
         closings = tuple(mark for mark in closings if gate not in mark)
         openings = tuple(mark for mark in openings if gate not in mark)
-        groups.append(_MarkGroup(gate, max(mark.index(gate) for mark in (*closing, *opening)), closing, opening))
-    assert not openings
-    return (*groups, _MarkGroup("", 0, closings, ()))
+        is_tag = all(mark.startswith("<") for mark in (*closing, *opening))
+        reach = max(mark.index(gate) for mark in (*closing, *opening))
+        groups.append(_MarkGroup(gate, is_tag, reach, closing, opening))
+    return (*groups, *(_MarkGroup(mark, False, 0, (mark,), (mark,) if mark in openings else ()) for mark in closings))
 
 
 _GROUPS = _groups()
 _SPACE = re.compile(r"\s*+")
 _LEADING = re.compile(
-    "|".join(
+    r"\s*+(?P<mark>"
+    + "|".join(
         # Without special tokens a channel's name runs into the text behind it, which tells it from the word.
         re.escape(mark) + (r"(?=[^\W_])" if mark.isalpha() else "")
         for mark in _unique(mark for dialect in DIALECTS for mark in dialect.leading)
     )
+    + ")"
 )
 _OPENINGS = _unique(mark for dialect in DIALECTS for mark in dialect.openings)
 _VOCABULARY_SPACE = " \t\r\nĠĊ▁"
 _END_OF_TURN = _unique(mark for dialect in DIALECTS for mark in dialect.end_of_turn)
-_WRAPPERS = dict(dialect.wrapper for dialect in DIALECTS if dialect.wrapper)
+_WRAPPERS = dict(wrapper for dialect in DIALECTS for wrapper in dialect.wrappers)
 _WRAPPER_OPENINGS = tuple(_WRAPPERS)
 _OWN_TAG = "<answer>"
 _MOST_END_MARKS = 8
+_ORDINARY_ENDS = frozenset(".!?)}*`\"'") | frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+_LONGEST_LEAD = 64
+"""Characters at the start of a segment among which a wrapper would begin."""
 
 
 def final_segment(text: str, prompt_opens_reasoning: bool = False) -> int | None:
@@ -72,6 +80,8 @@ def without_ceremony(text: str, start: int, answer_format: str) -> tuple[int, in
     """
     end = len(text)
     body = text.rstrip()
+    if body[-1:] in _ORDINARY_ENDS and "<" not in text[start : start + _LONGEST_LEAD]:
+        return start, end  # nearly every response that has neither: this keeps the strict path short
     # Each mark copies the text once more, so their number is bounded: the time stays linear.
     for _ in range(_MOST_END_MARKS):
         if len(body) <= start or not body.endswith(_END_OF_TURN):
@@ -124,29 +134,28 @@ def _skip_space(text: str, start: int) -> int:
 def _around_reasoning(text: str, prompt_opens_reasoning: bool) -> tuple[int | None, int]:
     """Where the text behind the last closed reasoning starts, if anywhere, and where reasoning reopens, or -1."""
     start = 0
-    gates = []
+    gates: list[tuple[_MarkGroup, int]] = []
+    tag = text.find("<")
     for group in _GROUPS:
-        first = text.find(group.gate)
-        if first < 0:
+        if group.is_tag and tag < 0:
             continue
-        first = max(0, first - group.reach)
-        gates.append((group, first))
-        for mark in group.closings:
-            # From the right: one search finds the last mark, and it never meets more than one.
-            at = text.rfind(mark, first)
-            if at >= 0:
-                start = max(start, at + len(mark))
+        first = text.find(group.gate, tag if group.is_tag else 0)
+        if first >= 0:
+            first = max(0, first - group.reach)
+            gates.append((group, first))
+            for mark in group.closings:
+                # From the right: one search finds the last mark, and it never meets more than one.
+                at = text.rfind(mark, first)
+                if at >= 0:
+                    start = max(start, at + len(mark))
     if start == 0 and prompt_opens_reasoning:
         return None, -1
-    reopened = [
-        at for group, first in gates for mark in group.openings if (at := _first_behind(text, mark, start)) >= 0
-    ]
-    begin = _skip_space(text, start)
-    if _LEADING.match(text, begin):
-        reopened.append(begin)
-    return start, min(reopened, default=-1)
-
-
-def _first_behind(text: str, mark: str, start: int) -> int:
-    # Most texts have none, which the search from the right finds out fastest.
-    return text.find(mark, start) if text.rfind(mark, start) >= 0 else -1
+    reopened = -1
+    for group, _ in gates:
+        for mark in group.openings:
+            # Most texts have none, which the search from the right finds out fastest.
+            if text.rfind(mark, start) >= 0:
+                at = text.find(mark, start)
+                reopened = at if reopened < 0 else min(at, reopened)
+    leading = _LEADING.match(text, start)
+    return start, leading.start("mark") if leading else reopened

@@ -7,7 +7,7 @@ from functools import lru_cache
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _OUTER = 16
 _CAPITAL = re.compile(r"(?<!\w)[A-Z](?!\w)")
-_TRIMMED = " \t\r\n*_`$\"'“”‘’.。"
+_TRIMMED = " \t\r\n*_`$\"'“”‘’"
 
 
 class Labels:
@@ -42,20 +42,28 @@ class Labels:
 class Options:
     """The texts of an item's options, matched whole and never by likeness."""
 
-    __slots__ = ("_exact", "_folded", "_initials", "_longest", "_prefixes", "capitals", "has_none")
+    __slots__ = ("_exact", "_folded", "_initials", "_longest", "_prefixes", "capitals", "has_none", "letters")
 
     def __init__(self, labels: Labels, texts: Sequence[str]) -> None:
         if len(texts) != len(labels.names):
             raise ValueError(f"{len(texts)} options for {len(labels.names)} labels")
         exact: dict[str, str | None] = {}
         folded: dict[str, str | None] = {}
-        for label, text in zip(labels.names, texts, strict=True):
-            text = trimmed(text)
-            # An option whose text is itself a label ("B" under A, or the item's own "yes") speaks as a label only.
-            if not text or labels.wide(text) is not None or (len(text) == 1 and text.isalpha()):
+        normal = [trimmed(text) for text in texts]
+        self.letters = {
+            text: label
+            for label, text in zip(labels.names, normal, strict=True)
+            if labels.wide(text) not in (None, label)
+        }
+        """Texts that are the label of another option ("B" under A), with the label under which they are."""
+        for label, text in zip(labels.names, normal, strict=True):
+            # An option whose text is itself a label ("B" under A, or the item's own "yes") counts as a label only, and
+            # where there is one, so does every letter: "E" beside B, C and D is rather a fifth label.
+            if not text or labels.wide(text) is not None or (self.letters and len(text) == 1 and text.isalpha()):
                 continue
             exact[text] = None if text in exact else label
-            folded[text.lower()] = None if text.lower() in folded else label
+            if len(text) > 1:  # one letter in the other case may be anything
+                folded[text.lower()] = None if text.lower() in folded else label
         self.capitals = frozenset(word for text in exact for word in _CAPITAL.findall(text))
         """Single capital letters that are words of an option's text: "Vitamin D"."""
         self.has_none = any(text.lower().startswith("none") for text in exact)
@@ -63,7 +71,12 @@ class Options:
         self._exact = exact
         self._folded = folded
         self._prefixes = [text.lower() for text in sorted(exact, key=len, reverse=True)]
-        self._initials = frozenset(lowered[0] for lowered in self._prefixes)
+        self._initials = frozenset(text[0] for text in self._prefixes) | {text.lower().strip()[:1] for text in texts}
+
+    def known(self, text: str) -> bool:
+        """Whether this is the whole text of an option, or of several."""
+        text = trimmed(text) if len(text) <= self._longest else ""
+        return text in self._exact or text.lower() in self._folded
 
     def named(self, text: str) -> str | None:
         """The label of the one option whose whole text this is."""
@@ -76,20 +89,27 @@ class Options:
         return label
 
     def at(self, text: str, lowered: str, start: int) -> tuple[str | None, int]:
-        """The label and the end of the longest option text that `text` holds at `start`; (None, start) without one."""
+        """The label and the end of the longest option text that `text` holds at `start`; (None, start) without one.
+
+        An end without a label means that several options share the text. What is left of the text, or of its line, is
+        tried as a whole first: it may hold marks and white space that the trimmed text lacks.
+        """
         if lowered[start : start + 1] not in self._initials:
             return None, start
+        stop = len(text) if len(text) - start <= self._longest else text.find("\n", start, start + self._longest)
+        if stop > start and self.known(text[start:stop]):
+            return self.named(text[start:stop]), start + len(text[start:stop].rstrip())
         for option in self._prefixes:
             if lowered.startswith(option, start):
                 end = start + len(option)
-                if not text[end : end + 1].isalnum():
+                if not text[end : end + 1].isalnum() and self.known(text[start:end]):
                     return self.named(text[start:end]), end
         return None, start
 
 
 def trimmed(text: str) -> str:
     """`text` with single spaces, without outer decoration and full stop."""
-    return " ".join(text.split()).strip(_TRIMMED)
+    return " ".join(text.split()).lstrip(_TRIMMED).rstrip(_TRIMMED + ".。")
 
 
 @lru_cache(maxsize=256)

@@ -23,7 +23,7 @@ class ReasoningDialect(NamedTuple):
     """Plain words that open reasoning only at the very start of a response: elsewhere they are prose."""
     ceremony: tuple[str, ...] = ()
     """What a model writes around its reasoning that is neither reasoning nor answer."""
-    wrapper: tuple[str, str] | None = None
+    wrappers: tuple[tuple[str, str], ...] = ()
     """What encloses the response itself; removed where it encloses the whole final segment."""
     end_of_turn: tuple[str, ...] = ()
     """What may follow the answer, because a server that keeps special tokens returns it."""
@@ -49,7 +49,7 @@ HARMONY = ReasoningDialect(
     name="harmony",
     models="gpt-oss",
     source="openai-harmony 0.0.4, the format's documentation",
-    openings=("<|channel|>analysis", "<|channel|>commentary"),
+    openings=("<|channel|>analysis<|message|>", "<|channel|>commentary", "<|channel|>analysis"),
     closings=(
         "<|channel|>final<|message|>",
         "<|channel|>final <|constrain|>json<|message|>",
@@ -79,7 +79,7 @@ _MORE = (
         name="medgemma",
         models="MedGemma 1 and 1.5; Gemma 3 has the tokens and never uses them",
         source="MedGemma's model card, 1.5",
-        openings=("<unused94>",),
+        openings=("<unused94>thought", "<unused94>"),
         closings=("<unused95>",),
         token="<unused94>",
     ),
@@ -138,7 +138,7 @@ _MORE = (
         source="vLLM's kimi_k3 parser",
         openings=("<|open|>think<|sep|>",),
         closings=("<|close|>think<|sep|>",),
-        wrapper=("<|open|>response<|sep|>", "<|close|>response<|sep|>"),
+        wrappers=(("<|open|>response<|sep|>", "<|close|>response<|sep|>"),),
         token="<|open|>",
         stripped="nothing that can be told from prose",
     ),
@@ -156,7 +156,7 @@ _MORE = (
         source="vLLM 0.11 ernie45 parser; the chat template of granite-3.3-8b-instruct",
         openings=("<think>",),
         closings=("</think>",),
-        wrapper=("<response>", "</response>"),
+        wrappers=(("<response>", "</response>"),),
     ),
     ReasoningDialect(
         name="cohere",
@@ -164,18 +164,10 @@ _MORE = (
         source="vLLM's cohere_command3 and cohere_command4 parsers",
         openings=("<|START_THINKING|>",),
         closings=("<|END_THINKING|>",),
-        wrapper=("<|START_RESPONSE|>", "<|END_RESPONSE|>"),
+        wrappers=(("<|START_RESPONSE|>", "<|END_RESPONSE|>"), ("<|START_TEXT|>", "<|END_TEXT|>")),
         end_of_turn=("<|END_OF_TURN_TOKEN|>",),
         token="<|START_THINKING|>",
         stripped="nothing: reasoning can't be told from the answer; have the server keep special tokens",
-    ),
-    ReasoningDialect(
-        name="cohere-text",
-        models="Command A Plus (its other response mark)",
-        source="vLLM's cohere_command4 parser",
-        openings=("<|START_THINKING|>",),
-        closings=("<|END_THINKING|>",),
-        wrapper=("<|START_TEXT|>", "<|END_TEXT|>"),
     ),
     ReasoningDialect(
         name="apertus",
@@ -254,7 +246,7 @@ _MORE = (
         source="the model card of GLM-4.5V",
         openings=("<think>",),
         closings=("</think>",),
-        wrapper=("<|begin_of_box|>", "<|end_of_box|>"),
+        wrappers=(("<|begin_of_box|>", "<|end_of_box|>"),),
     ),
     # The wrapper collides with our own answer tag: under that format it *is* the answer element, and only what is
     # inside decides. Ask such a model for another format.
@@ -264,7 +256,7 @@ _MORE = (
         source="vLLM 0.11 hunyuan_a13b parser",
         openings=("<think>",),
         closings=("</think>",),
-        wrapper=("<answer>", "</answer>"),
+        wrappers=(("<answer>", "</answer>"),),
     ),
 )
 DIALECTS = (THINK, HARMONY, *_MORE)

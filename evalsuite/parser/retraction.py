@@ -62,17 +62,19 @@ _ADVERSATIVE = re.compile(
     r"|let\s+me|let['’]s|now|next)\b"
 )
 _SOON = 4000
+_SHORTEST_DOUBT = 4
 
 
 def disowned(lowered: str, at: int, labels: Labels) -> bool:
     """Whether the words before `at` take back, or only quote, what is stated there."""
     left = lowered[max(0, at - _LOOK_BACK) : at]
     clause_end = _CLAUSE_END.search(left)
-    clause = _HARMLESS.sub(" ", left[clause_end.end() :] if clause_end else left)
-    # A label is a label everywhere: "maybe" takes nothing back where the item offers it.
-    words = clause.split()
-    if not _NEGATIONS.isdisjoint(words) and any(labels.exact(word) is None for word in _NEGATIONS.intersection(words)):
-        return True
+    clause = left[clause_end.end() :] if clause_end else left
+    if not _NEGATIONS.isdisjoint(clause.split()):
+        negations = _NEGATIONS.intersection(_HARMLESS.sub(" ", clause).split())
+        # A label is a label everywhere: "maybe" takes nothing back where the item offers it.
+        if any(labels.exact(word) is None for word in negations):
+            return True
     if "n't" in clause or "n’t" in clause:
         return True
     return _quoted(lowered, left, at) or any(phrase in left and _same_sentence(left, phrase) for phrase in _EXAMPLES)
@@ -89,6 +91,8 @@ def taken_back(lowered: str, end: int, labels: Labels, label: str, cut: bool) ->
     A response that the token limit ended is taken back by any "but": nobody knows where the thought led.
     """
     limit = min(len(lowered), end + _SOON)
+    if limit - end < _SHORTEST_DOUBT:
+        return False
     for words in _SECOND_THOUGHTS:
         at = lowered.find(words, end, limit)
         while at >= 0:

@@ -26,7 +26,6 @@ _BEFORE_NOUN = (
     "likely ", "ideal ", "answer ", "remaining ", "only ", "logical ", "reasonable ", "consistent ", "closest ",
     "mejor ", "bonne ", "meilleure ", "richtige ", "korrekte ", "beste ", "melhor ", "migliore ",
 )  # fmt: skip
-_BEFORE_DECISION = ("final ", "my ", "chosen ", "selected ")
 _FIRST_PERSON = re.compile(
     r"(?<!\w)(?:i|we)(?:['’](?:d|ll|m|re))?(?:\s+(?:would|will|must|shall|should|am|are|therefore|thus|have\s+to|need\s+to))*\s+\Z"
 )
@@ -43,16 +42,10 @@ _IS_THE = re.compile(
 _MAKING = re.compile(
     r"\b(?:mak|leav)(?:es|ing|e)\s+(?:only\s+)?(?:the\s+)?(?:option\s+|choice\s+|answer\s+)?[(\[*\"]*\Z"
 )
-_IS_CORRECT = (
-    " is correct",
-    " is the correct",
-    " is the most",
-    " is the best",
-    " is right",
-    " is the right",
-    " is therefore the",
-    " is the only",
-)
+_IS_CORRECT = " is correct"
+_IS_BEST = re.compile(r" is the (?:correct|right|best|only|most)\b")
+_LAST_SENTENCES = 600
+_HENCE = re.compile(r"\b(?:so|thus|hence|therefore),?\s+(?:option\s+|choice\s+)?[(\[*\"]*\Z")
 _LAST_SENTENCE = re.compile(
     r"[*_)\]]*(?:[.!\s]*\Z|(?:[,;:(—–]|\s+(?:because|since|as|due|given)\b)[^.!?\n]*+[.!\s]*+\Z)"
 )
@@ -73,8 +66,7 @@ NAMED_BY_LETTER = re.compile(
     r"|strain|serotype|subtype|variant|category|phase|level|lead|chain|cell|cells|organism|bacterium|isoform|genotype|allele|immunoglobulin"
     r"|letter)\s*\Z"
 )
-_HEADING_CUE = re.compile(r"(?:\A|\n)[#*_>\s\d.)-]*(?:(?:the|my|final|correct|best)\s+)*\Z")
-_WINDOW = 4000
+_WINDOW = 800
 
 
 class AnswerStatement(NamedTuple):
@@ -100,8 +92,9 @@ def statements(segment: FinalSegment) -> Iterator[AnswerStatement]:
     for at in places(lowered, "choose"):
         if _FIRST_PERSON.search(lowered, max(0, at - 40), at):
             yield from _stated(segment, at, at + len("choose"), "choice")
-    for link in ("is:", "be:"):
-        for at in places(lowered, link):
+    colon = lowered.find(":")  # one character is found far faster than a word
+    for link in ("is:", "be:") if colon >= 0 else ():
+        for at in places(lowered, link, max(0, colon - 2)):
             if not lowered[at - 1 : at].isalnum():
                 yield from _at_colon(segment, at, at + len(link))
     yield from _rarer(segment)
@@ -112,20 +105,28 @@ def _rarer(segment: FinalSegment) -> Iterator[AnswerStatement]:
     """Statements by rarer words, for which only the end of a long segment is searched: there conclusions are drawn."""
     lowered = segment.lowered
     start = max(0, len(lowered) - _WINDOW)
-    for word in DECISIONS:
-        for at in places(lowered, word, start):
-            if lowered.endswith(_BEFORE_DECISION, 0, at) or _HEADING_CUE.search(lowered, max(0, at - 40), at):
-                yield from _at_word(segment, at, word)
+    for owner in ("final ", "my "):
+        for at in places(lowered, owner, start):
+            noun = DECISIONS.match(lowered, at + len(owner))
+            if noun:
+                yield from _at_word(segment, noun.start(), noun.group())
     for verb in VERBS:
         for at in places(lowered, verb, start):
             if _FIRST_PERSON.search(lowered, max(0, at - 40), at):
                 yield from _stated(segment, at, at + len(verb), "choice")
+    if "{" in lowered:
+        yield from _in_json(segment, start)
+
+
+def _in_json(segment: FinalSegment, start: int) -> Iterator[AnswerStatement]:
+    """The value of a key such as "choice": nothing before it can take it back."""
     for quote in ('":', "':"):
-        for at in places(lowered, quote, start):
-            if KEYS.search(lowered, max(0, at - 40), at + 1):
-                slot = read_slot(segment, at + len(quote))
-                if slot is not None:
-                    yield AnswerStatement(slot, "statement")
+        for at in places(segment.lowered, quote, start):
+            slot = (
+                read_slot(segment, at + len(quote)) if KEYS.search(segment.lowered, max(0, at - 40), at + 1) else None
+            )
+            if slot is not None:
+                yield AnswerStatement(slot, "statement")
 
 
 def _at_colon(segment: FinalSegment, at: int, end: int) -> Iterator[AnswerStatement]:
@@ -142,17 +143,28 @@ def _at_colon(segment: FinalSegment, at: int, end: int) -> Iterator[AnswerStatem
 
 
 def verdicts(segment: FinalSegment) -> list[AnswerStatement]:
-    """`Option B is correct`, all of them, if the last sentence is one; else they are remarks in a discussion."""
+    """`Option B is correct`, all of them, if the last sentence is one or one is introduced as a conclusion.
+
+    Elsewhere they are remarks in a discussion.
+    """
     remarks: list[AnswerStatement] = []
+    concluded = False
     ends = 0
-    for verb in _IS_CORRECT:
-        for at in places(segment.lowered, verb):
-            left = max(0, at - 32)
-            subject = _SUBJECT.search(segment.text[left:at])
-            if subject is not None and (subject["mark"] or subject["named"] is not None):
-                remarks.extend(_read_subject(segment, left, subject))
-                ends = max(ends, at + len(verb))
-    return remarks if _LAST_SENTENCE.match(segment.lowered, ends) else []
+    verbs = [(at, at + len(_IS_CORRECT)) for at in places(segment.lowered, _IS_CORRECT)]
+    tail = max(0, len(segment.lowered) - _LAST_SENTENCES)
+    verbs += [
+        match.span()
+        for at in places(segment.lowered, " is the ", tail)
+        if (match := _IS_BEST.match(segment.lowered, at))
+    ]
+    for at, end in verbs:
+        left = max(0, at - 32)
+        subject = _SUBJECT.search(segment.text[left:at])
+        if subject is not None and (subject["mark"] or subject["named"] is not None):
+            remarks.extend(_read_subject(segment, left, subject))
+            concluded |= _HENCE.search(segment.lowered, left, left + subject.start("token")) is not None
+            ends = max(ends, end)
+    return remarks if concluded or _LAST_SENTENCE.match(segment.lowered, ends) else []
 
 
 def _beyond_english(segment: FinalSegment) -> Iterator[AnswerStatement]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from evalsuite.errors import ErrorCode, UsageError
-from evalsuite.parser import FORMATS, parse, reasoning_open
+from evalsuite.parser import FORMATS, parse, prompt_opens_reasoning, reasoning_open
 from evalsuite.tasks.answer_format import DEFAULT
 
 Completion = str | Sequence[Mapping[str, Any]]
@@ -112,7 +112,7 @@ def content_text(content: Any) -> str:
 def _ends_in_reasoning(prompt: Any) -> bool:
     """Whether a prompt ends inside a reasoning block: its text, or the assistant turn that the model continues."""
     if isinstance(prompt, str):
-        return prompt.rstrip().endswith("<think>")
+        return prompt_opens_reasoning(prompt)
     if not isinstance(prompt, Sequence) or not prompt or prompt[-1].get("role") != "assistant":
         return False
     return reasoning_open(content_text(prompt[-1].get("content")))

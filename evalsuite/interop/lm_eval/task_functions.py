@@ -19,6 +19,7 @@ from lm_eval.api.task import ConfigurableTask
 from evalsuite.data.load import load, load_train
 from evalsuite.errors import DataError, ErrorCode
 from evalsuite.interop.grade_response import grade_response, grade_to_json
+from evalsuite.parser import prompt_opens_reasoning
 from evalsuite.tasks.answer_format import write
 from evalsuite.tasks.continuation import Form, continuations, digest
 from evalsuite.tasks.item import Dataset, Item
@@ -133,7 +134,7 @@ class GenerationTask(ConfigurableTask):  # type: ignore[misc]
 
     def construct_requests(self, doc: Doc, ctx: Any, **kwargs: Any) -> Any:
         """Construct the request of a document."""
-        opens = isinstance(ctx, str) and ctx.rstrip().endswith("<think>")
+        opens = isinstance(ctx, str) and prompt_opens_reasoning(ctx)
         return super().construct_requests({**doc, "opens_reasoning": opens or doc["opens_reasoning"]}, ctx, **kwargs)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from evalsuite.errors import BackendError, ErrorCode, UsageError
 from evalsuite.models.backend import THINKING_SWITCHES, BackendInfo, Thinking
-from evalsuite.models.local.reasoning_dialect import PLAIN, dialect_of
+from evalsuite.models.local.reasoning_dialect import PLAIN, dialect_of, with_think_marks
 from evalsuite.models.optional_packages import describe_error
 from evalsuite.parser import reasoning_open
 from evalsuite.tasks.prompt import Message
@@ -75,7 +75,7 @@ class ChatTemplate:
     def render(self, messages: Sequence[Message]) -> tuple[str, bool]:
         """Return the prompt as text, and whether it ends inside an open reasoning block."""
         text = self._apply(messages, self._switch)
-        return text, reasoning_open(self._dialect.translate(self._generation_prompt(text, messages)))
+        return text, reasoning_open(self._generation_prompt(text, messages))
 
     def continuation_context(self, messages: Sequence[Message]) -> tuple[str, bool]:
         """Return the text that continuations are scored behind, and whether a template rendered it.
@@ -86,7 +86,7 @@ class ChatTemplate:
         if self._template is None:
             return "\n\n".join(message["content"] for message in messages), False
         text = self._apply(messages, self._switch)
-        if reasoning_open(self._dialect.translate(self._generation_prompt(text, messages))):
+        if reasoning_open(self._generation_prompt(text, messages)):
             raise UsageError(
                 ErrorCode.UNSUPPORTED_BY_BACKEND,
                 f"the chat template of {self._model} opens a reasoning block, so that no answer can follow at once: "
@@ -117,14 +117,14 @@ class ChatTemplate:
 
     def clean(self, text: str) -> str:
         """Return text decoded with its special tokens as `decode` returns it."""
-        text = self._dialect.translate(text)
+        text = with_think_marks(text, self._dialect)
         for special in self._specials:
             text = text.replace(special, "")
         return text
 
     def reasoning_close_ids(self) -> list[int]:
         """Return the tokens that end a reasoning block for this model."""
-        return list(self.tokenizer(f"\n{self._dialect.close}\n\n", add_special_tokens=False)["input_ids"])
+        return list(self.tokenizer(f"\n{self._dialect.closings[0]}\n\n", add_special_tokens=False)["input_ids"])
 
     def _apply(self, messages: Sequence[Message], switch: dict[str, bool], add_generation_prompt: bool = True) -> str:
         if self._template is None:
