@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from evalsuite.parser.answer_slot import AnswerSlot, FinalSegment
 from evalsuite.parser.result import OK
-from evalsuite.parser.retraction import disowned
+from evalsuite.parser.retraction import singles_out_the_opposite
 from evalsuite.parser.statement import AnswerStatement
 
 _LONGEST = 600
@@ -17,7 +17,7 @@ _NOUN = (
     r"|opci[oó]n|op[çc][ãa]o|opzione|alternativa|letra|lettre|lettera)(?!\w)"
 )
 _LONE = re.compile(
-    rf"(?:[\s*_`$#>•{_INVISIBLE}-]|\\[(\[])*+(?:(?i:final\s+|my\s+)?{_NOUN}\s*+[:：.]?\s*+)?"
+    rf"(?:[\s*_`$#>•{_INVISIBLE}-]|\\[(\[])*+(?:(?i:(?:final|my|selected|chosen|correct|best)\s+)?{_NOUN}\s*+[:：.]?\s*+)?"
     rf"(?:\\(?:boxed|fbox|text\w{{0,2}}|mathbf|mathrm)\{{|[(\[*_`\"'（【「{_INVISIBLE}])*+"
     r"(?P<token>[0-9A-Za-zＡ-Ｚａ-ｚ]++)"
     rf"(?P<closed>[)\]}}*_`\"'）】」$.:：。!{_INVISIBLE}]*+)(?P<rest>.*)\Z",
@@ -60,7 +60,11 @@ def _lone_line(segment: FinalSegment, start: int, end: int) -> Iterator[AnswerSt
         return
     if _BULLET.match(segment.text, start) and _INTRODUCES_LIST.search(segment.lowered, max(0, start - 120), start):
         return  # a list that broke off behind its first line
-    if not _listed(segment, slot) or _led_up_to(segment, start):
+    colon = _COLON.search(segment.text, max(0, start - 16), start)
+    if colon is not None and singles_out_the_opposite(segment.lowered, colon.start()):
+        return  # "The drug to avoid would be:"
+    # Where a colon announces it ("the next step is most likely:"), even a line of a list is a statement.
+    if colon is not None or not _listed(segment, slot):
         yield AnswerStatement(slot, "line")
 
 
@@ -119,9 +123,3 @@ def _listed(segment: FinalSegment, slot: AnswerSlot) -> bool:
         if other is not None and other != slot.label:
             return True
     return False
-
-
-def _led_up_to(segment: FinalSegment, start: int) -> bool:
-    """Whether the words before the line end in a colon that announces it: "the next step is most likely:"."""
-    colon = _COLON.search(segment.text, max(0, start - 16), start)
-    return colon is not None and not disowned(segment.lowered, colon.start(), segment.labels)

@@ -21,8 +21,8 @@ _MARKED = re.compile(
     r"(?:\*\*+\s*\(?|\(|\[|\\(?:textbf|mathbf|mathrm|text|bf)\{\(?)(?:[Oo]ption\s+)?(?P<token>[A-Za-zＡ-Ｚ]++)(?=\)|\.|:|\*\*|\]|\})"
 )
 _LEADS = re.compile(
-    r"(?:\b(?:is|be|as|so|thus|therefore|hence|es|est|ist|choose|select)|[:是为為é]|è|\b(?:is|be|choose|select|(?:corresponds?|corresponding|points?|leads?)\s+(?:best\s+|most\s+closely\s+)?to)\s+(?:the\s+)?(?:option|choice|answer)"
-    r"|\b(?:corresponds?|corresponding|points?|leads?)\s+(?:best\s+|most\s+closely\s+)?to)[\s,*:]*\Z"
+    r"(?:\b(?:is|be|as|so|thus|therefore|hence|es|est|ist|choose|select)|[:是为為é]|è|\b(?:is|be|choose|select|(?:corresponds?|corresponding|points?|leads?|closest|nearest)\s+(?:best\s+|most\s+closely\s+)?to)\s+(?:the\s+)?(?:option|choice|answer)"
+    r"|\b(?:corresponds?|corresponding|points?|leads?|closest|nearest)\s+(?:best\s+|most\s+closely\s+)?to)[\s,*:]*\Z"
 )
 _SINGLING = ("most ", "best", "correct", "right", "next step", "of choice")
 _SUPERLATIVE = re.compile(

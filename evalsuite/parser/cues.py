@@ -58,6 +58,7 @@ WORDS = (
 """Spanish, Portuguese and Italian, French, German and Dutch, and so on; with whether each must be qualified."""
 
 _BARE = r"(?=\s*[(（*]?[A-ZＡ-Ｚ](?![A-Za-z]))"
+_LETTER = r"(?=\s*(?:选项|選項)?[(（*]*[A-ZＡ-Ｚ](?![A-Za-z]))"
 OTHER_SCRIPTS = (
     (
         "答",
@@ -65,6 +66,13 @@ OTHER_SCRIPTS = (
     ),
     ("选", re.compile(r"选(?:择|项(?:应该|应|就)?[是为：:])?(?=[\sA-Za-z（(Ａ-Ｚ*：:])")),
     ("選", re.compile(r"選(?:擇|項(?:應該|應|就)?[是為：:])?(?=[\sA-Za-z（(Ａ-Ｚ*：:])")),
+    (
+        "最",
+        re.compile(
+            r"最(?<!不是最)(?<!非最)(?:有)?(?:可能|佳|好|合适|合適|适合|適合|恰当|恰當|符合|准确|有效)[^不。！？；，、\n]{0,16}?(?<!维生素)(?<!維生素)"
+            r"(?<![型级級类類组組型素毒])(?:应该|應該|应|應)?(?:是|为|為)[：:]?" + _LETTER
+        ),
+    ),
     ("正确的", re.compile(r"正确的(?:选项|答案)?[是为]")),
     ("解", re.compile(r"(?<=正)(?<!不正)解\s*(?:は、?|：|:)")),
     ("답", re.compile(rf"답\s*(?:은|는|：|:|{_BARE})")),

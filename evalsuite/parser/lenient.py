@@ -26,6 +26,7 @@ from evalsuite.parser.cues import TooManyCues
 from evalsuite.parser.label_context import closed_at
 from evalsuite.parser.result import EMPTY, NO_ANSWER, NOT_A_LABEL, OK, SEVERAL, LenientParse
 from evalsuite.parser.retraction import taken_back
+from evalsuite.parser.run_on import own_item_end
 from evalsuite.parser.statement import AnswerStatement, statements, verdicts
 
 
@@ -33,6 +34,9 @@ def read_lenient(segment: FinalSegment) -> LenientParse:
     """The lenient parse of a final segment whose strict parse isn't ok."""
     if not segment.text or segment.text.isspace():
         return _none(EMPTY)
+    end = own_item_end(segment)
+    if end < len(segment.text):
+        segment = segment._replace(text=segment.text[:end], lowered=segment.lowered[:end], cut=False)
     try:
         found = _found(segment)
     except TooManyCues:

@@ -23,11 +23,17 @@ _HARMLESS = re.compile(
     r"|other\s+than|rather\s+than|whether\s+or\s+not|not\s+only)\b"
 )
 _EXAMPLES = (
-    "for example", "example answer", "example output", "example response", "example:", "an example is",
-    "example of the", "example of how", "e.g.", "for instance", "such as", "like this", "format is", "format was",
-    "format would", "format should", "format: ", "template", "placeholder", "instruct", "asked to", "told to",
-    "told me", "ejemplo", "exemple", "zum beispiel", "z.b.", "例如", "比如",
+    "for example", "example answer", "example output", "example response", "example:", "an example is", "e.g.",
+    "example of an answer", "example of a response", "example of the answer", "example of the format", "for instance",
+    "such as", "like this", "format is", "format was", "format would", "format should", "format: ", "template",
+    "placeholder", "instruct", "asked to", "told to", "told me", "ejemplo", "exemple", "zum beispiel", "z.b.",
+    "例如", "比如",
 )  # fmt: skip
+_EXAMPLE_OF = ("example of an ", "example of a ", "example of the ")
+_OPPOSITES = re.compile(
+    r"\b(?:avoid(?:ed)?|worst|least|wrong|incorrect|inappropriate|unsuitable|contraindicated|except|excluded?|eliminated?|unlikely|false)\b"
+    r"[^.!?\n]*\Z"
+)
 _QUOTES = frozenset("\"'“”«„「『‘`")
 _QUOTED = re.compile(
     r"(?:(?<!\w)[\"“”«„「『'‘]|(?<!`)`)(?:[^\S\n]|[*<]|the\b|my\b|final\b|correct\b|best\b|so\b|answer\b)*$"
@@ -77,7 +83,14 @@ def disowned(lowered: str, at: int, labels: Labels) -> bool:
             return True
     if "n't" in clause or "n’t" in clause:
         return True
+    if left.endswith(_EXAMPLE_OF):
+        return True
     return _quoted(lowered, left, at) or any(phrase in left and _same_sentence(left, phrase) for phrase in _EXAMPLES)
+
+
+def singles_out_the_opposite(lowered: str, at: int) -> bool:
+    """Whether the words before `at` introduce what is not the answer: "The drug to avoid would be:"."""
+    return _OPPOSITES.search(lowered, max(0, at - _LOOK_BACK), at) is not None
 
 
 def disowned_unspaced(lowered: str, at: int) -> bool:

@@ -43,7 +43,7 @@ _MAKING = re.compile(
     r"\b(?:mak|leav)(?:es|ing|e)\s+(?:only\s+)?(?:the\s+)?(?:option\s+|choice\s+|answer\s+)?[(\[*\"]*\Z"
 )
 _IS_CORRECT = " is correct"
-_IS_BEST = re.compile(r" is the (?:correct|right|best|only|most)\b")
+_IS_BEST = re.compile(r" is the (?:correct|right|best|only|most)\b[^.!?\n,;:]{0,80}")
 _LAST_SENTENCES = 600
 _HENCE = re.compile(r"\b(?:so|thus|hence|therefore),?\s+(?:option\s+|choice\s+)?[(\[*\"]*\Z")
 _LAST_SENTENCE = re.compile(
