@@ -1,1 +1,1 @@
-"""Estimates from grades: pure functions over arrays, one idea a file."""
+"""Estimates, intervals and tests from grades: pure functions over arrays, one topic per module."""

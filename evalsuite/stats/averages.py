@@ -10,15 +10,16 @@ from evalsuite.stats.intervals import Estimate
 
 
 def combine(estimates: Sequence[Estimate], weights: Sequence[float]) -> Estimate:
-    """Weighted sum of independent estimates with an interval from theirs (MOVER: square and add).
+    """Weighted sum of independent estimates, with an interval from their intervals (MOVER: square and add).
 
-    low = sum - sqrt(sum over i of (w_i x distance from value i to its end that lowers the sum)^2), high alike. It
-    keeps what is asymmetric in the parts, and a task at 0 or 1 its width, which resampling inside each task doesn't;
-    with two parts of weights 1 and -1 and Wilson intervals it is Newcombe's hybrid score interval of a difference.
+    low = sum - sqrt(sum over i of (w_i x distance from value i to the end that lowers the sum)^2), high likewise. The
+    asymmetry of the parts is preserved, and a task at 0 or 1 keeps a width, which resampling inside each task loses.
+    With two parts of weights 1 and -1 and Wilson intervals it is Newcombe's hybrid score interval of a difference.
     Source: G. Y. Zou and A. Donner, "Construction of confidence limits about effect measures", Statistics in Medicine
     27 (2008); R. G. Newcombe, Statistics in Medicine 17 (1998), method 10.
     """
     pairs = list(zip(estimates, weights, strict=True))
+    # A negative weight swaps the ends: the high end of a part is what lowers the sum.
     value = math.fsum(weight * part.value for part, weight in pairs)
     below = math.hypot(*(weight * (part.value - (part.low if weight > 0 else part.high)) for part, weight in pairs))
     above = math.hypot(*(weight * ((part.high if weight > 0 else part.low) - part.value) for part, weight in pairs))
@@ -30,7 +31,7 @@ def macro(estimates: Sequence[Estimate]) -> Estimate: ...
 @overload
 def macro(estimates: Sequence[Estimate | None]) -> Estimate | None: ...
 def macro(estimates: Sequence[Estimate | None]) -> Estimate | None:
-    """Average over tasks, each weighing the same, its interval from theirs; missing where a task is missing."""
+    """Average over tasks, each with the same weight; None where a task is missing."""
     return _average(estimates, [1.0] * len(estimates))
 
 
@@ -39,13 +40,13 @@ def micro(estimates: Sequence[Estimate], items: Sequence[int]) -> Estimate: ...
 @overload
 def micro(estimates: Sequence[Estimate | None], items: Sequence[int]) -> Estimate | None: ...
 def micro(estimates: Sequence[Estimate | None], items: Sequence[int]) -> Estimate | None:
-    """Average over tasks, each weighing as many items as it has; missing where a task is missing."""
+    """Average over tasks, each with its number of items as weight; None where one is missing."""
     return _average(estimates, [float(count) for count in items])
 
 
 def _average(estimates: Sequence[Estimate | None], weights: Sequence[float]) -> Estimate | None:
-    there = [estimate for estimate in estimates if estimate is not None]
-    if not there or len(there) < len(estimates):
+    present = [estimate for estimate in estimates if estimate is not None]
+    if not present or len(present) < len(estimates):
         return None
     total = math.fsum(weights)
-    return combine(there, [weight / total for weight in weights])
+    return combine(present, [weight / total for weight in weights])

@@ -1,4 +1,4 @@
-"""Items that belong together: who is in which cluster, what that costs, and what a bootstrap needs to know of them."""
+"""Clusters of items: their numbering, the design effect, and the counts that a cluster bootstrap draws from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Groups = Sequence[str] | Ints
-"""A group an item: names, where an empty one is a cluster of its own, or what `members` made of them."""
+"""The group of each item: names, where an item with an empty one is a cluster alone, or the result of `members`."""
 
 
 def members(groups: Groups) -> Ints:
@@ -19,8 +19,9 @@ def members(groups: Groups) -> Ints:
     if isinstance(groups, np.ndarray) and groups.dtype.kind == "i":
         return groups.astype(np.int64)
     numbers: dict[str | int, int] = {}
-    found = (numbers.setdefault(group or place, len(numbers)) for place, group in enumerate(groups))
-    return np.fromiter(found, np.int64, len(groups))
+    # An item without a group is its own cluster, keyed by its position, which no name equals.
+    clusters = (numbers.setdefault(group or position, len(numbers)) for position, group in enumerate(groups))
+    return np.fromiter(clusters, np.int64, len(groups))
 
 
 def summed(scores: Floats, member: Ints) -> Floats:
@@ -29,11 +30,11 @@ def summed(scores: Floats, member: Ints) -> Floats:
 
 
 def design_effect(scores: Floats, member: Ints) -> float:
-    """How many times larger the variance of the mean is because items of a cluster resemble each other; at least 1.
+    """The factor by which the variance of the mean grows because items of a cluster are alike; at least 1.
 
     1 + rho (sum of squared cluster sizes / items - 1), with the intraclass correlation rho = 1 - (mean squared
     difference of two items of one cluster) / (that of two items of different clusters), never below 0. Both are
-    unbiased U-statistics. Where nothing varies rho can't be seen and is taken to be 1, the worst case.
+    unbiased U-statistics. Where nothing varies rho can't be estimated and is taken to be 1, the worst case.
     Source: L. Kish, "Survey Sampling" (1965), section 8.2; for pairwise estimators of rho M. S. Ridout, C. G. B.
     Demetrio and D. Firth, Biometrics 55 (1999).
     """
@@ -65,8 +66,9 @@ class ClusterCells(NamedTuple):
 
 
 def cells(scores: Floats, member: Ints) -> ClusterCells:
-    """Collect clusters by the sum of their scores, told apart to 1e-9, and their size."""
+    """Count clusters by the sum of their scores, rounded to 1e-9, and their size."""
     sizes = np.bincount(member)
+    # Sums of shares such as 1/3 differ in their last bits, so they are rounded before they are compared.
     levels, level = np.unique(np.round(summed(scores, member), 9), return_inverse=True)
     widths, width = np.unique(sizes, return_inverse=True)
     counts = np.bincount(level * len(widths) + width, minlength=len(levels) * len(widths))

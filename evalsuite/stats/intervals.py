@@ -1,4 +1,4 @@
-"""The accuracy of one run on one task: a mean of item scores with an interval that holds at small n."""
+"""Intervals of one accuracy: a mean of item scores whose interval covers the truth at small n too."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ class Estimate(NamedTuple):
 def mean(scores: Floats, groups: Groups, samples: int = 1) -> Estimate:
     """Mean of item scores in [0, 1] with its 95% interval: Jeffreys' on the effective number of trials.
 
-    `samples`: how many answers an item's score is the mean of. One right answer or none, alone in its group, is
-    exactly a binomial trial, and the interval exactly Jeffreys'. At 0 and at 1 it is Clopper and Pearson's, one-sided.
+    `samples` is the number of samples that an item's score is the mean of. With one sample per item and no groups each
+    item is a binomial trial, and the interval is exactly Jeffreys'. At 0 and at 1 it is the one-sided interval of
+    Clopper and Pearson.
 
-    Why this and not a bootstrap (which `bootstrap` has, and which agrees from some thousand items on): at small n the
-    percentile and the BCa interval miss what they promise, the more so near 1. Coverage of the "95%" in percent:
+    A bootstrap (see `bootstrap`) agrees with it from some thousand items on. At small n the percentile and the BCa
+    interval cover too little, the more so near 1. Coverage of the "95%" in percent:
 
                    single items, by enumeration   |  a tenth of the groups has three items (correlation 0.8)
         n    p     this   Wilson  percentile  BCa |  this   percentile  BCa
@@ -37,9 +38,9 @@ def mean(scores: Floats, groups: Groups, samples: int = 1) -> Estimate:
         200  0.93  94.8   96.4    95.9       97.5 |  94.6   92.4       93.3
 
     Right of the bar 2,000 data sets were simulated: +-1. At 1,273 items all columns are within 94.1 to 95.8, by
-    benchmarks/interval_coverage.py. The cautious corner, 50 items in groups at 0.93, has no better answer: more than
-    2.5% of such data sets hold no wrong item at all, and an interval that holds the truth there misses less than 5%.
-    What it can't do is make up for few large groups: 20 groups of ten (correlation 0.3) are covered 91 at 0.93.
+    benchmarks/interval_coverage.py. With 50 items in groups at 0.93 no interval covers closer to 95%: more than 2.5% of
+    such data sets contain no wrong item at all, and an interval that covers the truth there misses in less than 5%.
+    Few large groups are still covered too little: 20 groups of ten (correlation 0.3) in 91% at 0.93.
     Source: L. D. Brown, T. T. Cai and A. DasGupta, "Interval estimation for a binomial proportion", Statistical
     Science 16 (2001); on effective sample sizes C. Franco et al., J. Survey Statistics and Methodology 7 (2019).
     """
@@ -49,15 +50,16 @@ def mean(scores: Floats, groups: Groups, samples: int = 1) -> Estimate:
 
 
 def effective(scores: Floats, member: Ints, samples: int = 1) -> float:
-    """Number of independent trials that would tell as much about the mean as these scores do.
+    """Number of independent trials whose mean would have the same variance as the mean of these scores.
 
     items x p(1 - p) / var(scores) / design effect x (t[trials - 1] / t[clusters - 1])^2. The first ratio is the gain
-    of several samples an item, at most `samples`; the last is Korn and Graubard's price for having estimated the
-    variance from few clusters, 1 where each trial is its own. Never below 1.
+    from several samples per item, at most `samples`; the last is Korn and Graubard's correction for a variance that is
+    estimated from few clusters, 1 where each trial is a cluster. Never below 1.
     Source: E. L. Korn and B. I. Graubard, "Confidence intervals for proportions with small expected number of positive
     counts estimated from survey data", Survey Methodology 24 (1998).
     """
     value, spread = float(scores.mean()), float(scores.var())
+    # Without any variation the gain is unknown: the scores are all 0, all 1, or each item is right equally often.
     gain = value * (1 - value) / spread if spread > 1e-15 else float(samples if 0 < value < 1 else 1)
     trials = len(scores) * min(max(gain, 1.0), float(samples))
     return max(1.0, trials / design_effect(scores, member) * few_clusters(member, samples))
@@ -74,9 +76,9 @@ def few_clusters(member: Ints, samples: int) -> float:
 
 
 def jeffreys(value: float, trials: float) -> Estimate:
-    """A share seen in so many trials (not necessarily a whole number) with Jeffreys' equal-tailed 95% interval.
+    """A share of `trials`, which need not be an integer, with Jeffreys' equal-tailed 95% interval.
 
-    The 2.5% and 97.5% quantiles of Beta(x + 1/2, trials - x + 1/2). At 0 and at 1, where there is one side only, the
+    The 2.5% and 97.5% quantiles of Beta(x + 1/2, trials - x + 1/2). At 0 and at 1, where only one side is open, the
     95% bound of Clopper and Pearson for that side, 0.05^(1/trials) from the end: the rule of three, about 3 / trials.
     Source: L. D. Brown, T. T. Cai and A. DasGupta, Statistical Science 16 (2001), quantiles by SciPy; J. A. Hanley and
     A. Lippman-Hand, "If nothing goes wrong, is everything all right?", JAMA 249 (1983).
@@ -103,14 +105,3 @@ def wilson(correct: float, n: float) -> Estimate:
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = _Z95 * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
     return Estimate(share, max(0.0, centre - half), min(1.0, centre + half))
-
-
-def clopper_pearson(correct: int, n: int) -> Estimate:
-    """Share of n independent trials with the exact 95% interval of Clopper and Pearson.
-
-    Source: C. J. Clopper and E. S. Pearson, Biometrika 26 (1934); computed by SciPy.
-    """
-    from scipy.stats import binomtest
-
-    interval = binomtest(correct, n).proportion_ci(0.95, method="exact")
-    return Estimate(correct / n, float(interval.low), float(interval.high))

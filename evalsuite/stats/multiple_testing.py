@@ -1,4 +1,4 @@
-"""Several tests at once: the smallest of many p-values is small by chance."""
+"""Adjustment of p-values for the number of tests: the smallest of many is small by chance."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class HolmFamily(NamedTuple):
 def holm(p: Sequence[float], family: str) -> HolmFamily:
     """Holm's step-down adjustment; the chance of any false finding in the family stays below the level.
 
-    The i-th smallest of m becomes the largest of (m - j + 1) p_j over j <= i, at most 1. `family` says in words what
-    the reader sees together, "5 tasks" or "66 pairs of 12 models".
+    The i-th smallest of m becomes the largest of (m - j + 1) p_j over j <= i, at most 1. `family` describes the tests
+    that the reader sees together: "5 tasks", "66 pairs of 12 models".
     Source: S. Holm, "A simple sequentially rejective multiple test procedure", Scand. J. Statistics 6 (1979).
     """
     raw = np.asarray(p, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Two runs on the same items: how far apart, how sure, and which answers make the difference."""
+"""The difference of two runs on the same items, with its interval, its test and the discordant items."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from evalsuite.stats.permutation import sign_flip_test
 class PairedDifference(NamedTuple):
     """Mean score of A minus mean score of B on the same items, with the ends of its interval, as fractions.
 
-    `only_a` and `only_b` are the discordant counts: items that A has right and B wrong, and the other way round (with
-    several samples expected counts, so not whole). `p` is that of the two-sided test that A and B are equal.
+    `only_a` and `only_b` are the discordant counts: items that A has right and B wrong, and the reverse. With several
+    samples they are expected counts and no integers. `p` belongs to the two-sided test that A and B are equal.
     """
 
     value: float
@@ -33,20 +33,19 @@ class PairedDifference(NamedTuple):
 
     @property
     def estimate(self) -> Estimate:
-        """Value and interval alone."""
+        """The value with its interval."""
         return Estimate(self.value, self.low, self.high)
 
 
 def difference(a: Floats, b: Floats, groups: Groups, samples: int = 1, level: float = 0.95) -> PairedDifference:
     """Difference of two runs' means over the same items, with Tango's score interval and the sign-flip test.
 
-    `a` and `b` are item scores in [0, 1], each the mean of `samples` answers, in the same order of items. The interval
-    stands on the effective number of pairs (`effective_pairs`). With one sample and no groups it is exactly Tango's,
-    and the test exactly McNemar's. Where no item differs the interval still has a width: that of not having seen one.
+    `a` and `b` are item scores in [0, 1], each the mean of `samples` samples, in the same order of items. The interval
+    is computed for the effective number of pairs (`effective_pairs`). With one sample and no groups it is exactly
+    Tango's, and the test exactly McNemar's. Where no item differs the interval still has a width, as the rule of three.
 
-    Why Tango's and not the percentile bootstrap (`bootstrap.percentile` of `cells(a - b, ...)`), which agrees with it
-    from some 30 discordant items on: coverage of the "95%" in percent, single items, by enumeration
-    (benchmarks/interval_coverage.py):
+    The percentile bootstrap (`bootstrap.percentile` of `cells(a - b, ...)`) agrees with it from some 30 discordant
+    items on. Coverage of the "95%" in percent, single items, by enumeration (benchmarks/interval_coverage.py):
 
         n    discordance  true difference  Tango  percentile  Wald
         50   0.10          0.00            95.3   95.3        94.0
@@ -60,6 +59,7 @@ def difference(a: Floats, b: Floats, groups: Groups, samples: int = 1, level: fl
     member = members(groups)
     delta, pairs = a - b, effective_pairs(a, b, member, samples)
     only_a, only_b = float((a * (1 - b)).sum()), float((b * (1 - a)).sum())
+    # Tango's interval takes counts of independent pairs, so the discordant counts shrink with the items.
     scale = pairs / len(a)
     value = float(delta.mean())
     interval = tango(only_a * scale, only_b * scale, pairs, level)
@@ -68,10 +68,10 @@ def difference(a: Floats, b: Floats, groups: Groups, samples: int = 1, level: fl
 
 
 def effective_pairs(a: Floats, b: Floats, member: Ints, samples: int = 1) -> float:
-    """Number of independent pairs of single answers that would tell as much about the difference as these scores do.
+    """Number of independent pairs of single samples whose difference would have the same variance as that of a and b.
 
-    items x (variance that single answers would have) / var(a - b) / design effect of (a - b) x the factor for few
-    clusters: what `estimate.effective` is for a mean. Never below 1.
+    items x (variance that single samples would have) / var(a - b) / design effect of (a - b) x the factor for few
+    clusters: what `intervals.effective` is for a mean. Never below 1.
     """
     delta = a - b
     single = float((a * (1 - b) + b * (1 - a)).mean() - delta.mean() ** 2)
@@ -84,8 +84,8 @@ def effective_pairs(a: Floats, b: Floats, member: Ints, samples: int = 1) -> flo
 def tango(only_a: float, only_b: float, pairs: float, level: float = 0.95) -> Estimate:
     """Difference of two paired shares with Tango's score interval.
 
-    The differences D at which |only_a - only_b - pairs D| / sqrt(pairs (2 q + D (1 - D))) equals the normal quantile, q
-    being the most likely share of pairs that only B has right if D is true.
+    The differences D at which |only_a - only_b - pairs D| / sqrt(pairs (2 q + D (1 - D))) equals the normal quantile,
+    where q is the maximum likelihood estimate of the share of pairs that only B has right, given D.
     Source: T. Tango, "Equivalence test and confidence interval for the difference in proportions for the paired-sample
     design", Statistics in Medicine 17 (1998).
     """
@@ -98,27 +98,19 @@ def tango(only_a: float, only_b: float, pairs: float, level: float = 0.95) -> Es
 
 
 def _score(only_a: float, only_b: float, pairs: float, difference: float) -> float:
-    """Tango's statistic at a difference; it falls as the difference grows."""
+    """Tango's statistic at a difference; it decreases as the difference grows."""
     linear = (2 * pairs - only_a + only_b) * difference - only_a - only_b
     constant = -only_b * difference * (1 - difference)
+    # The larger root of 2 pairs q^2 + linear q + constant = 0, the likelihood equation of q.
     share = (math.sqrt(max(linear * linear - 8 * pairs * constant, 0.0)) - linear) / (4 * pairs)
     variance = pairs * (2 * share + difference * (1 - difference))
-    away = only_a - only_b - pairs * difference
-    return away / math.sqrt(variance) if variance > 1e-12 else math.copysign(math.inf, away) if away else 0.0
+    excess = only_a - only_b - pairs * difference
+    return excess / math.sqrt(variance) if variance > 1e-12 else math.copysign(math.inf, excess) if excess else 0.0
 
 
-def _root(falling: Callable[[float], float], low: float, high: float) -> float:
+def _root(decreasing: Callable[[float], float], low: float, high: float) -> float:
+    """Bisect; 60 halvings of a range of 2 reach the precision of a float."""
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (middle, high) if falling(middle) > 0 else (low, middle)
+        low, high = (middle, high) if decreasing(middle) > 0 else (low, middle)
     return (low + high) / 2
-
-
-def mcnemar(only_a: int, only_b: int) -> float:
-    """Two-sided p of McNemar's exact test: given the discordant pairs, each falls to A or to B with probability 1/2.
-
-    Source: Q. McNemar, Psychometrika 12 (1947); the binomial test is SciPy's.
-    """
-    from scipy.stats import binomtest
-
-    return float(binomtest(only_a, only_a + only_b, 0.5).pvalue) if only_a + only_b else 1.0

@@ -1,4 +1,4 @@
-"""The paired permutation test: if A's and B's answers are exchangeable, a cluster's difference has either sign."""
+"""The paired sign-flip test: if A and B are exchangeable, a cluster's difference has either sign with equal chance."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 
 from evalsuite.stats.clusters import Floats, Ints
 
-FLOOR = 1e-12
-"""The smallest p told: below it the transform's rounding is as large as the probability."""
+SMALLEST = 1e-12
+"""The smallest p that is returned: below it the rounding of the transform is as large as the probability."""
 _COST = 2**21
-"""Grid points times distinct sums that the exact way may cost: some 50 ms."""
+"""Grid points times distinct sums up to which the exact method is used: some 50 ms."""
 _LARGEST_DENOMINATOR = 840
-"""Sums of up to 8 samples an item, or of numbers of samples that divide 840, have a common denominator below this."""
+"""Sums with up to 8 samples per item, or a number of samples that divides 840, have a common denominator up to this."""
 
 
 def sign_flip_test(sums: Floats) -> float:
@@ -22,8 +22,8 @@ def sign_flip_test(sums: Floats) -> float:
     P(|sum of +-d_c| >= |sum of d_c|) over all 2^clusters signs, exactly: the sums of differences of k samples are
     multiples of 1/k, so the statistic lives on a grid, its characteristic function there is the product over distinct
     |d| of cos(w |d|)^count, and one Fourier transform gives all probabilities. With one sample and no groups this is
-    McNemar's exact test. Sums without a common denominator, and those of very many values, go to the saddlepoint
-    approximation.
+    McNemar's exact test. For sums without a common denominator, and for very many values, the saddlepoint approximation
+    is used.
     Source: R. A. Fisher, "The Design of Experiments" (1935), section 21; the transform is that of M. Pagano and
     D. Tritchler, "On obtaining permutation distributions in polynomial time", JASA 78 (1983).
     """
@@ -43,16 +43,17 @@ def sign_flip_test(sums: Floats) -> float:
 def saddlepoint(sizes: Floats, counts: Floats, observed: float) -> float:
     """Two-sided p that |sum of +-size| is at least `observed`, by the Lugannani-Rice formula.
 
-    The cumulant function is the sum of count x log cosh(t size). Good to a few percent of p where it rests on ten
-    signs or more, in the far tail too, where a normal approximation fails.
+    The cumulant function is the sum of count x log cosh(t size). It is accurate to a few percent of p from ten signs
+    on, also in the far tail, where a normal approximation fails. It assumes a continuous statistic: on a coarse grid,
+    where the exact method is feasible, it counts only half of the probability of the observed value itself.
     Source: R. Lugannani and S. Rice, "Saddle point approximation for the distribution of the sum of independent random
     variables", Advances in Applied Probability 12 (1980); for permutations J. Robinson, JRSS B 44 (1982).
     """
     from scipy.special import ndtr
 
     reach, deviation = float(counts @ sizes), float(np.sqrt(counts @ sizes**2))
-    if observed >= reach * (1 - 1e-9):
-        return max(FLOOR, math.ldexp(1.0, 1 - round(float(counts.sum()))))
+    if observed >= reach * (1 - 1e-9):  # all signs equal: there is no saddlepoint, and the probability is known
+        return max(SMALLEST, math.ldexp(1.0, 1 - round(float(counts.sum()))))
     if observed <= 1e-4 * deviation:
         return 1.0
     tilt = _tilt(sizes, counts, observed)
@@ -60,7 +61,7 @@ def saddlepoint(sizes: Floats, counts: Floats, observed: float) -> float:
     curvature = float(counts @ (sizes / np.cosh(np.minimum(tilt * sizes, 300.0))) ** 2)
     w, u = math.sqrt(2 * (tilt * observed - cumulant)), tilt * math.sqrt(curvature)
     tail = float(ndtr(-w)) + math.exp(-w * w / 2) / math.sqrt(2 * math.pi) * (1 / u - 1 / w)
-    return min(1.0, max(FLOOR, 2 * tail))
+    return min(1.0, max(SMALLEST, 2 * tail))
 
 
 def _tilt(sizes: Floats, counts: Floats, observed: float) -> float:
@@ -78,17 +79,19 @@ def _tilt(sizes: Floats, counts: Floats, observed: float) -> float:
 
 
 def _exact(steps: Ints, counts: Ints, observed: int) -> float:
+    """Two-sided p of a statistic on the grid of integers, by the inverse transform of its characteristic function."""
     reach = int(steps @ counts)
+    # The statistic takes integers from -reach to reach, so as many points determine its distribution without aliasing.
     points = 2 * reach + 1
     angle = 2 * np.pi / points * np.arange(reach + 1)
     transform = np.prod([np.cos(angle * step) ** count for step, count in zip(steps, counts, strict=True)], axis=0)
     chances = np.fft.irfft(transform, points)
     tail = float(chances[observed : reach + 1].sum())
-    return min(1.0, max(FLOOR, 2 * tail))
+    return min(1.0, max(SMALLEST, 2 * tail))
 
 
 def _denominator(sizes: Floats) -> int:
-    """The least number that makes all sizes whole; 0 where none up to the largest does."""
+    """The smallest number whose product with every size is an integer; 0 where none up to the largest is."""
     for candidate in range(1, _LARGEST_DENOMINATOR + 1):
         if np.abs(sizes * candidate - np.rint(sizes * candidate)).max() < 1e-6:
             return candidate

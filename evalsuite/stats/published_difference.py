@@ -1,21 +1,17 @@
-"""What was measured here against a number that others published: never paired, both uncertain."""
+"""A measured accuracy compared with a published one: never paired, both with an error of their own."""
 
 from __future__ import annotations
 
 from evalsuite.stats.averages import combine
-from evalsuite.stats.intervals import Estimate, jeffreys
+from evalsuite.stats.intervals import Estimate
 
 
-def published(value: float, items: int) -> Estimate:
-    """A published accuracy with its own binomial error: Jeffreys' interval over so many independent items."""
-    return jeffreys(value, items)
+def published_difference(measured: Estimate, published: Estimate) -> Estimate:
+    """Return measured - published as the difference of two independent shares, with an interval.
 
-
-def against(measured: Estimate, other: Estimate) -> Estimate:
-    """measured - published, as two independent shares, with the interval that follows from both of theirs.
-
-    The runs may have asked the same items; without the published answers nobody can pair them, so this is wider than a
-    paired difference. It says nothing of prompts, decoding and parsers, which differ too and can weigh more.
+    Even if both runs had the same items, they can't be paired without the published answers, so the interval is wider
+    than that of a paired difference. It doesn't cover differences of prompts, decoding and parsers, which can matter
+    more.
     Source: R. G. Newcombe, Statistics in Medicine 17 (1998), method 10, with each share's own interval.
     """
-    return combine([measured, other], [1.0, -1.0])
+    return combine([measured, published], [1.0, -1.0])

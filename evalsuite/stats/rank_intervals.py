@@ -1,4 +1,4 @@
-"""A leaderboard's order, and how little of it is certain."""
+"""Shared ranks and rank intervals of a leaderboard."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LEVEL = 0.05
 
 
 class Rank(NamedTuple):
-    """A model's place: the rank that its group shares, and the ends of its rank interval, from 1."""
+    """A model's rank, which its group shares, and the ends of its rank interval, counted from 1."""
 
     rank: int
     best: int
@@ -25,22 +25,22 @@ class Rank(NamedTuple):
 def ranks(values: Sequence[float], p: Floats) -> list[Rank]:
     """Rank models by value, given the p-value of each pair's paired test, shape (models, models), symmetric.
 
-    Holm's adjustment runs over all pairs. Groups: from the top, a model that can't be told from the best of the current
-    group shares its rank; the first that can opens a group, ranked by its place. Intervals: 1 + the number of models
-    that are surely better, up to the number of models less those that are surely worse; all intervals hold together
-    with 95%.
+    Holm's adjustment covers all pairs. Groups: from the top, a model that doesn't differ significantly from the best of
+    the current group shares its rank; the first one that does opens a new group, ranked by its position. An interval
+    goes from 1 + the number of significantly better models to the number of models less the significantly worse ones;
+    together the intervals cover all true ranks with a confidence of 95%.
     Source of the intervals: D. Al Mohamad, J. J. Goeman and E. W. van Zwet, "Simultaneous confidence intervals for
     ranks", Biometrical Journal 64 (2022), section 3.
     """
     order = sorted(range(len(values)), key=lambda model: -values[model])
     different = _different(p)
     shared = _groups(order, different)
-    found = []
+    result = []
     for model, value in enumerate(values):
-        surely = [values[other] for other in range(len(values)) if different[model, other]]
-        above, below = sum(bool(v > value) for v in surely), sum(bool(v < value) for v in surely)
-        found.append(Rank(shared[model], 1 + above, len(values) - below))
-    return found
+        different_values = [values[other] for other in range(len(values)) if different[model, other]]
+        above, below = sum(bool(v > value) for v in different_values), sum(bool(v < value) for v in different_values)
+        result.append(Rank(shared[model], 1 + above, len(values) - below))
+    return result
 
 
 def _different(p: Floats) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
@@ -56,8 +56,8 @@ def _different(p: Floats) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
 def _groups(order: Sequence[int], different: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> dict[int, int]:
     shared: dict[int, int] = {}
     best = order[0] if order else 0
-    for place, model in enumerate(order, start=1):
+    for position, model in enumerate(order, start=1):
         if model == best or different[best, model]:
-            best, rank = model, place
+            best, rank = model, position
         shared[model] = rank
     return shared

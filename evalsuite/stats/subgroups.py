@@ -1,4 +1,4 @@
-"""One task cut by what its items are about."""
+"""Accuracy by subgroup of a task's items."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from evalsuite.stats.intervals import Estimate, mean
 
 
 class Subgroup(NamedTuple):
-    """The items of one key: their accuracy with its interval, and how many they are."""
+    """The items with one value of a metadata field: their number, and their accuracy with its interval."""
 
     key: str
     items: int
@@ -22,13 +22,14 @@ class Subgroup(NamedTuple):
 def subgroups(keys: Sequence[str], scores: Floats, groups: Groups, samples: int = 1) -> list[Subgroup]:
     """Accuracy by key (subject, question type, number of options), the largest subgroup first.
 
-    Each interval stands for itself: of 20 subgroups one is expected to miss its truth, and the highest and the lowest
-    of many look more extreme than they are. Compare two runs inside a subgroup by `paired.difference`, with Holm.
+    No interval is adjusted for the number of subgroups: of 20 intervals one is expected to miss its true value, and the
+    highest and the lowest of many look more extreme than they are. Compare two runs within a subgroup by
+    `paired_difference.difference`, with Holm's adjustment.
     """
     member, names = members(groups), np.asarray(keys, dtype=np.str_)
-    found = []
+    result = []
     for key, count in zip(*np.unique(names, return_counts=True), strict=True):
         chosen = names == key
-        inside = np.unique(member[chosen], return_inverse=True)[1].astype(np.int64)
-        found.append(Subgroup(str(key), int(count), mean(scores[chosen], inside, samples)))
-    return sorted(found, key=lambda subgroup: (-subgroup.items, subgroup.key))
+        renumbered = np.unique(member[chosen], return_inverse=True)[1].astype(np.int64)
+        result.append(Subgroup(str(key), int(count), mean(scores[chosen], renumbered, samples)))
+    return sorted(result, key=lambda subgroup: (-subgroup.items, subgroup.key))

@@ -54,6 +54,19 @@ def test_a_line_a_run_and_column_then_the_published_numbers(content):
     assert quoted and all(row["run"] == "" and row["rank"] == "" and ":" in row["source"] for row in quoted)
 
 
+def test_a_published_value_is_compared_with_the_best_model_on_the_task_as_a_whole(content):
+    keys = [column["key"] for column in content["columns"] if column["task"] == "medqa" and not column["partial"]]
+    best = max(cell["value"] for row in content["rows"] for key, cell in row["cells"].items() if key in keys)
+    rows = [row for source in content["published"] for row in source["rows"]]
+    cells = [row["cells"]["medqa"] for row in rows if "medqa" in row["cells"]]
+    compared = [(cell, cell["best_minus_published"]) for cell in cells if cell["best_minus_published"]]
+    assert compared
+    for cell, difference in compared:
+        assert difference["value"] == pytest.approx(best - cell["value"])
+        assert difference["low"] < difference["value"] < difference["high"]
+        assert difference["high"] - difference["low"] > cell["high"] - cell["low"]
+
+
 def test_published_numbers_are_under_a_head_of_their_own(content):
     before, _, after = markdown(content).partition("## Published elsewhere, not measured here")
     assert "Fleming-R1" not in before and "93" in after and "Fleming-R1" in after

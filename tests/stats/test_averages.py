@@ -1,4 +1,4 @@
-"""Averages over tasks: weights, what is missing, and Newcombe's interval as the special case it is."""
+"""Averages over tasks: weights, missing tasks, and Newcombe's interval as a special case."""
 
 import numpy as np
 import pytest
@@ -8,16 +8,16 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 
 from evalsuite.stats.averages import combine, macro, micro
 from evalsuite.stats.intervals import Estimate, jeffreys, mean, wilson
-from evalsuite.stats.published_difference import against, published
+from evalsuite.stats.published_difference import published_difference
 
 SHARES = st.lists(st.tuples(st.floats(0, 1), st.integers(5, 5000)), min_size=1, max_size=8)
 
 
 @given(st.integers(0, 200), st.integers(0, 300))
 def test_two_wilson_intervals_give_the_newcombe_interval_of_statsmodels(one, other):
-    ours = combine([wilson(one, 200), wilson(other, 300)], [1, -1])
-    theirs = confint_proportions_2indep(one, 200, other, 300, method="newcomb", compare="diff")
-    assert ours[1:] == pytest.approx(theirs, abs=1e-12)
+    difference = combine([wilson(one, 200), wilson(other, 300)], [1, -1])
+    expected = confint_proportions_2indep(one, 200, other, 300, method="newcomb", compare="diff")
+    assert difference[1:] == pytest.approx(expected, abs=1e-12)
 
 
 @given(SHARES)
@@ -34,11 +34,11 @@ def test_an_average_is_the_average_inside_its_interval_and_inside_zero_and_one(s
 
 
 def test_a_missing_task_makes_the_average_missing():
-    there = Estimate(0.5, 0.4, 0.6)
-    assert macro([there, None]) is None
-    assert micro([there, None], [10, 20]) is None
+    present = Estimate(0.5, 0.4, 0.6)
+    assert macro([present, None]) is None
+    assert micro([present, None], [10, 20]) is None
     assert macro([]) is None
-    assert macro([there]) == there
+    assert macro([present]) == present
 
 
 def test_many_tasks_of_one_kind_narrow_the_average_by_the_root_of_their_number():
@@ -53,11 +53,11 @@ def test_a_task_that_is_all_right_keeps_its_width_in_the_average():
     assert average.value - average.low == pytest.approx(alone / 2)
 
 
-def test_a_published_figure_brings_its_own_error():
+def test_a_published_value_adds_its_own_error():
     measured = mean((np.arange(1273) < 900).astype(float), [""] * 1273)
-    found = against(measured, published(0.6, 298))
-    assert found.value == pytest.approx(900 / 1273 - 0.6)
-    theirs = confint_proportions_2indep(900, 1273, 0.6 * 298, 298, method="newcomb", compare="diff")
-    assert found[1:] == pytest.approx(theirs, abs=0.002)
-    wider = against(measured, published(0.6, 100))
-    assert wider.low < found.low < found.high < wider.high
+    difference = published_difference(measured, jeffreys(0.6, 298))
+    assert difference.value == pytest.approx(900 / 1273 - 0.6)
+    expected = confint_proportions_2indep(900, 1273, 0.6 * 298, 298, method="newcomb", compare="diff")
+    assert difference[1:] == pytest.approx(expected, abs=0.002)
+    wider = published_difference(measured, jeffreys(0.6, 100))
+    assert wider.low < difference.low < difference.high < wider.high
