@@ -26,28 +26,28 @@ HEAD = ("world", "reward", "task", "items", "before", "after", "difference [95%]
 
 def sampled(out: Path, world: str, run: str, stage: str) -> RunResult:
     """Evaluate a stage's model in the folder of all runs, so that it is named by its path there."""
-    place = out / "sampled" / f"{run}-{Path(stage).name}"
-    command = [sys.executable, "-m", "evalsuite", "run", "--model", f"hf/{run}/{stage}/model", "--out", str(place)]
+    run_folder = out / "sampled" / f"{run}-{Path(stage).name}"
+    command = [sys.executable, "-m", "evalsuite", "run", "--model", f"hf/{run}/{stage}/model", "--out", str(run_folder)]
     command += ["--tasks", "tinyworld,tinyworld_hard", "--max-tokens", "64", "--temperature", "1"]
-    own = out / world / "data" / "tasks"
-    here = {"EVALSUITE_TASKS": str(own)} if own.is_dir() else {}
-    subprocess.run([*command, "--model-arg", "batch=128"], cwd=out, env={**os.environ, **here}, check=True, stdout=2)
-    return read_result(place)
+    tasks = out / world / "data" / "tasks"
+    variables = {**os.environ, **({"EVALSUITE_TASKS": str(tasks)} if tasks.is_dir() else {})}
+    subprocess.run([*command, "--model-arg", "batch=128"], cwd=out, env=variables, check=True, stdout=2)
+    return read_result(run_folder)
 
 
 def main() -> None:
     out, worlds = Path(sys.argv[1]).resolve(), sys.argv[2:]
-    rows, chances = [], []
+    rows, p_values = [], []
     for world in worlds:
         before = sampled(out, world, world, START)
         for by, run in (("strict", world), ("random", f"{world}-random")):
-            seen = compare(pair(sampled(out, world, run, GRPO), before)).to_json()["tasks"]
-            for task, facts in seen.items():
+            contrasts = compare(pair(sampled(out, world, run, GRPO), before)).to_json()["tasks"]
+            for task, facts in contrasts.items():
                 difference = points_interval(*(facts["difference"][key] for key in ("value", "low", "high")))
                 shares = (percent(facts[key]) for key in ("b", "a"))
                 rows.append((world, by, f"`{task}`", f"{facts['n']:,}", *shares, difference))
-                chances.append(facts["p"])
-    adjusted = holm(chances, f"{len(chances)} differences").p
+                p_values.append(facts["p"])
+    adjusted = holm(p_values, f"{len(p_values)} differences").p
     print(
         table(
             HEAD,

@@ -8,14 +8,11 @@ import threading
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from statistics import fmean, median
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from evalsuite.run.progress import BAR_WIDTH, LINE_EVERY, clock
+from evalsuite.run.progress import LINE_EVERY, clock
 from evalsuite.util.text import visible
 from training.run_folder import Metrics, StageFolder
-
-if TYPE_CHECKING:
-    from rich.live import Live
 
 RECENT_STEPS: Final = 10
 """Steps that a shown number is the mean of."""
@@ -63,32 +60,21 @@ class TrainingProgressBar(PlainTrainingProgress):
     every = 0.5
 
     def __init__(self, folder: StageFolder) -> None:
-        from rich.console import Console
-        from rich.live import Live
+        from evalsuite.util.progress_bar import ProgressBar
 
         super().__init__(folder)
-        self._live: Live = Live(console=Console(stderr=True), auto_refresh=False)
-        self._live.start()
+        self._bar = ProgressBar()
 
     def show(self) -> None:
         """Draw the state."""
-        from rich.console import Group
-        from rich.progress_bar import ProgressBar
-        from rich.table import Table
-        from rich.text import Text
-
         lines, total = self._folder.recent_metrics(), self.total
-        if not lines:
-            return
-        row = Table.grid(padding=(0, 1))
-        bar = ProgressBar(total=total or 1, completed=lines[-1]["step"] if total else 0, width=BAR_WIDTH)
-        row.add_row(bar, Text(speed(lines, total), no_wrap=True, overflow="ellipsis"))
-        self._live.update(Group(row, Text(numbers(lines), no_wrap=True, overflow="ellipsis")), refresh=True)
+        if lines:
+            self._bar.show(lines[-1]["step"], total, speed(lines, total), numbers(lines))
 
     def close(self) -> None:
         """Draw the last state and leave it on the terminal."""
         self.show()
-        self._live.stop()
+        self._bar.stop()
 
 
 @contextlib.contextmanager
