@@ -14,7 +14,8 @@ from evalsuite.stats.contrast import Contrast, contrast
 from evalsuite.stats.intervals import Estimate
 from evalsuite.stats.multiple_testing import holm
 from evalsuite.stats.power import PLANNED_DISCORDANCE, POWER, SIZE
-from evalsuite.util.format import percent, rough_count
+from evalsuite.util.format import p_value, percent, points, points_interval, rough_count
+from evalsuite.util.notebook_html import html_block, html_table, interval_plot
 
 Json = dict[str, Any]
 
@@ -71,6 +72,24 @@ class Comparison:
     the tasks' family. None where there is one task."""
     micro: MicroContrast | None
     """The average in which each item weighs the same."""
+
+    def __repr__(self) -> str:
+        return f"Comparison(A {self.pairing.a.model!r}, B {self.pairing.b.model!r}: {self.verdict})"
+
+    def _repr_html_(self) -> str:
+        """Show the comparison in a notebook: a table of the differences in points, and their intervals."""
+        rows = [[task.task, str(task.n), *_cells(task.contrast), p_value(task.p_holm)] for task in self.tasks]
+        shown = {task.task: task.contrast.difference.estimate for task in self.tasks}
+        if self.macro:
+            rows.append(["macro average", "", *_cells(self.macro), p_value(self.macro.difference.p)])
+            shown["macro average"] = self.macro.difference.estimate
+        widest = math.ceil(10 * max(max(abs(each.low), abs(each.high)) for each in shown.values())) / 10
+        limits = (-widest, widest)
+        ticks = {at: points(at) for at in (-widest, -widest / 2, 0.0, widest / 2, widest)}
+        table = html_table(["task", "items", "A %", "B %", "A − B points [95%]", "p"], rows)
+        plot = interval_plot(shown, limits, ticks, "difference A − B with its 95% interval")
+        names = f"A {self.pairing.a.model}, B {self.pairing.b.model}: {self.verdict}"
+        return html_block(names, table, plot)
 
     @property
     def identical(self) -> bool:
@@ -133,6 +152,10 @@ def compare(pairing: Pairing, parse_mode: ParseMode = "strict") -> Comparison:
         macro=contrast([pair.paired_scores(parse_mode) for pair in pairs]) if several else None,
         micro=_micro(tasks) if several else None,
     )
+
+
+def _cells(result: Contrast) -> list[str]:
+    return [percent(result.a), percent(result.b), points_interval(*result.difference.estimate)]
 
 
 def _task_contrast(pair: PairedTask, parse_mode: ParseMode, result: Contrast, p_holm: float) -> TaskContrast:

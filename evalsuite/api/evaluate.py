@@ -61,7 +61,10 @@ def evaluate(
     arguments = locals()
     shown = arguments.pop("progress")
     request = run_request(**arguments)
-    return run_to_end(lambda: _evaluate(request, shown))
+    run, warning = run_to_end(lambda: _evaluate(request, shown))
+    if warning:
+        warnings.warn(warning, stacklevel=2)
+    return run
 
 
 def _awaited(function: Callable[P, Run]) -> Callable[P, Coroutine[Any, Any, Run]]:
@@ -72,7 +75,10 @@ def _awaited(function: Callable[P, Run]) -> Callable[P, Coroutine[Any, Any, Run]
         """Do what `evaluate` does, in the running event loop, which `async` functions share with their caller."""
         given = dict(signature.bind(*args, **kwargs).arguments)
         shown = given.pop("progress", None)
-        return await _evaluate(run_request(**given), shown)
+        run, warning = await _evaluate(run_request(**given), shown)
+        if warning:
+            warnings.warn(warning, stacklevel=2)
+        return run
 
     evaluate_async.__signature__ = signature  # type: ignore[attr-defined]
     return evaluate_async
@@ -81,25 +87,22 @@ def _awaited(function: Callable[P, Run]) -> Callable[P, Coroutine[Any, Any, Run]
 evaluate_async = _awaited(evaluate)
 
 
-async def _evaluate(request: RunRequest, progress: bool | None) -> Run:
+async def _evaluate(request: RunRequest, progress: bool | None) -> tuple[Run, str | None]:
+    """Execute a request; return the run and, if requests have no response, a warning that names the first of them."""
     listener = listener_for(progress)
     try:
-        completed = await execute(request, listener)
+        outcome = (await execute(request, listener)).outcome
     finally:
         listener.close()
-    outcome = completed.outcome
-    if outcome.missing:
-        _report_missing(request.spec.model, outcome, listener)
-    return read_run(outcome.folder.path)
+    warning = _missing(request.spec.model, outcome, listener) if outcome.missing else None
+    return read_run(outcome.folder.path), warning
 
 
-def _report_missing(model: str, outcome: RunOutcome, listener: SilentProgress) -> None:
-    """Raise if there is no response at all; warn if some are missing."""
+def _missing(model: str, outcome: RunOutcome, listener: SilentProgress) -> str:
     first = "; ".join(f"{each.request.task} {each.request.item.id}: {each.error}" for each in listener.failures)
     if outcome.missing == outcome.total:
         raise BackendError(ErrorCode.TOO_MANY_FAILURES, f"{model}: none of {outcome.total} requests succeeded: {first}")
-    warnings.warn(
+    return (
         f"{model}: {outcome.missing} of {outcome.total} requests have no response and count as wrong ({first}); "
-        "call again with the same `out` to send them again",
-        stacklevel=2,
+        f"`out` {outcome.folder.path} sends them again"
     )

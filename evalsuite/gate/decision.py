@@ -52,6 +52,10 @@ class GateDecision:
     checks: tuple[RuleCheck, ...]
     notes: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        models = f"candidate {self.candidate.model!r}, baseline {self.baseline.model!r}"
+        return f"GateDecision({self.outcome}: {self.headline}; {models})"
+
     @property
     def outcome(self) -> Outcome:
         """fail if a rule is broken, else undecided if one is undecided, else pass."""

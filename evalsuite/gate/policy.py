@@ -97,11 +97,18 @@ def read_policy(path: Path) -> GatePolicy:
     """Read a policy file; anything in it that isn't understood to the last key is a `UsageError`."""
     facts = read_yaml(path, LARGEST, UsageError, ErrorCode.INVALID_POLICY)
     if not isinstance(facts, dict) or not facts:
-        raise UsageError(f"{path}: not a policy: write one rule a line, as in examples/gate.yaml")
+        raise UsageError(
+            ErrorCode.INVALID_POLICY, f"{path}: not a policy: write one rule per line, as in examples/gate.yaml"
+        )
+    return policy_of(facts, str(path))
+
+
+def policy_of(facts: Mapping[str, Any], source: str = "policy") -> GatePolicy:
+    """Return the policy with this content; `source` is where it is from. An unknown key is a `UsageError`."""
     try:
-        return GatePolicy.model_validate(facts)
+        return GatePolicy.model_validate(dict(facts))
     except ValidationError as error:
-        raise UsageError(ErrorCode.INVALID_POLICY, f"{path}: {_describe(error)}") from None
+        raise UsageError(ErrorCode.INVALID_POLICY, f"{source}: {_describe(error)}") from None
 
 
 def _describe(error: ValidationError) -> str:

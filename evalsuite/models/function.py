@@ -70,9 +70,8 @@ class FunctionBackend(Backend):
     async def _call(self, executor: ThreadPoolExecutor, request: Request) -> Response:
         messages = [message.copy() for message in request.messages]  # a function may change what it is given
         start = time.perf_counter()
-        try:
-            text = await self._result(executor, messages)
-        except Exception as error:
+        text, error = await self._outcome(executor, messages)
+        if error is not None:
             return Response(request, error=f"{type(error).__name__}: {describe_error(error)}"[:_LONGEST_MESSAGE])
         latency = time.perf_counter() - start
         if not isinstance(text, str):
@@ -81,15 +80,20 @@ class FunctionBackend(Backend):
             )
         return Response(request, text=text, latency=latency)
 
-    async def _result(self, executor: ThreadPoolExecutor, messages: list[Message]) -> Any:
+    async def _outcome(self, executor: ThreadPoolExecutor, messages: list[Message]) -> tuple[Any, Exception | None]:
+        """Return the result or the exception of a call."""
         if is_async(self._function):
-            return await self._function(messages)  # type: ignore[misc]  # mypy can't see which of the two it is
-        call = functools.partial(contextvars.copy_context().run, _outcome, self._function, messages)
-        result, error = await asyncio.get_running_loop().run_in_executor(executor, call)
-        if error is not None:
-            raise error
-        # A plain function may return what an async client gave it: lambda messages: client.send(messages).
-        return await result if inspect.isawaitable(result) else result
+            result, error = self._function(messages), None
+        else:
+            call = functools.partial(contextvars.copy_context().run, _call, self._function, messages)
+            result, error = await asyncio.get_running_loop().run_in_executor(executor, call)
+        # A plain function, too, may return an awaitable: lambda messages: client.send(messages).
+        if error is None and inspect.isawaitable(result):
+            try:
+                result = await result
+            except Exception as caught:
+                error = caught
+        return result, error
 
 
 def is_async(function: ModelFunction) -> bool:
@@ -105,8 +109,8 @@ def name_of(function: ModelFunction) -> str:
     return re.sub(r"[^\w.-]+", "", name) or "function"
 
 
-def _outcome(function: Callable[[list[Message]], Any], messages: list[Message]) -> tuple[Any, Exception | None]:
-    """Return the result or the exception of a call: a future can't carry `StopIteration`, which `next` may raise."""
+def _call(function: Callable[[list[Message]], Any], messages: list[Message]) -> tuple[Any, Exception | None]:
+    """Call in a thread. An exception is returned, since a future can't carry `StopIteration`, which `next` raises."""
     try:
         return function(messages), None
     except Exception as error:

@@ -23,14 +23,13 @@ from numpy.typing import NDArray
 
 from evalsuite.analysis.leaderboard import Leaderboard, NamedRun
 from evalsuite.analysis.run_result import ItemScores
-from evalsuite.data.load import load
 from evalsuite.errors import EvalsuiteError
 from evalsuite.report.run_names import facts
 from evalsuite.report.script_json import script_json
+from evalsuite.run.stored_tasks import dataset_of_run
 from evalsuite.run_folder import ResponseRecord, RunFolder
 from evalsuite.tasks.item import Dataset
 from evalsuite.tasks.prompt import TaskPrompt
-from evalsuite.tasks.registry import load_task
 from evalsuite.util.atomic_write import atomic_folder
 
 Json = dict[str, Any]
@@ -114,7 +113,7 @@ def _dataset(sheet: RunCard, data_dir: Path | None) -> tuple[Dataset | None, str
     named = (facts(sheet.entries[0].result).get("spec") or {}).get("data_dir")
     place = data_dir or (Path(named) if named else None)
     try:
-        dataset = load(load_task(sheet.task), place)
+        dataset = dataset_of_run(RunFolder(sheet.entries[0].result.path), sheet.task, place)
     except EvalsuiteError as error:
         return None, f"The questions aren't shown: {error}"
     if dataset.digest != wanted:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from evalsuite.errors import ErrorCode, TaskError
 from evalsuite.util.validation import StrictModel
+
+if TYPE_CHECKING:
+    from evalsuite.tasks.item import Item
+    from evalsuite.tasks.prompt import Message, TaskPrompt
 
 
 def _inside(path: str) -> str:
@@ -227,6 +232,20 @@ class Task(StrictModel):
             return self.prompt.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise TaskError(ErrorCode.INVALID_PROMPT_TEMPLATE, f"{self.prompt}: can't be read: {error}") from None
+
+    def messages(self, item: Item, answer_format: str | None = None, system: str | None = None) -> tuple[Message, ...]:
+        """Render the chat messages of an item, in this or another answer format, with or without a system prompt."""
+        from evalsuite.tasks.prompt import TaskPrompt
+
+        key = (answer_format or self.format, system)
+        if key not in self._prompts:
+            self._prompts[key] = TaskPrompt(self, *key)
+        return self._prompts[key].messages(item)
+
+    @cached_property
+    def _prompts(self) -> dict[tuple[str, str | None], TaskPrompt]:
+        """Compiled prompts by answer format and system prompt."""
+        return {}
 
     def recording(self, setting: str) -> RecordingFormat | None:
         """Return the prompt setup of recordings made under `setting`; None if the card doesn't list it."""

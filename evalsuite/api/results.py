@@ -1,0 +1,104 @@
+"""What is done with finished runs: comparing, gating, reporting, and importing logs of other harnesses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from evalsuite.analysis import compare as comparing
+from evalsuite.analysis.compare import Comparison
+from evalsuite.analysis.pairing import pair
+from evalsuite.analysis.run_result import RunResult, read_result
+from evalsuite.api.run import Run, read_run
+from evalsuite.gate import decision
+from evalsuite.gate.decision import GateDecision
+from evalsuite.gate.policy import GatePolicy, policy_of, read_policy
+from evalsuite.run.execute import RUNS
+from evalsuite.run.summary_schema import ParseMode
+
+RunLike = Run | RunResult | str | Path
+"""A run, or the path of its folder."""
+
+
+def compare(
+    a: RunLike,
+    b: RunLike,
+    *,
+    tasks: Sequence[str] = (),
+    allow: Sequence[str] = (),
+    parse_mode: ParseMode = "strict",
+) -> Comparison:
+    """Compare two runs on the same items: paired differences A - B, with intervals and exact tests.
+
+    `tasks` restricts the comparison; `allow` names settings in which the runs may differ, which is a `RunError`
+    otherwise; `parse_mode` is "strict" or "lenient".
+    """
+    return comparing.compare(pair(_result(a), _result(b), tasks, allow), parse_mode)
+
+
+def gate(
+    candidate: RunLike, baseline: RunLike, policy: GatePolicy | Mapping[str, Any] | str | Path | None = None
+) -> GateDecision:
+    """Decide whether a candidate may replace a baseline: pass, fail or undecided.
+
+    `policy` is the path of a policy file, its content as a mapping, or a `GatePolicy`; None is the default policy.
+    """
+    if policy is None:
+        rules = GatePolicy()
+    elif isinstance(policy, str | Path):
+        rules = read_policy(Path(policy))
+    else:
+        rules = policy if isinstance(policy, GatePolicy) else policy_of(policy)
+    return decision.gate(_result(candidate), _result(baseline), rules)
+
+
+def report(
+    runs: Sequence[RunLike],
+    out: str | Path,
+    *,
+    stages: Sequence[str] = (),
+    allow: Sequence[str] = (),
+    data_dir: str | Path | None = None,
+    parse_mode: ParseMode = "strict",
+) -> tuple[Path, ...]:
+    """Write a leaderboard and an HTML report of runs into the folder `out` and return the files, report.html first.
+
+    `stages` names the first runs as stages of training, in their order; `allow` and `parse_mode` are those of
+    `compare`; `data_dir` is where the questions are, if not where the runs had them from.
+    """
+    from evalsuite.report import write_report
+
+    paths = [_result(run).path for run in runs]
+    return write_report(paths, Path(out), stages, allow, None if data_dir is None else Path(data_dir), parse_mode)
+
+
+def import_log(
+    path: str | Path | Sequence[str | Path],
+    out: str | Path | None = None,
+    *,
+    task: str | None = None,
+    answer_format: str | None = None,
+    metrics: Sequence[str] = (),
+    data_dir: str | Path | None = None,
+) -> Run:
+    """Turn logs of lm-eval or inspect-ai into a run, written to `out` or else below `runs/imported`.
+
+    Several paths are one run: of one model, each task once. `task` names the task that they are about, which is
+    otherwise found by content, `answer_format` the format that their prompts requested, `metrics` the harness's scores
+    that count where there are several.
+    """
+    from evalsuite.interop.import_logs import import_logs
+
+    sources = [Path(path)] if isinstance(path, str | Path) else [Path(each) for each in path]
+    start = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+    folder = RUNS / "imported" / start if out is None else Path(out)
+    import_logs(sources, folder, task, answer_format, metrics, None if data_dir is None else Path(data_dir))
+    return read_run(folder)
+
+
+def _result(run: RunLike) -> RunResult:
+    if isinstance(run, Run):
+        return run.result
+    return run if isinstance(run, RunResult) else read_result(Path(run))

@@ -1,0 +1,372 @@
+"""`evaluate`: functions, backends and own items as a program uses them; real event loops, threads and interrupts."""
+
+import asyncio
+import functools
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from pathlib import Path
+
+import pytest
+
+import evalsuite as es
+from evalsuite.analysis.regrade import regrade
+from evalsuite.cli import main
+from evalsuite.errors import BackendError, RunError, UsageError
+from evalsuite.models.backend import Backend, BackendSettings, Response
+from evalsuite.models.code_digest import code_digest
+from evalsuite.models.trivial import TrivialBaseline
+
+ROOT = Path(__file__).parents[2]
+
+
+def dataset(count=12, **more):
+    """Items whose gold label is C, B, A, C, ... by number."""
+    items = [
+        {"id": f"i{n}", "question": f"Question {n}?", "options": [f"x{n}", f"y{n}", f"z{n}"], "answer": "CBA"[n % 3]}
+        for n in range(count)
+    ]
+    return es.Dataset(items, **more)
+
+
+def number(messages):
+    return int(messages[-1]["content"].split("?")[0].removeprefix("Question "))
+
+
+def knows_half(messages):
+    n = number(messages)
+    return f"<answer>{'CBA'[n % 3]}</answer>" if n % 2 == 0 else "I don't know."
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_function_is_graded_journalled_and_recorded_under_its_name():
+    run = es.evaluate(knows_half, dataset())
+    assert run.model == "function/knows_half" and run.path.parent == Path("runs/function_knows_half")
+    assert run.accuracy["custom"].value == 0.5 and run.missing == 0
+    samples = run.responses()
+    assert [s.correct for s in sorted(samples, key=lambda s: int(s.item[1:]))] == [n % 2 == 0 for n in range(12)]
+    assert all(s.text[s.span[0] : s.span[1]] == s.label for s in samples if s.span)
+    assert all(s.latency is not None and s.latency >= 0 for s in samples)
+    assert repr(es.read_run(run.path)) == repr(run)
+
+
+async def test_evaluate_works_where_an_event_loop_runs_and_evaluate_async_in_that_loop():
+    loops = []
+
+    async def model(messages):
+        loops.append(asyncio.get_running_loop())
+        return knows_half(messages)
+
+    ours = asyncio.get_running_loop()
+    first = es.evaluate(model, dataset(), out="sync")
+    assert ours not in loops
+    loops.clear()
+    second = await es.evaluate_async(model, dataset(), out="async")
+    assert set(loops) == {ours}
+    assert first.accuracy == second.accuracy
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+def test_calls_are_concurrent_up_to_the_limit(is_async):
+    lock, now, most = threading.Lock(), 0, 0
+
+    def enter(change):
+        nonlocal now, most
+        with lock:
+            now += change
+            most = max(most, now)
+
+    def plain(messages):
+        enter(1)
+        time.sleep(0.05)
+        enter(-1)
+        return "<answer>A</answer>"
+
+    async def awaited(messages):
+        enter(1)
+        await asyncio.sleep(0.05)
+        enter(-1)
+        return "<answer>A</answer>"
+
+    es.evaluate(awaited if is_async else plain, dataset(24), concurrency=6)
+    assert most == 6
+
+
+def test_a_sync_function_may_return_what_an_async_client_gives():
+    async def client(messages):
+        return knows_half(messages)
+
+    run = es.evaluate(lambda messages: client(messages), dataset())
+    assert run.model == "function/lambda" and run.accuracy["custom"].value == 0.5
+
+
+class Wrong(Exception):
+    """One error that the function raises."""
+
+
+def failing(*places):
+    def model(messages):
+        if number(messages) in places:
+            raise Wrong(f"no answer to {number(messages)}\nand more")
+        return "<answer>A</answer>"
+
+    return model
+
+
+def test_an_exception_fails_its_request_alone_and_the_same_call_sends_it_again():
+    broken = failing(3, 5)
+    with pytest.warns(UserWarning, match="2 of 12 requests have no response.*Wrong: no answer to 3 and more") as caught:
+        run = es.evaluate(broken, dataset(), out="run")
+    assert caught[0].filename == __file__
+    assert run.missing == 2 and run.tasks["custom"].status["unanswered"] == 2
+    assert {(each.item, each.error) for each in run.failures()} == {
+        ("i3", "Wrong: no answer to 3 and more"),
+        ("i5", "Wrong: no answer to 5 and more"),
+    }
+    calls = []
+
+    @functools.wraps(broken)
+    def mended(messages):  # the same code by `__wrapped__`, so the same model
+        calls.append(number(messages))
+        return "<answer>B</answer>"
+
+    again = es.evaluate(mended, dataset(), out="run")
+    assert sorted(calls) == [3, 5] and again.missing == 0 and again.failures() == []
+
+
+@pytest.mark.parametrize("returned", [None, b"A", ["A"]])
+def test_a_text_that_is_no_string_is_a_failed_request(returned):
+    with pytest.raises(BackendError, match=type(returned).__name__) as caught:
+        es.evaluate(lambda messages: returned, dataset(4))
+    assert caught.value.code is es.ErrorCode.TOO_MANY_FAILURES
+
+
+def test_a_function_that_never_succeeds_is_stopped_early():
+    calls = []
+
+    def model(messages):
+        calls.append(1)
+        raise Wrong("quota")
+
+    with pytest.raises(BackendError, match="Wrong: quota") as caught:
+        es.evaluate(model, dataset(500), concurrency=4, out="run")
+    assert caught.value.code is es.ErrorCode.TOO_MANY_FAILURES
+    assert len(calls) < 40
+    assert json.loads(Path("run/run.json").read_text())["ended"]["status"] == "failed"
+
+
+def test_stop_iteration_and_secrets_in_messages(monkeypatch):
+    monkeypatch.setenv("SOME_API_KEY", "hunter2hunter2")
+    answers = iter(["<answer>A</answer>"] * 3)
+
+    def model(messages):
+        if number(messages) == 0:
+            raise Wrong("denied for key hunter2hunter2")
+        return next(answers)
+
+    with warnings.catch_warnings(record=True):
+        run = es.evaluate(model, dataset(6), concurrency=1)
+    errors = {each.item: each.error for each in run.failures()}
+    assert errors.keys() == {"i0", "i4", "i5"} and errors["i4"].startswith("StopIteration")
+    assert "hunter2" not in (run.path / "errors.jsonl").read_text()
+
+
+def test_a_function_may_change_the_messages_that_it_gets():
+    seen = []
+
+    def model(messages):
+        seen.append(messages[-1]["content"])
+        messages[-1]["content"] = "overwritten"
+        messages.append({"role": "assistant", "content": ""})
+        return "<answer>A</answer>"
+
+    es.evaluate(model, dataset(3), samples=2, concurrency=1)
+    assert len(seen) == 6 and len(set(seen)) == 3 and "overwritten" not in seen
+
+
+def test_a_changed_function_does_not_go_on_with_the_old_ones_run():
+    with pytest.warns(UserWarning):
+        es.evaluate(failing(1), dataset(), out="run")
+    with pytest.raises(RunError, match="revision") as caught:
+        es.evaluate(knows_half, dataset(), out="run", name="model")
+    assert caught.value.code is es.ErrorCode.RUN_MISMATCH
+
+
+def test_the_digest_of_a_function_changes_with_what_it_does_and_with_nothing_else():
+    def first(messages):
+        return "a"
+
+    def same(messages):
+        # a comment
+
+        return "a"
+
+    def other(messages):
+        return "b"
+
+    def closure(text):
+        return lambda messages: text
+
+    class Model:
+        def __call__(self, messages):
+            return "a"
+
+    assert code_digest(first) == code_digest(same) != code_digest(other)
+    assert code_digest(closure("a")) == code_digest(closure("a")) != code_digest(closure("b"))
+    assert code_digest(functools.partial(first, 1)) != code_digest(functools.partial(first, 2))
+    assert code_digest(Model()) == code_digest(Model()) and code_digest(Model()) is not None
+    assert code_digest(len) is None
+    script = "from evalsuite.models.code_digest import code_digest; print(code_digest(lambda m: m in {'a', 'b', 'c'}))"
+    seeds = [
+        subprocess.run([sys.executable, "-c", script], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True)
+        for seed in ("1", "2")
+    ]
+    assert seeds[0].stdout == seeds[1].stdout and len(seeds[0].stdout) == 65
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("temperature", 0.5),
+        ("max_tokens", 5),
+        ("base_urls", ["http://x/v1"]),
+        ("revision", "main"),
+        ("model_args", {"a": "b"}),
+        ("scoring", "cloze"),
+        ("chat_template", ""),
+    ],
+)
+def test_a_setting_that_a_function_never_sees_is_refused(argument, value):
+    with pytest.raises(UsageError, match=f"`{argument}`") as caught:
+        es.evaluate(knows_half, dataset(), **{argument: value})
+    assert caught.value.code is es.ErrorCode.UNSUPPORTED_BY_BACKEND
+    assert not Path("runs").exists()
+
+
+class Echo(Backend):
+    """One backend that isn't registered: it answers with its model's name as the label."""
+
+    async def answer(self, requests):
+        for request in requests:
+            yield Response(request, text=f"<answer>{self.settings.model}</answer>")
+
+
+def test_a_backend_is_recorded_under_the_name_that_it_was_made_with():
+    assert es.evaluate(Echo(BackendSettings("C")), dataset()).model == "echo/C"
+    run = es.evaluate(Echo, dataset(), name="C", temperature=0.5)
+    assert run.model == "echo/C" and run.accuracy["custom"].value == pytest.approx(1 / 3)
+    assert es.evaluate(TrivialBaseline(BackendSettings("first")), dataset()).model == "trivial/first"
+
+
+def test_a_backend_that_could_be_taken_for_another_is_refused():
+    impostor = type("Trivial", (Echo,), {})
+    with pytest.raises(UsageError) as caught:
+        es.evaluate(impostor, dataset(), name="first")
+    assert caught.value.code is es.ErrorCode.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize(
+    ("model", "more", "code"),
+    [
+        ("trivial/first", {"name": "other"}, "conflicting_arguments"),
+        (Echo(BackendSettings("C")), {"name": "other"}, "conflicting_arguments"),
+        (Echo(BackendSettings("C")), {"temperature": 1.0}, "conflicting_arguments"),
+        (Echo, {}, "missing_argument"),
+        (Echo(BackendSettings("C", scoring="cloze")), {}, "unsupported_by_backend"),
+        (int, {}, "invalid_argument"),
+        (5, {}, "invalid_argument"),
+        ("trivial/first", {"tasks": []}, "missing_argument"),
+        ("trivial/first", {"tasks": [5]}, "invalid_argument"),
+        ("trivial/first", {"tasks": [dataset(3), dataset(4)]}, "conflicting_arguments"),
+        ("trivial/first", {"temperature": -1}, "invalid_argument"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_one_error(model, more, code):
+    more = {"tasks": dataset(3), **more}
+    with pytest.raises(UsageError) as caught:
+        es.evaluate(model, **more)
+    assert caught.value.code == code
+
+
+def test_the_same_call_resumes_an_unfinished_run_and_starts_a_new_one_after_a_finished_one():
+    with pytest.warns(UserWarning):
+        first = es.evaluate(failing(2), dataset())
+    with pytest.warns(UserWarning):
+        second = es.evaluate(failing(2), dataset())
+    assert first.path == second.path
+    assert es.evaluate(knows_half, dataset()).path != es.evaluate(knows_half, dataset()).path
+
+
+def test_interrupted_in_a_notebook_nothing_is_lost(tmp_path):
+    """The cell's loop runs, and the kernel interrupts with SIGINT."""
+    script = tmp_path / "cell.py"
+    script.write_text(
+        "import asyncio, time\nimport evalsuite as es\n"
+        "def slow(messages):\n    time.sleep(0.05)\n    return '<answer>A</answer>'\n"
+        "items = [{'question': f'Question {n}?', 'options': ['x', 'y'], 'answer': 'A'} for n in range(200)]\n"
+        "async def cell():\n"
+        "    try:\n        es.evaluate(slow, es.Dataset(items), concurrency=2, out='run')\n"
+        "    except KeyboardInterrupt:\n        print('interrupted', flush=True)\n"
+        "asyncio.new_event_loop().run_until_complete(cell())\n"  # asyncio.run has a SIGINT handler, kernels have not
+    )
+    process = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
+    journal = tmp_path / "run" / "responses" / "custom.jsonl"
+    while process.poll() is None and (not journal.exists() or journal.read_bytes().count(b"\n") < 10):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert out == "interrupted\n"
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["ended"]["status"] == "interrupted"
+    assert 10 <= journal.read_bytes().count(b"\n") < 200
+
+
+def test_quiet_unless_asked(capsys):
+    es.evaluate(knows_half, dataset(), out="a")
+    assert capsys.readouterr() == ("", "")
+    es.evaluate(knows_half, dataset(), out="b", progress=True)
+    out, err = capsys.readouterr()
+    assert out == "" and "run folder b" in err
+
+
+def test_the_command_line_and_evaluate_are_one_way_to_run(capsys):
+    assert (
+        main(["run", "--model", "trivial/random", "--tasks", "starter_recall", "--samples", "2", "--out", "cli"]) == 0
+    )
+    run = es.evaluate("trivial/random", "starter_recall", samples=2, out="python")
+    facts = [json.loads(Path(path, "run.json").read_text()) for path in ("cli", "python")]
+    for key in ("identity", "spec", "prompt_setups", "backend", "packages"):
+        assert facts[0][key] == facts[1][key]
+    assert es.read_run("cli").accuracy == run.accuracy
+    es.evaluate("trivial/random", "starter_recall", samples=2, out="cli")
+
+
+def test_a_run_on_own_items_is_complete_in_its_folder(capsys):
+    run = es.evaluate("trivial/first", [dataset(), "starter_recall"], out="run")
+    assert regrade(run.path).changes == ()
+    (run.path / "responses" / "custom.jsonl").write_text("")
+    assert main(["run", "--resume", str(run.path)]) == 0
+    assert es.read_run(run.path).accuracy == run.accuracy
+    page = es.report([run], "report")
+    questions = (page[0].parent / "report_items").rglob("*.js")
+    assert any("Question 11?" in file.read_text("utf-8") for file in questions)
+    stored = run.path / "tasks" / "custom" / "items.jsonl"
+    stored.write_text(stored.read_text().replace("x0", "w0"))
+    with pytest.raises(RunError) as caught:
+        regrade(run.path)
+    assert caught.value.code is es.ErrorCode.RUN_INCONSISTENT
+
+
+def test_the_command_line_says_that_functions_are_pythons(capsys):
+    with pytest.warns(UserWarning):
+        run = es.evaluate(failing(1), dataset(), out="run")
+    assert main(["run", "--resume", str(run.path)]) == 2
+    assert "unsupported_by_backend" in capsys.readouterr().err
