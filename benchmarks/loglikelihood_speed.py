@@ -1,10 +1,11 @@
-"""Items a second of log-likelihood scoring: `hf/` here against stock lm-eval's hf backend, on the same random models.
+"""Speed of log-likelihood scoring: `hf/` compared with lm-eval's hf backend on the same random models.
 
     OMP_NUM_THREADS=1 python benchmarks/loglikelihood_speed.py --data-dir ../shared/data [--items 200] [--models tiny]
 
-One process, one thread, float32, MedQA's items in both forms, tokenizing included. The two take turns, a slice of items
-each, so that whatever else the machine does hits both; lm-eval gets the batch size that is fastest for it. Prints, for
-each model and form, items a second of wall and of processor time, their ratio, and how far the sums are apart.
+One process and one thread, float32, MedQA's items with both scoring methods, tokenization included. The two take turns
+with slices of the items, so that other load on the machine affects both; lm-eval gets the batch size that is fastest
+for it. Prints, for each model and method, items per second, the ratios of wall and of CPU time, and the largest
+difference between the log-probabilities.
 """
 
 from __future__ import annotations
@@ -43,9 +44,12 @@ MODELS = {
         "vocab_size": 151_936,
     },
 }
-"""Qwen3's architecture; the last has Qwen3's vocabulary and few other parameters."""
+"""Shapes in the Qwen3 architecture; the last has Qwen3's vocabulary and few other parameters."""
 BATCHES = (1, 4, 16)
-SLICE, TRIAL = 25, 8
+SLICE = 25
+"""Items of a turn."""
+TRIAL = 8
+"""Items on which the batch sizes of lm-eval are compared."""
 
 
 def main() -> None:
@@ -57,16 +61,16 @@ def main() -> None:
     options = parser.parse_args()
     logging.disable(logging.WARNING)
     dataset = load(load_task("medqa"), options.data_dir)
-    print(f"{'model':10}{'form':15}{'ours/s':>9}{'lm-eval/s':>11}{'ratio':>7}{'CPU ratio':>11}  agreement")
-    with tempfile.TemporaryDirectory(prefix="loglikelihood-") as place:
+    print(f"{'model':10}{'scoring':15}{'items/s':>9}{'lm-eval/s':>11}{'ratio':>7}{'CPU ratio':>11}  agreement")
+    with tempfile.TemporaryDirectory(prefix="loglikelihood-") as models_folder:
         for name in options.models:
-            folder = make_model(Path(place) / name, dataset, **MODELS[name])
+            folder = make_model(Path(models_folder) / name, dataset, **MODELS[name])
             for scoring in options.forms:
                 measure(name, folder, dataset, options.items, scoring)
 
 
 def make_model(folder: Path, dataset: Dataset, vocab_size: int, **shape: int) -> Path:
-    """Save a random model, and a byte-level BPE tokenizer that is trained on the questions."""
+    """Save a random model, with a byte-level BPE tokenizer trained on the questions."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
@@ -96,8 +100,8 @@ def make_model(folder: Path, dataset: Dataset, vocab_size: int, **shape: int) ->
     return folder
 
 
-class Clock:
-    """Adds up wall and processor time of calls."""
+class Stopwatch:
+    """Adds up the wall and CPU time of calls."""
 
     def __init__(self) -> None:
         self.wall = self.cpu = 0.0
@@ -111,61 +115,61 @@ class Clock:
 
 
 def measure(name: str, folder: Path, dataset: Dataset, count: int, scoring: Scoring) -> None:
-    """Measure one model in one form and print the line."""
+    """Measure one model with one scoring method and print a line."""
     prompt, items = LoglikelihoodPrompt(dataset.task, scoring), dataset.items[:count]
     requests = [Request("medqa", item, 0, prompt.messages(item), 0, prompt.continuations(item)) for item in items]
     pairs = [continuations(item, FORMS[scoring]) for item in items]
     shown = [(context, [f"{DELIMITER}{choice}" for choice in choices]) for context, choices in pairs]
-    lm, clocks = fastest(folder, shown), (Clock(), Clock())
+    lm, own_time, lm_eval_time = fastest(folder, shown), Stopwatch(), Stopwatch()
     with asyncio.Runner() as runner:
         backend = HF(BackendSettings(str(folder), model_args={"device": "cpu"}, scoring=scoring))
         runner.run(backend.open([]))
-        ours, theirs = {}, []
+        own_logprobs, lm_eval_logprobs = {}, []
         for start in range(0, len(items), SLICE):
             part = slice(start, start + SLICE)
-            ours |= clocks[0](lambda part=part: runner.run(asked(backend, requests[part])))
-            theirs += clocks[1](lambda part=part: stock(lm, shown[part]))
+            own_logprobs |= own_time(lambda part=part: runner.run(score(backend, requests[part])))
+            lm_eval_logprobs += lm_eval_time(lambda part=part: score_with_lm_eval(lm, shown[part]))
         runner.run(backend.close())
-    far = max(np.abs(np.subtract(ours[item.id], sums)).max() for item, sums in zip(items, theirs, strict=True))
-    same = sum(np.argmax(ours[item.id]) == np.argmax(sums) for item, sums in zip(items, theirs, strict=True))
-    mine, other = clocks
+    pairs_of_logprobs = [(own_logprobs[item.id], values) for item, values in zip(items, lm_eval_logprobs, strict=True)]
+    difference = max(np.abs(np.subtract(own, other)).max() for own, other in pairs_of_logprobs)
+    same = sum(np.argmax(own) == np.argmax(other) for own, other in pairs_of_logprobs)
     print(
-        f"{name:10}{scoring:15}{len(items) / mine.wall:9.1f}{len(items) / other.wall:11.1f}"
-        f"{other.wall / mine.wall:7.1f}{other.cpu / mine.cpu:11.1f}"
-        f"  argmax {same} of {len(items)}, sums within {far:.1e} (lm-eval's batch {lm.batch_size})",
+        f"{name:10}{scoring:15}{len(items) / own_time.wall:9.1f}{len(items) / lm_eval_time.wall:11.1f}"
+        f"{lm_eval_time.wall / own_time.wall:7.1f}{lm_eval_time.cpu / own_time.cpu:11.1f}"
+        f"  same answer {same} of {len(items)}, within {difference:.1e} (lm-eval's batch size {lm.batch_size})",
         flush=True,
     )
 
 
-async def asked(backend: HF, requests: Sequence[Request]) -> dict[str, Sequence[float | None]]:
-    """Our sums by item."""
-    found = {}
+async def score(backend: HF, requests: Sequence[Request]) -> dict[str, Sequence[float | None]]:
+    """Return the backend's log-probabilities by item."""
+    logprobs = {}
     async for response in backend.answer(iter(requests)):
         assert response.logprobs is not None, response.error
-        found[response.request.item.id] = response.logprobs
-    return found
+        logprobs[response.request.item.id] = response.logprobs
+    return logprobs
 
 
 def fastest(folder: Path, shown: Sequence[tuple[str, Sequence[str]]]) -> Any:
-    """lm-eval's backend with the batch size that takes it the least processor time on the first items."""
+    """Return lm-eval's model with the batch size that needs the least CPU time on the first items."""
     from lm_eval.models.huggingface import HFLM
 
     lm = HFLM(pretrained=str(folder), device="cpu", dtype="float32", batch_size=BATCHES[0])
-    taken = {}
+    cpu_seconds = {}
     for size in BATCHES:
-        lm.batch_size_per_gpu, clock = size, Clock()
-        clock(lambda: stock(lm, shown[:TRIAL]))
-        taken[size] = clock.cpu
-    lm.batch_size_per_gpu = min(taken, key=lambda size: taken[size])
+        lm.batch_size_per_gpu, stopwatch = size, Stopwatch()
+        stopwatch(lambda: score_with_lm_eval(lm, shown[:TRIAL]))
+        cpu_seconds[size] = stopwatch.cpu
+    lm.batch_size_per_gpu = min(cpu_seconds, key=lambda size: cpu_seconds[size])
     return lm
 
 
-def stock(lm: Any, shown: Sequence[tuple[str, Sequence[str]]]) -> list[list[float]]:
-    """lm-eval's sums, in order."""
+def score_with_lm_eval(lm: Any, shown: Sequence[tuple[str, Sequence[str]]]) -> list[list[float]]:
+    """Return lm-eval's log-probabilities, one list per item."""
     from lm_eval.api.instance import Instance
 
-    asked = [Instance("loglikelihood", {}, (context, each), 0) for context, choices in shown for each in choices]
-    sums = iter(lm.loglikelihood(asked, disable_tqdm=True))
+    instances = [Instance("loglikelihood", {}, (context, each), 0) for context, choices in shown for each in choices]
+    sums = iter(lm.loglikelihood(instances, disable_tqdm=True))
     return [[next(sums)[0] for _ in choices] for _, choices in shown]
 
 

@@ -1,11 +1,10 @@
-"""An OpenAI-compatible server that costs next to nothing, so that what is measured is the client.
+"""An OpenAI-compatible server that takes almost no time per request, so that a benchmark measures the client.
 
     python benchmarks/zero_server.py [--port 0] [--latency 0.2]
 
-It answers every chat completion after `latency` seconds with the same short chain of thought that ends in
-`<answer>B</answer>`. The first line that it prints is its base address. `GET /stats` tells since the last `GET /reset`:
-requests, most in flight, and seconds from the first request in to the last answer out; and the connections that were
-opened since the server began, this one among them.
+It answers every chat completion after `latency` seconds with the same short reasoning that ends in
+`<answer>B</answer>`. The first line that it prints is its base URL. `GET /stats` returns, since the last `GET /reset`:
+the number of requests, the most in flight, and the seconds from the first request to the last response.
 """
 
 from __future__ import annotations
@@ -37,86 +36,86 @@ def _reply(content: object, status: str = "200 OK") -> bytes:
     return head.encode() + body
 
 
-ANSWER, LISTING = _reply(COMPLETION), _reply(MODELS)
-UNKNOWN = _reply({"error": {"message": "no such address"}}, "404 Not Found")
+COMPLETION_REPLY, MODELS_REPLY = _reply(COMPLETION), _reply(MODELS)
+NOT_FOUND = _reply({"error": {"message": "no such path"}}, "404 Not Found")
 
 
 class Stats:
-    """What happened since the last reset."""
+    """Counters since the last reset."""
 
     def __init__(self) -> None:
-        self.requests = self.out = self.most = 0
+        self.requests = self.in_flight = self.max_in_flight = 0
         self.first = self.last = 0.0
 
-    def arrived(self) -> None:
-        """A request is in."""
+    def received(self) -> None:
+        """Count a request."""
         if not self.requests:
             self.first = time.perf_counter()
         self.requests += 1
-        self.out += 1
-        self.most = max(self.most, self.out)
+        self.in_flight += 1
+        self.max_in_flight = max(self.max_in_flight, self.in_flight)
 
-    def answered(self) -> None:
-        """Its answer is out."""
-        self.out -= 1
+    def responded(self) -> None:
+        """Count its response."""
+        self.in_flight -= 1
         self.last = time.perf_counter()
 
-    def told(self) -> dict[str, float]:
-        """The content of /stats."""
-        return {"requests": self.requests, "most_in_flight": self.most, "seconds": self.last - self.first}
+    def to_json(self) -> dict[str, float]:
+        """Return the content of /stats."""
+        return {"requests": self.requests, "most_in_flight": self.max_in_flight, "seconds": self.last - self.first}
 
 
 class Connection(asyncio.Protocol):
-    """One client's connection: requests come one after the other, with a Content-Length or without a body."""
+    """One connection of a client, which sends requests one at a time, with a Content-Length or without a body."""
 
     stats = Stats()
     latency = 0.0
     opened = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin with nothing read."""
+        """Start with an empty buffer."""
         Connection.opened += 1
         self.transport = cast(asyncio.WriteTransport, transport)
         self.data = b""
 
     def data_received(self, data: bytes) -> None:
-        """Answer each whole request."""
+        """Respond to each complete request."""
         self.data = self.data + data if self.data else data
         while (end := self.data.find(b"\r\n\r\n")) >= 0:
             head = self.data[:end].lower()
-            at = head.find(b"\r\ncontent-length:")
-            length = int(head[at + 17 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
+            header = head.find(b"\r\ncontent-length:")
+            length = int(head[header + 17 :].split(b"\r\n", 1)[0]) if header >= 0 else 0
             if len(self.data) < end + 4 + length:
                 return
             self.data = self.data[end + 4 + length :]
-            self.answer(head.split(b" ", 2)[1])
+            self.respond(head.split(b" ", 2)[1])
 
-    def answer(self, path: bytes) -> None:
-        """Answer a request by its path."""
+    def respond(self, path: bytes) -> None:
+        """Respond to a request by its path."""
         if path.endswith(b"/chat/completions"):
-            self.stats.arrived()
+            self.stats.received()
             if self.latency:
-                asyncio.get_running_loop().call_later(self.latency, self.finish)
+                asyncio.get_running_loop().call_later(self.latency, self.send_completion)
             else:
-                self.finish()
+                self.send_completion()
         elif path.endswith(b"/models"):
-            self.transport.write(LISTING)
+            self.transport.write(MODELS_REPLY)
         elif path == b"/stats":
-            self.transport.write(_reply(self.stats.told() | {"connections": self.opened}))
+            self.transport.write(_reply(self.stats.to_json() | {"connections": self.opened}))
         elif path == b"/reset":
             Connection.stats = Stats()
             self.transport.write(_reply({}))
         else:
-            self.transport.write(UNKNOWN)
+            self.transport.write(NOT_FOUND)
 
-    def finish(self) -> None:
-        """Send the answer."""
-        self.stats.answered()
-        self.transport.write(ANSWER)
+    def send_completion(self) -> None:
+        """Send the completion."""
+        self.stats.responded()
+        self.transport.write(COMPLETION_REPLY)
 
 
 async def serve(port: int, latency: float) -> None:
-    """Serve until killed."""
+    """Serve until the process is killed."""
     Connection.latency = latency
     server = await asyncio.get_running_loop().create_server(Connection, "127.0.0.1", port, backlog=4096)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", flush=True)
@@ -124,10 +123,10 @@ async def serve(port: int, latency: float) -> None:
 
 
 def main() -> None:
-    """Read the arguments and serve."""
+    """Parse the arguments and serve."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--latency", type=float, default=0.0, help="seconds from a request to its answer")
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds from a request to its response")
     args = parser.parse_args()
     try:
         import uvloop

@@ -1,4 +1,4 @@
-"""A training run in seconds: a benchmark of its own, data of its own, and `tiny`'s random model to begin with."""
+"""Training runs of seconds: a small benchmark, training data for it, and a random base model."""
 
 import json
 import os
@@ -20,8 +20,8 @@ from training.data.manifest import freeze
 
 ROOT = Path(__file__).parents[2]
 TASK = "letters"
-OFTEN = 0.6
-"""Share of items whose gold is B: what a model of half a million weights learns in a few steps."""
+GOLD_B_SHARE = 0.6
+"""Share of items whose gold label is B: a model of half a million parameters learns this in a few steps."""
 WORDS = (
     "aspirin",
     "heparin",
@@ -39,67 +39,70 @@ WORDS = (
 TEST, TRAIN = 80, 160
 
 
-def items(seed: int, count: int, often: float = OFTEN) -> tuple[Item, ...]:
-    """Items with four options of one word each."""
+def items(seed: int, count: int, gold_b_share: float = GOLD_B_SHARE) -> tuple[Item, ...]:
+    """Return items with four options of one word each."""
     draw = random.Random(seed)
-    made = []
+    generated = []
     for number in range(count):
-        asked = " ".join(draw.choice(WORDS) for _ in range(4))
-        gold = "B" if draw.random() < often else draw.choice("ACD")
+        words = " ".join(draw.choice(WORDS) for _ in range(4))
+        gold = "B" if draw.random() < gold_b_share else draw.choice("ACD")
         options = tuple(draw.sample(WORDS, 4))
-        made.append(Item(f"q{seed}-{number}", f"Which of {asked}?", options, ("A", "B", "C", "D"), gold))
-    return tuple(made)
+        generated.append(Item(f"q{seed}-{number}", f"Which of {words}?", options, ("A", "B", "C", "D"), gold))
+    return tuple(generated)
 
 
 def make_task(folder: Path) -> Path:
     """Write the benchmark's folder, and return the folder that EVALSUITE_TASKS names."""
-    home = folder / TASK
-    home.mkdir(parents=True)
+    task_folder = folder / TASK
+    task_folder.mkdir(parents=True)
     lines = [
         {"id": each.id, "question": each.question, "options": dict(zip(each.labels, each.options, strict=True)),
          "answer": each.gold}
         for each in items(1, TEST)
     ]  # fmt: skip
-    (home / "items.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (task_folder / "items.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     card = {"name": TASK, "version": 1, "language": "en", "licence": "none", "items": TEST, "chance": 0.25}
     card |= {"option_counts": {4: TEST}, "sources": [{"path": "items.jsonl", "items": TEST}]}
-    (home / "task.yaml").write_text(yaml.safe_dump(card))
+    (task_folder / "task.yaml").write_text(yaml.safe_dump(card))
     return folder
 
 
-def make_data(folder: Path, tasks: Path, often: float = OFTEN, gold: str | None = None) -> Path:
-    """Write a base model and the data folders `text`, `traces` and `questions`; `gold`: that of every training item."""
+def make_data(folder: Path, tasks: Path, gold_b_share: float = GOLD_B_SHARE, gold: str | None = None) -> Path:
+    """Write a base model and the data folders `text`, `traces` and `questions`.
+
+    `gold` replaces the gold label of every training item.
+    """
     make_model(folder / "base")
     task = load_task(TASK, tasks / TASK)
     texts = [{"text": " ".join(random.Random(seed).choices(WORDS, k=60))} for seed in range(40)]
     write_rows(folder / "text", texts)
-    asked = list(_asked(task, items(2, TRAIN, often), gold))
-    write_rows(folder / "traces", ({**row, "completion": trace(row["gold"])} for row in asked))
-    write_rows(folder / "questions", ({**row, "tier": "easy"} for row in asked))
+    prompts = list(_prompts(task, items(2, TRAIN, gold_b_share), gold))
+    write_rows(folder / "traces", ({**row, "completion": trace(row["gold"])} for row in prompts))
+    write_rows(folder / "questions", ({**row, "tier": "easy"} for row in prompts))
     return folder
 
 
 def leak(folder: Path, tasks: Path) -> None:
-    """Put traces of the benchmark's own items in place of a data folder's."""
+    """Replace the traces of a data folder by traces of the benchmark's test items."""
     (folder / "traces" / "manifest.json").unlink()
-    asked = _asked(load_task(TASK, tasks / TASK), items(1, TEST), None)
-    write_rows(folder / "traces", ({**row, "completion": trace(row["gold"])} for row in asked))
+    prompts = _prompts(load_task(TASK, tasks / TASK), items(1, TEST), None)
+    write_rows(folder / "traces", ({**row, "completion": trace(row["gold"])} for row in prompts))
 
 
 def trace(gold: str) -> list[dict[str, str]]:
-    """What a model is taught to say."""
+    """Return the completion that a model is trained on."""
     return [{"role": "assistant", "content": f"So {gold}.\n<answer>{gold}</answer>"}]
 
 
-def write_rows(folder: Path, made: Iterable[dict[str, Any]]) -> None:
+def write_rows(folder: Path, rows: Iterable[dict[str, Any]]) -> None:
     """Write train.jsonl with its manifest."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in made))
+    (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     freeze(folder, "For a test.", "CC0-1.0")
 
 
 def stage(kind: str, name: str, folder: str, rate: float, **more: Any) -> dict[str, Any]:
-    """A stage of a recipe."""
+    """Return a stage of a recipe."""
     return {
         "name": name,
         "kind": kind,
@@ -113,14 +116,14 @@ def stage(kind: str, name: str, folder: str, rate: float, **more: Any) -> dict[s
 
 
 def text_stage(**more: Any) -> dict[str, Any]:
-    """Eight steps on text, after which no answer is written yet: the options' likelihoods are compared."""
-    facts = {"batch": {"sequences": 4, "length": 64}, "steps": 8}
-    facts["evaluation"] = {"tasks": [TASK], "scoring": "cloze", "chat_template": "none"}
-    return stage("pretrain", "text", "text", 1e-3, **{**facts, **more})
+    """Return a stage of eight steps on text; its model generates no answers yet, so option texts are scored."""
+    fields = {"batch": {"sequences": 4, "length": 64}, "steps": 8}
+    fields["evaluation"] = {"tasks": [TASK], "scoring": "cloze", "chat_template": "none"}
+    return stage("pretrain", "text", "text", 1e-3, **{**fields, **more})
 
 
 def trace_stage(rate: float = 3e-3, **more: Any) -> dict[str, Any]:
-    """Twenty steps on traces, after which the answers must be right more often than before."""
+    """Return a stage of twenty steps on traces, whose gate requires a higher accuracy than before."""
     batch = {"sequences": 16, "length": 256}
     gate = {"gains": {TASK: 0.2}}
     return stage("sft", "traces", "traces", rate, **{"batch": batch, "epochs": 2, "gate": gate, **more})
@@ -129,13 +132,13 @@ def trace_stage(rate: float = 3e-3, **more: Any) -> dict[str, Any]:
 def write_recipe(file: Path, stages: list[dict[str, Any]], **more: Any) -> Path:
     """Write a recipe that starts from the data's base model."""
     base = {"model": "./base", "dtype": "float32"}
-    facts = {"name": "mini", "about": "For a test.", "source": "none", "base": base, "lora": None, "threads": 1}
-    file.write_text(yaml.safe_dump({**facts, "stages": stages, **more}))
+    fields = {"name": "mini", "about": "For a test.", "source": "none", "base": base, "lora": None, "threads": 1}
+    file.write_text(yaml.safe_dump({**fields, "stages": stages, **more}))
     return file
 
 
 def environment(tasks: Path) -> dict[str, str]:
-    """Where commands run."""
+    """Return the environment variables of commands."""
     return {**os.environ, "EVALSUITE_TASKS": str(tasks), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 
 
@@ -147,6 +150,6 @@ def training(*arguments: str | Path, tasks: Path, timeout: float = 900) -> subpr
     )
 
 
-def _asked(task: Task, made: tuple[Item, ...], gold: str | None) -> Iterator[dict[str, Any]]:
-    for row in train_rows(task, made, None, None):
+def _prompts(task: Task, train_items: tuple[Item, ...], gold: str | None) -> Iterator[dict[str, Any]]:
+    for row in train_rows(task, train_items, None, None):
         yield row if gold is None else {**row, "gold": gold}

@@ -1,12 +1,12 @@
-"""Log-probabilities from a real `vllm serve`: the numbers of transformers, through both ways a server has."""
+"""Log-probabilities from a real `vllm serve` by both methods, compared with those of transformers."""
 
 import math
 from dataclasses import replace
 
 import pytest
-from asking import ask, make_request
+from backend_calls import make_request, respond
 
-from evalsuite.errors import UsageError
+from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.models.backend import BackendSettings
 from evalsuite.models.openai import OpenAI
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.integration
 OPTIONS = ("Aspirin, at once", "Aspirin, later", "5 µg of heparin – slowly", "Biopsy")
 
 
-def asked(count, options):
+def scoring_requests(count, options):
     return [replace(each, continuations=options) for each in (make_request(number) for number in range(count))]
 
 
@@ -23,8 +23,8 @@ def openai(server, scoring, template=None):
     return OpenAI(BackendSettings(model=server.model, base_urls=urls, scoring=scoring, chat_template=template))
 
 
-def alone(server, requests, template):
-    """Sums of the same weights by transformers."""
+def reference(server, requests, template):
+    """Return the log-probabilities of the same weights by transformers."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -32,26 +32,26 @@ def alone(server, requests, template):
     from evalsuite.models.local.continuation_tree import tokenize_continuations
     from evalsuite.models.local.loglikelihood import LoglikelihoodScorer
 
-    weigher = LoglikelihoodScorer(AutoModelForCausalLM.from_pretrained(server.folder, dtype=torch.float32))
+    scorer = LoglikelihoodScorer(AutoModelForCausalLM.from_pretrained(server.folder, dtype=torch.float32))
     chat = ChatTemplate(AutoTokenizer.from_pretrained(server.folder), template, "auto", "tiny")
-    return {request.item.id: weigher.logprobs([tokenize_continuations(request, chat)])[0] for request in requests}
+    return {request.item.id: scorer.logprobs([tokenize_continuations(request, chat)])[0] for request in requests}
 
 
 @pytest.mark.parametrize(("scoring", "options"), [("cloze", OPTIONS), ("loglikelihood", ("A", "B", "C"))])
-async def test_plain_prompts_weigh_as_much_as_with_transformers(vllm_server, scoring, options):
-    requests = asked(12, options)
-    expected = alone(vllm_server, requests, "")
-    found = await ask(openai(vllm_server, scoring, ""), requests)
-    for (id, _), response in found.items():
+async def test_plain_prompts_get_the_log_probabilities_of_transformers(vllm_server, scoring, options):
+    requests = scoring_requests(12, options)
+    expected = reference(vllm_server, requests, "")
+    responses = await respond(openai(vllm_server, scoring, ""), requests)
+    for (id, _), response in responses.items():
         assert response.error is None
         assert response.logprobs == pytest.approx(expected[id], abs=1e-3)
 
 
-async def test_letters_behind_the_chat_template_are_among_the_likeliest_or_unknown(vllm_server):
-    requests = asked(12, tuple("ABCDEFGHIJ"))
-    found = await ask(openai(vllm_server, "loglikelihood"), requests)
+async def test_labels_behind_the_chat_template_are_among_the_likeliest_or_unknown(vllm_server):
+    requests = scoring_requests(12, tuple("ABCDEFGHIJ"))
+    responses = await respond(openai(vllm_server, "loglikelihood"), requests)
     known = 0
-    for response in found.values():
+    for response in responses.values():
         assert response.error is None and len(response.logprobs) == 10
         for log in response.logprobs:
             assert log is None or (math.isfinite(log) and log <= 0)
@@ -59,12 +59,13 @@ async def test_letters_behind_the_chat_template_are_among_the_likeliest_or_unkno
     assert known, "no label of 120 was among the twenty likeliest of 500 tokens"
 
 
-async def test_option_texts_need_a_plain_prompt(vllm_server):
-    with pytest.raises(UsageError, match="--chat-template none"):
+async def test_cloze_scoring_needs_a_plain_prompt(vllm_server):
+    with pytest.raises(UsageError, match="`chat_template`") as caught:
         openai(vllm_server, "cloze")
+    assert caught.value.code is ErrorCode.UNSUPPORTED_BY_BACKEND
 
 
-async def test_an_option_that_does_not_fit_fails_alone(vllm_server):
-    requests = [*asked(3, OPTIONS), replace(make_request(99, text="aspirin " * 9000), continuations=OPTIONS)]
-    found = await ask(openai(vllm_server, "cloze", ""), requests)
-    assert [key for key, response in found.items() if response.error] == [("item-99", 0)]
+async def test_an_option_that_does_not_fit_fails_reference(vllm_server):
+    requests = [*scoring_requests(3, OPTIONS), replace(make_request(99, text="aspirin " * 9000), continuations=OPTIONS)]
+    responses = await respond(openai(vllm_server, "cloze", ""), requests)
+    assert [key for key, response in responses.items() if response.error] == [("item-99", 0)]

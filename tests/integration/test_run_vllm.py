@@ -1,4 +1,4 @@
-"""The whole way on a real engine: MedQA's 1,273 items through `vllm serve`, killed three times and resumed."""
+"""A complete run on a real engine: MedQA's 1,273 items through `vllm serve`, killed three times and resumed."""
 
 import json
 import os
@@ -18,7 +18,7 @@ ITEMS = 1273
 
 
 def journal(folder):
-    """Ids of the items on disk, whole lines only."""
+    """Return the ids of the items in the journal's complete lines."""
     path = folder / "responses" / "medqa.jsonl"
     lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
     return [json.loads(line)["item"] for line in lines if line.endswith(b"\n")]
@@ -30,16 +30,16 @@ def test_medqa_through_a_real_server_survives_three_kills(vllm_server, tmp_path)
     command += ["--base-url", vllm_server.base_url, "--tasks", "medqa", "--data-dir", str(DATA)]
     command += ["--max-tokens", "16", "--concurrency", "64", "--out", str(tmp_path / "run"), "--json"]
     draw = random.Random(int.from_bytes(os.urandom(4)))
-    for moment in sorted(draw.sample(range(10, ITEMS - 100), 3)):
+    for responses in sorted(draw.sample(range(10, ITEMS - 100), 3)):
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        while process.poll() is None and len(journal(tmp_path / "run")) < moment:
+        while process.poll() is None and len(journal(tmp_path / "run")) < responses:
             time.sleep(0.02)
         process.kill()
         process.communicate()
     ended = subprocess.run(command, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
-    found = Counter(journal(tmp_path / "run"))
-    assert found == Counter(str(number) for number in range(ITEMS))
+    answered = Counter(journal(tmp_path / "run"))
+    assert answered == Counter(str(number) for number in range(ITEMS))
     task = json.loads(ended.stdout)["tasks"]["medqa"]
     assert task["n"] == sum(task["status"].values()) == ITEMS
     assert ITEMS <= task["tokens"]["output"] <= 16 * ITEMS

@@ -1,4 +1,4 @@
-"""`tiny`: the package's own model answers as `hf/` would on its folder, and a damaged copy is refused."""
+"""`tiny`: the shipped model responds as `hf/` does on its folder, and a damaged copy is refused."""
 
 import hashlib
 import json
@@ -8,9 +8,9 @@ import subprocess
 import sys
 
 import pytest
-from asking import ask, make_request, texts
+from backend_calls import make_request, respond, texts
 
-from evalsuite.errors import BackendError, UsageError
+from evalsuite.errors import BackendError, ErrorCode, UsageError
 from evalsuite.models import make_backend
 from evalsuite.models.backend import BackendSettings, Decoding
 from evalsuite.models.hf import HF
@@ -23,76 +23,78 @@ GREEDY = Decoding(max_tokens=24)
 
 @pytest.fixture(scope="module")
 def shipped(tiny_model, tmp_path_factory):
-    """A folder as the package has one."""
-    folder = shutil.copytree(tiny_model, tmp_path_factory.mktemp("package") / "embedded")
+    """Return a folder with the files that the package ships, of a random model."""
+    folder = shutil.copytree(tiny_model, tmp_path_factory.mktemp("package") / "weights")
     sums = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in sorted(folder.iterdir())]
     (folder / SUMS).write_text("".join(sums))
     return folder
 
 
-async def test_it_answers_as_hf_does_on_its_folder(shipped):
+async def test_tiny_responds_as_hf_does_on_its_folder(shipped):
     requests = [make_request(number) for number in range(40)]
-    own = Tiny(BackendSettings(model="", decoding=GREEDY), shipped)
-    facts = await own.open([])
-    await own.close()
-    assert (facts["device"], facts["dtype"], facts["batch"]) == ("cpu", "float32", 128)
-    found = texts(await ask(Tiny(BackendSettings(model="", decoding=GREEDY), shipped), requests))
-    assert found == texts(await ask(HF(BackendSettings(model=str(shipped), decoding=GREEDY)), requests))
+    backend = Tiny(BackendSettings(model="", decoding=GREEDY), shipped)
+    info = await backend.open([])
+    await backend.close()
+    assert (info["device"], info["dtype"], info["batch"]) == ("cpu", "float32", 128)
+    responses = texts(await respond(Tiny(BackendSettings(model="", decoding=GREEDY), shipped), requests))
+    assert responses == texts(await respond(HF(BackendSettings(model=str(shipped), decoding=GREEDY)), requests))
 
 
-async def test_its_weights_are_named_by_what_they_hold_and_not_by_where_they_are(shipped, tmp_path):
-    moved = shutil.copytree(shipped, tmp_path / "elsewhere")
+async def test_the_revision_depends_on_the_weights_and_not_on_their_path(shipped, tmp_path):
+    moved = shutil.copytree(shipped, tmp_path / "moved")
     backends = [Tiny(BackendSettings(model="", decoding=GREEDY), folder) for folder in (shipped, moved)]
-    facts = [await backend.open([]) for backend in backends]
+    infos = [await backend.open([]) for backend in backends]
     for backend in backends:
         await backend.close()
-    assert facts[0] == facts[1] and str(facts[0]["revision"]).startswith("files-")
+    assert infos[0] == infos[1] and str(infos[0]["revision"]).startswith("files-")
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "config.json"])
 async def test_a_damaged_or_missing_file_is_refused(shipped, tmp_path, name):
-    folder = shutil.copytree(shipped, tmp_path / "embedded")
+    folder = shutil.copytree(shipped, tmp_path / "weights")
     content = bytearray((folder / name).read_bytes())
     content[len(content) // 2] ^= 1
     (folder / name).write_bytes(content)
-    with pytest.raises(BackendError, match=f"{name}: not the file that evalsuite ships"):
-        await Tiny(BackendSettings(model="", decoding=GREEDY), folder).open([])
-    (folder / name).unlink()
-    with pytest.raises(BackendError, match="tiny can't be read"):
-        await Tiny(BackendSettings(model="", decoding=GREEDY), folder).open([])
+    for problem in ("damaged", "missing"):
+        if problem == "missing":
+            (folder / name).unlink()
+        with pytest.raises(BackendError, match=name) as caught:
+            await Tiny(BackendSettings(model="", decoding=GREEDY), folder).open([])
+        assert caught.value.code is ErrorCode.MODEL_NOT_LOADABLE
 
 
-async def test_without_torch_one_line_says_what_to_install(shipped, monkeypatch):
+async def test_without_torch_the_error_names_the_extra_to_install(shipped, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(BackendError, match=r"needs torch: pip install 'evalsuite\[hf\]'"):
+    with pytest.raises(BackendError, match=r"torch.*evalsuite\[hf\]") as caught:
         await Tiny(BackendSettings(model="", decoding=GREEDY), shipped).open([])
+    assert caught.value.code is ErrorCode.MISSING_PACKAGE
 
 
-def test_there_is_one_of_its_name():
+def test_tiny_has_no_other_model():
     assert isinstance(make_backend("tiny", BackendSettings(model="")), Tiny)
-    with pytest.raises(UsageError, match="there is one, named tiny"):
-        make_backend("tiny/other", BackendSettings(model="other"))
-    with pytest.raises(UsageError, match="or tiny"):
-        make_backend("tinier", BackendSettings(model=""))
+    for name, model in (("tiny/other", "other"), ("tinier", "")):
+        with pytest.raises(UsageError, match=name) as caught:
+            make_backend(name, BackendSettings(model=model))
+        assert caught.value.code is ErrorCode.UNKNOWN_MODEL
 
 
-def test_without_a_model_or_tasks_it_is_as_good_as_its_card_says(tmp_path):
-    """A point of slack: another processor's sums may turn a few of 1,934 answers."""
+def test_a_run_without_a_model_reproduces_the_model_card(tmp_path):
+    """Within one percentage point: rounding on another processor may change a few of 1,934 answers."""
     out = tmp_path / "run"
-    asked = [sys.executable, "-m", "evalsuite", "run", "--json", "--out", str(out)]
-    done = subprocess.run(asked, capture_output=True, text=True, cwd=tmp_path, timeout=600)
+    command = [sys.executable, "-m", "evalsuite", "run", "--json", "--out", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=600)
     assert done.returncode == 0, done.stderr
-    facts = json.loads((out / "run.json").read_text())
-    assert facts["spec"]["tasks"] == ["tinyworld", "tinyworld_hard"]
-    assert (facts["identity"]["model"], facts["identity"]["decoding"]["max_tokens"]) == ("tiny", 128)
+    run = json.loads((out / "run.json").read_text())
+    assert run["spec"]["tasks"] == ["tinyworld", "tinyworld_hard"]
+    assert (run["identity"]["model"], run["identity"]["decoding"]["max_tokens"]) == ("tiny", 128)
     assert str(FOLDER) not in (out / "run.json").read_text()
     rows = re.findall(r"\| 5-grpo-2 \| `(\w+)` \| [\d,]+ \| [\d.]+ \| ([\d.]+) \[", (FOLDER / "README.md").read_text())
     measured = {name: task["accuracy"]["value"] for name, task in json.loads(done.stdout)["tasks"].items()}
     assert measured == pytest.approx({name: float(percent) / 100 for name, percent in rows}, abs=0.01)
 
 
-def test_its_options_can_be_weighed(tmp_path):
-    asked = [
+def test_tiny_scores_option_texts(tmp_path):
+    command = [
         sys.executable,
         "-m",
         "evalsuite",
@@ -102,6 +104,6 @@ def test_its_options_can_be_weighed(tmp_path):
         "--scoring",
         "cloze",
         "--out",
-        str(tmp_path / "w"),
+        str(tmp_path / "run"),
     ]
-    assert subprocess.run(asked, capture_output=True, cwd=tmp_path, timeout=300).returncode == 0
+    assert subprocess.run(command, capture_output=True, cwd=tmp_path, timeout=300).returncode == 0

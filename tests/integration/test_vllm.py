@@ -1,4 +1,4 @@
-"""`vllm/` with the real engine in this process, on a tiny random model. Run by the Python that has vllm."""
+"""`vllm/` with the real engine in this process, on a tiny random model; needs a Python with vllm."""
 
 import asyncio
 import multiprocessing
@@ -10,9 +10,9 @@ from dataclasses import replace
 import pytest
 import pytest_asyncio
 import tiny
-from asking import ask, collect, make_request, texts
+from backend_calls import collect, make_request, respond, texts
 
-from evalsuite.errors import BackendError, UsageError
+from evalsuite.errors import BackendError, ErrorCode, UsageError
 from evalsuite.models.backend import BackendSettings, Decoding
 from evalsuite.models.local.chat_template import ChatTemplate
 from evalsuite.models.vllm import VLLM
@@ -31,7 +31,7 @@ def requests(count, samples=1):
     return [make_request(number, sample) for number in range(count) for sample in range(samples)]
 
 
-def decode_as(backend, **changes):
+def with_decoding(backend, **changes):
     backend.settings = replace(backend.settings, decoding=replace(GREEDY, **changes))
     return backend
 
@@ -45,7 +45,7 @@ def quiet_engine():
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def engine(tiny_model):
-    """An open backend whose template opens the reasoning; starting an engine takes half a minute, so there is one."""
+    """Return an open backend whose template opens the reasoning; one for all tests, since it starts slowly."""
     backend = vllm(tiny_model, chat_template=tiny.OPENING_TEMPLATE, concurrency=8)
     await backend.open([])
     yield backend
@@ -54,7 +54,7 @@ async def engine(tiny_model):
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def greedy(engine):
-    return await collect(decode_as(engine), requests(30))
+    return await collect(with_decoding(engine), requests(30))
 
 
 async def test_greedy_is_what_transformers_generates(tiny_model, greedy):
@@ -77,7 +77,7 @@ async def test_greedy_is_what_transformers_generates(tiny_model, greedy):
         assert response.input_tokens == len(ids)
         assert response.text[:2] == expected[:2]
         same += response.text == expected
-    assert same >= 28  # another summation order may decide a near tie
+    assert same >= 28  # another order of summation may decide a near tie
 
 
 async def test_every_request_is_answered_once_with_its_counts(greedy):
@@ -89,31 +89,31 @@ async def test_every_request_is_answered_once_with_its_counts(greedy):
         assert response.latency > 0
 
 
-async def test_answers_come_as_each_finishes(engine):
-    """With room for two, a long answer doesn't hold back the short ones asked behind it."""
-    asked = [make_request(number, text="pain " * 5 if number == 0 else "pain " * 200) for number in range(9)]
-    found = await collect(decode_as(engine, max_tokens=900), asked)
-    order = [response.output_tokens for response in found.values()]
+async def test_responses_are_yielded_as_they_finish(engine):
+    """A long response does not delay the short ones behind it."""
+    sent = [make_request(number, text="pain " * 5 if number == 0 else "pain " * 200) for number in range(9)]
+    responses = await collect(with_decoding(engine, max_tokens=900), sent)
+    order = [response.output_tokens for response in responses.values()]
     assert order.index(max(order)) > 0
 
 
-async def test_samples_depend_on_their_seed_alone(engine):
-    decode_as(engine, temperature=1.0, top_p=0.95)
-    whole = texts(await collect(engine, requests(6, samples=4)))
+async def test_samples_depend_only_on_their_seeds(engine):
+    with_decoding(engine, temperature=1.0, top_p=0.95)
+    every = texts(await collect(engine, requests(6, samples=4)))
     part = texts(await collect(engine, requests(6, samples=4)[::-2]))
-    assert len(set(whole.values())) == 24
-    assert part == {key: whole[key] for key in part}
+    assert len(set(every.values())) == 24
+    assert part == {key: every[key] for key in part}
 
 
-async def test_end_tokens_end_a_response_and_are_no_part_of_it(engine):
-    found = await collect(decode_as(engine, temperature=1.3, max_tokens=300), requests(40))
-    assert {response.finish for response in found.values()} == {"stop", "length"}
-    assert not [response for response in found.values() if "<|im_end|>" in response.text]
+async def test_end_tokens_end_a_response_and_are_not_part_of_it(engine):
+    responses = await collect(with_decoding(engine, temperature=1.3, max_tokens=300), requests(40))
+    assert {response.finish for response in responses.values()} == {"stop", "length"}
+    assert not [response for response in responses.values() if "<|im_end|>" in response.text]
 
 
-async def test_budget_forces_the_end_of_reasoning(engine, greedy):
-    found = await collect(decode_as(engine, thinking_budget=10), requests(30))
-    for key, response in found.items():
+async def test_a_budget_forces_the_end_of_reasoning(engine, greedy):
+    responses = await collect(with_decoding(engine, thinking_budget=10), requests(30))
+    for key, response in responses.items():
         if response.output_tokens < 24:
             continue
         reasoning, close, answer = response.text.partition("\n</think>\n\n")
@@ -121,15 +121,15 @@ async def test_budget_forces_the_end_of_reasoning(engine, greedy):
         assert greedy[key].text.startswith(reasoning.rstrip("\N{REPLACEMENT CHARACTER}"))
 
 
-async def test_too_long_prompts_fail_alone(engine):
-    asked = [*requests(3), make_request(99, text="aspirin " * tiny.CONTEXT)]
-    found = await collect(decode_as(engine), asked)
-    assert "don't fit the model's context" in found[("item-99", 0)].error
-    assert [key for key, response in found.items() if response.error] == [("item-99", 0)]
+async def test_a_prompt_that_is_too_long_fails_alone(engine):
+    sent = [*requests(3), make_request(99, text="aspirin " * tiny.CONTEXT)]
+    responses = await collect(with_decoding(engine), sent)
+    assert str(tiny.CONTEXT) in responses[("item-99", 0)].error
+    assert [key for key, response in responses.items() if response.error] == [("item-99", 0)]
 
 
-async def test_closing_aborts_what_is_in_the_engine(engine):
-    decode_as(engine, max_tokens=900, temperature=0.0)
+async def test_closing_aborts_the_requests_in_the_engine(engine):
+    with_decoding(engine, max_tokens=900, temperature=0.0)
     taken = []
 
     def counted():
@@ -147,17 +147,17 @@ async def test_closing_aborts_what_is_in_the_engine(engine):
             break
         await asyncio.sleep(0.05)
     assert engine._engine.get_num_unfinished_requests() == 0
-    again = await collect(decode_as(engine), requests(3))
+    again = await collect(with_decoding(engine), requests(3))
     assert not [response for response in again.values() if response.error]
     assert time.monotonic() - started < 60
 
 
-async def test_adapter_changes_the_answers_and_a_dead_engine_ends_the_run(tiny_model, tiny_adapter, greedy):
+async def test_an_adapter_changes_the_responses_and_a_dead_engine_ends_the_run(tiny_model, tiny_adapter, greedy):
     backend = vllm(tiny_model, chat_template=tiny.OPENING_TEMPLATE, adapter=str(tiny_adapter), concurrency=4)
     before = set(multiprocessing.active_children())
     await backend.open([])
-    found = await collect(backend, requests(30))
-    assert sum(response.text != greedy[key].text for key, response in found.items()) > 25
+    responses = await collect(backend, requests(30))
+    assert sum(response.text != greedy[key].text for key, response in responses.items()) > 25
 
     def killing():
         for number, request in enumerate(requests(1000)):
@@ -166,38 +166,45 @@ async def test_adapter_changes_the_answers_and_a_dead_engine_ends_the_run(tiny_m
                     child.kill()
             yield request
 
-    with pytest.raises(BackendError, match="the engine died") as caught:
+    with pytest.raises(BackendError) as caught:
         await asyncio.wait_for(collect(backend, killing()), 60)
-    assert "\n" not in str(caught.value)
+    assert caught.value.code is ErrorCode.ENGINE_FAILED and "\n" not in str(caught.value)
     await backend.close()
 
 
 @pytest.mark.parametrize(
-    ("model", "more", "told"),
+    ("model", "more", "code", "named"),
     [
-        ("no/such/place", {}, "the engine didn't start"),
-        ("{model}", {"adapter": "no/such/adapter"}, "no folder"),
-        ("{model}", {"model_args": {"max_model_len": "99999"}}, "max_model_len"),
+        ("no/such/place", {}, ErrorCode.MODEL_NOT_LOADABLE, "no/such/place"),
+        ("{model}", {"adapter": "no/such/adapter"}, ErrorCode.ADAPTER_NOT_LOADABLE, "no/such/adapter"),
+        ("{model}", {"model_args": {"max_model_len": "99999"}}, ErrorCode.MODEL_NOT_LOADABLE, "max_model_len"),
     ],
 )
-async def test_what_cannot_be_used_is_told_in_one_line(tiny_model, monkeypatch, model, more, told):
+async def test_a_model_that_cannot_be_used_is_an_error_of_one_line(tiny_model, monkeypatch, model, more, code, named):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(BackendError) as caught:
-        await ask(VLLM(BackendSettings(model=model.format(model=tiny_model), **more)), requests(1))
-    assert told in str(caught.value)
-    assert "\n" not in str(caught.value)
+        await respond(VLLM(BackendSettings(model=model.format(model=tiny_model), **more)), requests(1))
+    assert caught.value.code is code
+    assert named in str(caught.value) and "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    "args", [{"nonsense": "1"}, {"gpu_memory_utilization": "2"}, {"tensor_parallel_size": "0"}, {"enforce_eager": "1"}]
+    ("args", "code"),
+    [
+        ({"nonsense": "1"}, ErrorCode.UNKNOWN_MODEL_ARGUMENT),
+        ({"gpu_memory_utilization": "2"}, ErrorCode.INVALID_ARGUMENT),
+        ({"tensor_parallel_size": "0"}, ErrorCode.INVALID_ARGUMENT),
+        ({"enforce_eager": "1"}, ErrorCode.INVALID_ARGUMENT),
+    ],
 )
-async def test_bad_arguments(args):
-    with pytest.raises(UsageError):
+async def test_invalid_model_args_are_refused(args, code):
+    with pytest.raises(UsageError, match=next(iter(args))) as caught:
         VLLM(BackendSettings(model="x", model_args=args))
+    assert caught.value.code is code
 
 
 @pytest.mark.parametrize("scoring", ["loglikelihood", "cloze"])
-async def test_options_weigh_as_much_as_with_transformers(tiny_model, engine, scoring):
+async def test_options_get_the_log_probabilities_of_transformers(tiny_model, engine, scoring):
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -205,15 +212,15 @@ async def test_options_weigh_as_much_as_with_transformers(tiny_model, engine, sc
     from evalsuite.models.local.loglikelihood import LoglikelihoodScorer
 
     options = ("A", "B") if scoring == "loglikelihood" else ("Aspirin, at once", "Aspirin, later", "Biopsy")
-    asked = [replace(make_request(number), continuations=options) for number in range(12)]
+    sent = [replace(make_request(number), continuations=options) for number in range(12)]
     chat = ChatTemplate(engine._chat.tokenizer, "", "auto", "tiny")
-    alone = LoglikelihoodScorer(AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32))
-    expected = {request.item.id: alone.logprobs([tokenize_continuations(request, chat)])[0] for request in asked}
+    scorer = LoglikelihoodScorer(AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32))
+    expected = {request.item.id: scorer.logprobs([tokenize_continuations(request, chat)])[0] for request in sent}
     before = engine.settings, engine._chat
     engine.settings, engine._chat = replace(engine.settings, scoring=scoring), chat
     try:
-        found = await collect(engine, asked)
+        responses = await collect(engine, sent)
     finally:
         engine.settings, engine._chat = before
-    for (id, _), response in found.items():
+    for (id, _), response in responses.items():
         assert response.logprobs == pytest.approx(expected[id], abs=1e-3)

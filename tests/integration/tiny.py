@@ -1,6 +1,6 @@
-"""Tiny random models that the tests make for themselves: Qwen3 architecture, own tokenizer, own LoRA adapter.
+"""Tiny random models for tests, with tokenizer and LoRA adapter, in the Qwen3 architecture.
 
-They know nothing; they run through the same code of transformers and vllm as their big sisters.
+They run through the same code of transformers and vllm as large models of that architecture.
 """
 
 import json
@@ -17,7 +17,7 @@ QWEN_TEMPLATE = """\
 
 {% endif %}
 {%- endif %}"""
-"""Qwen3's behaviour: thinking off is an empty reasoning block in the prompt; on writes nothing."""
+"""As Qwen3's: thinking off appends an empty reasoning block to the prompt; on appends nothing."""
 
 OPENING_TEMPLATE = """\
 {%- for message in messages %}<|im_start|>{{ message.role }}
@@ -26,7 +26,7 @@ OPENING_TEMPLATE = """\
 {%- if add_generation_prompt %}<|im_start|>assistant
 <think>
 {% endif %}"""
-"""A template that opens the reasoning block in the prompt, as DeepSeek-R1's and Qwen3-Thinking's do."""
+"""As the templates of DeepSeek-R1 and Qwen3-Thinking, it opens the reasoning block in the prompt."""
 
 SENTENCES = (
     "A 45-year-old man comes to the emergency department because of crushing chest pain for two hours.",
@@ -39,7 +39,7 @@ CONTEXT = 1024
 
 
 def make_tokenizer(folder: Path) -> int:
-    """Train a byte-level BPE tokenizer on a few sentences, save it, return its size."""
+    """Train a byte-level BPE tokenizer on a few sentences, save it, and return the size of its vocabulary."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -77,7 +77,7 @@ def make_model(folder: Path, seed: int = 0, context: int = CONTEXT) -> Path:
         head_dim=HEAD_DIM,
         max_position_embeddings=context,
         tie_word_embeddings=False,
-        # Wide weights make peaked, varied distributions: near ties, which float noise decides, get rare.
+        # A wide initialisation gives peaked distributions, so that few tokens are near ties that rounding decides.
         initializer_range=0.15,
         eos_token_id=2,
         pad_token_id=0,
@@ -85,7 +85,7 @@ def make_model(folder: Path, seed: int = 0, context: int = CONTEXT) -> Path:
     )
     torch.manual_seed(seed)
     model = Qwen3ForCausalLM(config)
-    # Defaults that a harness must not inherit: its own decoding is a part of the run's identity.
+    # Defaults that a harness must not apply, since the run's decoding settings are part of its identity.
     model.generation_config = GenerationConfig(
         eos_token_id=[2, 0], pad_token_id=0, do_sample=True, temperature=0.6, top_k=20, repetition_penalty=1.3
     )

@@ -1,7 +1,7 @@
 """One HTTP/1.1 connection as an asyncio protocol: requests are written as bytes, responses are parsed by llhttp.
 
-General HTTP clients spend three to seven times the CPU time on a request (`benchmarks/harness_overhead.py` shows the
-total), which matters to a harness that has hundreds of requests in flight.
+General HTTP clients spend four times the CPU time on a request, or far more (measured by
+`benchmarks/http_clients.py`), which matters to a harness that has hundreds of requests in flight.
 """
 
 from __future__ import annotations
