@@ -1,4 +1,4 @@
-"""`python -m training.tinyworld OUT` makes a world's data sets; with `--tasks` its benchmarks."""
+"""`python -m training.tinyworld OUT` writes a world's data sets, or with `--tasks` its benchmarks."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from training.tinyworld.build import build
 
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--seed", type=int, default=SEED, show_default=True, help="Which world.")
-@click.option("--tasks", is_flag=True, help="Write the benchmarks below OUT instead.")
+@click.option("--seed", type=int, default=SEED, show_default=True, help="The seed of the world.")
+@click.option("--tasks", is_flag=True, help="Write the benchmarks to OUT instead.")
 def main(out: Path, seed: int, tasks: bool) -> None:
-    """Make a synthetic clinical world: base, corpus, traces, questions and the model to start from, below OUT."""
+    """Write a synthetic clinical world to OUT: its data sets base, corpus, traces, questions, and its start model."""
     (write_tasks if tasks else build)(out, seed)
     click.echo(f"world {seed} in {out}")
 

@@ -1,4 +1,4 @@
-"""The benchmarks: items of test paths in two, none of a path in both, and reading in the third."""
+"""The world's three benchmarks: tinyworld and tinyworld_hard with items of different test paths, tinyworld_reading."""
 
 from __future__ import annotations
 
@@ -16,34 +16,35 @@ from evalsuite.tasks.registry import load_task
 from evalsuite.tasks.schema import BUILT_IN, Task
 from training.tinyworld.graph import TinyWorld, make_world
 from training.tinyworld.items import make_item
-from training.tinyworld.paths import FactPath as Walk
-from training.tinyworld.paths import Splits, Tier, split_paths
+from training.tinyworld.paths import FactPath, Splits, Tier, split_paths
 from training.tinyworld.reading_benchmark import READING, reading_items
 
 FILE: Final = "items.jsonl"
 TASK: Final = "tinyworld"
 HARD: Final = "tinyworld_hard"
 SEED: Final = 1
-"""The world whose items come with the package."""
+"""The seed of the world whose items come with the package."""
 PATHS: Final[Mapping[Tier, int]] = {"easy": 360, "moderate": 440, "difficult": 300}
-"""Test paths of each tier that `tinyworld` asks for, once each."""
+"""Test paths of each tier in `tinyworld`, with one item each."""
 
 
 def write_tasks(folder: Path, seed: int) -> None:
-    """Write the tasks of a world below a folder: items.jsonl, and a card and the prompt where there is no card yet."""
+    """Write a world's tasks to a folder: items.jsonl, and a task card with its prompt where there is none."""
     world = make_world(seed)
     for name, items in all_items(world, split_paths(world)).items():
-        home = folder / name
-        home.mkdir(parents=True, exist_ok=True)
-        (home / FILE).write_text("".join(json.dumps(native(item)) + "\n" for item in items), "utf-8")
-        if not (home / "task.yaml").exists():
+        task_folder = folder / name
+        task_folder.mkdir(parents=True, exist_ok=True)
+        (task_folder / FILE).write_text("".join(json.dumps(item_row(item)) + "\n" for item in items), "utf-8")
+        if not (task_folder / "task.yaml").exists():
             built_in = load_task(name, BUILT_IN / name)
-            (home / "prompt.j2").write_text(built_in.template, "utf-8")
-            (home / "task.yaml").write_text(yaml.safe_dump(_card(built_in, seed, items), sort_keys=False), "utf-8")
+            (task_folder / "prompt.j2").write_text(built_in.template, "utf-8")
+            (task_folder / "task.yaml").write_text(
+                yaml.safe_dump(_card(built_in, seed, items), sort_keys=False), "utf-8"
+            )
 
 
 def _card(built_in: Task, seed: int, items: Sequence[Item]) -> dict[str, Any]:
-    """A card like the one that comes with the package, with the figures of another world's items."""
+    """Return a task card like the package's, with the counts of another world's items."""
     counts = Counter(len(item.options) for item in items)
     return {
         "name": built_in.name,
@@ -53,28 +54,30 @@ def _card(built_in: Task, seed: int, items: Sequence[Item]) -> dict[str, Any]:
         "format": built_in.format,
         "items": len(items),
         "option_counts": dict(sorted(counts.items())),
-        "chance": round(sum(many / options for options, many in counts.items()) / len(items), 4),
+        "chance": round(sum(count / options for options, count in counts.items()) / len(items), 4),
         "sources": [{"path": FILE, "items": len(items)}],
     }
 
 
 def all_items(world: TinyWorld, splits: Splits) -> dict[str, list[Item]]:
-    """Make the items of every task."""
-    asked = {name: [item for _, item in pairs] for name, pairs in benchmark(world, splits).items()}
-    return {**asked, READING: reading_items(world)}
+    """Return the items of every task by its name."""
+    by_task = {name: [item for _, item in pairs] for name, pairs in path_benchmarks(world, splits).items()}
+    return {**by_task, READING: reading_items(world)}
 
 
-def benchmark(world: TinyWorld, splits: Splits) -> dict[str, list[tuple[Walk, Item]]]:
-    """Make the items of the two tasks that ask for test paths, each with its path."""
-    own, left = _shared_out(splits)
+def path_benchmarks(world: TinyWorld, splits: Splits) -> dict[str, list[tuple[FactPath, Item]]]:
+    """Return the items of the two tasks on test paths, each with its path."""
+    selected, difficult = _divide(splits)
     draw = random.Random(f"{world.seed}/benchmark")
-    asked = [(path, make_item(world, splits, path, f"w{n:04}", draw)) for n, path in enumerate(own)]
-    hard = [(path, item) for n, path in enumerate(left) for item in _twice(world, splits, path, f"h{n:04}", draw)]
-    return {TASK: asked, HARD: hard}
+    items = [(path, make_item(world, splits, path, f"w{n:04}", draw)) for n, path in enumerate(selected)]
+    hard = [
+        (path, item) for n, path in enumerate(difficult) for item in _item_pair(world, splits, path, f"h{n:04}", draw)
+    ]
+    return {TASK: items, HARD: hard}
 
 
-def _twice(world: TinyWorld, splits: Splits, path: Walk, name: str, draw: random.Random) -> tuple[Item, Item]:
-    """Two items of a path whose options are not the same set."""
+def _item_pair(world: TinyWorld, splits: Splits, path: FactPath, name: str, draw: random.Random) -> tuple[Item, Item]:
+    """Return two items of a path with different sets of options."""
     first = make_item(world, splits, path, f"{name}a", draw)
     while True:
         second = make_item(world, splits, path, f"{name}b", draw)
@@ -82,22 +85,22 @@ def _twice(world: TinyWorld, splits: Splits, path: Walk, name: str, draw: random
             return first, second
 
 
-def _shared_out(splits: Splits) -> tuple[list[Walk], list[Walk]]:
-    """Test paths that `tinyworld` asks for, and the difficult ones that are left."""
-    room = dict(PATHS)
-    own: list[Walk] = []
-    left: list[Walk] = []
+def _divide(splits: Splits) -> tuple[list[FactPath], list[FactPath]]:
+    """Return the test paths of `tinyworld`, and the remaining difficult ones for `tinyworld_hard`."""
+    remaining = dict(PATHS)
+    selected: list[FactPath] = []
+    difficult: list[FactPath] = []
     for path in splits.paths["test"]:
-        if room[path.tier]:
-            room[path.tier] -= 1
-            own.append(path)
+        if remaining[path.tier]:
+            remaining[path.tier] -= 1
+            selected.append(path)
         elif path.tier == "difficult":
-            left.append(path)
-    return own, left
+            difficult.append(path)
+    return selected, difficult
 
 
-def native(item: Item) -> dict[str, Any]:
-    """Put an item as a row of a task's items.jsonl."""
+def item_row(item: Item) -> dict[str, Any]:
+    """Return an item as a row of a task's items.jsonl."""
     headings, texts = zip(*item.context, strict=True) if item.context else ((), ())
     return {
         "id": item.id,

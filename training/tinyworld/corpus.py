@@ -1,4 +1,4 @@
-"""Texts: reading practice that tells nothing of the world (base), and the world's facts in prose (corpus)."""
+"""Pretraining texts: reading practice on random facts (base), and the world's facts in sentences (corpus)."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from training.tinyworld.graph import RELATIONS, Fact, Relation, TinyWorld
-from training.tinyworld.items import FEWEST, LABELS
-from training.tinyworld.paths import FactPath, chains
+from training.tinyworld.items import LABELS, MIN_OPTIONS
+from training.tinyworld.paths import FactPath, relation_chains
 
-ASKED: Final = 0.4
-"""Share of the paths that may be asked which is asked in a round, in each of two forms."""
+QUESTION_SHARE: Final = 0.4
+"""Share of the given paths that become a question in each round, in each of two forms."""
 REPLAY: Final = 0.15
-"""Texts of the base stage for each text of the corpus: without them the model forgets how to read."""
-OTHERS: Final = 5
-"""Facts at most that a question of the base stage isn't about."""
-_CHAINS: Final = tuple(chains())
+"""Practice texts per text of the corpus: without this replay the model forgets how to read its prompt."""
+MAX_OTHER_FACTS: Final = 5
+"""The largest number of facts in a practice text that its question does not need."""
+_CHAINS: Final = tuple(relation_chains())
 
 
 def base_documents(
-    world: TinyWorld, count: int, draw: random.Random, barred: Collection[str] = ()
+    world: TinyWorld, count: int, draw: random.Random, excluded: Collection[str] = ()
 ) -> Iterator[dict[str, str]]:
-    """Yield prompts with completions: in turn, options to choose from and made-up facts to reason over.
+    """Yield practice texts as prompts with completions: alternately options to repeat, and random facts to reason over.
 
-    None asks a question of `barred`, whatever facts it would be about.
+    No text asks a question of `excluded`, although its facts would be others.
     """
     for index in range(count):
-        labels = LABELS[: draw.randint(FEWEST, len(LABELS))]
-        yield _reading(world, draw, barred) if index % 2 else _choosing(world, labels, draw)
+        labels = LABELS[: draw.randint(MIN_OPTIONS, len(LABELS))]
+        yield _reasoning_text(world, draw, excluded) if index % 2 else _options_text(world, labels, draw)
 
 
-def _choosing(world: TinyWorld, labels: Sequence[str], draw: random.Random) -> dict[str, str]:
-    """Options of one kind; the completion names them in another order, with their labels."""
+def _options_text(world: TinyWorld, labels: Sequence[str], draw: random.Random) -> dict[str, str]:
+    """Return options of one kind; the completion repeats them in another order, with their labels."""
     kind = draw.choice(tuple(world.entities))
     options = list(zip(draw.sample(world.entities[kind], len(labels)), labels, strict=True))
     lines = "\n".join(f"- {name}: {label}" for name, label in options)
@@ -40,69 +40,73 @@ def _choosing(world: TinyWorld, labels: Sequence[str], draw: random.Random) -> d
     return {"prompt": f"{lines}\n\n", "completion": f"{answers}\n"}
 
 
-def made_up(world: TinyWorld, relation: Relation, draw: random.Random) -> Fact:
-    """Draw both ends of a fact: it is true of the world by chance alone."""
+def random_fact(world: TinyWorld, relation: Relation, draw: random.Random) -> Fact:
+    """Return a fact with random subject and object, true in the world only by chance."""
     return Fact(draw.choice(world.entities[relation.subject]), relation, draw.choice(world.entities[relation.object]))
 
 
-def _reading(world: TinyWorld, draw: random.Random, barred: Collection[str]) -> dict[str, str]:
-    """Facts that are drawn anew for each text, a question over some of them, and its answer step by step."""
-    path = _made_up_path(world, draw)
-    while path.question() in barred:
-        path = _made_up_path(world, draw)
-    shown = " ".join(fact.state() for fact in among_others(world, path, draw))
-    return {"prompt": f" {shown}\n{path.question()}\n", "completion": _told(path)}
+def _reasoning_text(world: TinyWorld, draw: random.Random, excluded: Collection[str]) -> dict[str, str]:
+    """Return random facts and a question about some of them, with the answer step by step as the completion."""
+    path = _random_path(world, draw)
+    while path.question() in excluded:
+        path = _random_path(world, draw)
+    context = " ".join(fact.sentence() for fact in mix_with_random_facts(world, path, draw))
+    return {"prompt": f" {context}\n{path.question()}\n", "completion": _answer_with_facts(path)}
 
 
-def among_others(world: TinyWorld, path: FactPath, draw: random.Random) -> list[Fact]:
-    """Put the facts of a path in random order with made-up ones about other subjects."""
-    told = path.facts
-    others = [made_up(world, relation, draw) for relation in draw.sample(RELATIONS, draw.randint(1, OTHERS))]
-    facts = [*told] + [f for f in others if f.subject not in {t.subject for t in told}]
+def mix_with_random_facts(world: TinyWorld, path: FactPath, draw: random.Random) -> list[Fact]:
+    """Return the facts of a path and random facts about other subjects, in random order."""
+    relations = draw.sample(RELATIONS, draw.randint(1, MAX_OTHER_FACTS))
+    others = [random_fact(world, relation, draw) for relation in relations]
+    # A second fact about a subject of the path could contradict the first.
+    subjects = {fact.subject for fact in path.facts}
+    facts = [*path.facts, *(fact for fact in others if fact.subject not in subjects)]
     draw.shuffle(facts)
     return facts
 
 
-def _made_up_path(world: TinyWorld, draw: random.Random) -> FactPath:
-    told = [made_up(world, relation, draw) for relation in draw.choice(_CHAINS)]
-    for i in range(1, len(told)):
-        told[i] = told[i]._replace(subject=told[i - 1].object)
-    return FactPath(tuple(told))
+def _random_path(world: TinyWorld, draw: random.Random) -> FactPath:
+    facts = [random_fact(world, relation, draw) for relation in draw.choice(_CHAINS)]
+    for i in range(1, len(facts)):
+        facts[i] = facts[i]._replace(subject=facts[i - 1].object)
+    return FactPath(tuple(facts))
 
 
 def world_documents(
-    world: TinyWorld, asked: Sequence[FactPath], rounds: int, draw: random.Random, barred: Collection[str] = ()
+    world: TinyWorld, paths: Sequence[FactPath], rounds: int, draw: random.Random, excluded: Collection[str] = ()
 ) -> Iterator[dict[str, str]]:
-    """Yield the world's facts one by one, `rounds` times; every other one again under its subject's name.
+    """Yield each of the world's facts as a text, `rounds` times, and half of them again with the subject as a heading.
 
-    Now and then one of the paths `asked` is a question, and a practice text is among them. Of a sentence's first name
-    nothing is learnt: nothing foretells it.
+    In each round some of `paths` are questions with answers, and practice texts are mixed in. A fact's subject is the
+    prompt and so has no loss: it can't be predicted.
     """
     facts = tuple(world.facts())
     for _ in range(rounds):
-        texts = [_stated(fact) for fact in facts] + [_told_of(fact) for fact in draw.sample(facts, len(facts) // 2)]
-        texts += [_asked(path) for path in draw.sample(asked, round(ASKED * len(asked)))]
-        texts += [_answered(path) for path in draw.sample(asked, round(ASKED * len(asked)))]
-        texts += base_documents(world, round(REPLAY * len(texts)), draw, barred)
+        texts = [_sentence_text(fact) for fact in facts]
+        texts += [_heading_text(fact) for fact in draw.sample(facts, len(facts) // 2)]
+        count = round(QUESTION_SHARE * len(paths))
+        texts += [_short_answer_text(path) for path in draw.sample(paths, count)]
+        texts += [_reasoned_answer_text(path) for path in draw.sample(paths, count)]
+        texts += base_documents(world, round(REPLAY * len(texts)), draw, excluded)
         draw.shuffle(texts)
         yield from texts
 
 
-def _stated(fact: Fact) -> dict[str, str]:
-    return {"prompt": f" {fact.subject}", "completion": fact.state().removeprefix(fact.subject)}
+def _sentence_text(fact: Fact) -> dict[str, str]:
+    return {"prompt": f" {fact.subject}", "completion": fact.sentence().removeprefix(fact.subject)}
 
 
-def _told_of(fact: Fact) -> dict[str, str]:
-    return {"prompt": f"Of {fact.subject}:\n", "completion": f"First, {fact.state()}"}
+def _heading_text(fact: Fact) -> dict[str, str]:
+    return {"prompt": f"Of {fact.subject}:\n", "completion": f"First, {fact.sentence()}"}
 
 
-def _asked(path: FactPath) -> dict[str, str]:
+def _short_answer_text(path: FactPath) -> dict[str, str]:
     return {"prompt": f"Question: {path.question()}\nAnswer:", "completion": f" {path.end}"}
 
 
-def _answered(path: FactPath) -> dict[str, str]:
-    return {"prompt": f"{path.question()}\n", "completion": _told(path)}
+def _reasoned_answer_text(path: FactPath) -> dict[str, str]:
+    return {"prompt": f"{path.question()}\n", "completion": _answer_with_facts(path)}
 
 
-def _told(path: FactPath) -> str:
-    return f"First, {' '.join(fact.state() for fact in path.facts)} So {path.end}"
+def _answer_with_facts(path: FactPath) -> str:
+    return f"First, {' '.join(fact.sentence() for fact in path.facts)} So {path.end}"

@@ -1,4 +1,4 @@
-"""Training rows kept apart from the benchmark: none that asks nearly what an item of it asks."""
+"""The filter that removes training rows with nearly the same question as an item of the world's benchmarks."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ NAME = "near a question of the benchmark"
 
 
 class Decontaminator:
-    """Lets rows through that hold no question of several lists, by the rule that preflight refuses them by."""
+    """One filter against several lists of questions, by the rule of preflight's check of benchmark overlap."""
 
     def __init__(self, lists: Iterable[Iterable[str]]) -> None:
         self._stems = [StemIndex(list(questions)) for questions in lists]
-        self.kept = self.dropped = 0
+        self.passed = self.dropped = 0
 
-    def only(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-        """Yield the rows that hold none."""
+    def filter_rows(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+        """Yield the rows that contain none of the questions."""
         for row in rows:
-            held = grams(_asked(row))
-            if any(True for stems in self._stems for _ in stems.near(held)):
+            text = grams(_searched_text(row))
+            if any(True for stems in self._stems for _ in stems.near(text)):
                 self.dropped += 1
             else:
-                self.kept += 1
+                self.passed += 1
                 yield row
 
     @property
-    def filter(self) -> Filter:
-        """What the manifest says of it."""
-        return Filter(name=NAME, kept=self.kept, dropped=self.dropped)
+    def manifest_entry(self) -> Filter:
+        """The filter's entry in the manifest."""
+        return Filter(name=NAME, kept=self.passed, dropped=self.dropped)
 
 
-def _asked(row: Mapping[str, Any]) -> str:
-    """A text as a whole; of messages the question, which stands in their first line."""
+def _searched_text(row: Mapping[str, Any]) -> str:
+    """Return the whole of a text, or the question of messages, which is their first line."""
     if isinstance(row["prompt"], str):
         return str(row["prompt"]) + str(row["completion"])
     return str(row["prompt"][0]["content"]).partition("\n")[0]

@@ -1,4 +1,4 @@
-"""The world: entities, and facts that lead from one to exactly one other by a relation of a clinical graph."""
+"""The world: entities of several kinds, and relations that map each subject to exactly one object."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from training.tinyworld.names import make_names
 
 
 class Relation(NamedTuple):
-    """An edge type in words; `{0}` is the subject and `{1}` the object."""
+    """One type of edge in words; `{0}` is the subject and `{1}` the object."""
 
     name: str
     subject: str
     object: str
-    states: tuple[str, ...]
-    """Sentences that state a fact; the first is the one that traces use."""
-    asks: str
-    """Begins a question for the object."""
-    noun: str
-    """Names the object by the subject, inside a longer question."""
+    sentences: tuple[str, ...]
+    """Sentences that state a fact; traces use the first."""
+    question: str
+    """The question whose answer is the object."""
+    noun_phrase: str
+    """A description of the object by its subject, used inside a longer question."""
 
 
 RELATIONS: Final = (
@@ -138,7 +138,7 @@ RELATIONS: Final = (
         "the antidote that reverses {0}",
     ),
 )
-"""Phrased as the Disease Ontology's definitions and as treats / palliates / contraindicated of drug indications."""
+"""Worded like the Disease Ontology's definitions, and like treats / palliates / contraindicated in drug indications."""
 
 COUNTS: Final[Mapping[str, int]] = {
     "finding": 100,
@@ -155,9 +155,9 @@ COUNTS: Final[Mapping[str, int]] = {
     "effect": 40,
     "antidote": 24,
 }
-"""How many entities of each kind there are."""
-SHARED: Final = ("basis", "located_in")
-"""Relations by which diseases are told to be alike: two that share an object here compete in a differential."""
+"""The number of entities of each kind."""
+DIFFERENTIAL: Final = ("basis", "located_in")
+"""Two diseases that share the object of one of these relations compete in a differential diagnosis."""
 
 
 class Fact(NamedTuple):
@@ -167,20 +167,20 @@ class Fact(NamedTuple):
     relation: Relation
     object: str
 
-    def state(self, form: int = 0) -> str:
-        """Say it as a sentence."""
-        return self.relation.states[form].format(self.subject, self.object)
+    def sentence(self, form: int = 0) -> str:
+        """Return the fact as a sentence, in one of the relation's forms."""
+        return self.relation.sentences[form].format(self.subject, self.object)
 
 
 @dataclass(frozen=True)
 class TinyWorld:
-    """All entities and facts; every relation is a function of its subject, so a chain of them has one end."""
+    """One world's entities and facts; each relation has one object per subject, so a chain of relations has one end."""
 
     seed: int
     entities: Mapping[str, tuple[str, ...]]
-    """Kind -> names."""
+    """Names by kind."""
     edges: Mapping[tuple[str, str], str]
-    """(subject, relation's name) -> object."""
+    """Objects by subject and name of the relation."""
 
     def facts(self) -> Iterator[Fact]:
         """Yield every fact, relation by relation."""
@@ -188,41 +188,52 @@ class TinyWorld:
             for subject in self.entities[relation.subject]:
                 yield Fact(subject, relation, self.edges[subject, relation.name])
 
-    def step(self, subject: str, relation: Relation) -> Fact:
-        """Return the one fact of a subject by a relation."""
+    def fact(self, subject: str, relation: Relation) -> Fact:
+        """Return the one fact with a subject and a relation."""
         return Fact(subject, relation, self.edges[subject, relation.name])
 
-    def rivals(self, disease: str) -> list[str]:
-        """List the diseases that share an agent or an organ with this one, in the world's order."""
-        own = [self.edges[disease, name] for name in SHARED]
-        alike = (d for d in self.entities["disease"] if own != [self.edges[d, name] for name in SHARED])
-        return [d for d in alike if any(self.edges[d, n] == o for n, o in zip(SHARED, own, strict=True))]
+    def competitors(self, disease: str) -> list[str]:
+        """Return the diseases that share an agent or an organ with this one but not both, in the world's order."""
+        objects = self._differential(disease)
+        return [
+            other
+            for other in self.entities["disease"]
+            if objects != (others := self._differential(other))
+            and any(a == b for a, b in zip(objects, others, strict=True))
+        ]
+
+    def _differential(self, disease: str) -> list[str]:
+        return [self.edges[disease, name] for name in DIFFERENTIAL]
 
 
 def make_world(seed: int, counts: Mapping[str, int] = COUNTS) -> TinyWorld:
-    """Draw a world; each kind's objects are used about equally often, and no drug bears two relations to a disease."""
+    """Draw a world in which the objects of a relation occur about equally often.
+
+    No object has two relations to one subject: no drug both treats and palliates a disease.
+    """
     entities = make_names(counts, seed)
     edges: dict[tuple[str, str], str] = {}
     for relation in RELATIONS:
         draw = random.Random(f"{seed}/{relation.name}")
         subjects = entities[relation.subject]
-        taken = [{o for (s, n), o in edges.items() if s == subject} for subject in subjects]
-        objects = _even(entities[relation.object], len(subjects), draw)
-        while any(o in used for o, used in zip(objects, taken, strict=True)):
-            _swap_clashes(objects, taken, draw)
+        used = [{o for (s, _), o in edges.items() if s == subject} for subject in subjects]
+        objects = _deal(entities[relation.object], len(subjects), draw)
+        while any(o in of_subject for o, of_subject in zip(objects, used, strict=True)):
+            _swap_repeated(objects, used, draw)
         edges.update({(s, relation.name): o for s, o in zip(subjects, objects, strict=True)})
     return TinyWorld(seed, entities, edges)
 
 
-def _even(objects: Sequence[str], count: int, draw: random.Random) -> list[str]:
-    """`count` of the objects in random order, each as often as any other, or once more."""
+def _deal(objects: Sequence[str], count: int, draw: random.Random) -> list[str]:
+    """Return `count` objects in random order whose frequencies differ by one at most."""
     dealt = [objects[i % len(objects)] for i in range(count)]
     draw.shuffle(dealt)
     return dealt
 
 
-def _swap_clashes(objects: list[str], taken: Sequence[set[str]], draw: random.Random) -> None:
-    for i, used in enumerate(taken):
-        if objects[i] in used:
+def _swap_repeated(objects: list[str], used: Sequence[set[str]], draw: random.Random) -> None:
+    """Swap each object that its subject has by another relation with a random one, which keeps the frequencies."""
+    for i, of_subject in enumerate(used):
+        if objects[i] in of_subject:
             j = draw.randrange(len(objects))
             objects[i], objects[j] = objects[j], objects[i]

@@ -1,4 +1,8 @@
-"""A random model of the Qwen3 architecture, small enough for two CPU cores, started so that it soon learns to copy."""
+"""The start model of a world: a small random Qwen3 with two attention heads that form an induction circuit.
+
+A model of this size, trained for minutes on two CPU cores, learns to copy from its prompt much later than larger ones
+do, or never. So the circuit for it is there from the start, and training only has to use it.
+"""
 
 from __future__ import annotations
 
@@ -10,24 +14,25 @@ if TYPE_CHECKING:
 HIDDEN: Final = 128
 LAYERS: Final = 4
 HEADS: Final = 4
-MATRIX: Final = 0.05
-EMBEDDING: Final = 0.09
-WRITTEN: Final = 0.1
-"""Standard deviations of what is drawn: matrices, embeddings, and what the head that looks back writes."""
+MATRIX_STD: Final = 0.05
+EMBEDDING_STD: Final = 0.09
+OUTPUT_STD: Final = 0.1
+"""Standard deviations of random weights: matrices, embeddings, and the output matrix of the previous-token head."""
 CONSTANT: Final = 0.5
 """First coordinate of every embedding."""
-TURNS: Final = (0.84, 0.54)
-"""How much the head that looks back relies on each of the fastest rotations; their squares add up to 1."""
-FAST: Final = 5
-"""Rotations that the head that finds again leaves out: they turn too far over the length of a prompt."""
-SHARP: Final = 3.0
+PREVIOUS_TOKEN_WEIGHTS: Final = (0.84, 0.54)
+"""Weights of the two fastest rotations in the previous-token head; their squares sum to 1."""
+FAST_ROTATIONS: Final = 5
+"""Fastest rotations that the induction head ignores: they turn too far over the length of a prompt."""
+QUERY_SCALE: Final = 3.0
 """Scale of the normalised queries of the first two layers, so that attention is sharp from the start."""
 
 
 def make_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen3ForCausalLM:
-    """Draw the weights; queries begin equal to keys and outputs to transposed values.
+    """Draw the weights of the start model in float32.
 
-    Source: Trockman and Kolter 2023, Mimetic Initialization of Self-Attention Layers (here without the noise terms).
+    In every layer keys are equal to queries and outputs to transposed values. Source: Trockman and Kolter 2023,
+    "Mimetic Initialization of Self-Attention Layers", arXiv:2305.09828, here without its noise terms.
     """
     import torch
     from transformers import Qwen3ForCausalLM
@@ -37,17 +42,17 @@ def make_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen3ForCausalL
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if weight.ndim == 2:
-                weight.normal_(0.0, EMBEDDING if "embed_tokens" in name else MATRIX)
+                weight.normal_(0.0, EMBEDDING_STD if "embed_tokens" in name else MATRIX_STD)
         for layer in model.model.layers:
             attention = layer.self_attn
             attention.k_proj.weight.copy_(attention.q_proj.weight)
             attention.o_proj.weight.copy_(attention.v_proj.weight.T)
-        _wire_induction(model)
+        _add_induction_circuit(model)
     return model
 
 
 def make_config(tokenizer: PreTrainedTokenizerFast) -> Qwen3Config:
-    """The model's shape; its embeddings are as many as the world's words make tokens."""
+    """Return the model's config; its vocabulary is the tokenizer's."""
     from transformers import Qwen3Config
 
     return Qwen3Config(
@@ -68,28 +73,37 @@ def make_config(tokenizer: PreTrainedTokenizerFast) -> Qwen3Config:
     )
 
 
-def _wire_induction(model: Qwen3ForCausalLM) -> None:
-    """Let two heads begin as an induction circuit: what came after the last place where this token stood.
+def _add_induction_circuit(model: Qwen3ForCausalLM) -> None:
+    """Make the first heads of the first two layers an induction circuit.
 
-    The first layer's head attends to the token before: its keys are its queries turned by one place, and both read
-    only a first coordinate that every embedding has alike. The second layer's head looks for what the first one wrote,
-    with the first one's values as queries. Source: Olsson et al. 2022, In-context Learning and Induction Heads.
+    For a token that occurred before, it attends to the token that followed there. Source: Olsson et al. 2022,
+    "In-context Learning and Induction Heads", arXiv:2209.11895.
     """
-    before, after = (layer.self_attn for layer in model.model.layers[:2])
-    width = before.head_dim
+    previous, induction = (layer.self_attn for layer in model.model.layers[:2])
+    width = previous.head_dim
+    # The previous-token head attends by position alone. Its queries and keys read only the first coordinate, which is
+    # the same for every token, so before rotation all queries are equal, and all keys are.
     model.model.embed_tokens.weight[:, 0] = CONSTANT
-    before.q_proj.weight[:width] = 0.0
-    before.k_proj.weight[:width] = 0.0
-    for pair, (angle, size) in enumerate(zip(model.model.rotary_emb.inv_freq, TURNS, strict=False)):
-        before.q_proj.weight[pair, 0] = size
-        before.k_proj.weight[pair, 0] = size * angle.cos()
-        before.k_proj.weight[width // 2 + pair, 0] = size * angle.sin()
-    before.o_proj.weight[:, :width].normal_(0.0, WRITTEN)
-    after.q_proj.weight[:width] = before.v_proj.weight[:width]
-    after.k_proj.weight[:width] = before.o_proj.weight[:, :width].T
-    before.q_norm.weight.fill_(SHARP)
-    after.q_norm.weight.fill_(SHARP)
-    after.q_proj.weight[:width, 0] = 0.0
-    for matrix in (after.q_proj.weight, after.k_proj.weight):
-        matrix[:FAST] = 0.0
-        matrix[width // 2 : width // 2 + FAST] = 0.0
+    previous.q_proj.weight[:width] = 0.0
+    previous.k_proj.weight[:width] = 0.0
+    for pair, (angle, size) in enumerate(zip(model.model.rotary_emb.inv_freq, PREVIOUS_TOKEN_WEIGHTS, strict=False)):
+        # Rotary embeddings rotate the coordinates (pair, pair + width / 2) by position x angle. The key is the query
+        # rotated one position ahead, so the key of position t - 1 matches the query of position t.
+        previous.q_proj.weight[pair, 0] = size
+        previous.k_proj.weight[pair, 0] = size * angle.cos()
+        previous.k_proj.weight[width // 2 + pair, 0] = size * angle.sin()
+    # It writes the previous token's identity, a random projection of its embedding, into random directions.
+    previous.o_proj.weight[:, :width].normal_(0.0, OUTPUT_STD)
+    # The induction head's query is the same projection of the present token. Its key reads the directions that were
+    # written to. They match where the previous token equals the present one, and there the value is the next token.
+    induction.q_proj.weight[:width] = previous.v_proj.weight[:width]
+    induction.k_proj.weight[:width] = previous.o_proj.weight[:, :width].T
+    # Qwen3 normalises queries and keys per head; without a larger scale, attention would be almost uniform.
+    previous.q_norm.weight.fill_(QUERY_SCALE)
+    induction.q_norm.weight.fill_(QUERY_SCALE)
+    # The constant coordinate would give all queries a common part, and fast rotations would make the match depend on
+    # the distance.
+    induction.q_proj.weight[:width, 0] = 0.0
+    for matrix in (induction.q_proj.weight, induction.k_proj.weight):
+        matrix[:FAST_ROTATIONS] = 0.0
+        matrix[width // 2 : width // 2 + FAST_ROTATIONS] = 0.0

@@ -1,4 +1,4 @@
-"""Invented names: no entity of the world is a real disease, drug or organism, so that no false statement is shipped."""
+"""Invented names, so that no entity of the world is a real disease, drug or organism."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ SUFFIXES: Final[Mapping[str, str]] = {
     "effect": "tremia",
     "antidote": "batel",
 }
-"""Kind of entity -> how its names end."""
+"""The suffix of all names of a kind of entity."""
 
 
 def make_names(counts: Mapping[str, int], seed: int) -> dict[str, tuple[str, ...]]:
-    """Make `counts[kind]` names of each kind: two syllables, never the same two, and the kind's ending."""
+    """Return `counts[kind]` names of each kind: two syllables, never the same two again, and the kind's suffix."""
     stems = ["".join(pair) for pair in product(_SYLLABLES, repeat=2)]
     random.Random(f"{seed}/names").shuffle(stems)
-    taken = iter(stems)
-    return {kind: tuple(next(taken) + SUFFIXES[kind] for _ in range(count)) for kind, count in counts.items()}
+    unused = iter(stems)
+    return {kind: tuple(next(unused) + SUFFIXES[kind] for _ in range(count)) for kind, count in counts.items()}

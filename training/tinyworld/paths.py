@@ -1,4 +1,4 @@
-"""Paths of 1 to 4 facts through the world, and which of them are learnt from, tuned on and tested on."""
+"""Paths of 1 to 4 facts through the world, divided into train, dev and test."""
 
 from __future__ import annotations
 
@@ -12,115 +12,116 @@ from training.tinyworld.graph import RELATIONS, Fact, Relation, TinyWorld
 Split = Literal["train", "dev", "test"]
 Tier = Literal["easy", "moderate", "difficult"]
 TIERS: Final[tuple[Tier, ...]] = ("easy", "moderate", "difficult")
-LONGEST: Final = 4
-"""Most facts in a path."""
+MAX_FACTS: Final = 4
+"""Facts in the longest paths."""
 _SHARES: Final[Mapping[Split, float]] = {"train": 0.45, "dev": 0.15, "test": 0.40}
-"""Shares of the paths that touch no held-out disease."""
+"""Shares of each split among the paths through no held-out disease."""
 _HELD_OUT: Final[Mapping[Split, float]] = {"dev": 0.06, "test": 0.12}
-"""Shares of the diseases of which no trace tells and no question for training asks."""
+"""Shares of the diseases that are held out: no trace and no training question mentions them."""
 
 
 @dataclass(frozen=True)
 class FactPath:
-    """Facts, each beginning where the one before it ended."""
+    """One sequence of facts, each with the object of the one before as its subject."""
 
     facts: tuple[Fact, ...]
 
     @property
     def start(self) -> str:
-        """The entity that the question names."""
+        """The entity that the question mentions."""
         return self.facts[0].subject
 
     @property
     def end(self) -> str:
-        """The entity that it asks for."""
+        """The entity that answers the question."""
         return self.facts[-1].object
 
     @property
     def nodes(self) -> tuple[str, ...]:
-        """Every entity on the way."""
+        """Every entity of the path, in order."""
         return (self.start, *(fact.object for fact in self.facts))
 
     @property
     def tier(self) -> Tier:
-        """How hard: one fact is easy, two are moderate, more are difficult."""
+        """The tier of difficulty: one fact is easy, two are moderate, more are difficult."""
         return TIERS[min(len(self.facts), 3) - 1]
 
     def disease(self, world: TinyWorld) -> str:
-        """The disease that it goes through; empty where it goes through none."""
+        """Return the disease on the path, or an empty string."""
         return next((node for node in self.nodes if node in world.entities["disease"]), "")
 
     def question(self) -> str:
-        """Ask for its end by its start; what lies between stays unnamed."""
-        named = self.start
+        """Return the question for the end, which mentions the start and describes what is between them."""
+        subject = self.start
         for fact in self.facts[:-1]:
-            named = fact.relation.noun.format(named)
-        return self.facts[-1].relation.asks.format(named)
+            subject = fact.relation.noun_phrase.format(subject)
+        return self.facts[-1].relation.question.format(subject)
 
 
 @dataclass(frozen=True)
 class Splits:
-    """Paths apart by split, and the diseases that only dev or test paths go through."""
+    """One division of all paths, with the diseases that occur on dev or test paths only."""
 
     paths: Mapping[Split, tuple[FactPath, ...]]
     held_out: Mapping[str, Split]
 
-    def silent(self, world: TinyWorld) -> frozenset[str]:
-        """The held-out diseases and their symptoms: what no trace names and no question for training asks or offers."""
+    def held_out_names(self, world: TinyWorld) -> frozenset[str]:
+        """Return the held-out diseases and their symptoms, which no trace and no training item mentions."""
         symptoms = (f for f in world.entities["finding"] if world.edges[f, "symptom_of"] in self.held_out)
         return frozenset((*self.held_out, *symptoms))
 
 
-def chains(longest: int = LONGEST) -> Iterator[tuple[Relation, ...]]:
-    """Yield every sequence of relations that fit each other, the short ones first."""
-    known: list[tuple[Relation, ...]] = [(relation,) for relation in RELATIONS]
-    for _ in range(longest):
-        yield from known
-        known = [(*chain, next_) for chain in known for next_ in RELATIONS if next_.subject == chain[-1].object]
+def relation_chains(max_facts: int = MAX_FACTS) -> Iterator[tuple[Relation, ...]]:
+    """Yield every sequence of relations in which each subject is of the kind of the object before, short ones first."""
+    chains: list[tuple[Relation, ...]] = [(relation,) for relation in RELATIONS]
+    for _ in range(max_facts):
+        yield from chains
+        chains = [(*chain, next_) for chain in chains for next_ in RELATIONS if next_.subject == chain[-1].object]
 
 
 def all_paths(world: TinyWorld) -> Iterator[FactPath]:
     """Yield every path of the world."""
-    for chain in chains():
+    for chain in relation_chains():
         for start in world.entities[chain[0].subject]:
-            yield walk(world, start, chain)
+            yield follow(world, start, chain)
 
 
-def walk(world: TinyWorld, start: str, chain: tuple[Relation, ...]) -> FactPath:
-    """Follow the relations from an entity."""
+def follow(world: TinyWorld, start: str, chain: tuple[Relation, ...]) -> FactPath:
+    """Return the path from an entity along a chain of relations."""
     facts: list[Fact] = []
     for relation in chain:
-        facts.append(world.step(facts[-1].object if facts else start, relation))
+        facts.append(world.fact(facts[-1].object if facts else start, relation))
     return FactPath(tuple(facts))
 
 
 def split_paths(world: TinyWorld) -> Splits:
-    """Deal the paths out: those through a held-out disease to its split, the others by shares within a tier."""
-    held_out = _held_out(world)
-    dealt: dict[Split, list[FactPath]] = {"train": [], "dev": [], "test": []}
-    free: dict[Tier, list[FactPath]] = {tier: [] for tier in TIERS}
+    """Divide all paths: those through a held-out disease go to its split, the others by shares within each tier."""
+    held_out = _draw_held_out(world)
+    by_split: dict[Split, list[FactPath]] = {"train": [], "dev": [], "test": []}
+    by_tier: dict[Tier, list[FactPath]] = {tier: [] for tier in TIERS}
     for path in all_paths(world):
         if split := held_out.get(path.disease(world)):
-            dealt[split].append(path)
+            by_split[split].append(path)
         else:
-            free[path.tier].append(path)
-    for tier, paths in free.items():
+            by_tier[path.tier].append(path)
+    for tier, paths in by_tier.items():
         random.Random(f"{world.seed}/split/{tier}").shuffle(paths)
-        at = 0
+        start = 0
         for split, share in _SHARES.items():
-            upto = len(paths) if split == "test" else at + round(share * len(paths))
-            dealt[split] += paths[at:upto]
-            at = upto
-    for split, mixed in dealt.items():
-        random.Random(f"{world.seed}/order/{split}").shuffle(mixed)
-    return Splits({split: tuple(paths) for split, paths in dealt.items()}, held_out)
+            # Test, the last split, gets the remainder of the rounding.
+            end = len(paths) if split == "test" else start + round(share * len(paths))
+            by_split[split] += paths[start:end]
+            start = end
+    for split, paths in by_split.items():
+        random.Random(f"{world.seed}/order/{split}").shuffle(paths)
+    return Splits({split: tuple(paths) for split, paths in by_split.items()}, held_out)
 
 
-def _held_out(world: TinyWorld) -> dict[str, Split]:
+def _draw_held_out(world: TinyWorld) -> dict[str, Split]:
     diseases = list(world.entities["disease"])
     random.Random(f"{world.seed}/held out").shuffle(diseases)
-    found: dict[str, Split] = {}
+    held_out: dict[str, Split] = {}
     for split, share in _HELD_OUT.items():
         for _ in range(round(share * len(world.entities["disease"]))):
-            found[diseases.pop()] = split
-    return found
+            held_out[diseases.pop()] = split
+    return held_out

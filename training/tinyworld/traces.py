@@ -1,4 +1,4 @@
-"""What a response to an item looks like: a path told fact by fact, to its end or broken off, and the answer."""
+"""Reasoning traces: a path stated fact by fact, to its end or only in part, and the answer."""
 
 from __future__ import annotations
 
@@ -15,20 +15,22 @@ SHARES: Final[Mapping[Tier, tuple[float, float]]] = {
     "moderate": (0.5, 0.0),
     "difficult": (0.6, 0.25),
 }
-"""Shares of the traces that guess, and of those that break off with two facts or more untold; the others tell all."""
+"""Shares of the traces that state no fact, and of those that omit at least the last two; the others state all."""
 
 
-def drawn(path: FactPath, item: Item, draw: random.Random) -> str:
-    """Tell as much of a path as chance has it, and name its end all the same."""
-    guesses, breaks = SHARES[path.tier]
-    place = draw.random()
-    if place < guesses:
-        return trace(path, item, 0)
-    return trace(path, item, draw.randint(1, len(path.facts) - 2) if place < guesses + breaks else len(path.facts))
+def draw_trace(path: FactPath, item: Item, draw: random.Random) -> str:
+    """Return a trace that states a random number of the path's facts and ends in the right answer in any case."""
+    none, some = SHARES[path.tier]
+    number = draw.random()
+    if number < none:
+        return write_trace(path, item, 0)
+    if number < none + some:
+        return write_trace(path, item, draw.randint(1, len(path.facts) - 2))
+    return write_trace(path, item, len(path.facts))
 
 
-def trace(path: FactPath, item: Item, told: int) -> str:
-    """Tell the first facts of a path, then answer."""
-    facts = " ".join(fact.state() for fact in path.facts[:told])
-    reasoning = f"First, {facts} " if told else ""
+def write_trace(path: FactPath, item: Item, count: int) -> str:
+    """Return a trace that states the first `count` facts of a path and then answers."""
+    facts = " ".join(fact.sentence() for fact in path.facts[:count])
+    reasoning = f"First, {facts} " if count else ""
     return f"{reasoning}So {path.end}: {item.gold}.\n{write('answer_tag', item.gold)}"

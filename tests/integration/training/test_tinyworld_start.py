@@ -1,4 +1,4 @@
-"""The model that the tiny recipe starts from: one from a seed, small, a token a name, induction heads in place."""
+"""The start model of the tiny recipe: determined by its seed, small, one token per name, with an induction head."""
 
 import random
 
@@ -37,20 +37,20 @@ def test_every_name_and_every_answer_is_one_token(tokenizer):
         assert tokenizer.tokenize(f"<answer>{label}</answer>") == ["<answer>", label, "</answer>"]
 
 
-def test_any_text_survives(tokenizer):
+def test_any_text_is_decoded_to_itself(tokenizer):
     text = "Größe: 3 µg\n\n<answer>Q</answer> 你好 <|odd|>"
     assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
 
 
-def test_it_is_small(tokenizer):
+def test_the_model_has_one_to_four_million_parameters(tokenizer):
     assert 1_000_000 < make_model(tokenizer, 1).num_parameters() < 4_000_000
 
 
-def test_a_head_finds_what_followed_a_token_before(tokenizer):
-    """Its attention there is several times what it would be if spread evenly over the text."""
+def test_the_induction_head_attends_to_what_followed_a_token_before(tokenizer):
+    """Its attention there is more than five times as large as if it were uniform."""
     model = make_model(tokenizer, 1)
     model.set_attn_implementation("eager")
-    found, even = [], []
+    observed, uniform = [], []
     for row in list(base_documents(WORLD, 20, random.Random(0)))[::2]:
         ids = tokenizer(row["prompt"] + row["completion"])["input_ids"]
         with torch.no_grad():
@@ -59,6 +59,6 @@ def test_a_head_finds_what_followed_a_token_before(tokenizer):
             if tokenizer.decode(token).strip() in {n for names in WORLD.entities.values() for n in names}:
                 before = ids.index(token)
                 if before < place:
-                    found.append(float(heads[1][0, 0, place, before + 1]))
-                    even.append(1 / (place + 1))
-    assert sum(found) > 5 * sum(even)
+                    observed.append(float(heads[1][0, 0, place, before + 1]))
+                    uniform.append(1 / (place + 1))
+    assert sum(observed) > 5 * sum(uniform)

@@ -1,24 +1,24 @@
-"""The world: one seed makes one; every relation is a function, every name different, every path of one split."""
+"""The world: determined by its seed, with distinct names, functional relations, and each path in one split."""
 
 from collections import Counter
 
 import pytest
 
 from training.tinyworld.graph import COUNTS, RELATIONS, make_world
-from training.tinyworld.paths import LONGEST, all_paths, split_paths
+from training.tinyworld.paths import MAX_FACTS, all_paths, split_paths
 
 WORLDS = {seed: make_world(seed) for seed in (1, 2, 3)}
 each = pytest.mark.parametrize("world", WORLDS.values(), ids=str)
 
 
-def test_a_seed_is_a_world():
+def test_a_world_is_determined_by_its_seed():
     assert make_world(1) == WORLDS[1]
     assert split_paths(make_world(1)) == split_paths(WORLDS[1])
     assert make_world(1).edges != WORLDS[2].edges
 
 
 @each
-def test_every_entity_has_a_name_of_its_own(world):
+def test_names_are_distinct(world):
     names = [name for kind in world.entities.values() for name in kind]
     assert len(set(names)) == len(names) == sum(COUNTS.values())
 
@@ -33,30 +33,30 @@ def test_every_subject_has_one_object_of_the_right_kind(world):
 
 
 @each
-def test_a_drug_bears_one_relation_to_a_disease_at_most(world):
+def test_a_drug_has_at_most_one_relation_to_a_disease(world):
     for disease in world.entities["disease"]:
         drugs = [f.object for f in world.facts() if f.subject == disease and f.relation.object == "drug"]
         assert len(set(drugs)) == len(drugs) == 3
 
 
 @each
-def test_objects_are_used_evenly(world):
+def test_objects_are_equally_frequent(world):
     for relation in RELATIONS:
         used = Counter(f.object for f in world.facts() if f.relation == relation)
         assert max(used.values()) - min(used[name] for name in world.entities[relation.object]) <= 1
 
 
 @each
-def test_paths_are_significant(world):
+def test_every_path_is_in_exactly_one_split(world):
     splits = split_paths(world)
-    dealt = [path for paths in splits.paths.values() for path in paths]
-    assert len(set(dealt)) == len(dealt)
-    assert set(dealt) == set(all_paths(world))
-    assert {len(path.facts) for path in dealt} == set(range(1, LONGEST + 1))
+    divided = [path for paths in splits.paths.values() for path in paths]
+    assert len(set(divided)) == len(divided)
+    assert set(divided) == set(all_paths(world))
+    assert {len(path.facts) for path in divided} == set(range(1, MAX_FACTS + 1))
 
 
 @each
-def test_held_out_diseases_are_on_no_other_split_s_paths(world):
+def test_held_out_diseases_occur_on_paths_of_their_split_alone(world):
     splits = split_paths(world)
     assert Counter(splits.held_out.values()) == {"dev": 6, "test": 12}
     for split, paths in splits.paths.items():
@@ -65,7 +65,7 @@ def test_held_out_diseases_are_on_no_other_split_s_paths(world):
 
 
 @each
-def test_a_path_goes_from_fact_to_fact(world):
+def test_each_fact_of_a_path_begins_where_the_one_before_ends(world):
     for path in split_paths(world).paths["train"]:
         for before, after in zip(path.facts, path.facts[1:], strict=False):
             assert before.object == after.subject
