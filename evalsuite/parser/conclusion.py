@@ -30,7 +30,7 @@ _SUPERLATIVE = re.compile(
     r"|of\s+choice)\b[^.!?\n]{0,160}?\b(?:is|be|are|remains)\b"
 )
 _CONCLUDES = re.compile(
-    r"\b(?:therefore|thus|hence|so,|consequently|in\s+conclusion|overall|most\s+(?:likely|appropriate|probable|consistent|suitable|accurate)"
+    r"\b(?:therefore|thus|hence|so,|consequently|in\s+conclusion|overall|next\s+(?:best\s+)?step|of\s+choice|most\s+(?:likely|appropriate|probable|consistent|suitable|accurate)"
     r"|best|correct\s+(?:answer|choice|option|diagnosis|step))\b"
 )
 _AT_END = re.compile(r"[(\[](?:[Oo]ption\s+)?(?P<token>[A-ZＡ-Ｚ])[)\]][*_\s]*[.!]?[*_\s]*\Z")

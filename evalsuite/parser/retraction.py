@@ -60,7 +60,7 @@ _DOUBTS = re.compile(
     r"|\b(?:i\s+would|i['’]d)\s+not\s+rule\s+out\b)"
 )
 _OTHER_OFFERED = re.compile(
-    r"(?:[.;!?\n—–-]|\.\s*\.\s*\.)\s*(?:or\s+)?(?:maybe|perhaps|possibly|alternatively,?|or\s+(?:else\s+)?)\s+(?:it(?:['’]s|\s+is|\s+could\s+be)\s+)?"
+    r"(?:[.;!?\n—–-]|\.\s*\.\s*\.)\s*(?:or\s+)?(?:maybe|perhaps|possibly|alternatively,?|otherwise,?|or\s+(?:else\s+)?)\s+(?:it(?:['’]s|\s+is|\s+could\s+be)\s+)?"
     r"(?:the\s+answer\s+is\s+)?(?:option\s+)?[(*\[]*([a-z]+)(?=[)*\]]*(?:\Z|[.,;!?\n]))"
 )
 _ADVERSATIVE = re.compile(

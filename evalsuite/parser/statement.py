@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from evalsuite.parser.answer_slot import AnswerSlot, FinalSegment, own_text_end, read_slot
 from evalsuite.parser.cues import DECISIONS, KEYS, LINK, OTHER_SCRIPTS, QUALIFIED, VERBS, WORDS, places
-from evalsuite.parser.label_context import closed_at
+from evalsuite.parser.label_context import closed_at, hedged, open_ended
 from evalsuite.parser.result import OK, SEVERAL
 from evalsuite.parser.retraction import disowned, disowned_unspaced
 
@@ -40,10 +40,12 @@ _IS_THE = re.compile(
     rf"(?:{_SUPERLATIVE})?\Z"
 )
 _MAKING = re.compile(
-    r"\b(?:mak|leav)(?:es|ing|e)\s+(?:only\s+)?(?:the\s+)?(?:option\s+|choice\s+|answer\s+)?[(\[*\"]*\Z"
+    r"(?<!not )(?<!would )(?<!could )(?<!might )(?<!may )(?<!to )\b(?:mak|leav)(?:es|ing|e)\s+(?:only\s+)?(?:the\s+)?"
+    r"(?:option\s+|choice\s+|answer\s+)?[(\[*\"]*\Z"
 )
 _IS_CORRECT = " is correct"
 _IS_BEST = re.compile(r" is the (?:correct|right|best|only|most)\b[^.!?\n,;:]{0,80}")
+_RESTRICTED = re.compile(r"\b(?:if|unless|provided|assuming|depending|when|or|not|except)\b")
 _LAST_SENTENCES = 600
 _HENCE = re.compile(r"\b(?:so|thus|hence|therefore),?\s+(?:option\s+|choice\s+)?[(\[*\"]*\Z")
 _LAST_SENTENCE = re.compile(
@@ -152,14 +154,15 @@ def verdicts(segment: FinalSegment) -> list[AnswerStatement]:
     ends = 0
     verbs = [(at, at + len(_IS_CORRECT)) for at in places(segment.lowered, _IS_CORRECT)]
     tail = max(0, len(segment.lowered) - _LAST_SENTENCES)
-    verbs += [
-        match.span()
-        for at in places(segment.lowered, " is the ", tail)
-        if (match := _IS_BEST.match(segment.lowered, at))
-    ]
+    for at in places(segment.lowered, " is the ", tail):
+        best = _IS_BEST.match(segment.lowered, at)
+        if best is not None and not _RESTRICTED.search(best.group()):
+            verbs.append(best.span())
     for at, end in verbs:
         left = max(0, at - 32)
         subject = _SUBJECT.search(segment.text[left:at])
+        if open_ended(segment.text, end) or hedged(segment.text, segment.labels, end):
+            continue
         if subject is not None and (subject["mark"] or subject["named"] is not None):
             remarks.extend(_read_subject(segment, left, subject))
             concluded |= _HENCE.search(segment.lowered, left, left + subject.start("token")) is not None
@@ -212,7 +215,7 @@ def _at_word(segment: FinalSegment, at: int, word: str) -> Iterator[AnswerStatem
     lowered = segment.lowered
     end = at + len(word)
     if lowered.endswith(_BEFORE_NOUN, 0, at):
-        yield from _verdict(segment, at)
+        yield from _verdict(segment, at, end)
     link = LINK.match(lowered, end)
     if link is None:
         if _HEADING.match(lowered, end) and _HEADING_LEFT.search(lowered, max(0, at - 40), at):
@@ -240,7 +243,7 @@ def _is_key(lowered: str, at: int, end: int) -> bool:
     return before == "_" or (before in ('"', "'") and before in lowered[at:end])
 
 
-def _verdict(segment: FinalSegment, at: int) -> Iterator[AnswerStatement]:
+def _verdict(segment: FinalSegment, at: int, end: int) -> Iterator[AnswerStatement]:
     """`B is the correct answer`, `making B the best choice`: the label is before the cue."""
     start = max(0, at - 64)
     link = _IS_THE.search(segment.lowered, start, at) if segment.lowered.rfind("the ", start, at) >= 0 else None
@@ -254,6 +257,8 @@ def _verdict(segment: FinalSegment, at: int) -> Iterator[AnswerStatement]:
     # "making (B) the answer" needs no verb of its own; nothing else does without one.
     if making is None and not _has_verb(link["link"]):
         return
+    if open_ended(segment.text, end) or hedged(segment.text, segment.labels, end):
+        return  # "B is the correct answer, or C", "... only if the kidneys are well", "...?"
     if making or subject["mark"] or subject["named"] is not None:
         yield from _read_subject(segment, left, subject)
 
