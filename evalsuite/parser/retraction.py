@@ -22,13 +22,11 @@ _HARMLESS = re.compile(
     r"|(?:explains?|explained|explaining|is|reasons?|shows?|see|understand|demonstrates?|illustrates?|clarifies)\s+why"
     r"|other\s+than|rather\s+than|whether\s+or\s+not|not\s+only)\b"
 )
-_EXAMPLES = (
-    "for example", "example answer", "example output", "example response", "example:", "an example is", "e.g.",
-    "example of an answer", "example of a response", "example of the answer", "example of the format", "for instance",
-    "such as", "like this", "format is", "format was", "format would", "format should", "format: ", "template",
-    "placeholder", "instruct", "asked to", "told to", "told me", "ejemplo", "exemple", "zum beispiel", "z.b.",
-    "例如", "比如",
-)  # fmt: skip
+_EXAMPLES = re.compile(
+    r"for example|example (?:answer|output|response|of (?:an answer|a response|the answer|the format))|example:"
+    r"|an example is|e\.g\.|for instance|such as|like this|format (?:is|was|would|should)|format: |template|placeholder"
+    r"|instruct|asked to|told (?:to|me)|ejemplo|exemple|zum beispiel|z\.b\.|例如|比如"
+)
 _EXAMPLE_OF = ("example of an ", "example of a ", "example of the ")
 _OPPOSITES = re.compile(
     r"\b(?:avoid(?:ed)?|worst|least|wrong|incorrect|inappropriate|unsuitable|contraindicated|except|excluded?|eliminated?|unlikely|false)\b"
@@ -85,7 +83,8 @@ def disowned(lowered: str, at: int, labels: Labels) -> bool:
         return True
     if left.endswith(_EXAMPLE_OF):
         return True
-    return _quoted(lowered, left, at) or any(phrase in left and _same_sentence(left, phrase) for phrase in _EXAMPLES)
+    example = _EXAMPLES.search(left)
+    return (example is not None and _SENTENCE_END.search(left, example.end()) is None) or _quoted(lowered, left, at)
 
 
 def singles_out_the_opposite(lowered: str, at: int) -> bool:
@@ -124,7 +123,3 @@ def _quoted(lowered: str, left: str, at: int) -> bool:
         return False
     quote = _QUOTED.search(left, max(0, len(left) - 24))
     return quote is not None and bool(lowered[: at - len(left) + quote.start()].strip())
-
-
-def _same_sentence(left: str, phrase: str) -> bool:
-    return _SENTENCE_END.search(left, left.rfind(phrase) + len(phrase)) is None

@@ -21,8 +21,12 @@ def own_item_end(segment: FinalSegment) -> int:
     """
     lowered = segment.lowered
     end = len(lowered)
+    colons = [at for at in (lowered.find(":"), lowered.find("：")) if at >= 0]
+    if not colons:
+        return end
+    start = max(0, min(colons) - _LINE_HEAD)
     for word in _WORDS:
-        at = lowered.find(word)
+        at = lowered.find(word, start)
         for _ in range(_MOST):
             if at < 0 or at >= end:
                 break

@@ -43,6 +43,7 @@ _MAKING = re.compile(
     r"(?<!not )(?<!would )(?<!could )(?<!might )(?<!may )(?<!to )\b(?:mak|leav)(?:es|ing|e)\s+(?:only\s+)?(?:the\s+)?"
     r"(?:option\s+|choice\s+|answer\s+)?[(\[*\"]*\Z"
 )
+_SENTENCE_START = re.compile(r"(?:\A|[.!?:\n])[\s*#_]*\Z")
 _IS_CORRECT = " is correct"
 _IS_BEST = re.compile(r" is the (?:correct|right|best|only|most)\b[^.!?\n,;:]{0,80}")
 _RESTRICTED = re.compile(r"\b(?:if|unless|provided|assuming|depending|when|or|not|except)\b")
@@ -246,7 +247,10 @@ def _is_key(lowered: str, at: int, end: int) -> bool:
 def _verdict(segment: FinalSegment, at: int, end: int) -> Iterator[AnswerStatement]:
     """`B is the correct answer`, `making B the best choice`: the label is before the cue."""
     start = max(0, at - 64)
-    link = _IS_THE.search(segment.lowered, start, at) if segment.lowered.rfind("the ", start, at) >= 0 else None
+    article = max(segment.lowered.rfind("the ", start, at), segment.lowered.rfind("my ", start, at))
+    if article < 0 or _SENTENCE_START.search(segment.lowered, max(0, article - 4), article):
+        return  # "The answer ..." has no label before it
+    link = _IS_THE.search(segment.lowered, start, at)
     if link is None:
         return
     left = max(0, link.start() - 32)
