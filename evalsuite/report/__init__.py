@@ -1,4 +1,4 @@
-"""Runs as something to read: leaderboard.md, .csv and .json, and report.html with its items beside it."""
+"""The report of several runs: leaderboard.md, .csv and .json, and report.html with its items beside it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import orjson
 
 from evalsuite.analysis.leaderboard import entries, leaderboard
 from evalsuite.analysis.run_result import read_result
-from evalsuite.errors import RunError
-from evalsuite.report.chart_sections import sections
-from evalsuite.report.cost import cost
-from evalsuite.report.html_page import page
+from evalsuite.errors import ErrorCode, RunError
+from evalsuite.report.chart_sections import chart_sections
+from evalsuite.report.cost import run_cost
+from evalsuite.report.html_page import html_page
 from evalsuite.report.item_browser import write_items
-from evalsuite.report.leaderboard_json import board_json
+from evalsuite.report.leaderboard_json import leaderboard_json
 from evalsuite.report.markdown import csv_text, markdown
-from evalsuite.report.run_names import shown_name
-from evalsuite.report.training_stages import stages
+from evalsuite.report.run_names import display_name
+from evalsuite.report.training_stages import stage_gains
 from evalsuite.run.summary_schema import ParseMode
 
 
@@ -29,27 +29,28 @@ def write_report(
     data_dir: Path | None = None,
     parse_mode: ParseMode = "strict",
 ) -> tuple[Path, ...]:
-    """Write a report of run folders into a folder and return its files.
+    """Write the report of run folders into the folder `out` and return its files.
 
-    `stage_names`: names of the first runs as stages of training, in their order; `allow`: settings in which compared
-    runs may differ; `data_dir`: where the questions are, if not where the runs had them from;
-    `reading`: of the answers, which the whole report goes by.
+    `stage_names` names the first runs as stages of one training run, in their order. `allow` lists the settings in
+    which compared runs may differ. `data_dir` is where the questions are, if not where the runs read them from.
+    `parse_mode` chooses the accuracy that ranks, comparisons and charts are based on. A folder that can't be written
+    is a `RunError`.
     """
-    named = entries([read_result(path) for path in runs], shown_name)
+    named = entries([read_result(path) for path in runs], display_name)
     board = leaderboard(named, allow, parse_mode)
-    staged = stages(board, named, stage_names)
-    chosen = [row.entry for row in board.rows]
-    content = board_json(board)
+    gains = stage_gains(board, named, stage_names)
+    ranked = [row.entry for row in board.rows]
+    content = leaderboard_json(board)
     try:
         out.mkdir(parents=True, exist_ok=True)
         items = write_items(out, board, data_dir)
         files = {
-            "report.html": page(
+            "report.html": html_page(
                 content,
-                sections(content, board, staged, items.lengths),
-                [cost(entry, board) for entry in chosen],
+                chart_sections(content, board, gains, items.lengths),
+                [run_cost(entry, board) for entry in ranked],
                 items.contents,
-                chosen,
+                ranked,
             ),
             "leaderboard.md": markdown(content).encode("utf-8", "replace"),
             "leaderboard.csv": csv_text(content).encode("utf-8", "replace"),
@@ -58,5 +59,6 @@ def write_report(
         for name, text in files.items():
             (out / name).write_bytes(text)
     except OSError as error:
-        raise RunError(f"{out}: the report can't be written: {error.strerror or error}") from None
+        message = f"{out}: the report can't be written: {error.strerror or error}"
+        raise RunError(ErrorCode.OUTPUT_NOT_WRITABLE, message) from None
     return tuple(out / name for name in files)

@@ -1,4 +1,4 @@
-"""Plates: a plot with its words, and the table that says the same to those who can't see it."""
+"""The sections of report.html that hold charts: each chart has a caption and a table of the same values."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from evalsuite.util.format import p_value, percent, points
 Json = dict[str, Any]
 
 
-def sections(
+def chart_sections(
     content: Json, board: Leaderboard, stages: Json | None, lengths: Mapping[tuple[str, str], Any]
 ) -> list[Json]:
-    """The report's sections of plates, those that have something to show, in their order on the page."""
+    """Return the sections that have something to show, in the order of the page."""
     names = {row["id"]: row["name"] for row in content["rows"]}
-    found = [
+    sections = [
         _section(
             "differences",
             "Paired differences",
@@ -53,40 +53,41 @@ def sections(
         _section(
             "calibration",
             "Calibration",
-            "Where an item was asked several times, the share of answers that agree is a confidence. On the dotted "
-            "line it is as good as its word; below it the model is too sure.",
+            "With several samples per item, the share of samples that agree is a confidence. On the dotted line "
+            "accuracy equals confidence; below it the model is overconfident.",
             _reliabilities(board),
         ),
     ]
-    return [section for section in found if section["plates"]]
+    return [section for section in sections if section["charts"]]
 
 
-def _section(id: str, title: str, intro: str, plates: list[Json]) -> Json:
-    return {"id": id, "title": title, "intro": intro, "plates": plates, "open": id in ("differences", "stages")}
+def _section(id: str, title: str, intro: str, content: list[Json]) -> Json:
+    return {"id": id, "title": title, "intro": intro, "charts": content, "open": id in ("differences", "stages")}
 
 
-def _plate(title: str, alt: str, figure: Json, head: list[str], rows: Sequence[Sequence[str]], note: str = "") -> Json:
+def _chart(title: str, alt: str, figure: Json, head: list[str], rows: Sequence[Sequence[str]], note: str = "") -> Json:
     return {"title": title, "alt": alt, "figure": figure, "head": head, "rows": rows, "note": note}
 
 
 def _forests(content: Json, names: Mapping[str, str]) -> list[Json]:
-    held = content["comparisons"]
+    comparisons = content["comparisons"]
+    reference = comparisons["reference"]
     titles = {MACRO: "average", **{column["key"]: column["title"] for column in content["columns"]}}
     return [
-        _plate(
+        _chart(
             titles[key],
-            f"Forest plot: differences from {names[held['reference']]} in {titles[key]}",
-            charts.forest(contests, names, names[held["reference"]]),
-            ["model", "points", "95%", "only it right", "only the other", "p (Holm)", "verdict"],
-            [_contest(each, names) for each in contests],
-            f"Holm over {contests[0]['family']}.",
+            f"Forest plot: differences from {names[reference]} in {titles[key]}",
+            charts.forest(contrasts, names, names[reference]),
+            ["model", "points", "95%", "only this right", "only the other", "p (Holm)", "verdict"],
+            [_contrast_row(each, names) for each in contrasts],
+            f"Holm over {contrasts[0]['family']}.",
         )
-        for key, contests in held["columns"].items()
-        if contests
+        for key, contrasts in comparisons["columns"].items()
+        if contrasts
     ]
 
 
-def _contest(each: Json, names: Mapping[str, str]) -> list[str]:
+def _contrast_row(each: Json, names: Mapping[str, str]) -> list[str]:
     return [
         names[each["row"]],
         points(each["value"]),
@@ -102,41 +103,41 @@ def _stages(stages: Json, content: Json, board: Leaderboard, names: Mapping[str,
     titles = {MACRO: "average", **{column["key"]: column["title"] for column in content["columns"]}}
     stage = dict(zip(stages["rows"], stages["names"], strict=True))
     rows = [
-        [titles[key], stage[each["row"]], *_contest(each, names)[1:]]
-        for key, contests in stages["gains"].items()
-        for each in contests
+        [titles[key], stage[each["row"]], *_contrast_row(each, names)[1:]]
+        for key, contrasts in stages["gains"].items()
+        for each in contrasts
     ]
-    head = ["column", "stage", "points gained", "95%", "only it right", "only the first", "p (Holm)", "verdict"]
+    head = ["column", "stage", "points gained", "95%", "only this right", "only the first", "p (Holm)", "verdict"]
     alt = f"Accuracy from stage to stage: {', '.join(stages['names'])}"
     figure = charts.stage_lines(stages, board)
-    return [_plate(f"from {stages['names'][0]} to {stages['names'][-1]}", alt, figure, head, rows)]
+    return [_chart(f"from {stages['names'][0]} to {stages['names'][-1]}", alt, figure, head, rows)]
 
 
 def _heat(table: Json, names: Mapping[str, str]) -> Json:
     title = f"{table['title']} by {table['key'].replace('_', ' ')}"
     head = ["model", *(f"{group['name']} (n = {group['n']})" for group in table["groups"])]
     rows = [[names[run["row"]], *(estimate_text(cell) for cell in run["cells"])] for run in table["runs"]]
-    return _plate(title, f"Heat map of accuracy: {title}", charts.heat(table, names), head, rows)
+    return _chart(title, f"Heat map of accuracy: {title}", charts.heat(table, names), head, rows)
 
 
-def _lengths(board: Leaderboard, found: Mapping[tuple[str, str], Any], names: Mapping[str, str]) -> list[Json]:
-    plates = []
+def _lengths(board: Leaderboard, lengths: Mapping[tuple[str, str], Any], names: Mapping[str, str]) -> list[Json]:
+    drawn = []
     for column in board.columns:
-        boxes = charts.length_boxes(board, column.key, found)
+        boxes = charts.length_boxes(board, column.key, lengths)
         if boxes:
             head = ["model", "verdict", "responses", "5%", "25%", "median", "75%", "95%"]
             ends = ("lowerfence", "q1", "median", "q3", "upperfence")
             rows = [[names[b["row"]], b["kind"], f"{b['n']:,}", *(f"{b[end]:,.0f}" for end in ends)] for b in boxes]
             alt = f"Box plot of response lengths, right and wrong, in {column.title}"
-            plates.append(_plate(column.title, alt, charts.lengths(boxes, names), head, rows))
-    return plates
+            drawn.append(_chart(column.title, alt, charts.lengths(boxes, names), head, rows))
+    return drawn
 
 
 def _reliabilities(board: Leaderboard) -> list[Json]:
-    plates = []
+    drawn = []
     for column in board.columns:
-        found = reliabilities(board, column)
-        if found:
+        calibrations = reliabilities(board, column)
+        if calibrations:
             head = ["model", "ECE %", "95%", "ECE of a calibrated model", "Brier score", "95%"]
             rows = [
                 [
@@ -147,8 +148,8 @@ def _reliabilities(board: Leaderboard) -> list[Json]:
                     f"{each.brier.value:.3f}",
                     f"{each.brier.low:.3f} to {each.brier.high:.3f}",
                 ]
-                for name, each in found
+                for name, each in calibrations
             ]
             alt = f"Reliability plot of {column.title}"
-            plates.append(_plate(column.title, alt, charts.reliability(found), head, rows))
-    return plates
+            drawn.append(_chart(column.title, alt, charts.reliability(calibrations), head, rows))
+    return drawn

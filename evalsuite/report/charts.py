@@ -1,4 +1,4 @@
-"""The report's plots as Plotly figures; colours are roles (`$ink`, `$accent`, ...) that the page fills in."""
+"""The report's charts as Plotly figures; colours are roles (`$ink`, `$accent`, ...) that the page replaces."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from evalsuite.util.format import p_value, percent, points
 Json = dict[str, Any]
 _ROW = 26
 """Height of a row in pixels."""
-_LONGEST = 44
-_FEW = 6
-"""Subgroups whose names fit above their columns; those of more stand upright."""
+_LONGEST_NAME = 44
+_MOST_HORIZONTAL = 6
+"""Most subgroups whose names fit above their columns; with more, the names are vertical."""
 
 
 def label(name: str) -> str:
-    """A name as Plotly shows it: no markup of Plotly's own, not too long for an axis."""
-    short = name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
+    """Return a name for a chart: escaped, for Plotly has markup of its own, and short enough for an axis."""
+    short = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
     return html.escape(" ".join(short.split()), quote=False)
 
 
-def forest(contests: Sequence[Json], names: Mapping[str, str], reference: str) -> Json:
-    """Differences from the reference with their intervals; hollow where they aren't significant."""
-    rows = sorted(contests, key=lambda each: each["value"])
+def forest(contrasts: Sequence[Json], names: Mapping[str, str], reference: str) -> Json:
+    """Draw the differences from the reference with their intervals; hollow points are not significant."""
+    rows = sorted(contrasts, key=lambda each: each["value"])
     differences = [100 * each["value"] for each in rows]
     hover = [
         f"{label(names[each['row']])}<br>{points(each['value'])} points "
         f"[{points(each['low'])}, {points(each['high'])}]<br>p (Holm) {p_value(each['p_holm'])}<br>"
-        f"only it right: {each['only_row']:g} · only the reference: {each['only_reference']:g}"
+        f"only this right: {each['only_row']:g} · only the reference: {each['only_reference']:g}"
         for each in rows
     ]
     trace = {
@@ -62,12 +62,12 @@ def forest(contests: Sequence[Json], names: Mapping[str, str], reference: str) -
     layout = _layout(_ROW * len(rows) + 74, "difference in percentage points")
     layout["xaxis"] |= {"zeroline": True, "zerolinecolor": "$ink", "zerolinewidth": 1, "rangemode": "tozero"}
     layout["yaxis"] = _names([names[each["row"]] for each in rows])
-    layout["title"] = {"text": f"against {label(reference)}", "font": {"size": 13}, "x": 0, "xanchor": "left"}
+    layout["title"] = {"text": f"compared with {label(reference)}", "font": {"size": 13}, "x": 0, "xanchor": "left"}
     return {"data": [trace], "layout": layout}
 
 
 def heat(table: Json, names: Mapping[str, str]) -> Json:
-    """Accuracy by subgroup: a row a run, a column a subgroup."""
+    """Draw accuracy by subgroup: one row per run, one column per subgroup."""
     runs, groups = table["runs"][::-1], table["groups"]
     values = [[100 * cell["value"] for cell in run["cells"]] for run in runs]
     hover = [
@@ -94,18 +94,18 @@ def heat(table: Json, names: Mapping[str, str]) -> Json:
         "texttemplate": "%{z:.0f}",
         "textfont": {"size": 11, "color": "$ink"},
     }
-    upright = len(groups) > _FEW
-    ticks = [_wrapped(group["name"], group["n"], upright) for group in groups]
+    vertical = len(groups) > _MOST_HORIZONTAL
+    ticks = [_wrapped(group["name"], group["n"], vertical) for group in groups]
     deep = (
         max(len(group["name"]) for group in groups) * 7 + 40
-        if upright
+        if vertical
         else 16 * max(t.count("<br>") + 2 for t in ticks)
     )
     layout = _layout(_ROW * len(runs) + deep, "")
     layout["xaxis"] = {
         "tickvals": list(range(len(groups))),
         "ticktext": ticks,
-        "tickangle": -90 if upright else 0,
+        "tickangle": -90 if vertical else 0,
         "automargin": True,
         "side": "top",
         "showgrid": False,
@@ -115,11 +115,11 @@ def heat(table: Json, names: Mapping[str, str]) -> Json:
     }
     layout["yaxis"] = _names([names[run["row"]] for run in runs])
     layout["margin"] = {"l": 8, "r": 8, "t": 8, "b": 8}
-    return {"data": [trace], "layout": layout, "minWidth": 170 + (34 if upright else 90) * len(groups)}
+    return {"data": [trace], "layout": layout, "minWidth": 170 + (34 if vertical else 90) * len(groups)}
 
 
 def stage_lines(stages: Json, board: Leaderboard) -> Json:
-    """Accuracy from stage to stage: the average with its interval, each column as a thin line."""
+    """Draw accuracy from stage to stage: the average with its interval, each column as a thin line."""
     rows = {row.entry.id: row for row in board.rows}
     chosen = [rows[id] for id in stages["rows"]]
     places = list(range(len(chosen)))
@@ -152,23 +152,23 @@ def stage_lines(stages: Json, board: Leaderboard) -> Json:
     layout["xaxis"] |= {"tickvals": places, "ticktext": [label(name) for name in stages["names"]]}
     layout["xaxis"] |= {"range": [-0.3, len(chosen) - 0.4 + 0.25 * (len(chosen) - 1)], "showgrid": False}
     layout["yaxis"] = _values("accuracy, %")
-    layout["annotations"] = _ends(traces)
+    layout["annotations"] = _end_labels(traces)
     return {"data": traces, "layout": layout}
 
 
 def lengths(boxes: Sequence[Json], names: Mapping[str, str]) -> Json:
-    """Length of right and of wrong responses: the middle half, the median, and whiskers from 5% to 95%."""
+    """Draw the lengths of right and of wrong responses: quartiles, median, and whiskers from 5% to 95%."""
     ids = list(dict.fromkeys(box["row"] for box in boxes))[::-1]
     traces = []
     for kind, colour in (("wrong", "$warn"), ("right", "$accent")):
-        own = [box for box in boxes if box["kind"] == kind]
+        chosen = [box for box in boxes if box["kind"] == kind]
         traces.append(
             {
                 "type": "box",
                 "orientation": "h",
                 "name": kind,
-                "y": [ids.index(box["row"]) for box in own],
-                **{name: [box[name] for box in own] for name in ("lowerfence", "q1", "median", "q3", "upperfence")},
+                "y": [ids.index(box["row"]) for box in chosen],
+                **{name: [box[name] for box in chosen] for name in ("lowerfence", "q1", "median", "q3", "upperfence")},
                 "line": {"color": colour, "width": 1.3},
                 "fillcolor": "rgba(0,0,0,0)",
                 "hoverinfo": "x+name",
@@ -183,7 +183,7 @@ def lengths(boxes: Sequence[Json], names: Mapping[str, str]) -> Json:
 
 
 def reliability(found: Sequence[tuple[str, Calibration]]) -> Json:
-    """How often answers of like confidence were right; on the diagonal a model knows what it knows."""
+    """Draw accuracy against confidence, in bins; on the diagonal a model is calibrated."""
     diagonal = {"type": "scatter", "mode": "lines", "x": [0, 1], "y": [0, 1], "hoverinfo": "skip", "showlegend": False}
     traces: list[Json] = [diagonal | {"line": {"color": "$muted", "width": 1, "dash": "dot"}}]
     for place, (name, each) in enumerate(found):
@@ -208,22 +208,22 @@ def reliability(found: Sequence[tuple[str, Calibration]]) -> Json:
                 "line": {"color": colour, "width": 1.5},
             }
         )
-    layout = _layout(480, "confidence: share of an item's answers that agree")
+    layout = _layout(480, "confidence: share of an item's samples that agree")
     layout["xaxis"] |= {"range": [0, 1.03]}
     layout["yaxis"] = _values("share right") | {"range": [0, 1.03]}
     layout |= {"showlegend": True, "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom"}}
     return {"data": traces, "layout": layout, "maxWidth": 620}
 
 
-def length_boxes(board: Leaderboard, key: str, found: Mapping[tuple[str, str], Any]) -> list[Json]:
-    """Quantiles of response lengths by run and verdict, for the runs whose responses are at hand."""
+def length_boxes(board: Leaderboard, key: str, lengths: Mapping[tuple[str, str], Any]) -> list[Json]:
+    """Return quantiles of response lengths by run and verdict, for the runs whose responses are available."""
     task, boxes = board.column(key).task, []
     verdict = "correct" if board.parse_mode == "strict" else "correct_lenient"
     for row in board.rows:
-        if (row.entry.id, task) not in found or key not in row.cells or row.size == TRIVIAL:
+        if (row.entry.id, task) not in lengths or key not in row.cells or row.size == TRIVIAL:
             continue
         right = board.scores[row.entry.id, task].table[verdict].to_numpy(zero_copy_only=False)
-        size = found[row.entry.id, task]
+        size = lengths[row.entry.id, task]
         for kind, chosen in (("right", size[right & (size > 0)]), ("wrong", size[~right & (size > 0)])):
             if len(chosen):
                 ends = np.quantile(chosen, (0.05, 0.25, 0.5, 0.75, 0.95)).round(1).tolist()
@@ -232,9 +232,9 @@ def length_boxes(board: Leaderboard, key: str, found: Mapping[tuple[str, str], A
     return boxes
 
 
-def _wrapped(name: str, count: int, upright: bool) -> str:
-    """A subgroup's name with its number of items, on as many lines as its column is narrow."""
-    if upright:
+def _wrapped(name: str, count: int, vertical: bool) -> str:
+    """Return a subgroup's name with its number of items, wrapped to the width of its column."""
+    if vertical:
         return f"{label(name)} ({count:,})"
     lines = textwrap.wrap(name.replace("_", "_ ").replace("-", "- "), 18) or [name]
     parts = [label(line.replace("_ ", "_").replace("- ", "-")) for line in lines]
@@ -257,22 +257,22 @@ def _thin(title: str, values: list[float | None]) -> Json:
     }
 
 
-def _ends(traces: Sequence[Json]) -> list[Json]:
-    """Name each line at its end, moved apart where two would overlap."""
-    held = sorted((t["y"][-1], t["name"]) for t in traces if t["y"][-1] is not None)
+def _end_labels(traces: Sequence[Json]) -> list[Json]:
+    """Name each line at its end; names that would overlap are moved apart."""
+    ends = sorted((t["y"][-1], t["name"]) for t in traces if t["y"][-1] is not None)
     span = max((v for t in traces for v in t["y"] if v is not None), default=1.0) - min(
         (v for t in traces for v in t["y"] if v is not None), default=0.0
     )
     least, below = span / 20, -1e9
-    found = []
-    for value, name in held:
-        place = max(value, below + least)
-        below = place
+    labels = []
+    for value, name in ends:
+        height = max(value, below + least)
+        below = height
         colour = "$accent" if name == "average" else "$muted"
-        found.append(
+        labels.append(
             {
                 "x": len(traces[0]["y"]) - 1,
-                "y": place,
+                "y": height,
                 "text": f"{name} {value:.1f}",
                 "xanchor": "left",
                 "xshift": 10,
@@ -280,7 +280,7 @@ def _ends(traces: Sequence[Json]) -> list[Json]:
                 "font": {"color": colour, "size": 12},
             }
         )
-    return found
+    return labels
 
 
 def _layout(height: int, title: str) -> Json:

@@ -1,4 +1,4 @@
-"""What each run took: responses, tokens, time."""
+"""What each run cost: responses, tokens and time."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from evalsuite.analysis.leaderboard import Leaderboard, NamedRun
-from evalsuite.report.run_names import facts
+from evalsuite.report.run_names import run_json
 
 Json = dict[str, Any]
 
 
-def cost(entry: NamedRun, board: Leaderboard) -> Json:
-    """Counts over all tasks of a run; None for what was not measured."""
+def run_cost(entry: NamedRun, board: Leaderboard) -> Json:
+    """Return counts over all tasks of a run; None for what was not measured. Times are in seconds."""
     tables = [board.scores[entry.id, task] for task in entry.result.tasks]
     tokens = [task.tokens for task in entry.result.tasks.values()]
     output = sum(each.get("output", 0) for each in tokens)
@@ -38,12 +38,12 @@ def _numbers(column: Any) -> Any:
 
 
 def _seconds(entry: NamedRun) -> float | None:
-    """From begin to end, pauses of a resumed run included; None for a recording, where nothing was asked."""
-    about = facts(entry.result)
-    begun, ended = about.get("started"), about.get("ended", {}).get("at")
-    if not begun or not ended or entry.result.model.startswith("replay/"):
+    """Return the seconds from start to end, with the pauses of a resumed run; None for a recording."""
+    about = run_json(entry.result)
+    started, ended = about.get("started"), about.get("ended", {}).get("at")
+    if not started or not ended or entry.result.model.startswith("replay/"):
         return None
     try:
-        return (datetime.fromisoformat(ended) - datetime.fromisoformat(begun)).total_seconds()
+        return (datetime.fromisoformat(ended) - datetime.fromisoformat(started)).total_seconds()
     except ValueError:
         return None

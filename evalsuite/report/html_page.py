@@ -1,4 +1,4 @@
-"""report.html: one file that loads nothing but the items beside it, and runs nothing that a model wrote."""
+"""report.html: one file that loads only the items beside it, and executes nothing that a model wrote."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from evalsuite.analysis.leaderboard import NamedRun
 from evalsuite.report.item_browser import FOLDER
 from evalsuite.report.leaderboard_json import sizes
 from evalsuite.report.markdown import (
-    READINGS,
+    PARSE_MODES,
     REPEATED,
     REPEATED_LEGEND,
     ROTATED,
@@ -25,21 +25,21 @@ from evalsuite.report.markdown import (
     rotation_cells,
     setting,
 )
-from evalsuite.report.run_names import facts
+from evalsuite.report.run_names import run_json
 from evalsuite.report.script_json import script_json
 from evalsuite.util.format import percent
 
 Json = dict[str, Any]
-_SCRIPTS = ("dom.js", "load.js", "board.js", "plates.js", "verdicts.js", "items.js", "item.js", "main.js")
+_SCRIPTS = ("dom.js", "load.js", "board.js", "charts.js", "verdicts.js", "items.js", "item.js", "main.js")
 
 
-def page(
+def html_page(
     content: Json, sections: Sequence[Json], costs: Sequence[Json], items: Sequence[Json], entries: Sequence[NamedRun]
 ) -> bytes:
-    """Render the page.
+    """Return report.html as UTF-8.
 
-    Scripts carry a nonce that the policy demands, made from the content itself: whoever writes a response can't know
-    it, and the same report is the same file.
+    The content security policy allows only scripts with a nonce. It is derived from the content, so the author of a
+    response can't know it, and the same report gives the same file.
     """
     data = script_json({"board": content, "sections": sections, "items": items, "folder": FOLDER})
     script = "\n".join(asset(name) for name in _SCRIPTS)
@@ -50,7 +50,7 @@ def page(
         .render(
             board=content,
             sizes=sizes(content),
-            parse_mode=READINGS[content["parse_mode"]],
+            parse_mode=PARSE_MODES[content["parse_mode"]],
             rotated=ROTATED,
             rotation_legend=ROTATION_LEGEND,
             repeated=REPEATED,
@@ -59,7 +59,7 @@ def page(
             sections=sections,
             costs=costs,
             has_items=bool(items),
-            runs=[_sheet(entry, content) for entry in entries],
+            runs=[_run_card(entry, content) for entry in entries],
             version=__version__,
             nonce=nonce,
             style=asset("report.css"),
@@ -72,43 +72,48 @@ def page(
 
 
 def environment() -> jinja2.Environment:
-    """What pages are rendered by: every text escaped, nothing left undefined."""
-    made = jinja2.Environment(
+    """Return the template environment of the pages: it escapes every text and refuses undefined names."""
+    result = jinja2.Environment(
         loader=jinja2.FunctionLoader(asset),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    made.filters |= {"percent": percent, "rank": rank_text, "safe_text": safe_text, "setting": setting}
-    return made
+    result.filters |= {"percent": percent, "rank": rank_text, "safe_text": safe_text, "setting": setting}
+    return result
 
 
 def asset(name: str) -> str:
-    """A file of the page's own."""
+    """Return the text of an asset of the page."""
     return (files("evalsuite.report") / "assets" / name).read_text("utf-8")
 
 
 def safe_text(text: Any) -> str:
-    """Text without what a page can't hold or a reader can't see: controls and marks that turn the direction of text."""
-    return "".join(c if c in "\n\t" or (c.isprintable() and c not in _TURNS) else f"\\u{ord(c):04x}" for c in str(text))
+    """Return a text with control characters and bidirectional marks written as escapes.
+
+    A page can't hold the former, and the latter could show a text in another order than it has.
+    """
+    return "".join(
+        c if c in "\n\t" or (c.isprintable() and c not in _BIDIRECTIONAL) else f"\\u{ord(c):04x}" for c in str(text)
+    )
 
 
-_TURNS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_BIDIRECTIONAL = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def plotly() -> str:
-    """Plotly's own script, as it may stand in a page."""
+    """Return Plotly's script in a form that a script element can hold."""
     from plotly.offline import get_plotlyjs
 
     text: str = get_plotlyjs()
     return text.replace("</script", "<\\/script")
 
 
-def _sheet(entry: NamedRun, content: Json) -> Json:
-    """One run's card: its figures by task, and all of run.json."""
+def _run_card(entry: NamedRun, content: Json) -> Json:
+    """Return one run card: its numbers by task, and all of run.json."""
     row = next(row for row in content["rows"] if row["id"] == entry.id)
-    about = facts(entry.result)
+    about = run_json(entry.result)
     notes: dict[str, list[str]] = {}
     for task, summary in entry.result.tasks.items():
         for note in summary.notes:

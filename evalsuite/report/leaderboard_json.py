@@ -1,4 +1,4 @@
-"""The leaderboard as plain data: what leaderboard.json holds, and what the page and the Markdown are written from."""
+"""The content of leaderboard.json, from which the page, the Markdown and the CSV are written."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 from evalsuite.analysis.leaderboard import SIZES, TRIVIAL, Leaderboard, LeaderboardCell, LeaderboardRow
 from evalsuite.analysis.pairing import SETTINGS
 from evalsuite.analysis.ranking import MACRO, ReferenceContrast, leaders, rank, reference, reference_contrasts
-from evalsuite.report.published_scores import published
-from evalsuite.report.run_names import recorded
+from evalsuite.report.published_scores import published_scores
+from evalsuite.report.run_names import is_recorded
 
 Json = dict[str, Any]
 SCHEMA = 1
@@ -19,9 +19,9 @@ _TRIVIAL_NAMES = {
 }
 
 
-def board_json(board: Leaderboard) -> Json:
-    """Everything that a leaderboard says."""
-    placed, leading, held = rank(board), leaders(board), reference(board)
+def leaderboard_json(board: Leaderboard) -> Json:
+    """Return a leaderboard as plain data."""
+    ranks, leading, best = rank(board), leaders(board), reference(board)
     averaged = [MACRO] if len(board.macro_columns) > 1 else []
     keys = [*averaged, *(column.key for column in board.columns)]
     return {
@@ -29,73 +29,76 @@ def board_json(board: Leaderboard) -> Json:
         "parse_mode": board.parse_mode,
         "columns": [_column(board, column.key) for column in board.columns],
         "macro_columns": list(board.macro_columns),
-        "rows": [_row(board, row, placed.get(row.entry.id), leading) for row in board.rows],
+        "rows": [_row(board, row, ranks.get(row.entry.id), leading) for row in board.rows],
         "trivial_baselines": _trivial_baselines(board),
         "comparisons": {
-            "reference": held.entry.id if held else None,
-            "columns": {key: [contest_json(c) for c in reference_contrasts(board, held, key)] for key in keys}
-            if held
+            "reference": best.entry.id if best else None,
+            "columns": {key: [contrast_json(c) for c in reference_contrasts(board, best, key)] for key in keys}
+            if best
             else {},
         },
         "allowed": list(board.allowed),
-        "published": published(board),
+        "published": published_scores(board),
         "notes": notes(board),
         "run_notes": run_notes(board),
     }
 
 
 def notes(board: Leaderboard) -> list[str]:
-    """What a reader must know to read the table, a sentence each."""
-    found = []
+    """Return what a reader of the table must know, one sentence per note."""
+    result = []
     if len(board.macro_columns) > 1:
         titles = ", ".join(board.column(key).title for key in board.macro_columns)
-        found.append(
-            f"The average is over {len(board.macro_columns)} columns ({titles}); a run that lacks one has none."
+        result.append(
+            f"The average is over {len(board.macro_columns)} columns ({titles}); a run that lacks one has no average."
         )
     for column in board.columns:
         if column.partial:
-            found.append(
-                f"{column.title}: these runs answered {column.n} of its {column.items} items, "
-                "so the column holds nothing about the whole task."
+            result.append(
+                f"{column.title}: these runs cover {column.n} of its {column.items} items, "
+                "so the column says nothing about the whole task."
             )
     for row in board.rows:
         missing = sum(task.unanswered for task in row.entry.result.tasks.values())
         if missing:
-            found.append(f"{row.name}: {missing:,} responses are missing and count as wrong; the run was cut short.")
-    if any(recorded(row.entry.result) for row in board.rows):
-        found.append("Runs marked “recorded” grade responses that were made elsewhere; nothing was asked here.")
+            result.append(f"{row.name}: {missing:,} responses are missing and count as wrong; the run is incomplete.")
+    if any(is_recorded(row.entry.result) for row in board.rows):
+        result.append("Runs marked “recorded” grade responses that were produced elsewhere; no model was run here.")
     for name in SETTINGS:
         rows = [row.name for row in board.rows if name in row.differs and row.size != TRIVIAL]
         if rows:
-            found.append(f"{_DIFFERS[name]}: {', '.join(rows)}. {_treated(board, name)}")
-    return found
+            result.append(f"{_DIFFERS[name]}: {', '.join(rows)}. {_treatment(board, name)}")
+    return result
 
 
 def run_notes(board: Leaderboard) -> list[Json]:
-    """What the runs noted about their data and about how they were asked: each note once, with whom it is about."""
-    found: dict[str, Json] = {}
+    """Return the notes of the runs about their data and prompts: each note once, with its tasks and models."""
+    notes_by_text: dict[str, Json] = {}
     for row in board.rows:
         for task, summary in row.entry.result.tasks.items():
             for note in summary.notes:
-                about = found.setdefault(note, {"note": note, "tasks": {}, "rows": {}})
+                about = notes_by_text.setdefault(note, {"note": note, "tasks": {}, "rows": {}})
                 about["tasks"][task] = about["rows"][row.name] = None
-    return [{name: each if name == "note" else list(each) for name, each in about.items()} for about in found.values()]
+    return [
+        {name: each if name == "note" else list(each) for name, each in about.items()}
+        for about in notes_by_text.values()
+    ]
 
 
 _DIFFERS = {
-    "prompt_digest": "Asked with another prompt than most of their column",
-    "format": "Asked for another answer format than most of their column",
-    "decoding": "Decoded with other settings than most of their column",
-    "samples": "Another number of samples an item than most of their column",
-    "rotate_options": "Asked with the options in other orders than most of their column",
-    "parser": "Graded by another version of the parser than most of their column",
+    "prompt_digest": "Another prompt than most runs of the column",
+    "format": "Another answer format than most runs of the column",
+    "decoding": "Other decoding settings than most runs of the column",
+    "samples": "Another number of samples per item than most runs of the column",
+    "rotate_options": "Other option rotations than most runs of the column",
+    "parser": "Another parser version than most runs of the column",
 }
 
 
-def _treated(board: Leaderboard, name: str) -> str:
+def _treatment(board: Leaderboard, name: str) -> str:
     if name in board.allowed:
-        return f"Compared all the same, because --allow {name} says so."
-    return f"Not ranked or compared with the others; --allow {name} would."
+        return f"They are compared because --allow {name} was given."
+    return f"They are not ranked or compared with the others; --allow {name} does."
 
 
 def _column(board: Leaderboard, key: str) -> Json:
@@ -112,7 +115,7 @@ def _column(board: Leaderboard, key: str) -> Json:
     }
 
 
-def _row(board: Leaderboard, row: LeaderboardRow, placed: Any, leading: frozenset[tuple[str, str]]) -> Json:
+def _row(board: Leaderboard, row: LeaderboardRow, rank: Any, leading: frozenset[tuple[str, str]]) -> Json:
     id = row.entry.id
     return {
         "id": id,
@@ -120,9 +123,9 @@ def _row(board: Leaderboard, row: LeaderboardRow, placed: Any, leading: frozense
         "model": row.entry.result.model,
         "run": row.entry.result.summary.run,
         "size": row.size,
-        "recorded": recorded(row.entry.result),
+        "recorded": is_recorded(row.entry.result),
         "differs": list(row.differs),
-        "rank": placed._asdict() if placed else None,
+        "rank": rank._asdict() if rank else None,
         "macro": {**row.macro._asdict(), "leads": (id, MACRO) in leading} if row.macro else None,
         "cells": {key: _cell(cell, (id, key) in leading) for key, cell in row.cells.items()},
     }
@@ -145,7 +148,7 @@ def _cell(cell: LeaderboardCell, leads: bool) -> Json:
 
 
 def _trivial_baselines(board: Leaderboard) -> list[Json]:
-    """What needs no medicine: rules, and a uniform guess; a floor that was run stands among the rows instead."""
+    """Return the trivial baselines and chance; a baseline that was run is among the rows instead."""
     ran = {row.entry.result.model for row in board.rows if row.size == TRIVIAL}
     names = dict.fromkeys(
         name for column in board.columns for name in column.trivial_baselines if f"trivial/{name}" not in ran
@@ -160,8 +163,8 @@ def _trivial_baselines(board: Leaderboard) -> list[Json]:
     return [*rules, {"name": "chance (a uniform guess)", "cells": {c.key: c.chance or None for c in board.columns}}]
 
 
-def contest_json(result: ReferenceContrast) -> Json:
-    """One paired comparison, under the names that `evalsuite compare --json` uses."""
+def contrast_json(result: ReferenceContrast) -> Json:
+    """Return one paired comparison under the names that `evalsuite compare --json` uses."""
     contrast = result.contrast
     return {
         "row": result.row,
@@ -180,6 +183,6 @@ def contest_json(result: ReferenceContrast) -> Json:
 
 
 def sizes(content: Json) -> list[str]:
-    """The groups of rows that a board has, in their order."""
-    held = {row["size"] for row in content["rows"]}
-    return [size for size in (*SIZES, TRIVIAL) if size in held]
+    """Return the groups of rows that a leaderboard has, in their order."""
+    present = {row["size"] for row in content["rows"]}
+    return [size for size in (*SIZES, TRIVIAL) if size in present]

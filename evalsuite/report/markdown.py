@@ -49,14 +49,14 @@ _CSV = (
 
 
 def markdown(board: Json) -> str:
-    """The leaderboard as Markdown: accuracy, how answers were given, robustness to the order of options, paired
-    differences, and what others published."""
+    """Return the leaderboard as Markdown: accuracy, parse statuses, position bias, paired differences, and published
+    scores."""
     parts = [
         "# Leaderboard\n",
         _legend(board),
         _accuracies(board),
         "".join(f"- {plain(note)}\n" for note in board["notes"]),
-        "## How answers were given\n",
+        "## Strict and lenient accuracy, invalid answers\n",
         _answers(board),
         _repeated_samples(board),
         _robustness(board),
@@ -68,7 +68,7 @@ def markdown(board: Json) -> str:
 
 
 def csv_text(board: Json) -> str:
-    """The leaderboard as CSV: a line a run and column, then a line a published number; fractions, not percent."""
+    """Return the leaderboard as CSV, in fractions: one line per run and column, then one per published score."""
     out = io.StringIO()
     writer = csv.DictWriter(out, _CSV, lineterminator="\n")
     writer.writeheader()
@@ -78,12 +78,12 @@ def csv_text(board: Json) -> str:
 
 
 def estimate_text(estimate: Json) -> str:
-    """An estimate of a board in percent with the ends of its interval."""
+    """Return an estimate in percent with its interval."""
     return interval(estimate["value"], estimate["low"], estimate["high"])
 
 
 def rank_text(rank: Json | None) -> str:
-    """A shared rank with the rank interval where it is wider than that."""
+    """Return a shared rank, with the rank interval if it holds more than that rank."""
     if rank is None:
         return "–"
     ends = f" ({rank['best']}–{rank['worst']})" if rank["best"] != rank["worst"] else ""
@@ -91,21 +91,22 @@ def rank_text(rank: Json | None) -> str:
 
 
 ROTATION_LEGEND = (
-    "Each item was asked in each cyclic order of its options, strict parse. Accuracy: over all of them. Worst: "
-    "the order furthest below the same items' mean; p: that all orders have the same accuracy (Cochran), and where it "
-    "is large the worst is chance. Right, and the same text, under all orders: what is left without luck of place."
+    "Each item was run in each cyclic order of its options, strict parse. Accuracy: over all rotations. Worst "
+    "rotation: the one furthest below the same items' mean; p: that all rotations have the same accuracy (Cochran's "
+    "test); if it is large, the worst one is chance. Right, and the same text, in every rotation: without "
+    "luck of position."
 )
-"""What a table of `rotation_cells` says."""
-READINGS = {
-    "strict": "strict parse: whatever holds no valid answer in the format that was asked for is wrong",
-    "lenient": "lenient parse: any clear statement of an answer counts, whatever the format that was asked for",
+"""Explanation of a table of `rotation_cells`."""
+PARSE_MODES = {
+    "strict": "strict parse: whatever holds no valid answer in the requested format is wrong",
+    "lenient": "lenient parse: any clear statement of an answer counts, whatever the requested format",
 }
 
 
 def _legend(board: Json) -> str:
     averaged = " Ranks go by the average." if len(board["macro_columns"]) > 1 else ""
     return (
-        f"Accuracy in percent with its 95% interval; {READINGS[board['parse_mode']]}."
+        f"Accuracy in percent with its 95% interval; {PARSE_MODES[board['parse_mode']]}."
         f"{averaged} Models that don't differ significantly from the best of their group (paired test, Holm over all "
         "pairs) share its rank; in brackets the rank interval. **Bold**: the best of its size, and all models that "
         "don't differ significantly from it.\n"
@@ -160,21 +161,21 @@ def _answers(board: Json) -> str:
     return table(head, lines, left=2)
 
 
-ROTATED = ("items", "accuracy", "worst rotation", "right under all", "same text under all", "p")
+ROTATED = ("items", "accuracy", "worst rotation", "right in every rotation", "same text in every rotation", "p")
 """Head of a table of `rotation_cells`."""
 
 
-def rotation_cells(estimate: Json, found: Json) -> list[str]:
-    """What rotated options told of a task: its accuracy over all rotations, and `robustness` of summary.json."""
-    worst = found["rotations"][found["worst"]]
+def rotation_cells(estimate: Json, robustness: Json) -> list[str]:
+    """Return what rotated options show on one task: accuracy over all rotations, and `robustness` of summary.json."""
+    worst = robustness["rotations"][robustness["worst"]]
     return [
-        str(found["n"]),
+        str(robustness["n"]),
         estimate_text(estimate),
-        f"{found['worst']}: {estimate_text(worst['accuracy'])}, {points(worst['deviation'])} points "
+        f"{robustness['worst']}: {estimate_text(worst['accuracy'])}, {points(worst['deviation'])} points "
         f"on its {worst['n']} items",
-        estimate_text(found["all_right"]),
-        estimate_text(found["same_text"]),
-        p_value(found["p"]),
+        estimate_text(robustness["all_right"]),
+        estimate_text(robustness["same_text"]),
+        p_value(robustness["p"]),
     ]
 
 
@@ -250,7 +251,7 @@ def _comparisons(board: Json) -> str:
 
 
 def verdict(contest: Json) -> str:
-    """The result of a comparison in words: where nothing was found, with what could have been found."""
+    """Return the result of a comparison in words: if it is not significant, with what could have been found."""
     if contest["significant"]:
         return "better" if contest["value"] > 0 else "worse"
     if contest["detectable"] is None:
@@ -260,7 +261,7 @@ def verdict(contest: Json) -> str:
 
 
 def setting(name: str) -> str:
-    """A setting's name as readers say it: `prompt_digest` is the prompt."""
+    """Return a setting's name as readers know it: `prompt_digest` is the prompt."""
     return name.removesuffix("_digest")
 
 
@@ -284,8 +285,9 @@ def _published(board: Json) -> str:
         caveats = "".join(f"- {plain(caveat)}\n" for caveat in source["caveats"])
         parts.append(f"{about}\n{table(head, lines, left=1)}\n{caveats}")
     intro = (
-        "## Published elsewhere, not measured here\n\nAs printed by their sources, with the error that their number of "
-        "items implies: other prompts, other parsers, sometimes other items. Never paired or ranked with the above.\n"
+        "## Published scores, not measured here\n\nAs printed by their sources, with the interval that their number of "
+        "items implies: other prompts, other parsers, sometimes other items. They are never "
+        "paired or ranked with the above.\n"
     )
     return "\n".join([intro, *parts]) if parts else ""
 

@@ -1,4 +1,4 @@
-"""What a run is called in a report."""
+"""The name of a run in a report, and its run.json."""
 
 from __future__ import annotations
 
@@ -11,21 +11,24 @@ import orjson
 from evalsuite.analysis.run_result import RunResult
 
 
-def facts(result: RunResult) -> Mapping[str, Any]:
-    """Everything that run.json says; empty where only a summary and its grades were kept."""
+def run_json(result: RunResult) -> Mapping[str, Any]:
+    """Return the content of run.json; empty if only the summary and the grades were kept."""
     try:
-        found = orjson.loads((result.path / "run.json").read_bytes())
+        content = orjson.loads((result.path / "run.json").read_bytes())
     except (OSError, orjson.JSONDecodeError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
-def shown_name(result: RunResult) -> str:
-    """A model's name without its backend; a recording goes by the model that made it, an adapter by its own name."""
-    about = facts(result)
-    made = about.get("backend", {}).get("models") if result.model.startswith("replay/") else None
-    if made:
-        return " + ".join(map(str, made))
+def display_name(result: RunResult) -> str:
+    """Return a model's name without its backend.
+
+    A recording has the name of the model that produced it, and an adapter is named beside its base model.
+    """
+    about = run_json(result)
+    recorded_models = about.get("backend", {}).get("models") if result.model.startswith("replay/") else None
+    if recorded_models:
+        return " + ".join(map(str, recorded_models))
     backend, _, name = result.model.partition("/")
     if backend in ("trivial", "tiny") or not name:
         return result.model
@@ -34,6 +37,6 @@ def shown_name(result: RunResult) -> str:
     return f"{base} + {str(adapter).rstrip('/').rpartition('/')[2]}" if adapter else base
 
 
-def recorded(result: RunResult) -> bool:
-    """Whether its responses were made elsewhere."""
+def is_recorded(result: RunResult) -> bool:
+    """Return whether the responses of a run were produced elsewhere, and only graded here."""
     return result.model.startswith(("replay/", "imported/"))

@@ -1,4 +1,4 @@
-"""How sure a run was, where it says so: the share of an item's answers that agree on a label."""
+"""Calibration of self-consistency: the share of an item's samples that agree on a label, as its confidence."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import numpy as np
 from evalsuite.analysis.leaderboard import Leaderboard, LeaderboardColumn, LeaderboardRow
 from evalsuite.stats.calibration import Calibration, calibration
 
-FEWEST = 4
-"""Answers an item below which shares say little."""
+FEWEST_SAMPLES = 4
+"""With fewer responses per item the share that agree is too coarse to be a confidence."""
 _SEED = 7
 
 
 def reliabilities(board: Leaderboard, column: LeaderboardColumn) -> list[tuple[str, Calibration]]:
-    """Calibration of each run of a column that has enough answers an item, by name."""
+    """Return name and calibration of each run of a column that has enough responses per item."""
     return [
         (row.name, _votes(board, row, column))
         for row in board.rows
-        if column.key in row.cells and row.cells[column.key].answers >= FEWEST
+        if column.key in row.cells and row.cells[column.key].answers >= FEWEST_SAMPLES
     ]
 
 
@@ -25,11 +25,11 @@ def _votes(board: Leaderboard, row: LeaderboardRow, column: LeaderboardColumn) -
     scores = board.scores[row.entry.id, column.task]
     labels = scores.table["label" if board.parse_mode == "strict" else "label_lenient"].to_pylist()
     gold, counts = scores.of_items("gold").tolist(), scores.counts
-    places = np.repeat(np.arange(len(gold)), counts)
+    rows = np.repeat(np.arange(len(gold)), counts)
     names = {name: number for number, name in enumerate(sorted({*gold, *(each for each in labels if each)}))}
     votes = np.zeros((len(gold), len(names)))
-    for place, name in zip(places, labels, strict=True):
+    for row_of_item, name in zip(rows, labels, strict=True):
         if name is not None:
-            votes[place, names[name]] += 1 / counts[place]
+            votes[row_of_item, names[name]] += 1 / counts[row_of_item]
     answers = np.array([names[name] for name in gold], dtype=np.int64)
     return calibration(votes, answers, column.member, np.random.default_rng(_SEED))

@@ -1,4 +1,4 @@
-"""Each column cut by what its items are about."""
+"""Accuracy of each column by subgroup of its items."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from evalsuite.analysis.run_result import ItemScores
 from evalsuite.stats.subgroups import subgroups
 
 Json = dict[str, Any]
-MOST = 40
-"""A key with more values than this names items, not subgroups."""
+MOST_SUBGROUPS = 40
+"""A metadata field with more values identifies items rather than subgroups."""
 
 
 def subgroup_tables(board: Leaderboard) -> list[Json]:
-    """A table for each column and key of its items (subject, body system, ...): runs by subgroups, largest first."""
+    """Return a table of runs by subgroup, largest first, for each column and metadata field (subject, ...)."""
     return [table for column in board.columns for table in _tables(board, column)]
 
 
@@ -24,7 +24,7 @@ def _tables(board: Leaderboard, column: LeaderboardColumn) -> list[Json]:
     rows = [row for row in board.rows if column.key in row.cells]
     first = board.scores[rows[0].entry.id, column.task]
     keys = _keys(first)
-    found = []
+    tables = []
     for name, values in keys.items():
         runs = []
         for row in rows:
@@ -32,13 +32,13 @@ def _tables(board: Leaderboard, column: LeaderboardColumn) -> list[Json]:
             cut = subgroups(values, board.item_scores(row, column.key), column.member, answers)
             runs.append({"row": row.entry.id, "cells": [each.estimate._asdict() for each in cut]})
         groups = [{"name": each.key or "(none)", "n": each.items} for each in cut]
-        found.append({"column": column.key, "title": column.title, "key": name, "groups": groups, "runs": runs})
-    return found
+        tables.append({"column": column.key, "title": column.title, "key": name, "groups": groups, "runs": runs})
+    return tables
 
 
 def _keys(scores: ItemScores) -> dict[str, list[str]]:
-    """Value of each key for each item, for keys that cut the items into a readable number of groups."""
+    """Return each item's value of every metadata field that has between 2 and `MOST_SUBGROUPS` values."""
     metas = [orjson.loads(text) for text in scores.of_items("meta")]
     names = dict.fromkeys(name for meta in metas for name in meta)
     values = {name: [str(meta.get(name, "")) for meta in metas] for name in names}
-    return {name: each for name, each in values.items() if 1 < len(set(each)) <= MOST}
+    return {name: each for name, each in values.items() if 1 < len(set(each)) <= MOST_SUBGROUPS}

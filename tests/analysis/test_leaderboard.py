@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from evalsuite.analysis.leaderboard import LARGE, MIDDLE, ORDER, SMALL, UNKNOWN, entries, leaderboard, size_of
 from evalsuite.analysis.run_result import RunResult, read_result
 from evalsuite.errors import RunError, UsageError
-from evalsuite.report.run_names import shown_name
+from evalsuite.report.run_names import display_name
 from evalsuite.run.summary_schema import RunSummary
 
 HALF = [True, False] * 20
 
 
 def board_of(*paths, allow=()):
-    return leaderboard(entries([read_result(path) for path in paths], shown_name), allow)
+    return leaderboard(entries([read_result(path) for path in paths], display_name), allow)
 
 
 def test_columns_stand_in_the_fields_order_and_others_follow_by_name(made):
@@ -117,10 +117,10 @@ def test_a_size_is_what_the_name_states(name, size):
 
 def test_names_and_ids_are_unique_and_a_run_is_there_once(made):
     paths = [made(name, {"medqa": HALF}, model="openai/Same 8B!") for name in ("x", "y")]
-    found = entries([read_result(path) for path in paths], shown_name)
+    found = entries([read_result(path) for path in paths], display_name)
     assert len({entry.name for entry in found}) == len({entry.id for entry in found}) == 2
     with pytest.raises(RunError, match="named twice"):
-        entries([read_result(paths[0]), read_result(paths[0])], shown_name)
+        entries([read_result(paths[0]), read_result(paths[0])], display_name)
 
 
 @settings(max_examples=50)

@@ -6,16 +6,16 @@ import pytest
 from evalsuite.analysis.leaderboard import entries, leaderboard
 from evalsuite.analysis.ranking import MACRO, leaders, rank, reference, reference_contrasts
 from evalsuite.analysis.run_result import read_result
-from evalsuite.report.leaderboard_json import board_json, contest_json
+from evalsuite.report.leaderboard_json import contrast_json, leaderboard_json
 from evalsuite.report.markdown import verdict
-from evalsuite.report.run_names import shown_name
+from evalsuite.report.run_names import display_name
 from evalsuite.util.format import rough_count
 
 N = 400
 
 
 def board_of(*paths, allow=()):
-    return leaderboard(entries([read_result(path) for path in paths], shown_name), allow)
+    return leaderboard(entries([read_result(path) for path in paths], display_name), allow)
 
 
 def first(share, count=N):
@@ -96,11 +96,11 @@ def test_by_the_lenient_reading_everything_goes_by_it(made, answers):
         made(name, {task: answers(first(share), lenient=every) for task in ("medqa", "jmed")})
         for name, share in (("a", 0.9), ("b", 0.2))
     ]
-    board = leaderboard(entries([read_result(path) for path in paths], shown_name), parse_mode="lenient")
+    board = leaderboard(entries([read_result(path) for path in paths], display_name), parse_mode="lenient")
     assert [row.macro.value for row in board.rows] == [1.0, 1.0]
     assert {place.rank for place in rank(board).values()} == {1}
     assert all(each.p_holm == 1.0 for each in reference_contrasts(board, reference(board), MACRO))
-    content = board_json(board)
+    content = leaderboard_json(board)
     assert content["parse_mode"] == "lenient" and content["rows"][0]["cells"][board.columns[0].key]["value"] == 1.0
     assert {place.rank for place in rank(board_of(*paths)).values()} == {1, 2}
 
@@ -116,7 +116,7 @@ def test_what_was_not_found_is_never_said_without_what_could_have_been(made):
     found = contest_of(made, first(0.5), other)
     assert not found.significant and 0 < found.contrast.detectable <= found.contrast.difference.discordance
     assert found.contrast.items_needed > N
-    said = verdict(contest_json(found))
+    said = verdict(contrast_json(found))
     assert f"{100 * found.contrast.detectable:.1f} points" in said
     assert rough_count(found.contrast.items_needed) in said
 
@@ -126,4 +126,4 @@ def test_two_that_hardly_differ_have_no_detectable_difference(made):
     other[:2] = False
     found = contest_of(made, first(0.5), other)
     assert not found.significant and found.contrast.detectable is None
-    assert contest_json(found)["detectable"] is None and verdict(contest_json(found)).startswith("not significant: ")
+    assert contrast_json(found)["detectable"] is None and verdict(contrast_json(found)).startswith("not significant: ")

@@ -141,7 +141,7 @@ def test_everything_comes_into_view_without_an_error_or_a_request(browser, repor
     scroll_through(browser)
     items(browser)
     wait(browser, lambda: len(all_of(browser, ".plot .main-svg")) >= 6)
-    assert len(all_of(browser, "section.plates")) == len(all_of(browser, ".plot.js-plotly-plot"))
+    assert len(all_of(browser, "section.charts")) == len(all_of(browser, ".plot.js-plotly-plot"))
 
 
 def test_the_board_sorts_in_both_directions_and_says_so(browser, report):

@@ -9,9 +9,9 @@ import pytest
 
 from evalsuite.analysis.leaderboard import entries, leaderboard
 from evalsuite.analysis.run_result import read_result
-from evalsuite.report.leaderboard_json import board_json
+from evalsuite.report.leaderboard_json import leaderboard_json
 from evalsuite.report.markdown import csv_text, markdown
-from evalsuite.report.run_names import shown_name
+from evalsuite.report.run_names import display_name
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def content(made):
         for n, name in enumerate(names)
     ]
     part = made("part", {"medqa": rng.random(30) < 0.5}, items=90)
-    return board_json(leaderboard(entries([read_result(path) for path in (*paths, part)], shown_name)))
+    return leaderboard_json(leaderboard(entries([read_result(path) for path in (*paths, part)], display_name)))
 
 
 def test_every_line_of_a_table_has_the_columns_of_its_head(content):
@@ -68,7 +68,7 @@ def test_a_published_value_is_compared_with_the_best_model_on_the_task_as_a_whol
 
 
 def test_published_numbers_are_under_a_head_of_their_own(content):
-    before, _, after = markdown(content).partition("## Published elsewhere, not measured here")
+    before, _, after = markdown(content).partition("## Published scores, not measured here")
     assert "Fleming-R1" not in before and "93" in after and "Fleming-R1" in after
 
 

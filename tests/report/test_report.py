@@ -103,10 +103,10 @@ def test_every_figure_is_one_that_plotly_takes(made, tmp_path):
         data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])
         for section in data["sections"]:
             seen.add(section["id"])
-            for plate in section["plates"]:
-                figure = json.loads(re.sub(r'"\$\w+"', '"#123456"', json.dumps(plate["figure"])))
+            for chart in section["charts"]:
+                figure = json.loads(re.sub(r'"\$\w+"', '"#123456"', json.dumps(chart["figure"])))
                 go.Figure({"data": figure["data"], "layout": figure["layout"]})
-                assert plate["alt"] and all(len(row) == len(plate["head"]) for row in plate["rows"])
+                assert chart["alt"] and all(len(row) == len(chart["head"]) for row in chart["rows"])
     assert seen == {"differences", "stages", "subgroups", "calibration"}
 
 

@@ -31,7 +31,7 @@ def html_page(run: TrainingFolder, spec: TrainingSpec) -> bytes:
     sections = [] if accuracies is None else [_accuracy_section(accuracies)]
     sections += [panel for of_stage in panels.values() for panel in of_stage]
     data = script_json({"sections": sections})
-    script = "\n".join((asset("dom.js"), asset("plates.js"), _asset("main.js")))
+    script = "\n".join((asset("dom.js"), asset("charts.js"), _asset("main.js")))
     text = (
         environment()
         .from_string(_asset("report.html.j2"))
@@ -58,7 +58,7 @@ def _asset(name: str) -> str:
 
 
 def _accuracy_section(chart: Json) -> Json:
-    plate = {
+    chart = {
         "title": "",
         "alt": "Accuracy before and after each stage",
         "figure": chart,
@@ -66,11 +66,11 @@ def _accuracy_section(chart: Json) -> Json:
         "rows": [],
         "note": "",
     }
-    return {"id": "accuracy", "plates": [plate]}
+    return {"id": "accuracy", "charts": [chart]}
 
 
 def _panel(stage: StageSection, curve: TrainingCurve) -> Json:
-    plate = {
+    chart = {
         "title": curve.title,
         "alt": f"{curve.title}, by step of {stage.name}",
         "figure": figure(curve),
@@ -78,4 +78,4 @@ def _panel(stage: StageSection, curve: TrainingCurve) -> Json:
         "rows": summary_rows(curve),
         "note": "",
     }
-    return {"id": f"{stage.name}-{curve.key}", "title": curve.title, "plates": [plate]}
+    return {"id": f"{stage.name}-{curve.key}", "title": curve.title, "charts": [chart]}

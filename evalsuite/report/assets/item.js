@@ -21,7 +21,7 @@ class ItemView {
   /** Follow a link: task, item, model, number of the response, other model. @param {string[]} parts */
   async follow([task, id, model, nth, other]) {
     const { items } = this;
-    if (!report.items.some((/** @type {any} */ sheet) => sheet.id === task)) return this.missing(`There is no task ${line(task, 60)} in this report.`);
+    if (!report.items.some((/** @type {any} */ itemSet) => itemSet.id === task)) return this.missing(`There is no task ${line(task, 60)} in this report.`);
     if (!this.shows(task, model, other)) {
       options(byId("items-filter"), [["all", "all"]]);
       byId("items-search").value = "";
@@ -39,15 +39,15 @@ class ItemView {
 
   /** @param {string} task @param {string} [model] @param {string} [other] */
   shows(task, model, other) {
-    const { sheet, items, a, b } = this.items;
-    return items && sheet?.id === task && a?.id === model && (b?.id ?? undefined) === other;
+    const { itemSet, items, a, b } = this.items;
+    return items && itemSet?.id === task && a?.id === model && (b?.id ?? undefined) === other;
   }
 
   /** @param {number} item @param {number} nth */
   async show(item, nth) {
-    const { items, sheet, a, b } = this.items;
+    const { items, itemSet, a, b } = this.items;
     this.at = this.items.found.findIndex(([x, y]) => x === item && y === nth);
-    byId("item-title").textContent = `${sheet.id} · ${line(items.ids[item], 60)}${a.several ? ` · ${a.named(nth)}` : ""}`;
+    byId("item-title").textContent = `${itemSet.id} · ${line(items.ids[item], 60)}${a.several ? ` · ${a.named(nth)}` : ""}`;
     byId("item-back").disabled = this.at <= 0;
     byId("item-next").disabled = this.at < 0 || this.at === this.items.found.length - 1;
     if (!this.dialog.open) this.dialog.showModal();
@@ -60,14 +60,14 @@ class ItemView {
 
   /** @param {number} item @returns {Promise<HTMLElement>} */
   async question(item) {
-    const { sheet, items } = this.items;
+    const { itemSet, items } = this.items;
     const gold = items.gold[item];
     if (!items.questions || !items.questions[item]) {
-      return make("div", {}, make("p", { class: "small" }, sheet.without ?? "This item isn't in the data at hand."), make("p", {}, "Gold: ", make("strong", {}, readable(gold))));
+      return make("div", {}, make("p", { class: "small" }, itemSet.without ?? "This item isn't in the data at hand."), make("p", {}, "Gold: ", make("strong", {}, readable(gold))));
     }
-    const file = await load(`${sheet.id}/prompts-${Math.floor(item / sheet.slice)}`).catch((error) => ({ error }));
+    const file = await load(`${itemSet.id}/prompts-${Math.floor(item / itemSet.slice)}`).catch((error) => ({ error }));
     if (file.error) return make("p", {}, file.error.message);
-    const shown = file.items[item % sheet.slice];
+    const shown = file.items[item % itemSet.slice];
     const box = make("div", {});
     for (const [heading, text] of shown.context) box.append(make("p", { class: "prose" }, make("strong", {}, readable(heading)), " ", readable(text)));
     box.append(make("p", { class: "prose" }, readable(shown.question)));
@@ -88,8 +88,8 @@ class ItemView {
     if (rotation) box.append(make("p", { class: "small" }, `The options were shown moved up by ${rotation}: labels in the response are those of its prompt, the verdicts are in the item's own.`));
     const chunk = run.columns.chunk[row];
     if (chunk < 0) return append(box, make("p", {}, "No response is kept."));
-    const { sheet, items } = this.items;
-    const records = await load(`${sheet.id}/responses-${run.id}-${chunk}`).catch((error) => ({ error }));
+    const { itemSet, items } = this.items;
+    const records = await load(`${itemSet.id}/responses-${run.id}-${chunk}`).catch((error) => ({ error }));
     if (records.error) return append(box, make("p", {}, records.error.message));
     const record = records.find((/** @type {any} */ each) => each.item === items.ids[item] && each.rotation === rotation && each.sample === sample);
     if (!record) return append(box, make("p", {}, "No response is kept."));
@@ -99,11 +99,11 @@ class ItemView {
 
   /** @param {Verdicts} run @param {number} item @param {number} rotation @returns {Promise<HTMLElement>} */
   async prompt(run, item, rotation) {
-    const { sheet } = this.items;
-    const slot = sheet.runs[run.id].prompt;
-    const file = slot === null ? null : await load(`${sheet.id}/prompts-${Math.floor(item / sheet.slice)}`).catch(() => null);
-    const messages = file?.prompts[slot]?.[item % sheet.slice];
-    if (!messages) return make("p", { class: "small" }, sheet.without ? "The prompt can't be rendered without the task's data." : "Asked with another prompt than the task's own, which isn't kept.");
+    const { itemSet } = this.items;
+    const slot = itemSet.runs[run.id].prompt;
+    const file = slot === null ? null : await load(`${itemSet.id}/prompts-${Math.floor(item / itemSet.slice)}`).catch(() => null);
+    const messages = file?.prompts[slot]?.[item % itemSet.slice];
+    if (!messages) return make("p", { class: "small" }, itemSet.without ? "The prompt can't be rendered without the task's data." : "Another prompt than the task's own, which isn't kept.");
     return make("details", {}, make("summary", {}, rotation ? "Prompt, before its options were moved" : "Prompt"), ...messages.map((/** @type {any} */ each) => make("pre", {}, readable(messages.length > 1 ? `[${each.role}]\n${each.content}` : each.content))));
   }
 
@@ -144,9 +144,9 @@ function verdictList(run, row) {
   const list = make("dl", { class: "verdicts" });
   for (const name of ["strict", "lenient"]) {
     const [right, label] = [run.right(row, name), run.label(row, name)];
-    const said = label === null ? String(run.status(row, name)).replace(/_/g, " ") : label;
+    const shown = label === null ? String(run.status(row, name)).replace(/_/g, " ") : label;
     const form = name === "lenient" && label !== null ? run.text("form", row) : null;
-    list.append(make("dt", {}, name), make("dd", {}, make("strong", { class: right ? "right" : "wrong" }, `${right ? "✓" : "✗"} `, readable(said)), form ? ` read as ${line(form, 60)}` : ""));
+    list.append(make("dt", {}, name), make("dd", {}, make("strong", { class: right ? "right" : "wrong" }, `${right ? "✓" : "✗"} `, readable(shown)), form ? ` read as ${line(form, 60)}` : ""));
   }
   return list;
 }

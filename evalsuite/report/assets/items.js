@@ -5,7 +5,7 @@ const STRIPE = 20000;
 
 class Items {
   constructor() {
-    /** @type {any} */ this.sheet = null;
+    /** @type {any} */ this.itemSet = null;
     /** @type {any} */ this.items = null;
     this.a = /** @type {Verdicts} */ (/** @type {unknown} */ (null));
     /** @type {Verdicts|null} */ this.b = null;
@@ -13,7 +13,7 @@ class Items {
     this.page = 0;
     this.turn = 0;
     this.names = new Map(report.board.rows.map((/** @type {any} */ row) => [row.id, row.name]));
-    options(byId("items-task"), report.items.map((/** @type {any} */ sheet) => [sheet.id, sheet.id]));
+    options(byId("items-task"), report.items.map((/** @type {any} */ itemSet) => [itemSet.id, itemSet.id]));
     byId("items-task").addEventListener("change", () => this.choose(byId("items-task").value));
     for (const id of ["items-a", "items-b", "items-filter", "items-deep"]) byId(id).addEventListener("change", () => this.refresh());
     let typing = 0;
@@ -29,9 +29,9 @@ class Items {
 
   /** Show a task; `a` is the run to show, if the task has it. @param {string} id @param {string} [a] */
   async choose(id, a) {
-    this.sheet = report.items.find((/** @type {any} */ sheet) => sheet.id === id) ?? report.items[0];
-    byId("items-task").value = this.sheet.id;
-    const runs = report.board.rows.filter((/** @type {any} */ row) => row.id in this.sheet.runs).map((/** @type {any} */ row) => [row.id, line(row.name, 60)]);
+    this.itemSet = report.items.find((/** @type {any} */ itemSet) => itemSet.id === id) ?? report.items[0];
+    byId("items-task").value = this.itemSet.id;
+    const runs = report.board.rows.filter((/** @type {any} */ row) => row.id in this.itemSet.runs).map((/** @type {any} */ row) => [row.id, line(row.name, 60)]);
     const kept = [a ?? byId("items-a").value, byId("items-b").value];
     options(byId("items-a"), runs, kept[0]);
     options(byId("items-b"), [["", "nothing"], ...runs], kept[1]);
@@ -46,7 +46,7 @@ class Items {
     options(byId("items-filter"), FILTERS.filter((each) => pair || !each.pair).map((each) => [each.id, each.says]), byId("items-filter").value);
     byId("items-deep").disabled = byId("items-search").value.trim() === "";
     try {
-      const [items, first, second] = await Promise.all([load(`${this.sheet.id}/items`), this.verdicts(a), pair ? this.verdicts(b) : null]);
+      const [items, first, second] = await Promise.all([load(`${this.itemSet.id}/items`), this.verdicts(a), pair ? this.verdicts(b) : null]);
       if (turn !== this.turn) return;
       this.items = items;
       this.a = first;
@@ -59,7 +59,7 @@ class Items {
 
   /** @param {string} run @returns {Promise<Verdicts>} */
   async verdicts(run) {
-    return new Verdicts(run, await load(`${this.sheet.id}/verdicts-${run}`));
+    return new Verdicts(run, await load(`${this.itemSet.id}/verdicts-${run}`));
   }
 
   /** @param {number} turn */
@@ -96,12 +96,12 @@ class Items {
   /** Rows whose response holds the words, file by file. @param {string} words @param {number} turn @returns {Promise<Set<number>>} */
   async responsesWith(words, turn) {
     const run = this.a.id;
-    const { chunks } = this.sheet.runs[run];
+    const { chunks } = this.itemSet.runs[run];
     const numbers = new Map(this.items.ids.map((/** @type {string} */ id, /** @type {number} */ place) => [id, place]));
     const rows = new Set();
     for (let chunk = 0; chunk < chunks && turn === this.turn; chunk++) {
       byId("items-says").textContent = `Searching responses: ${chunk + 1} of ${chunks} files`;
-      for (const record of await request(`${this.sheet.id}/responses-${run}-${chunk}`)) {
+      for (const record of await request(`${this.itemSet.id}/responses-${run}-${chunk}`)) {
         if (String(record.text).toLowerCase().includes(words)) rows.add(this.a.row(numbers.get(record.item), record.rotation * this.a.columns.samples + record.sample));
       }
     }
@@ -118,7 +118,7 @@ class Items {
     this.head();
     const total = this.a.rows;
     byId("items-page").textContent = this.found.length ? `${start + 1}–${Math.min(start + PAGE, this.found.length)} of ${this.found.length.toLocaleString("en")}` : "none";
-    byId("items-says").textContent = `${this.found.length.toLocaleString("en")} of ${total.toLocaleString("en")} responses. ${this.sheet.without ?? ""}`;
+    byId("items-says").textContent = `${this.found.length.toLocaleString("en")} of ${total.toLocaleString("en")} responses. ${this.itemSet.without ?? ""}`;
     byId("items-back").disabled = this.page === 0;
     byId("items-next").disabled = this.page === pages - 1;
   }
@@ -165,7 +165,7 @@ class Items {
   /** Address of a row that was found: #task/item/model, with the response's number and the other model where there are such. @param {number} number */
   link(number) {
     const [item, nth] = this.found[number];
-    const parts = [this.sheet.id, this.items.ids[item], this.a.id, ...(nth || this.b ? [String(nth)] : []), ...(this.b ? [this.b.id] : [])];
+    const parts = [this.itemSet.id, this.items.ids[item], this.a.id, ...(nth || this.b ? [String(nth)] : []), ...(this.b ? [this.b.id] : [])];
     return `#${parts.map(encodeURIComponent).join("/")}`;
   }
 
@@ -180,7 +180,7 @@ class Items {
 
 /** @param {Verdicts} run @param {number|undefined} row @returns {HTMLElement} */
 function verdict(run, row) {
-  if (row === undefined) return make("td", { class: "none" }, "not asked");
+  if (row === undefined) return make("td", { class: "none" }, "not in this run");
   const right = run.right(row);
   const label = run.label(row) ?? String(run.status(row)).replace(/_/g, " ");
   return make("td", { class: right ? "right" : "wrong" }, `${right ? "✓" : "✗"} ${line(label, 40)}`);

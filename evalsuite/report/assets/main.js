@@ -5,7 +5,7 @@
 const items = report.items.length ? new Items() : null;
 const view = items ? new ItemView(items) : null;
 
-/** #section goes to a section, #run-… opens a run's sheet, #task/item/model an item; going back closes it. */
+/** #section goes to a section, #run-… opens a run card, #task/item/model an item; going back closes it. */
 function followHash() {
   /** @type {string[]} */
   let parts = [""];
@@ -17,9 +17,9 @@ function followHash() {
   if (parts.length > 1) view?.follow(parts);
   else view?.dialog.close();
   if (parts[0].startsWith("run-")) {
-    const sheet = byId(parts[0]);
-    if (sheet) sheet.open = true;
-    sheet?.scrollIntoView();
+    const card = byId(parts[0]);
+    if (card) card.open = true;
+    card?.scrollIntoView();
   }
 }
 
@@ -30,7 +30,7 @@ function awaken() {
   new IntersectionObserver((seen, observer) => {
     if (!seen.some((each) => each.isIntersecting)) return;
     observer.disconnect();
-    if (!items.sheet) items.choose(report.items[0].id);
+    if (!items.card) items.choose(report.items[0].id);
   }, { rootMargin: "400px" }).observe(section);
 }
 

@@ -65,7 +65,7 @@ class Verdicts {
   }
 }
 
-/** What can be asked of a row: name, words, and whether the run beside is needed. */
+/** The filters of the item list: name, label, and whether it needs a second run. */
 const FILTERS = [
   { id: "all", says: "all", pair: false },
   { id: "wrong", says: "wrong", pair: false },

@@ -14,7 +14,7 @@ const PAPER = 680;
 const drawn = new Set();
 
 /** @param {any} section */
-function plates(section) {
+function charts(section) {
   const root = byId(section.id);
   const select = root.querySelector("select");
   const plot = root.querySelector(".plot");
@@ -22,8 +22,8 @@ function plates(section) {
   let near = false;
 
   const draw = (/** @type {boolean} */ paper = false) => {
-    const plate = section.plates[select ? Number(select.value) : 0];
-    const { data, layout, minWidth, maxWidth } = coloured(plate.figure, getComputedStyle(document.documentElement));
+    const chart = section.charts[select ? Number(select.value) : 0];
+    const { data, layout, minWidth, maxWidth } = coloured(chart.figure, getComputedStyle(document.documentElement));
     const narrow = plot.parentElement.clientWidth < 560;
     if (narrow) shorten(layout.yaxis);
     plot.style.maxWidth = maxWidth ? `${maxWidth}px` : "";
@@ -34,15 +34,15 @@ function plates(section) {
     // The plot's words are its label and the table below it; its own pieces would be read out without sense.
     for (const piece of document.querySelectorAll("#js-plotly-tester, .plot svg")) piece.setAttribute("aria-hidden", "true");
   };
-  const tell = () => {
-    const plate = section.plates[select ? Number(select.value) : 0];
-    plot.setAttribute("aria-label", plate.alt);
-    place.replaceChildren(tabulated(plate));
-    root.querySelector("details .small").textContent = plate.note;
+  const update = () => {
+    const chart = section.charts[select ? Number(select.value) : 0];
+    plot.setAttribute("aria-label", chart.alt);
+    place.replaceChildren(tabulated(chart));
+    root.querySelector("details .small").textContent = chart.note;
     if (near) draw();
   };
-  select?.addEventListener("change", tell);
-  tell();
+  select?.addEventListener("change", update);
+  update();
   new IntersectionObserver((seen, observer) => {
     if (!seen.some((each) => each.isIntersecting)) return;
     observer.disconnect();
@@ -62,12 +62,12 @@ function shorten(axis) {
   if (axis?.ticktext) axis.ticktext = axis.ticktext.map((/** @type {string} */ name) => (name.length > 18 ? `${name.slice(0, 17)}…` : name));
 }
 
-/** @param {any} plate @returns {HTMLElement} */
-function tabulated(plate) {
-  const numeric = plate.head.map((/** @type {string} */ _, /** @type {number} */ place) => place > 0 && plate.rows.every((/** @type {string[]} */ row) => /^([-+−<(]? ?\d|–$)/.test(row[place])));
+/** @param {any} chart @returns {HTMLElement} */
+function tabulated(chart) {
+  const numeric = chart.head.map((/** @type {string} */ _, /** @type {number} */ place) => place > 0 && chart.rows.every((/** @type {string[]} */ row) => /^([-+−<(]? ?\d|–$)/.test(row[place])));
   const kind = (/** @type {number} */ place) => (numeric[place] ? "num" : place === 0 ? "name" : "");
-  const head = make("tr", {}, ...plate.head.map((/** @type {string} */ text, /** @type {number} */ place) => make("th", { scope: "col", class: kind(place) }, line(text))));
-  const rows = plate.rows.map((/** @type {string[]} */ row) =>
+  const head = make("tr", {}, ...chart.head.map((/** @type {string} */ text, /** @type {number} */ place) => make("th", { scope: "col", class: kind(place) }, line(text))));
+  const rows = chart.rows.map((/** @type {string[]} */ row) =>
     make("tr", {}, ...row.map((text, place) => make(place === 0 ? "th" : "td", place === 0 ? { scope: "row", class: "name" } : { class: kind(place) }, line(text))))
   );
   return make("table", { class: "data" }, make("thead", {}, head), make("tbody", {}, ...rows));
@@ -75,7 +75,7 @@ function tabulated(plate) {
 
 /** Called once Plotly is there. */
 function plots() {
-  for (const section of report.sections) plates(section);
+  for (const section of report.sections) charts(section);
   const again = () => drawn.forEach((draw) => draw());
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
   window.addEventListener("afterprint", again);
