@@ -1,4 +1,4 @@
-"""Runs as the rows of one table, in the field's column order; nothing shares a column by mistake."""
+"""The leaderboard: runs as rows, tasks as columns, and which cells may be compared."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from evalsuite.analysis.pairing import SETTINGS, is_trivial, settings
 from evalsuite.analysis.run_result import ItemScores, RunResult
-from evalsuite.errors import RunError, UsageError
+from evalsuite.errors import ErrorCode, RunError, UsageError
 from evalsuite.run.summary_schema import ParseMode, RepeatedSamplesSummary, RobustnessSummary
 from evalsuite.stats.averages import macro
 from evalsuite.stats.clusters import Floats, Ints, members
@@ -29,7 +29,7 @@ ORDER = (
     "mmlu_pro_biology",
     "mmlu_pro_health",
 )
-"""Columns of the field's tables (Fleming-R1, Tables 1 and 2), in their order; others follow by name."""
+"""Columns of the field's tables (Fleming-R1, Tables 1 and 2), in their order; other tasks follow by name."""
 LARGE, MIDDLE, SMALL, UNKNOWN, TRIVIAL = "> 100B", "10B-100B", "< 10B", "size unknown", "trivial_baselines"
 SIZES = (LARGE, MIDDLE, SMALL, UNKNOWN)
 """Groups of rows, as in those tables."""
@@ -39,39 +39,39 @@ _DIGITS = 8
 
 @dataclass(frozen=True, slots=True)
 class NamedRun:
-    """A run with the names it goes by in a report."""
+    """A run with its names in a report."""
 
     id: str
-    """Unique among the entries, fit for a file name and a link."""
+    """Unique among the runs, and valid in a file name and a link."""
     name: str
     result: RunResult
 
     @property
     def is_trivial(self) -> bool:
-        """Whether this run asked no model."""
+        """Whether this is a run of a trivial baseline."""
         return is_trivial(self.result)
 
 
 @dataclass(frozen=True, slots=True)
 class LeaderboardColumn:
-    """Items that a table's column is about: one task, one version of its data, one set of its items."""
+    """One column: one task, one version of its data, one set of its items."""
 
     key: str
     task: str
     title: str
     n: int
     items: int
-    """Items of the whole task; more than `n` where the column's runs cover a part."""
+    """Items of the whole task; more than `n` where the column's runs cover only a part."""
     chance: float
     trivial_baselines: Mapping[str, float]
     reference: Mapping[str, Any]
-    """Settings that most of the column's runs share: what the others are held against."""
+    """The settings of most of the column's runs, which the others are compared with."""
     member: Ints
     """Cluster of each item, in the order of item ids."""
 
     @property
     def partial(self) -> bool:
-        """Whether these are not all items of the task."""
+        """Whether the column lacks items of the task."""
         return self.n < self.items
 
 
@@ -82,15 +82,15 @@ class LeaderboardCell:
     strict: Estimate
     lenient: Estimate
     accuracy: Estimate
-    """The one of the two that the board goes by."""
+    """The one of the two in the board's parse mode."""
     invalid: float
     truncated: float
     n: int
     samples: int
     answers: int
-    """Responses an item as statistics count them; see `ItemScores`."""
+    """Responses per item as statistics count them; see `ItemScores`."""
     differs: tuple[str, ...]
-    """Settings, of `SETTINGS`, in which this run differs from the column's reference."""
+    """Settings, out of `SETTINGS`, in which this run differs from the column's reference."""
     robustness: RobustnessSummary | None = None
     """What option rotation shows, as summary.json has it; of the strict parse."""
     repeated: RepeatedSamplesSummary | None = None
@@ -105,45 +105,45 @@ class LeaderboardRow:
     size: str
     cells: Mapping[str, LeaderboardCell]
     macro: Estimate | None
-    """Average over the board's macro columns; None where one is missing."""
+    """Average over the board's macro columns; None where the run lacks one."""
 
     @property
     def name(self) -> str:
-        """What the row is called."""
+        """The run's name."""
         return self.entry.name
 
     @property
     def differs(self) -> tuple[str, ...]:
-        """Settings in which it differs from the others anywhere."""
+        """Settings in which it differs from the reference in any column."""
         return tuple(name for name in SETTINGS if any(name in cell.differs for cell in self.cells.values()))
 
 
 @dataclass(frozen=True, slots=True)
 class Leaderboard:
-    """The leaderboard: best macro average first inside each size."""
+    """The leaderboard, ordered by macro average within each group of sizes."""
 
     columns: tuple[LeaderboardColumn, ...]
     macro_columns: tuple[str, ...]
     """Keys of the columns that the macro average is over."""
     rows: tuple[LeaderboardRow, ...]
     allowed: tuple[str, ...] = ()
-    """Settings that the reader chose to let differ between compared runs."""
+    """Settings that may differ between compared runs."""
     parse_mode: ParseMode = "strict"
-    """Which reading of the answers the board goes by."""
+    """The parse mode that all accuracies, ranks and comparisons are about."""
     scores: Mapping[tuple[str, str], ItemScores] = field(default_factory=dict, repr=False)
-    """Grades by (entry id, task), of every task of every run."""
+    """Grades by (run id, task)."""
 
     def column(self, key: str) -> LeaderboardColumn:
-        """The column of a key."""
+        """Return the column with this key."""
         return next(column for column in self.columns if column.key == key)
 
     def item_scores(self, row: LeaderboardRow, key: str) -> Floats:
-        """A row's scores in a column by the board's reading, an entry an item, in the order of item ids."""
+        """Return a row's scores in a column in the board's parse mode, shape (items,), in the order of item ids."""
         scores = self.scores[row.entry.id, self.column(key).task]
         return scores.strict if self.parse_mode == "strict" else scores.lenient
 
     def paired_scores(self, a: LeaderboardRow, b: LeaderboardRow, key: str) -> PairedScores:
-        """Two rows in one column, as `contrast` takes them."""
+        """Return two rows' scores in one column, as `contrast` takes them."""
         task = self.column(key).task
         return PairedScores(
             self.item_scores(a, key),
@@ -154,7 +154,7 @@ class Leaderboard:
         )
 
     def comparable(self, row: LeaderboardRow, keys: Iterable[str]) -> bool:
-        """Whether a row may be paired with the others in these columns: it is there, in their settings."""
+        """Whether a row may be compared in these columns: it has all of them, with the settings of their reference."""
         cells = [row.cells.get(key) for key in keys]
         return all(cell is not None and set(cell.differs) <= set(self.allowed) for cell in cells)
 
@@ -162,31 +162,34 @@ class Leaderboard:
 def leaderboard(
     entries: Sequence[NamedRun], allow: Sequence[str] = (), parse_mode: ParseMode = "strict"
 ) -> Leaderboard:
-    """Arrange runs as a table; a setting in `allow` that isn't one of `SETTINGS` is a `UsageError`."""
+    """Arrange runs as a table; a name in `allow` that isn't one of `SETTINGS` is a `UsageError`."""
     unknown = [name for name in allow if name not in SETTINGS]
     if unknown:
-        raise UsageError(f"--allow {unknown[0]}: not a setting that may differ; there are {', '.join(SETTINGS)}")
+        raise UsageError(
+            ErrorCode.UNKNOWN_SETTING,
+            f"`allow`: {unknown[0]} is no setting that may differ in a report; there are {', '.join(SETTINGS)}",
+        )
     if not entries:
-        raise UsageError("no runs: name at least one run folder")
+        raise UsageError(ErrorCode.MISSING_ARGUMENT, "no runs: name at least one run folder")
     keyed = _keyed(entries)
     columns = _columns(entries, keyed)
-    wanted = _macro_columns(columns, entries, keyed)
-    rows = [_row(entry, columns, keyed, wanted, parse_mode) for entry in entries]
-    scores = {place: scores for place, (_, scores) in keyed.items()}
-    return Leaderboard(columns, wanted, tuple(sorted(rows, key=_place)), tuple(allow), parse_mode, scores)
+    averaged = _macro_columns(columns, entries, keyed)
+    rows = [_row(entry, columns, keyed, averaged, parse_mode) for entry in entries]
+    scores = {key: scores for key, (_, scores) in keyed.items()}
+    return Leaderboard(columns, averaged, tuple(sorted(rows, key=_position)), tuple(allow), parse_mode, scores)
 
 
 def size_of(name: str) -> str:
-    """Group of a model by the parameters that its name states: `Qwen3-8B`, `Mixtral-8x7B`; else `size unknown`."""
-    found = _SIZE.search(name)
-    if not found:
+    """Return the size group of a model by the parameters in its name, as in `Qwen3-8B` and `Mixtral-8x7B`."""
+    match = _SIZE.search(name)
+    if not match:
         return UNKNOWN
-    billions = float(found[2]) * int(found[1] or 1)
+    billions = float(match[2]) * int(match[1] or 1)  # of a mixture of experts, the total
     return LARGE if billions > 100 else MIDDLE if billions >= 10 else SMALL
 
 
 _Keyed = dict[tuple[str, str], tuple[str, ItemScores]]
-"""(entry id, task) to the key of its column and its grades."""
+"""From (run id, task) to the key of its column and its grades."""
 
 
 def _keyed(entries: Sequence[NamedRun]) -> _Keyed:
@@ -198,7 +201,7 @@ def _keyed(entries: Sequence[NamedRun]) -> _Keyed:
 
 
 def _key(result: RunResult, task: str, scores: ItemScores) -> str:
-    """What must be the same for two cells to stand in one column."""
+    """Return the key of a run's column: two runs share it only if they answered the same items in the same way."""
     summary = result.tasks[task]
     covered = "\0".join(map(str, scores.items)) if summary.partial else ""
     scoring = () if summary.scoring == "generate" else (summary.scoring,)
@@ -207,7 +210,7 @@ def _key(result: RunResult, task: str, scores: ItemScores) -> str:
 
 
 def _columns(entries: Sequence[NamedRun], keyed: _Keyed) -> tuple[LeaderboardColumn, ...]:
-    """Columns that a model fills; where there are none but floors, theirs."""
+    """Make the columns that some model has, or, where all runs are trivial baselines, theirs."""
     models = {entry.id: entry for entry in entries if not entry.is_trivial} or {entry.id: entry for entry in entries}
     groups: dict[str, list[tuple[NamedRun, str, ItemScores]]] = {}
     for (id, task), (key, scores) in keyed.items():
@@ -237,7 +240,7 @@ def _column(key: str, group: Sequence[tuple[NamedRun, str, ItemScores]]) -> Lead
 
 
 def _titled(column: LeaderboardColumn, columns: Sequence[LeaderboardColumn]) -> LeaderboardColumn:
-    """Name a column so that it is told apart from others of its task."""
+    """Give a column a title that no other column of its task has."""
     title = column.title
     if column.partial:
         title += f", {column.n} of {column.items}"
@@ -251,29 +254,29 @@ def _order(task: str) -> tuple[int, str]:
 
 
 def _macro_columns(columns: Sequence[LeaderboardColumn], entries: Sequence[NamedRun], keyed: _Keyed) -> tuple[str, ...]:
-    """Columns that the average is over: those that most models fill together; of equals, the larger set."""
+    """Choose the columns of the average: the set that most models have in full; of equals, the larger set."""
     keys = [column.key for column in columns]
-    held: Counter[tuple[str, ...]] = Counter()
+    complete: Counter[tuple[str, ...]] = Counter()  # models by the set of columns that they have
     for entry in entries:
         own = {key for (id, _), (key, _) in keyed.items() if id == entry.id}
         if not entry.is_trivial or all(e.is_trivial for e in entries):
-            held[tuple(key for key in keys if key in own)] += 1
+            complete[tuple(key for key in keys if key in own)] += 1
 
-    def support(wanted: tuple[str, ...]) -> tuple[int, int]:
-        return sum(count for owned, count in held.items() if set(wanted) <= set(owned)), len(wanted)
+    def support(columns: tuple[str, ...]) -> tuple[int, int]:
+        return sum(count for each, count in complete.items() if set(columns) <= set(each)), len(columns)
 
-    several = [wanted for wanted in held if len(wanted) > 1]
-    return max(several or held, key=support)
+    several = [columns for columns in complete if len(columns) > 1]
+    return max(several or complete, key=support)
 
 
 def _row(
-    entry: NamedRun, columns: Sequence[LeaderboardColumn], keyed: _Keyed, wanted: Sequence[str], parse_mode: ParseMode
+    entry: NamedRun, columns: Sequence[LeaderboardColumn], keyed: _Keyed, averaged: Sequence[str], parse_mode: ParseMode
 ) -> LeaderboardRow:
     own = {key: task for (id, task), (key, _) in keyed.items() if id == entry.id}
     cells = {
         c.key: _cell(entry, keyed[entry.id, own[c.key]][1], own[c.key], c, parse_mode) for c in columns if c.key in own
     }
-    estimates = [cells[key].accuracy if key in cells else None for key in wanted]
+    estimates = [cells[key].accuracy if key in cells else None for key in averaged]
     return LeaderboardRow(entry, TRIVIAL if entry.is_trivial else size_of(entry.name), cells, macro(estimates))
 
 
@@ -297,28 +300,28 @@ def _cell(
     )
 
 
-def _place(row: LeaderboardRow) -> tuple[int, float, str]:
+def _position(row: LeaderboardRow) -> tuple[int, float, str]:
     groups = (*SIZES, TRIVIAL)
     return groups.index(row.size), -(row.macro.value if row.macro else -1.0), row.name
 
 
 def entries(results: Sequence[RunResult], names: Callable[[RunResult], str]) -> tuple[NamedRun, ...]:
-    """Give runs unique names and ids; the same folder twice is a `RunError`."""
+    """Give runs unique names and ids; the same folder given twice is a `RunError`."""
     paths = [result.path.resolve() for result in results]
     twice = next((path for path in paths if paths.count(path) > 1), None)
     if twice:
-        raise RunError(f"{twice}: named twice; a run can't be compared with itself")
+        raise RunError(ErrorCode.SAME_RUN_TWICE, f"{twice}: given twice; a run can't be compared with itself")
     plain = [names(result) for result in results]
     full = [
         f"{name} ({result.summary.run})" if plain.count(name) > 1 else name
         for name, result in zip(plain, results, strict=True)
     ]
-    found: list[NamedRun] = []
+    named: list[NamedRun] = []
     taken: set[str] = set()
     for name, result in zip(full, results, strict=True):
         slug = re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-.")[:80] or "run"
         id = next(i for i in (slug, *(f"{slug}-{k}" for k in range(2, len(results) + 2))) if i not in taken)
         taken.add(id)
-        shown = name if sum(e.name == name for e in found) == 0 else f"{name} #{id.rpartition('-')[2]}"
-        found.append(NamedRun(id, shown, result))
-    return tuple(found)
+        shown = name if sum(each.name == name for each in named) == 0 else f"{name} #{id.rpartition('-')[2]}"
+        named.append(NamedRun(id, shown, result))
+    return tuple(named)

@@ -1,8 +1,8 @@
-"""Whether two runs may be held against each other item by item: what differs between them, by name, and who allowed it.
+"""Pairing of two runs item by item, and the mismatches between them that forbid it unless they are allowed.
 
-A difference of two runs is one between two models only if everything else is the same. Whatever is not is a
-`Mismatch`, by the name that summary.json has for it; runs that have one are refused unless it is allowed by that name,
-and then it stays with the numbers as a mark.
+A difference of two runs is one between two models only if everything else is the same. A setting that differs is a
+`Mismatch`, under the name that summary.json has for it. Runs with a mismatch are refused unless it is allowed by that
+name, and then every output names it beside the numbers.
 """
 
 from __future__ import annotations
@@ -21,34 +21,34 @@ from evalsuite.stats.clusters import Floats, Ints, members
 from evalsuite.stats.contrast import PairedScores
 
 SETTINGS = ("prompt_digest", "format", "decoding", "samples", "rotate_options", "parser")
-"""What may differ between runs that answered the same items, by the name that allows it."""
+"""Settings that may differ between runs on the same items, by the names that allow it."""
 MATERIAL = ("tasks", "version", "data_digest", "items")
-"""What makes the items themselves the same."""
+"""Properties that determine the items."""
 NAMES = (*MATERIAL, *SETTINGS)
 SCORING = "scoring"
-"""What may never differ: a generated answer and the likeliest option are not one measurement."""
+"""The setting that may never differ: generated answers and log-likelihoods are different measurements."""
 _SHOWN = 12
-"""Characters of a value in an error line; digests are told apart by fewer."""
+"""Characters of a value in an error message, which are more than distinguish digests."""
 
 
 class Mismatch(NamedTuple):
-    """Something that is not the same in both runs."""
+    """A setting or property that differs between two runs."""
 
     name: str
     """One of `NAMES`, or a key below it: `decoding.temperature`."""
     task: str
-    """Empty where it is about the whole run."""
+    """Empty for a mismatch of the run as a whole."""
     text: str
     """Both values."""
 
     def is_allowed(self, allow: Iterable[str]) -> bool:
-        """Whether its name, or the name it stands below, is among these."""
+        """Whether its name, or the part of it before the dot, is among these."""
         return any(self.name == name or self.name.startswith(name + ".") for name in allow)
 
 
 @dataclass(frozen=True, slots=True)
 class PairedTask:
-    """One task in two runs: the same items in the same order; every array has one entry an item."""
+    """One task in two runs: the same items in the same order; every array has shape (items,)."""
 
     task: str
     items: NDArray[np.object_]
@@ -57,7 +57,7 @@ class PairedTask:
     a: ItemScores
     b: ItemScores
     at: tuple[Ints, Ints]
-    """Places of the items among A's and among B's."""
+    """Positions of the items in A's and in B's arrays."""
 
     @property
     def samples(self) -> int:
@@ -66,7 +66,7 @@ class PairedTask:
 
     @property
     def answers(self) -> int:
-        """Responses to each item as statistics count them, the smaller number where the runs differ in it."""
+        """Responses per item as statistics count them, the smaller number where the runs differ in it."""
         return min(self.a.answers, self.b.answers)
 
     @property
@@ -107,7 +107,7 @@ class Pairing:
     b: RunResult
     pairs: tuple[PairedTask, ...]
     allowed: tuple[Mismatch, ...]
-    """What differs all the same: every output that is made from this carries it."""
+    """Mismatches that were allowed; every output names them."""
 
     @property
     def identical(self) -> bool:
@@ -118,9 +118,9 @@ class Pairing:
 def pair(a: RunResult, b: RunResult, tasks: Sequence[str] = (), allow: Sequence[str] | None = None) -> Pairing:
     """Pair two runs on these tasks, or on all where none are named.
 
-    Everything that differs and isn't allowed is named in one `RunError`. `allow`: names of `NAMES` (a `UsageError`
-    where there is no such name); None where the reader has no choice, so that the error offers none. With `tasks`
-    allowed the tasks that both have are paired, with `items` the items that both have.
+    All mismatches that aren't allowed are named in one `RunError`. `allow` has names from `NAMES` (any other is a
+    `UsageError`); None means that nothing can be allowed, so that the error doesn't offer it. With `tasks` allowed the
+    tasks that both runs have are paired, with `items` the items that both have.
     """
     for name in allow or ():
         if name.partition(".")[0] not in NAMES:
@@ -130,22 +130,22 @@ def pair(a: RunResult, b: RunResult, tasks: Sequence[str] = (), allow: Sequence[
             )
     shared = [task for task in tasks or a.tasks if task in a.tasks and task in b.tasks]
     pairs = [_pair(task, a.scores(task), b.scores(task)) for task in shared]
-    found = [*_of_runs(a, b, tasks), *(d for each in pairs for d in _of_tasks(a, b, each))]
-    refused = [disparity for disparity in found if not disparity.is_allowed(allow or ())]
+    mismatches = [*_run_mismatches(a, b, tasks), *(each for pair in pairs for each in _task_mismatches(a, b, pair))]
+    refused = [mismatch for mismatch in mismatches if not mismatch.is_allowed(allow or ())]
     if refused:
         raise RunError(
             ErrorCode.RUNS_NOT_COMPARABLE,
-            f"{a.path} and {b.path} can't be paired: {_listed(refused)}{_offer(refused, found, allow)}",
+            f"{a.path} and {b.path} can't be paired: {_describe(refused)}{_hint(refused, allow)}",
         )
     empty = next((each.task for each in pairs if not len(each.items)), None)
     if empty or not pairs:
         missing = f"items of {empty}" if empty else "tasks"
         raise RunError(ErrorCode.RUNS_NOT_COMPARABLE, f"{a.path} and {b.path} have no {missing} in common")
-    return Pairing(a, b, tuple(pairs), tuple(found))
+    return Pairing(a, b, tuple(pairs), tuple(mismatches))
 
 
 def settings(result: RunResult, task: str) -> dict[str, Any]:
-    """How a task was asked and read, by the names of `SETTINGS`."""
+    """Return the settings of a task by the names in `SETTINGS`."""
     summary, task_summary = result.summary, result.tasks[task]
     return {
         "prompt_digest": task_summary.prompt_digest,
@@ -158,35 +158,35 @@ def settings(result: RunResult, task: str) -> dict[str, Any]:
 
 
 def is_trivial(result: RunResult) -> bool:
-    """Whether a run asked no model; it has no settings that could differ."""
+    """Whether a run is of a trivial baseline, which has no settings that could differ."""
     return result.model.startswith("trivial/")
 
 
-def marks(disparities: Iterable[Mismatch]) -> list[str]:
-    """What differs, a line a name, the tasks put together."""
+def marks(mismatches: Iterable[Mismatch]) -> list[str]:
+    """Describe mismatches, one text per name, with the tasks that have it."""
     by_name: dict[str, list[Mismatch]] = {}
-    for disparity in disparities:
-        by_name.setdefault(disparity.name, []).append(disparity)
+    for mismatch in mismatches:
+        by_name.setdefault(mismatch.name, []).append(mismatch)
     return [_mark(name, group) for name, group in by_name.items()]
 
 
 def _pair(task: str, a: ItemScores, b: ItemScores) -> PairedTask:
     """Pair on the items that both have, in the order of their ids."""
     if np.array_equal(a.items, b.items):
-        every = np.arange(len(a.items))
-        at = (every, every)
+        positions = np.arange(len(a.items))
+        at = (positions, positions)
     else:
-        _, *places = np.intersect1d(a.items.astype(str), b.items.astype(str), return_indices=True)
-        at = (np.asarray(places[0]), np.asarray(places[1]))
+        _, in_a, in_b = np.intersect1d(a.items.astype(str), b.items.astype(str), return_indices=True)
+        at = (np.asarray(in_a), np.asarray(in_b))
     groups = [str(group) for group in a.groups[at[0]]]
     return PairedTask(task, a.items[at[0]], members(groups), a, b, at)
 
 
-def _of_runs(a: RunResult, b: RunResult, tasks: Sequence[str]) -> Iterator[Mismatch]:
-    """What differs between runs, whatever the task."""
-    wanted = tasks or [*a.tasks, *b.tasks]
+def _run_mismatches(a: RunResult, b: RunResult, tasks: Sequence[str]) -> Iterator[Mismatch]:
+    """Yield mismatches that are the same for all tasks."""
+    requested = tasks or [*a.tasks, *b.tasks]
     for run in (a, b):
-        absent = [task for task in wanted if task not in run.tasks]
+        absent = [task for task in requested if task not in run.tasks]
         if absent:
             yield Mismatch("tasks", "", f"{run.path} has no {', '.join(absent)}")
     if is_trivial(a) or is_trivial(b):
@@ -201,8 +201,8 @@ def _of_runs(a: RunResult, b: RunResult, tasks: Sequence[str]) -> Iterator[Misma
         yield Mismatch("parser", "", f"{both} (evalsuite regrade grades the older run with the newer parser)")
 
 
-def _of_tasks(a: RunResult, b: RunResult, pair: PairedTask) -> Iterator[Mismatch]:
-    """What differs in one task."""
+def _task_mismatches(a: RunResult, b: RunResult, pair: PairedTask) -> Iterator[Mismatch]:
+    """Yield mismatches of one task."""
     task_a, task_b = a.tasks[pair.task], b.tasks[pair.task]
     trivial = is_trivial(a) or is_trivial(b)
     if not trivial and task_a.scoring != task_b.scoring:
@@ -219,14 +219,14 @@ def _of_tasks(a: RunResult, b: RunResult, pair: PairedTask) -> Iterator[Mismatch
         yield Mismatch("rotate_options", pair.task, " and ".join(orders))
     if task_a.data_digest == task_b.data_digest:
         for column in ("gold", "group"):
-            count = _unlike(pair, column)
-            if count:
+            count = _differing_items(pair, column)
+            if count:  # one of the two grades.parquet was edited, or the items were locked wrongly
                 yield Mismatch("data_digest", pair.task, f"the same, but {count} items have another {column}")
     if not len(pair.items) == task_a.n == task_b.n:
         yield Mismatch("items", pair.task, f"{task_a.n} and {task_b.n}, {len(pair.items)} in both")
 
 
-def _unlike(pair: PairedTask, column: str) -> int:
+def _differing_items(pair: PairedTask, column: str) -> int:
     a, b = (scores.of_items(column)[at] for scores, at in zip((pair.a, pair.b), pair.at, strict=True))
     return int((a != b).sum())
 
@@ -242,11 +242,14 @@ def _mark(name: str, group: Sequence[Mismatch]) -> str:
     return f"{name} ({'; '.join(shown)}{more})"
 
 
-def _listed(disparities: Sequence[Mismatch]) -> str:
-    return ", ".join(marks(disparities)) + (" differs" if len(marks(disparities)) == 1 else " differ")
+def _describe(mismatches: Sequence[Mismatch]) -> str:
+    texts = marks(mismatches)
+    return ", ".join(texts) + (" differs" if len(texts) == 1 else " differ")
 
 
-def _offer(refused: Sequence[Mismatch], found: Sequence[Mismatch], allow: Sequence[str] | None) -> str:
+def _hint(refused: Sequence[Mismatch], allow: Sequence[str] | None) -> str:
     if allow is None or any(each.name == SCORING for each in refused):
         return ""
-    return f". To compare them all the same: `allow` {','.join(dict.fromkeys([*allow, *(d.name for d in refused)]))}"
+    return (
+        f". To compare them all the same: `allow` {','.join(dict.fromkeys([*allow, *(each.name for each in refused)]))}"
+    )

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from evalsuite.analysis.regrade import READINGS, GradeChange, Regraded
+from evalsuite.analysis.regrade import PARSE_MODES, GradeChange, Regraded
 from evalsuite.analysis.regrade import regrade as regrade_run
 from evalsuite.util.format import percent
 
@@ -23,39 +23,39 @@ _WIDTH = 110
 @click.option("--data-dir", type=click.Path(path_type=Path), help="A mirror of the data [default: the run's own].")
 @click.option("--json", "as_json", is_flag=True, help="Print the differences as JSON.")
 def regrade(run: Path, data_dir: Path | None, as_json: bool) -> None:
-    """Read a run's responses again with the present parser; nothing is asked again.
+    """Grade a run's responses again with the present parser; no request is sent.
 
-    Prints which verdicts changed, by rule, and each task's accuracy before and after. The grades and the summary before
-    are kept beside the new ones under the old parser's name.
+    Prints which grades changed, by parse status and form, and each task's accuracy before and after. The previous
+    grades and summary are stored beside the new ones under the previous parser's name.
     """
-    found = regrade_run(run, data_dir)
+    regraded = regrade_run(run, data_dir)
     if as_json:
-        click.echo(json.dumps(found.to_json(), indent=2))
+        click.echo(json.dumps(regraded.to_json(), indent=2))
     else:
-        _print(found)
+        _print(regraded)
 
 
-def _print(found: Regraded) -> None:
+def _print(regraded: Regraded) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.width = max(console.width, _WIDTH)
-    console.print(Text(f"{found.after.model}: parser {found.was} -> {found.now}", style="bold"))
-    console.print(_accuracies(found), soft_wrap=False, crop=False)
-    for reading in READINGS:
-        changes = [change for change in found.changes if change.parse_mode == reading]
+    console.print(Text(f"{regraded.after.model}: parser {regraded.was} -> {regraded.now}", style="bold"))
+    console.print(_accuracies(regraded), soft_wrap=False, crop=False)
+    for parse_mode in PARSE_MODES:
+        changes = [change for change in regraded.changes if change.parse_mode == parse_mode]
         if changes:
-            console.print(Text(f"{reading} verdicts that changed", style="bold"))
+            console.print(Text(f"{parse_mode} grades that changed", style="bold"))
             console.print(_changes(changes), soft_wrap=False, crop=False)
-    if not found.changes:
-        console.print("no verdict changed")
-    console.print(Text(f"run folder: {found.path}"))
+    if not regraded.changes:
+        console.print("no grade changed")
+    console.print(Text(f"run folder: {regraded.path}"))
 
 
-def _accuracies(found: Regraded) -> Table:
+def _accuracies(regraded: Regraded) -> Table:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     for column in ("task", "n", "accuracy % was", "now", "lenient was", "now"):
         table.add_column(column, justify="left" if column == "task" else "right", no_wrap=True)
-    for name, after in found.after.tasks.items():
-        before = found.before.tasks[name]
+    for name, after in regraded.after.tasks.items():
+        before = regraded.before.tasks[name]
         estimates = (before.accuracy, after.accuracy, before.accuracy_lenient, after.accuracy_lenient)
         table.add_row(name, str(after.n), *(percent(estimate.value, 2) for estimate in estimates))
     return table

@@ -1,4 +1,4 @@
-"""The gate: may this candidate replace that baseline? For CI, from summary.json and grades.parquet alone."""
+"""The gate: may this candidate replace that baseline? For CI, from summary.json and grades.parquet."""
 
 from __future__ import annotations
 

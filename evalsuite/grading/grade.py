@@ -1,4 +1,4 @@
-"""Item + response -> grade: both readings of the answer contract held against the gold label."""
+"""From an item and a response to a grade: the strict and the lenient parse compared with the gold label."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ Span = tuple[int, int]
 
 
 class GradedParse(NamedTuple):
-    """What one reading made of a response."""
+    """The grade of a response in one parse mode."""
 
     label: str | None
-    """In the item's own labels."""
+    """One of the item's labels, before any rotation."""
     status: str
     correct: bool
     span: Span | None
 
 
 class Grade(NamedTuple):
-    """The verdict on one sample of one item."""
+    """The grade of one sample of one item."""
 
     item: str
     sample: int
@@ -32,30 +32,31 @@ class Grade(NamedTuple):
     strict: GradedParse
     lenient: GradedParse
     form: str | None
-    """Which of the documented forms the lenient parse read."""
+    """The documented form that the lenient parse matched."""
     rotation: int = 0
-    """By how many places the options stood moved; see `order`."""
+    """By how many places the options were rotated; see `tasks.rotation`."""
 
 
 def grade(item: Item, record: ResponseRecord, setup: PromptSetup) -> Grade:
-    """Grade a response by how its prompt asked: order of the options, format, labels and stop strings."""
+    """Grade a response according to its prompt: the order of the options, format, labels and stop strings."""
     shown = rotated(item, record.rotation)
     labels = shown.labels if setup.labels is None else setup.labels[: len(item.labels)]
     text = cut_at_stop(record.text, setup.stop, record.opens_reasoning) if setup.stop else record.text
+    # A text that was cut at a stop string ended there, even if the model went on to the token limit.
     finish = record.finish if len(text) == len(record.text) else "stop"
-    reading = parse(text, labels, shown.options, setup.format, finish, record.opens_reasoning)
+    result = parse(text, labels, shown.options, setup.format, finish, record.opens_reasoning)
 
-    def held(label: str | None, status: str, span: Span | None) -> GradedParse:
-        own = None if label is None else original_label(item, labels.index(label), record.rotation)
-        return GradedParse(own, status, own == item.gold, span)
+    def graded(label: str | None, status: str, span: Span | None) -> GradedParse:
+        original = None if label is None else original_label(item, labels.index(label), record.rotation)
+        return GradedParse(original, status, original == item.gold, span)
 
-    strict, lenient = reading.strict, reading.lenient
+    strict, lenient = result.strict, result.lenient
     return Grade(
         item=item.id,
         sample=record.sample,
         gold=item.gold,
-        strict=held(strict.label, strict.status, strict.span),
-        lenient=held(lenient.label, lenient.status, lenient.span),
+        strict=graded(strict.label, strict.status, strict.span),
+        lenient=graded(lenient.label, lenient.status, lenient.span),
         form=lenient.form,
         rotation=record.rotation,
     )

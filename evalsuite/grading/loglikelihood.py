@@ -1,7 +1,7 @@
-"""Answers by log-likelihood: the option that a model finds likeliest is its answer, and no parser reads anything.
+"""Log-likelihood scoring: the likeliest label or option text is the answer, and nothing is parsed.
 
-Such numbers measure something else than generated answers do: `Bench.identity` carries the scoring, `pairing` refuses
-to hold the two against each other, and a leaderboard gives them columns of their own.
+This measures something else than generated answers: the scoring is part of a task's identity, so that `pairing` refuses
+to compare the two, and a leaderboard gives them separate columns.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from evalsuite.errors import RunError
+from evalsuite.errors import ErrorCode, RunError
 from evalsuite.grading.grade import Grade, GradedParse
 from evalsuite.models.backend import Scoring
 from evalsuite.run_folder import ResponseRecord
@@ -26,10 +26,10 @@ from evalsuite.tasks.rotation import original_label
 from evalsuite.tasks.schema import Task
 
 CHOOSER: Final = "argmax"
-"""Who read the answers, where a parser's version would stand."""
+"""Recorded in place of a parser's version."""
 FORMS: Final[Mapping[Scoring, Form]] = {"loglikelihood": "letters", "cloze": "cloze"}
 UNRANKED: Final = "no_answer"
-"""Status where a server named none of the labels among the likeliest tokens that it tells."""
+"""Status where none of the labels is among the likeliest tokens that a server returns."""
 _SEED = 7
 _PROBE = Item("", "Q", ("x", "y"), ("A", "B"), "A", context=(("H", "T"),))
 
@@ -37,7 +37,7 @@ Json = dict[str, Any]
 
 
 class LoglikelihoodPrompt:
-    """A task's context and continuations; `digest` identifies everything that shapes them but the item."""
+    """A task's context and continuations; `digest` identifies everything that shapes them except the item."""
 
     def __init__(self, task: Task, scoring: Scoring, system: str | None = None) -> None:
         self.task, self.form, self.system = task, FORMS[scoring], system
@@ -46,30 +46,30 @@ class LoglikelihoodPrompt:
         self.digest = hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()
 
     def messages(self, item: Item) -> tuple[Message, ...]:
-        """What the model is shown: the context as a user's turn."""
+        """Return the context as a user's turn."""
         user = Message(role="user", content=continuations(item, self.form, self.task.language).context)
         return (user,) if self.system is None else (Message(role="system", content=self.system), user)
 
     def continuations(self, item: Item) -> tuple[str, ...]:
-        """What is weighed: a text an option."""
+        """Return the texts whose log-likelihoods are compared, one per option."""
         return continuations(item, self.form, self.task.language).choices
 
 
 def grade_by_loglikelihood(item: Item, record: ResponseRecord) -> Grade:
-    """Grade by the likeliest option, of equals the first (as lm-eval's `acc`); both readings are the same."""
+    """Grade by the likeliest option, of equals the first (as lm-eval's `acc`); strict and lenient are the same."""
     logs = _logs(item, record)
     if np.isneginf(logs).all():
-        reading = GradedParse(None, UNRANKED, False, None)
+        graded = GradedParse(None, UNRANKED, False, None)
     else:
         label = original_label(item, int(logs.argmax()), record.rotation)
-        reading = GradedParse(label, "ok", label == item.gold, None)
-    return Grade(item.id, record.sample, item.gold, reading, reading, None, record.rotation)
+        graded = GradedParse(label, "ok", label == item.gold, None)
+    return Grade(item.id, record.sample, item.gold, graded, graded, None, record.rotation)
 
 
 class LoglikelihoodTally:
-    """The log-likelihoods of a task's items, for what is told of them besides the accuracy.
+    """The log-likelihoods of a task's items, for calibration and length-normalised accuracies.
 
-    With rotated options an item has several answers; they are kept in the order of its own labels.
+    With rotated options an item has several responses; all are stored in the item's original order of labels.
     """
 
     def __init__(self, items: Sequence[Item], scoring: Scoring) -> None:
@@ -77,53 +77,62 @@ class LoglikelihoodTally:
         self._logs: dict[tuple[str, int], np.ndarray[tuple[int], np.dtype[np.float64]]] = {}
 
     def add(self, item: Item, record: ResponseRecord) -> None:
-        """Take a response."""
+        """Add a response."""
         self._logs[item.id, record.rotation] = np.roll(_logs(item, record), record.rotation)
 
     def summary(self) -> Json:
-        """Calibration of the answers' label probabilities (softmax over the options); in cloze also accuracy by
-        the log-likelihood per character (lm-eval's `acc_norm`) and per UTF-8 byte (its `acc_bytes`), over all items."""
-        told: Json = {"calibration": self._calibration()}
+        """Return the calibration of the label probabilities (softmax over the options).
+
+        For cloze scoring also the accuracy by log-likelihood per character (lm-eval's `acc_norm`) and per UTF-8 byte
+        (its `acc_bytes`), over all items.
+        """
+        content: Json = {"calibration": self._calibration()}
         if self._scoring == "cloze":
-            told["accuracy_per_character"] = self._normalised(len)
-            told["accuracy_per_byte"] = self._normalised(lambda text: len(text.encode("utf-8", "surrogatepass")))
-        return told
+            content["accuracy_per_character"] = self._normalised(len)
+            content["accuracy_per_byte"] = self._normalised(lambda text: len(text.encode("utf-8", "surrogatepass")))
+        return content
 
     def _normalised(self, length: Any) -> Json:
         right = np.zeros(len(self._items))
-        for place, item in enumerate(self._items):
+        for position, item in enumerate(self._items):
             if (item.id, 0) in self._logs:
                 rates = self._logs[item.id, 0] / [max(1, length(option)) for option in item.options]
-                right[place] = item.labels[int(rates.argmax())] == item.gold
+                right[position] = item.labels[int(rates.argmax())] == item.gold
         return mean(right, [item.group for item in self._items])._asdict()
 
     def _calibration(self) -> Json | None:
-        held = [
+        responses = [
             (item, self._logs.get((item.id, rotation))) for item in self._items for rotation in range(len(item.labels))
         ]
-        known = [(item, own) for item, own in held if own is not None and np.isfinite(own).any()]
+        known = [(item, logs) for item, logs in responses if logs is not None and np.isfinite(logs).any()]
         if not known:
             return None
-        logs = np.full((len(known), max(len(own) for _, own in known)), -np.inf)
-        for row, (_, own) in zip(logs, known, strict=True):
-            row[: len(own)] = own
+        table = np.full((len(known), max(len(logs) for _, logs in known)), -np.inf)
+        for row, (_, logs) in zip(table, known, strict=True):
+            row[: len(logs)] = logs
         gold = np.array([item.labels.index(item.gold) for item, _ in known], dtype=np.int64)
         groups = [item.group or item.id for item, _ in known]
-        found = calibration(probabilities(logs), gold, groups, np.random.default_rng(_SEED))
+        result = calibration(probabilities(table), gold, groups, np.random.default_rng(_SEED))
         return {
             "n": len(known),
-            "ece": found.ece._asdict(),
-            "ece_if_calibrated": found.ece_if_calibrated,
-            "brier": found.brier._asdict(),
-            "bins": [{**each._asdict(), "accuracy": each.accuracy._asdict()} for each in found.bins],
+            "ece": result.ece._asdict(),
+            "ece_if_calibrated": result.ece_if_calibrated,
+            "brier": result.brier._asdict(),
+            "bins": [{**each._asdict(), "accuracy": each.accuracy._asdict()} for each in result.bins],
         }
 
 
 def _logs(item: Item, record: ResponseRecord) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """The options' sums, -inf where a server told none; a journal line that holds anything else is a `RunError`."""
-    given = record.logprobs
-    if not isinstance(given, list | tuple) or len(given) != len(item.labels):
-        raise RunError(f"item {item.id}: its response doesn't hold {len(item.labels)} log-probabilities")
-    if not all(log is None or (isinstance(log, float | int) and math.isfinite(log)) for log in given):
-        raise RunError(f"item {item.id}: its response holds log-probabilities that are no numbers")
-    return np.array([-np.inf if log is None else log for log in given], dtype=np.float64)
+    """Return the options' log-likelihoods, -inf where a server returned none; anything else is a `RunError`."""
+    stored = record.logprobs
+    if not isinstance(stored, list | tuple) or len(stored) != len(item.labels):
+        raise RunError(
+            ErrorCode.JOURNAL_MALFORMED,
+            f"item {item.id}: its response doesn't have {len(item.labels)} log-probabilities",
+        )
+    if not all(log is None or (isinstance(log, float | int) and math.isfinite(log)) for log in stored):
+        raise RunError(
+            ErrorCode.JOURNAL_MALFORMED,
+            f"item {item.id}: its response has log-probabilities that aren't finite numbers",
+        )
+    return np.array([-np.inf if log is None else log for log in stored], dtype=np.float64)

@@ -1,4 +1,4 @@
-"""The gold self-test: proves without a model that every item can be asked and is graded as it should be."""
+"""The gold self-test: without a model, that every item can be prompted and is graded correctly."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from evalsuite.tasks.prompt import TaskPrompt
 
 
 def check(dataset: Dataset) -> Iterator[str]:
-    """Say what is wrong with a task's items, a sentence each naming the item; nothing, where all is well.
+    """Yield what is wrong with a task's items, one sentence per problem, with the item's id.
 
-    For each item: a response with the gold label grades 1 and each other label 0, in both readings; every option's text
-    is in the prompt; the prompt is the same whichever option is gold; and the prompt itself holds no answer.
+    For each item: a response with the gold label is right and one with any other label wrong, in both parse modes;
+    every option's text is in the prompt; the prompt is the same whichever option is gold; and the prompt itself
+    contains no answer.
     """
     prompt = TaskPrompt(dataset.task, dataset.task.format)
     setup = PromptSetup(dataset.items, dataset.task.format)
@@ -31,10 +32,10 @@ def check(dataset: Dataset) -> Iterator[str]:
 def _graded(item: Item, setup: PromptSetup) -> Iterator[str]:
     for label in item.labels:
         text = write(setup.format, label)
-        found = grade(item, ResponseRecord(item.id, 0, text, "", "stop", False, None, None, None, ""), setup)
-        if found.strict.correct != (label == item.gold) or found.lenient.correct != (label == item.gold):
-            verdicts = f"{found.strict.correct} (strict) and {found.lenient.correct} (lenient)"
-            yield f"{text!r} grades {verdicts}, and gold is {item.gold}"
+        graded = grade(item, ResponseRecord(item.id, 0, text, "", "stop", False, None, None, None, ""), setup)
+        if graded.strict.correct != (label == item.gold) or graded.lenient.correct != (label == item.gold):
+            correct = f"{graded.strict.correct} (strict) and {graded.lenient.correct} (lenient)"
+            yield f"{text!r} is graded {correct}, and gold is {item.gold}"
 
 
 def _prompted(item: Item, prompt: TaskPrompt) -> Iterator[str]:
@@ -48,4 +49,4 @@ def _prompted(item: Item, prompt: TaskPrompt) -> Iterator[str]:
         yield "the prompt depends on which option is gold"
     echoed = parse(text, item.labels, item.options, prompt.format)
     if echoed.lenient.label is not None:
-        yield f"the prompt, echoed, reads as the answer {echoed.lenient.label}"
+        yield f"the prompt itself is parsed as the answer {echoed.lenient.label}"

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from evalsuite.analysis.run_result import read_result
 from evalsuite.cli import cli, main
-from evalsuite.errors import UsageError
+from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.gate import GatePolicy, gate, junit, junit_error, markdown, markdown_error, read_policy
 from evalsuite.stats.noninferiority import default_margin
 from evalsuite.stats.power import failure_power, noninferiority_power
@@ -229,33 +229,42 @@ def edited(**facts):
 
 
 RIGHT = coin(22, 100)
+NOT_COMPARABLE, UNREADABLE, INCONSISTENT = "runs_not_comparable", "run_unreadable", "run_inconsistent"
 UNUSABLE = {
-    "a task that is missing": (lambda made, answers: made("new", {"u": RIGHT}), "has no t"),
-    "a task too many": (lambda made, answers: made("new", {"t": RIGHT, "u": RIGHT}), "has no u"),
-    "a run cut short": (cut_short, "10 samples of t have no response"),
-    "other data": (lambda made, answers: made("new", {"t": RIGHT}, data="e" * 64), "data_digest"),
-    "another version": (lambda made, answers: made("new", {"t": RIGHT}, version=2), "version (t 2 and 1)"),
-    "another prompt": (lambda made, answers: made("new", {"t": RIGHT}, prompt="q"), "prompt_digest"),
-    "another format": (lambda made, answers: made("new", {"t": RIGHT}, format="boxed"), "format"),
-    "another parser": (lambda made, answers: made("new", {"t": RIGHT}, parser="0"), "evalsuite regrade"),
-    "other decoding": (lambda made, answers: made("new", {"t": RIGHT}, decoding={"seed": 1}), "decoding.seed"),
-    "more samples": (lambda made, answers: made("new", {"t": np.repeat(RIGHT[:, None], 2, 1)}), "samples (t 2 and 1)"),
-    "fewer items": (lambda made, answers: made("new", {"t": RIGHT[:99]}), "items (t 99 and 100, 99 in both)"),
-    "another gold": (lambda made, answers: made("new", {"t": answers(RIGHT, gold="C")}), "another gold"),
-    "NaN": (edited(accuracy={"value": math.nan, "low": 0, "high": 1}), "can't be read"),
-    "null": (edited(accuracy={"value": None, "low": 0.0, "high": 1.0}), "tasks.t.accuracy.value"),
-    "an edited accuracy": (edited(accuracy={"value": 0.9, "low": 0.8, "high": 1.0}), "0.9"),
-    "edited counts": (edited(status={"ok": 99, "empty": 1}), "status counts"),
-    "fewer items than answers": (edited(items=99), "tasks.t.items"),
-    "a task that is named like the average": (lambda made, answers: made("new", {"macro": RIGHT}), "has no t"),
-    "no items": (edited(n=0), "tasks.t.n"),
-    "no folder": (lambda made, answers: Path("nowhere"), "nowhere"),
+    "a missing task": (lambda made, answers: made("new", {"u": RIGHT}), NOT_COMPARABLE, "has no t"),
+    "an additional task": (lambda made, answers: made("new", {"t": RIGHT, "u": RIGHT}), NOT_COMPARABLE, "has no u"),
+    "an incomplete run": (cut_short, "run_incomplete", "10 samples of t"),
+    "other data": (lambda made, answers: made("new", {"t": RIGHT}, data="e" * 64), NOT_COMPARABLE, "data_digest"),
+    "another version": (lambda made, answers: made("new", {"t": RIGHT}, version=2), NOT_COMPARABLE, "t 2 and 1"),
+    "another prompt": (lambda made, answers: made("new", {"t": RIGHT}, prompt="q"), NOT_COMPARABLE, "prompt_digest"),
+    "another format": (lambda made, answers: made("new", {"t": RIGHT}, format="boxed"), NOT_COMPARABLE, "format"),
+    "another parser": (lambda made, answers: made("new", {"t": RIGHT}, parser="0"), NOT_COMPARABLE, "parser (0 and 1"),
+    "other decoding": (lambda made, answers: made("new", {"t": RIGHT}, decoding={"seed": 1}), NOT_COMPARABLE, ".seed"),
+    "more samples": (
+        lambda made, answers: made("new", {"t": np.repeat(RIGHT[:, None], 2, 1)}),
+        NOT_COMPARABLE,
+        "samples (t 2 and 1)",
+    ),
+    "fewer items": (lambda made, answers: made("new", {"t": RIGHT[:99]}), NOT_COMPARABLE, "99 and 100, 99 in both"),
+    "another gold": (lambda made, answers: made("new", {"t": answers(RIGHT, gold="C")}), NOT_COMPARABLE, "gold"),
+    "NaN": (edited(accuracy={"value": math.nan, "low": 0, "high": 1}), UNREADABLE, "summary.json"),
+    "null": (edited(accuracy={"value": None, "low": 0.0, "high": 1.0}), UNREADABLE, "tasks.t.accuracy.value"),
+    "an edited accuracy": (edited(accuracy={"value": 0.9, "low": 0.8, "high": 1.0}), INCONSISTENT, "0.9"),
+    "edited counts": (edited(status={"ok": 99, "empty": 1}), INCONSISTENT, "status"),
+    "fewer items than answers": (edited(items=99), UNREADABLE, "tasks.t.items"),
+    "a task that is named like the average": (
+        lambda made, answers: made("new", {"macro": RIGHT}),
+        NOT_COMPARABLE,
+        "has no t",
+    ),
+    "no items": (edited(n=0), UNREADABLE, "tasks.t.n"),
+    "no folder": (lambda made, answers: Path("nowhere"), "run_not_found", "nowhere"),
 }
 
 
 @pytest.mark.parametrize("what", UNUSABLE)
 def test_unusable_input_exits_2_with_one_line_and_overwrites_old_verdicts(made, answers, tmp_path, capsys, what):
-    make, said = UNUSABLE[what]
+    make, code, value = UNUSABLE[what]
     new, old = make(made, answers), made("old", {"t": RIGHT})
     xml, text = tmp_path / "out" / "gate.xml", tmp_path / "out" / "gate.md"
     written = ["--junit", str(xml), "--markdown", str(text)]
@@ -263,25 +272,26 @@ def test_unusable_input_exits_2_with_one_line_and_overwrites_old_verdicts(made, 
     assert "✅" in text.read_text()
     capsys.readouterr()
     assert main(["gate", "--candidate", str(new), "--baseline", str(old), *written, "--json"]) == 2
-    told = capsys.readouterr()
-    assert told.err.startswith("evalsuite: ") and told.err.count("\n") == 1 and said in told.err
-    assert json.loads(told.out)["outcome"] == "unusable"
+    printed = capsys.readouterr()
+    assert printed.err.startswith("evalsuite: ") and printed.err.count("\n") == 1
+    assert printed.err.endswith(f" [{code}]\n") and value in printed.err
+    assert json.loads(printed.out)["outcome"] == "unusable"
     suite = ElementTree.parse(xml).getroot().find("testsuite")
     assert (suite.get("errors"), suite.get("failures"), suite.get("tests")) == ("1", "0", "1")
-    assert said in suite.find("testcase/error").get("message") and "unusable input" in text.read_text()
+    assert value in suite.find("testcase/error").get("message") and "unusable input" in text.read_text()
     assert main(["gate", "--candidate", str(old), "--baseline", str(new)]) == 2, "nor as a baseline"
 
 
 POLICIES = {
-    "": "not a policy",
-    "[1, 2]": "not a policy",
-    "margins: {t: 0.02": "not YAML",
+    "": "gate.yaml",
+    "[1, 2]": "gate.yaml",
+    "margins: {t: 0.02": "gate.yaml",
     "tasks: []": "tasks: ",
     "tasks: t": "tasks: ",
-    "tasks: [t, t]": "named twice",
+    "tasks: [t, t]": "tasks: ",
     "tasks: [x]": "has no x",
     "margn: 0.02": "margn",
-    "margin: 3": "fractions",
+    "margin: 3": "margin: ",
     "margin: 0": "margin: ",
     "margin: .nan": "margin: ",
     "margin: true": "margin: ",
@@ -291,7 +301,7 @@ POLICIES = {
     "margins: {t: 0.02, t: 0.2}": "duplicate key t",
     "margins: {medqa: 0.02}": "margins.medqa",
     "gains: {medqa: 0.02}": "gains.medqa",
-    "gains: {macro: 0.02}": "no average of one task",
+    "gains: {macro: 0.02}": "gains.macro",
     "gains: {t: -0.1}": "gains.t",
     "limits: {invalid: 5}": "limits.invalid",
     "limits: {invalid: }": "limits.invalid",
@@ -302,8 +312,8 @@ POLICIES = {
     "require: loose": "require",
     "multiplicity: bonferroni": "multiplicity",
     "discordance: .inf": "discordance",
-    "margin: !!python/object/apply:os.system ['true']": "not YAML",
-    "# \udcff": "not YAML",
+    "margin: !!python/object/apply:os.system ['true']": "gate.yaml",
+    "# \udcff": "gate.yaml",
 }
 
 
@@ -313,14 +323,17 @@ def test_a_policy_that_is_not_understood_to_the_last_key_exits_2_with_one_line(m
     file = tmp_path / "gate.yaml"
     file.write_bytes(text.encode("utf-8", "surrogateescape"))
     assert main(["gate", "--candidate", run, "--baseline", run, "--policy", str(file)]) == 2
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1 and POLICIES[text] in told
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and POLICIES[text] in error
+    # A policy for a task that the runs lack is valid by itself.
+    assert error.endswith(f" [{'runs_not_comparable' if text == 'tasks: [x]' else 'invalid_policy'}]\n")
 
 
 def test_a_task_named_like_the_average_is_refused(made):
     run = made("old", {"macro": RIGHT, "t": RIGHT})
-    with pytest.raises(UsageError, match="can't be told from"):
+    with pytest.raises(UsageError) as caught:
         judged(run, run)
+    assert caught.value.code is ErrorCode.INVALID_POLICY and "macro" in str(caught.value)
     assert judged(run, run, tasks=["t"]).outcome == "pass"
 
 
@@ -337,7 +350,7 @@ def test_an_output_that_cannot_be_written_is_an_error_even_if_every_rule_holds(m
     run = str(made("old", {"t": RIGHT}))
     (tmp_path / "file").write_text("")
     assert main(["gate", "--candidate", run, "--baseline", run, "--junit", str(tmp_path / "file" / "x.xml")]) == 2
-    assert "can't be written" in capsys.readouterr().err
+    assert capsys.readouterr().err.endswith("[output_not_writable]\n")
 
 
 # What CI gets to read
@@ -440,8 +453,9 @@ def test_the_example_policy_lists_every_key_and_is_understood():
     assert set(yaml.safe_load(path.read_text())) == set(GatePolicy.model_fields)
     policy = read_policy(path)
     assert policy.margins["pubmedqa"] == 0.06
-    with pytest.raises(UsageError, match="pubmedqa"):
+    with pytest.raises(UsageError) as caught:
         policy.check_tasks(["medqa"])
+    assert caught.value.code is ErrorCode.INVALID_POLICY and "pubmedqa" in str(caught.value)
 
 
 def test_the_commands_of_the_examples_exist():
