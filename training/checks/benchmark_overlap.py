@@ -123,7 +123,7 @@ class RowOverlap:
         items = self._reader.read(row)
         self._recovered.setdefault(row.file, []).extend(items)
         self._recovered_rows += bool(items)
-        # Without a recovered item the whole prompt is searched, options and instructions included.
+        # Without a recovered item the prompt is searched with its options and instructions.
         stem = grams(items[0].question if items else row.prompt_text)
         for benchmark in self._benchmarks:
             benchmark.look_up_row(row.identity, items, stem)

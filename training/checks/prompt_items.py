@@ -1,4 +1,4 @@
-"""The item that a prompt asks, recovered from the prompt's text and its task's template.
+"""The item behind a prompt, recovered from the prompt's text and its task's template.
 
 The template is rendered with marks in place of the item's texts. What it writes between the marks must occur in the
 prompt as well, and so separates the texts there. A recovered item counts only if rendering it gives back the prompt to
@@ -32,7 +32,7 @@ class PromptItemReader:
     def read(self, row: CheckedRow) -> list[Item]:
         """Return every item whose prompt is the row's: usually one, none where no template could have rendered it.
 
-        Where a context can be split into sections in several ways, each way gives the same prompt and its own item.
+        Where a context can be split into sections in several ways, each way gives the same prompt and another item.
         """
         for task in dict.fromkeys((row.task, *self._tasks)):
             prompt = _prompt(task, row.format)
@@ -76,7 +76,7 @@ def _pattern(prompt: TaskPrompt, labels: tuple[str, ...], sections: int) -> list
 
 
 def _match(row: CheckedRow, pattern: Sequence[str]) -> Item | None:
-    """Return the item whose texts stand in the prompt where the pattern has field names, or None."""
+    """Return the item with the texts that the prompt has in place of the pattern's field names, or None."""
     literals, names = pattern[::2], pattern[1::2]
     pivot = sum(name.startswith(_CONTEXT_FIELDS) for name in names)
     # Two fields without a literal between them can't be separated.

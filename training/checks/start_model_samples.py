@@ -1,7 +1,7 @@
 """Responses of the start model to some of a stage's prompts, sampled with the settings of its rollouts.
 
-They come from evalsuite's backends. The same recipe, start model and data give the same responses, as each request
-has its own seed.
+They come from evalsuite's backends. Each request has a seed, so the same recipe, start model and data give the same
+responses.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Hard-sample mining: the policy is sampled on the whole pool again and again, and what it keeps failing is drawn more.
 
-Fleming-R1 (arXiv:2509.15279) mines hard samples without stating the weights; the formula here is ours and stands at
-`weights`.
+Fleming-R1 (arXiv:2509.15279) mines hard samples without stating the weights; the formula here, documented at `weights`,
+is not from that paper.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class MiningResult(NamedTuple):
     """One mining: the policy's right responses to each item of the pool."""
 
     step: int
-    """Optimizer steps that the policy had made."""
+    """Optimizer steps of the policy so far."""
     samples: int
     """Responses per item."""
     right: tuple[int, ...]
@@ -105,6 +105,7 @@ class MiningHistory:
 
     def __init__(self, file: Path, items: Sequence[str], generations: int) -> None:
         self.file, self.items, self.generations = file, list(items), generations
+        # Counts are stored by index, so a history is valid only for the same items in the same order.
         self._digest = hashlib.sha256("\n".join(self.items).encode()).hexdigest()
         self.minings = [self._read(line) for line in step_log.read(file)]
         self._weights = [weights(self.minings[: end + 1], generations) for end in range(len(self.minings))]

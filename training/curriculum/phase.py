@@ -64,6 +64,7 @@ class PhaseCallback(TrainerCallback):
             )
         verdict = self._judge([line["reward"] for line in steps])
         if verdict is not None and verdict.ended:
+            # The last step is saved too, as a stage that was killed now must not train on.
             control.should_training_stop = control.should_save = True
             if state.is_world_process_zero:
                 reason = f"plateau: {verdict}; {_describe_sparsity(steps)}"

@@ -60,6 +60,7 @@ def judge(rewards: Sequence[float], rule: Plateau) -> PlateauVerdict:
     level, stalled = means[0] if means else 0.0, 0
     for mean in means[1:]:
         rise = mean - level
+        # With a gain of 0 an equal mean would count as better without the first condition.
         better = rise > _ROUNDING and rise >= rule.gain - _ROUNDING
         level, stalled = (mean, 0) if better else (level, stalled + 1)
         if stalled >= rule.patience:

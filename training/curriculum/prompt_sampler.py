@@ -21,8 +21,8 @@ class PromptSampler:
     that `passes` times, once for each forward pass of the step; TRL generates at the first pass and uses its parts in
     the others.
 
-    Without weights every row is drawn once before any is drawn again, as far as whole steps go. With weights a step's
-    prompts are drawn without replacement, each in proportion to the weights of the rows that are left.
+    Without weights every row is drawn once before any is drawn again, as far as complete steps allow. With weights the
+    prompts of a step are drawn without replacement, each in proportion to the weights of the rows that are left.
 
     A draw depends on nothing but its number, so a resumed run draws the same again: the trainer skips the draws that
     were used. `weights` is called with the number of a draw (from 0) while the step before it is still running, since
@@ -59,6 +59,7 @@ class PromptSampler:
 
     def draw(self, number: int) -> Indices:
         """Return the rows of one step (from 0), shape (prompts,)."""
+        # A generator per draw: the state of a single one would have to be stored in every checkpoint.
         if self.weights is None:
             return self._draw_shuffled(number)
         return draw_weighted(self.weights(number), self.prompts, np.random.default_rng([self.seed, number]))

@@ -50,7 +50,7 @@ class Manifest(StrictModel):
     made_by: dict[str, Any] = Field(default_factory=dict)
     """The program that wrote the data set, with its arguments."""
     sources: dict[str, Manifest] = Field(default_factory=dict)
-    """The manifests of the data sets it was made from, by folder; their files are not in this manifest's folder."""
+    """The manifests of its source data sets by folder; their files are not in this manifest's folder."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of manifest.json."""
@@ -160,6 +160,7 @@ def freeze(
 
 
 def _count_rows(file: Path) -> int:
+    # Lines are counted in bytes: a manifest is written before anybody knows whether the rows are valid.
     with file.open("rb") as stream:
         count = sum(1 for _ in stream)
     if not count:

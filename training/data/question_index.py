@@ -24,6 +24,7 @@ class StemIndex:
         for index, stem in enumerate(self._stems):
             for gram in stem:
                 postings[gram].append(index)
+        # A sequence that many questions share ("which of the following is the most") would propose all of them.
         self._stock = frozenset(gram for gram, indices in postings.items() if len(indices) > STOCK)
         self._postings = {gram: indices for gram, indices in postings.items() if gram not in self._stock}
 
@@ -37,6 +38,7 @@ class StemIndex:
         for index in sorted(candidates):
             stem = self._stems[index]
             shared = _share(stem, text)
+            # Shared stock phrases alone must not make two questions near duplicates.
             rare = _share(stem - self._stock, text - self._stock)
             if 2 * len(text) >= len(stem) and shared >= SHARED and rare >= SHARED_RARE:
                 yield index, shared
@@ -61,7 +63,7 @@ class PhraseIndex:
 
     def within(self, text: list[str]) -> Iterator[int]:
         """Yield the index of each question that occurs word for word in a text, given as its `words`."""
-        if not self._by_head:
+        if not self._by_head:  # saves hashing every position of a corpus
             return
         for start in range(len(text) - SHORTEST_PHRASE + 1):
             for question, index in self._by_head.get(_head(text, start), ()):

@@ -27,6 +27,8 @@ NonEmpty = Annotated[str, Field(min_length=1)]
 class _Row(BaseModel):
     """Strictly typed; unknown keys are dropped."""
 
+    # Unlike a recipe a row may have keys that no stage uses, such as the metadata of the program that wrote it.
+
     model_config = ConfigDict(strict=True)
 
 
@@ -118,7 +120,7 @@ def load(
     cache_dir = None if cache is None else str(cache)
     try:
         rows = Dataset.from_generator(_generate, features=_features(schema), cache_dir=cache_dir, gen_kwargs=arguments)
-    except DatasetGenerationError as error:
+    except DatasetGenerationError as error:  # datasets wraps whatever the generator raises
         raise (error.__cause__ if isinstance(error.__cause__, DataError) else error) from None
     if len(rows) != entry.rows:
         raise DataError(
@@ -176,6 +178,7 @@ def split_off_dev(rows: datasets.Dataset, count: int, seed: int) -> tuple[datase
     items: dict[str, list[int]] = {}
     for index, item in enumerate(rows["item"]):
         items.setdefault(item, []).append(index)
+    # Sorted first, so that the draw does not depend on the order of the file.
     names = sorted(items)
     random.Random(seed).shuffle(names)
     dev: set[int] = set()

@@ -121,7 +121,7 @@ def _config(base: Base, data: Path | None) -> tuple[Any, str]:
     except (OSError, ValueError):
         known = json.loads(KNOWN_CONFIGS.read_text("utf-8")).get(base.model)
     if known is not None:
-        return AutoConfig.for_model(**known), "the plan's own list"
+        return AutoConfig.for_model(**known), "the list of known configs"
     return _read_config(base.model, base.revision), "the hub"
 
 
@@ -138,7 +138,7 @@ def _read_config(source: str, revision: str | None = None) -> Any:
 
     try:
         return AutoConfig.from_pretrained(source, revision=revision, trust_remote_code=False)
-    except Exception as error:  # a config comes from somebody else, and each model class fails in its own way
+    except Exception as error:  # a config comes from somebody else, and each model class raises other exceptions
         raise UsageError(
             ErrorCode.MODEL_NOT_LOADABLE,
             f"base.model {source}: its config can't be read: {describe_error(error)[:300]}",
@@ -165,7 +165,7 @@ def _measure(model: str, source: str, config: Any) -> Architecture:
         head_norms=any(name.endswith(".q_norm") for name, _ in instance.named_modules()),
         linears=_linear_layers(instance),
     )
-    # Mixtures of experts and convolutions keep most weights elsewhere; 2 FLOPs per weight would be wrong for them.
+    # Mixtures of experts and convolutions have most weights in other modules, for which 2 FLOPs per weight is wrong.
     if architecture.block_weights < MIN_LINEAR_SHARE * (architecture.parameters - architecture.embeddings):
         raise UsageError(
             ErrorCode.TRAINING_NOT_POSSIBLE,

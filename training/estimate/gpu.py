@@ -9,7 +9,7 @@ class Gpu(NamedTuple):
     """One GPU's peak performance."""
 
     flops: float
-    """FLOP/s of dense bfloat16 matrix products, which is half of the data sheet's figure with sparsity."""
+    """FLOP/s of dense bfloat16 matrix products, which is half of the value with sparsity in the data sheet."""
     memory: float
     """Bytes."""
     bandwidth: float

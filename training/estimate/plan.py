@@ -27,7 +27,7 @@ class StageEstimate:
     memory: MemoryEstimate
     data: DataNeed
     sources: tuple[Need, ...]
-    """The sources from which the stage's data are made."""
+    """The sources of the stage's data."""
     claimed_hours: float | None
     """GPU-hours that the recipe's source reports."""
 

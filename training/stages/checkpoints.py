@@ -1,6 +1,6 @@
 """The trainer's checkpoints, and which of them are complete.
 
-The trainer writes a checkpoint file by file, each process its own, and deletes an old one file by file too, so a kill
+The trainer writes a checkpoint file by file, in every process, and deletes an old one file by file too, so a kill
 may leave a part of one. Each checkpoint therefore gets a marker that lists its files once every process has written
 its part. A checkpoint without a marker, or without one of the listed files, is incomplete.
 """
@@ -26,7 +26,7 @@ class Checkpoint(NamedTuple):
 
     path: Path
     step: int
-    """Optimizer steps that were made."""
+    """Optimizer steps so far."""
     final: bool
     """Whether training had ended."""
     seconds: float

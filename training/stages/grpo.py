@@ -1,9 +1,10 @@
-"""Group relative policy optimisation with the strict parse as its only reward, in the two phases of Fleming-R1.
+"""Group relative policy optimisation (Shao et al. 2024, arXiv:2402.03300), with the strict parse as its only reward.
 
-A group whose rewards are all equal has zero variance: its advantages are 0, and it gives no gradient. Such groups are
-made rare by what is drawn, through the recipe's tiers and the weights of hard-sample mining. TRL itself only offers
-other scales of the advantages (`scale`), under which 0 stays 0, and no dynamic sampling: DAPO (Yu et al. 2025,
-arXiv:2503.14476) draws again until enough groups vary, at the cost of every completion that it throws away.
+A group whose rewards are all equal has zero variance: its advantages are 0, and it gives no gradient. The recipe's
+tiers and the weights of hard-sample mining make such groups rare, after Fleming-R1 (arXiv:2509.15279). TRL itself only
+offers other scales of the advantages (`scale`; `none` is that of Dr. GRPO, Liu et al. 2025, arXiv:2503.20783), under
+which 0 stays 0. It has no dynamic sampling as in DAPO (Yu et al. 2025, arXiv:2503.14476), which samples further prompts
+until enough groups vary and discards the others.
 
 The engine `vllm_server` expects `trl vllm-serve --model MODEL` on port 8000 of this machine, started by the user. MODEL
 is the recipe's base model or any of the same shape: the policy's weights are sent there before the first completion.

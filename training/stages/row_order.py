@@ -1,9 +1,8 @@
 """The order of rows that are batched by length, preserved when training is resumed within an epoch.
 
 The trainer draws the order of an epoch from torch's random state where the epoch begins. When it resumes within an
-epoch it draws the order anew, from whatever that state is then, and skips as many batches as were used. So it would
-continue with another order, in which some rows are seen twice and others never. The sampler of packed text has its own
-seed and is not affected.
+epoch it draws another order, from whatever that state is then, and skips as many batches as were used. So some
+rows would be seen twice and others never. The sampler of packed text has a separate seed and is not affected.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ def base_documents(
 ) -> Iterator[dict[str, str]]:
     """Yield practice texts as prompts with completions: alternately options to repeat, and random facts to reason over.
 
-    No text asks a question of `excluded`, although its facts would be others.
+    No text has a question of `excluded`, although it would be about other facts.
     """
     for index in range(count):
         labels = LABELS[: draw.randint(MIN_OPTIONS, len(LABELS))]

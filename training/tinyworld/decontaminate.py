@@ -36,7 +36,7 @@ class Decontaminator:
 
 
 def _searched_text(row: Mapping[str, Any]) -> str:
-    """Return the whole of a text, or the question of messages, which is their first line."""
+    """Return the full text of a row, or for a row of messages the question, which is their first line."""
     if isinstance(row["prompt"], str):
         return str(row["prompt"]) + str(row["completion"])
     return str(row["prompt"][0]["content"]).partition("\n")[0]

@@ -40,7 +40,7 @@ def make_item(
 
 
 def _meta(world: TinyWorld, splits: Splits, path: FactPath) -> dict[str, str]:
-    """Return the fields by which accuracy is reported; `new`: is the whole disease unseen in training, or the path."""
+    """Return the fields by which accuracy is reported; `new`: what training has never seen, disease or path."""
     new = "disease" if path.disease(world) in splits.held_out else "path"
     return {"tier": path.tier, "hops": str(len(path.facts)), "asked": path.facts[-1].relation.object, "new": new}
 

@@ -48,7 +48,7 @@ def test_parameters_are_those_of_the_published_sizes(name, parameters, without, 
     # the model cards' billions, with and without embeddings, to half a unit of their last digit
     assert shape.parameters / 1e9 == pytest.approx(stated[0], abs=0.05)
     assert (shape.parameters - shape.embeddings) / 1e9 == pytest.approx(stated[1], abs=0.05)
-    assert shape.config_source in ("the plan's own list", "the hub's cache")
+    assert shape.config_source in ("the list of known configs", "the hub's cache")
 
 
 def test_reasonmed_by_hand():
@@ -194,7 +194,12 @@ def test_a_printed_plan_has_parameters_hardware_steps_and_data(tmp_path, capsys)
     planned = plan(read_recipe("reasonmed-8b"), tmp_path)
     print_plan(planned)
     out = capsys.readouterr().out
-    for words in ("8,190,735,360 parameters", "174,587,904 trained (2.1%)", "4 x H100 at 40%", "the plan's own list"):
+    for words in (
+        "8,190,735,360 parameters",
+        "174,587,904 trained (2.1%)",
+        "4 x H100 at 40%",
+        "the list of known configs",
+    ):
         assert words in out
     for words in ("19,074", "200", "claimed / plan", "PubMed abstracts, 2 B tokens", "missing: "):
         assert words in out

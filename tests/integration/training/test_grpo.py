@@ -70,9 +70,9 @@ def test_rollouts_and_the_saved_model_stop_at_the_recipes_end_token(world, tmp_p
 
     base = policies.never_stop(shutil.copytree(world[0], tmp_path / "base"))
     recipe = policies.recipe(base, {"steps": 2})
-    made = recipe.model_copy(update={"base": recipe.base.model_copy(update={"eos": "<|im_end|>"})})
+    with_eos = recipe.model_copy(update={"base": recipe.base.model_copy(update={"eos": "<|im_end|>"})})
     without, ended = (
-        policies.train(each, tmp_path / name, base, world[1]) for name, each in (("a", recipe), ("b", made))
+        policies.train(each, tmp_path / name, base, world[1]) for name, each in (("a", recipe), ("b", with_eos))
     )
     assert [line["clipped"] for line in without.read_metrics()] == [1.0, 1.0]
     assert [line["clipped"] for line in ended.read_metrics()] == [0.0, 0.0]

@@ -37,13 +37,13 @@ def test_a_step_has_groups_of_different_rows_repeated_for_each_pass(shape, spare
 
 
 @settings(deadline=None)
-@given(shape=SHAPES, whole=st.integers(1, 4))
-def test_without_weights_every_row_is_drawn_before_any_is_drawn_again(shape, whole):
+@given(shape=SHAPES, steps=st.integers(1, 4))
+def test_without_weights_every_row_is_drawn_before_any_is_drawn_again(shape, steps):
     prompts, _, _, _, seed = shape
-    sampler = PromptSampler(prompts * whole, prompts, 2, 1, 2 * whole, seed)
+    sampler = PromptSampler(prompts * steps, prompts, 2, 1, 2 * steps, seed)
     for epoch in range(2):
-        seen = np.concatenate([sampler.draw(epoch * whole + place) for place in range(whole)])
-        assert sorted(seen) == list(range(prompts * whole))
+        seen = np.concatenate([sampler.draw(epoch * steps + step) for step in range(steps)])
+        assert sorted(seen) == list(range(prompts * steps))
 
 
 @settings(deadline=None)
