@@ -40,13 +40,13 @@ def _curves(stage: StageSection) -> str:
         (
             curve.title,
             line.name,
-            *(format_value(value, curve.percent) for value in (line.values[0], line.values[-1])),
+            *(format_value(value, curve.in_percent) for value in (line.values[0], line.values[-1])),
             span,
         )
         for curve in curves(stage.folder)
         for line in curve.lines
         for span in [
-            f"{format_value(min(line.values), curve.percent)} to {format_value(max(line.values), curve.percent)}"
+            f"{format_value(min(line.values), curve.in_percent)} to {format_value(max(line.values), curve.in_percent)}"
         ]
     ]
     if not lines:

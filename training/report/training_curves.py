@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from evalsuite.util.format import percent
 from training.run_folder import StageFolder
 
 MAX_POINTS: Final = 400
@@ -33,7 +34,7 @@ class TrainingCurve(NamedTuple):
     key: str
     title: str
     lines: list[Line]
-    percent: bool
+    in_percent: bool
     """Whether the values are fractions that are shown in percent."""
 
 
@@ -60,8 +61,10 @@ def curves(folder: StageFolder) -> list[TrainingCurve]:
     """Return the curves of a stage for which anything was logged."""
     logged = list(folder.read_metrics())
     all_curves = [
-        TrainingCurve(key, title, [line for line in (_line(logged, *each) for each in numbers) if line.steps], percent)
-        for key, title, percent, numbers in _CURVES
+        TrainingCurve(
+            key, title, [line for line in (_line(logged, *each) for each in numbers) if line.steps], in_percent
+        )
+        for key, title, in_percent, numbers in _CURVES
     ]
     return [curve for curve in all_curves if curve.lines]
 
@@ -73,7 +76,7 @@ def _line(logged: Sequence[Json], key: str, name: str, colour: str) -> Line:
 
 def figure(curve: TrainingCurve) -> Json:
     """Return the curve as a Plotly figure: every step as a thin line, and their running mean as a thick one."""
-    scale = 100 if curve.percent else 1
+    scale = 100 if curve.in_percent else 1
     traces = [trace for line in curve.lines for trace in _traces(line, scale)]
     axis = {"gridcolor": "$grid", "zeroline": False, "fixedrange": True, "automargin": True}
     layout = {
@@ -87,7 +90,7 @@ def figure(curve: TrainingCurve) -> Json:
         "hoverlabel": {"bgcolor": "$paper", "bordercolor": "$grid", "font": {"color": "$ink"}},
         "hovermode": "x",
         "xaxis": {**axis, "title": {"text": "step", "font": {"size": 11, "color": "$muted"}}},
-        "yaxis": {**axis, "rangemode": "tozero" if curve.percent else "normal"},
+        "yaxis": {**axis, "rangemode": "tozero" if curve.in_percent else "normal"},
     }
     return {"data": traces, "layout": layout}
 
@@ -148,10 +151,10 @@ def summary_rows(curve: TrainingCurve) -> list[list[str]]:
             first, last = line.steps[part[0]], line.steps[part[-1]]
             span = f"{first}" if first == last else f"{first} to {last}"
             numbers = (float(np.mean(values)), min(values), max(values))
-            rows.append([line.name, span, *(format_value(number, curve.percent) for number in numbers)])
+            rows.append([line.name, span, *(format_value(number, curve.in_percent) for number in numbers)])
     return rows
 
 
-def format_value(value: float, percent: bool) -> str:
+def format_value(value: float, in_percent: bool) -> str:
     """Return a value of a curve as text."""
-    return f"{100 * value:.1f}" if percent else f"{value:.4g}"
+    return percent(value) if in_percent else f"{value:.4g}"
