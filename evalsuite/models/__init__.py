@@ -67,7 +67,7 @@ def prefix_of(backend: type[Backend]) -> str:
     if prefix == own and registered.get(prefix, place) != place:
         raise UsageError(
             ErrorCode.INVALID_ARGUMENT,
-            f"{backend.__qualname__}: {prefix}/ is another backend; rename the class, so that runs tell them apart",
+            f"{backend.__qualname__}: {prefix}/ is another backend; rename the class, so that runs distinguish them",
         )
     return prefix
 

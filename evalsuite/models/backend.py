@@ -116,7 +116,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class PromptSetup:
-    """How a task's items were presented to the model; differs from the task card for recordings made elsewhere."""
+    """How a task's items were presented to the model; differs from the task card for recordings of other harnesses."""
 
     items: tuple[Item, ...]
     """The items that can be answered: a recording may cover only some of the task's."""

@@ -1,8 +1,8 @@
-"""Files of recorded responses, one row per line: JSON Lines (optionally gzipped) from elsewhere, or a run folder.
+"""Files of recorded responses, one row per line: JSON Lines of other harnesses, or a run folder.
 
-A row from elsewhere names its `benchmark`, `item_id`, `model` and `setting`; a row of a run folder is a line of
-`responses/<task>.jsonl` beside a `run.json` with the rest. Both are untrusted: an invalid line is an error that names
-the file and the line.
+A row of another harness names its `benchmark`, `item_id`, `model` and `setting`, and its file may be gzipped; a row of
+a run folder is a line of `responses/<task>.jsonl` beside a `run.json` with the rest. Both are untrusted: an invalid
+line is an error that names the file and the line.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class RecordingFile:
 
     path: Path
     run: Mapping[str, Any] = field(default_factory=dict)
-    """The run.json of a journal in a run folder; empty for a file from elsewhere."""
+    """The run.json of a journal in a run folder; empty for a file of another harness."""
 
     @property
     def task(self) -> str:

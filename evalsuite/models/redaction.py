@@ -32,10 +32,11 @@ class Redactor:
         return f"Redactor({len(self._forms)} forms)"
 
     def redact_line(self, text: str) -> str:
-        """Return `text` as one line of at most 400 characters without secrets or anything that looks like one."""
+        """Return foreign text as one line of at most 400 characters without anything that is or looks like a secret."""
         for form in self._forms:
             text = text.replace(form, "***")
-        text = " ".join(_SECRET_PATTERN.sub("***", text).split())
+        # Backticks mark the names of arguments in messages; a server's own must not be shown as options of a command.
+        text = " ".join(_SECRET_PATTERN.sub("***", text).replace("`", "'").split())
         return text if len(text) <= _LONGEST_LINE else text[: _LONGEST_LINE - 1] + "…"
 
     def redact_output(self, text: str) -> str:

@@ -1,4 +1,4 @@
-"""`replay/PATH`: recorded responses instead of a model, so that outputs from elsewhere are graded like those of runs.
+"""`replay/PATH`: recorded responses instead of a model; outputs of other harnesses are graded like those of runs.
 
 A recording is graded in the format that its prompt requested (the task card describes its setting), on the items that
 it covers; how it differs from a run is listed in the notes of its prompt setup.

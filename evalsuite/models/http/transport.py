@@ -82,7 +82,7 @@ class Transport(Generic[Parsed]):
             if not isinstance(outcome, RetryableError):
                 return outcome
             failures += 1
-            # An unreachable or rate-limiting server says nothing about this request, so those attempts are free.
+            # An unreachable or rate-limiting server is no failure of this request, so those attempts don't count.
             attempts += outcome.kind in (FailureKind.FAILED, FailureKind.TIMED_OUT)
             timeouts += outcome.kind is FailureKind.TIMED_OUT
             if outcome.retry_after > _LONGEST_RETRY_AFTER:
@@ -150,7 +150,7 @@ class Transport(Generic[Parsed]):
         self._longest_retry_after = max(self._longest_retry_after, error.retry_after)
         failing = now - self._failing_since
         # While any request is in flight its response may still come; a server that fails otherwise (5xx, timeouts)
-        # uses up attempts, so that only failures that are free of them need this second end.
+        # uses up attempts, so that only failures that don't count need this second end.
         hopeless = error.kind in (FailureKind.UNREACHABLE, FailureKind.RATE_LIMITED) and not self.replicas.in_flight
         if hopeless and failing > self._patience + self._longest_retry_after:
             raise BackendError(

@@ -66,7 +66,7 @@ class PartialGeneration:
         self._started = perf_counter()
 
     def extend(self, ids: Sequence[int], ended: bool) -> bool:
-        """Append generated tokens without the end token, for which `ended` stands; return whether this is complete."""
+        """Append generated tokens without the end token, which `ended` counts; return whether this is complete."""
         self._response_ids.extend(ids)
         self._generated += len(ids) + ended
         self._ended = ended
