@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from evalsuite.api.catalogue import load_items as load_items
     from evalsuite.api.catalogue import load_task as load_task
     from evalsuite.api.catalogue import tasks as tasks
-    from evalsuite.api.dataset import Dataset as Dataset
+    from evalsuite.api.dataset import OwnDataset as Dataset
     from evalsuite.api.evaluate import evaluate as evaluate
     from evalsuite.api.evaluate import evaluate_async as evaluate_async
     from evalsuite.api.results import compare as compare

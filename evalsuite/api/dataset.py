@@ -8,9 +8,8 @@ from typing import Any, Final, Literal
 
 from evalsuite.data.own_items import card_facts, own_items
 from evalsuite.errors import ErrorCode, UsageError
-from evalsuite.tasks import item as task_item
 from evalsuite.tasks.answer_format import DEFAULT, FORMATS
-from evalsuite.tasks.item import Item
+from evalsuite.tasks.item import Dataset, Item
 from evalsuite.tasks.prompt import TaskPrompt
 from evalsuite.tasks.registry import task_names
 from evalsuite.tasks.schema import BUILT_IN, Task
@@ -24,7 +23,7 @@ CONTEXT_TEMPLATE: Final = """\
 """Goes before the built-in prompt where items have a context."""
 
 
-class Dataset(task_item.Dataset):
+class OwnDataset(Dataset):
     """Own items as a task: validated, with a digest, and with a prompt that shows every option.
 
     `items` are `Item` objects or mappings with the keys `question`, `options` (label to text, or a list of texts that

@@ -17,7 +17,7 @@ else:
     ModuleType = type(import_module("sys"))
 
 PUBLIC = {
-    "Dataset": "evalsuite.api.dataset",
+    "Dataset": "evalsuite.api.dataset:OwnDataset",
     "ErrorCode": "evalsuite.errors",
     "EvalsuiteError": "evalsuite.errors",
     "Item": "evalsuite.tasks.item",
@@ -36,7 +36,7 @@ PUBLIC = {
     "reward": "evalsuite.api.scoring",
     "tasks": "evalsuite.api.catalogue",
 }
-"""The public names and the modules that define them."""
+"""The public names, and the modules that define them under the same name or another."""
 SUBPACKAGES = frozenset({"gate", "report", "reward", "tasks"})
 """Public functions that share their name with a subpackage."""
 
@@ -65,7 +65,8 @@ class CallablePackage(ModuleType):
 
 def public_object(name: str) -> Any:
     """Import the module that defines a public name and return what the name stands for."""
-    return getattr(import_module(PUBLIC[name]), name)
+    module, _, own_name = PUBLIC[name].partition(":")
+    return getattr(import_module(module), own_name or name)
 
 
 def attribute(name: str) -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from evalsuite.errors import ErrorCode, UsageError
-from evalsuite.models import TINY, make_backend, model_name, prefix_of, split_name
+from evalsuite.models import TINY, check_scoring, make_backend, model_name, prefix_of, split_name
 from evalsuite.models.backend import Backend, BackendSettings, Decoding, Scoring, Thinking
 from evalsuite.models.function import THREADS, FunctionBackend, ModelFunction, is_async, name_of
 from evalsuite.run.execute import RunRequest, folder_choice
@@ -110,7 +110,7 @@ def _resolve(
             )
         prefix, own_name = split_name(model)
         settings = replace(settings, model=own_name)
-        return prefix, settings, partial(make_backend, model, settings)
+        return prefix, settings, partial(make_backend, prefix, settings)
     if isinstance(model, Backend):
         return _resolve_instance(model, settings, name)
     if isinstance(model, type) and issubclass(model, Backend):
@@ -120,7 +120,8 @@ def _resolve(
                 ErrorCode.MISSING_ARGUMENT, f"`name` is missing: it says which model {model.__name__} answers with"
             )
         settings = replace(settings, model=name or "")
-        return prefix, settings, partial(_scoring_checked, partial(model, settings), prefix)
+        check_scoring(model, model_name(prefix, settings.model), settings.scoring)
+        return prefix, settings, partial(model, settings)
     if callable(model) and not isinstance(model, type):
         settings = replace(settings, model=name or name_of(model))
         return "function", settings, partial(FunctionBackend, settings, model)
@@ -139,18 +140,9 @@ def _resolve_instance(
             f"`model` is a {type(backend).__name__} with settings of its own: give the name and the settings to it",
         )
     prefix = prefix_of(type(backend))
-    return prefix, backend.settings, partial(_scoring_checked, lambda: backend, prefix)
-
-
-def _scoring_checked(make: Callable[[], Backend], prefix: str) -> Backend:
-    backend = make()
-    scoring = backend.settings.scoring
-    if scoring not in backend.scorings:
-        raise UsageError(
-            ErrorCode.UNSUPPORTED_BY_BACKEND,
-            f"`scoring` {scoring}: {model_name(prefix, backend.settings.model)} gives no log-probabilities",
-        )
-    return backend
+    settings = backend.settings
+    check_scoring(type(backend), model_name(prefix, settings.model), settings.scoring)
+    return prefix, settings, lambda: backend
 
 
 def _tasks(tasks: TaskLike | Sequence[TaskLike]) -> tuple[tuple[str, ...], dict[str, Dataset]]:

@@ -122,7 +122,9 @@ class Run:
                 ErrorCode.MISSING_PACKAGE, f"to_pandas needs {error.name}: pip install 'evalsuite[pandas]'"
             ) from None
         names = [field.name for field in fields(SampleResult)]
-        return pandas.DataFrame([[getattr(each, name) for name in names] for each in self._samples()], columns=names)
+        rows = [[getattr(each, name) for name in names] for each in self._samples()]
+        # Integers that may be missing, which pandas would otherwise turn into floats.
+        return pandas.DataFrame(rows, columns=names).astype({"input_tokens": "Int64", "output_tokens": "Int64"})
 
     def _samples(self, task: str | None = None) -> Iterator[SampleResult]:
         for name in self.tasks if task is None else (task,):

@@ -1,4 +1,4 @@
-"""The command line: each command is one call into the library, imported when it is called."""
+"""The command line: each command is one call into the library and is imported when it is called."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 ENTRY_POINTS: Final = "evalsuite.commands"
 """Entry-point group: each names a `click.Command` of another package, which becomes a command of `evalsuite`."""
 _COMMANDS = {
-    "run": ("evalsuite.cli.run:run", "Ask a model the items of one or more tasks and grade what comes back."),
+    "run": ("evalsuite.cli.run:run", "Evaluate a model on one or more tasks."),
     "report": ("evalsuite.cli.report:report", "Write a leaderboard and an HTML report of finished runs."),
-    "compare": ("evalsuite.cli.compare:compare", "Hold two runs against each other on the same items."),
-    "gate": ("evalsuite.cli.gate:gate", "Say whether a candidate may replace a baseline: for CI."),
-    "tasks": ("evalsuite.cli.tasks:tasks", "List the tasks, show one's card, or check them all without a model."),
+    "compare": ("evalsuite.cli.compare:compare", "Compare two runs on the same items."),
+    "gate": ("evalsuite.cli.gate:gate", "Decide whether a candidate may replace a baseline: for CI."),
+    "tasks": ("evalsuite.cli.tasks:tasks", "List the tasks, show a task card, or check all tasks without a model."),
     "data": ("evalsuite.cli.data:data", "Fetch, verify and audit benchmark data."),
-    "baselines": ("evalsuite.cli.baselines:baselines", "List published numbers, or find what is wrong with them."),
-    "regrade": ("evalsuite.cli.regrade:regrade", "Read a run's responses again with the present parser."),
-    "import": ("evalsuite.cli.import_logs:import_", "Make a run folder of logs of lm-eval or inspect-ai."),
-    "export": ("evalsuite.cli.export:export", "Write a run, or our tasks, for another tool."),
-    "view": ("evalsuite.cli.view:view", "Open a run item by item in inspect's viewer."),
-    "doctor": ("evalsuite.cli.doctor:doctor", "Say what this installation can do."),
+    "baselines": ("evalsuite.cli.baselines:baselines", "List published scores, or check them for errors."),
+    "regrade": ("evalsuite.cli.regrade:regrade", "Grade a run's responses again with the current parser."),
+    "import": ("evalsuite.cli.import_logs:import_", "Turn logs of lm-eval or inspect-ai into a run folder."),
+    "export": ("evalsuite.cli.export:export", "Export a run, or the tasks, for another tool."),
+    "view": ("evalsuite.cli.view:view", "Open a run in inspect's viewer, item by item."),
+    "doctor": ("evalsuite.cli.doctor:doctor", "Show what this installation can do."),
 }
 
 
@@ -98,5 +98,5 @@ def cli(debug: bool) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code: 2 for an error, told in one line."""
+    """Run the command line and return its exit code: 2 for an error, which is printed in one line."""
     return ended(cli, "evalsuite", arguments)

@@ -6,7 +6,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 
 from evalsuite.errors import ErrorCode, UsageError
-from evalsuite.models.backend import Backend, BackendSettings
+from evalsuite.models.backend import Backend, BackendSettings, Scoring
 
 _BUILT_IN = {
     "trivial": "evalsuite.models.trivial:TrivialBaseline",
@@ -72,12 +72,17 @@ def prefix_of(backend: type[Backend]) -> str:
     return prefix
 
 
-def make_backend(model: str, settings: BackendSettings) -> Backend:
-    """Construct the backend of `backend/model`; a `UsageError` if it does not support `settings.scoring`."""
-    backend = backend_class(split_name(model)[0])
-    if settings.scoring not in backend.scorings:
+def make_backend(prefix: str, settings: BackendSettings) -> Backend:
+    """Construct the backend with this prefix; a `UsageError` if it does not support `settings.scoring`."""
+    backend = backend_class(prefix)
+    check_scoring(backend, model_name(prefix, settings.model), settings.scoring)
+    return backend(settings)
+
+
+def check_scoring(backend: type[Backend], model: str, scoring: Scoring) -> None:
+    """Raise a `UsageError` if a backend does not support a scoring method."""
+    if scoring not in backend.scorings:
         raise UsageError(
             ErrorCode.UNSUPPORTED_BY_BACKEND,
-            f"`scoring` {settings.scoring}: {model} has no log-probabilities; use hf/, vllm/ or openai/",
+            f"`scoring` {scoring}: {model} has no log-probabilities; use hf/, vllm/ or openai/",
         )
-    return backend(settings)

@@ -47,7 +47,7 @@ class RunRequest:
     datasets: Mapping[str, Dataset] = field(default_factory=dict)
     """Tasks whose items are given; those of the others are loaded by the task's name."""
     backend: Callable[[], Backend] | None = None
-    """Makes the backend; None: it is found by the spec's model name."""
+    """Constructs the backend; None: the one that is registered under the spec's prefix."""
     stored_in: RunFolder | None = None
     """The folder that is resumed: it may hold tasks that no name finds."""
 
@@ -57,7 +57,7 @@ class RunRequest:
 
     def make_backend(self) -> Backend:
         """Construct the backend."""
-        return self.backend() if self.backend else make_backend(self.spec.model, self.spec.settings)
+        return self.backend() if self.backend else make_backend(self.spec.backend, self.spec.settings)
 
     def _load(self, name: str) -> Dataset:
         if name in self.datasets:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 LINE_EVERY: Final = 10.0
 """Seconds between two plain lines."""
-BAR_WIDTH: Final = 20
 BAR_EVERY: Final = 0.1
 """Seconds between two drawings of the bar."""
 SHOWN_FAILURES: Final = 3

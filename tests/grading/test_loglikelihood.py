@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from evalsuite.errors import ErrorCode, RunError, UsageError
 from evalsuite.grading.loglikelihood import LoglikelihoodPrompt, LoglikelihoodTally, grade_by_loglikelihood
-from evalsuite.models import make_backend
+from evalsuite.models import make_backend, split_name
 from evalsuite.models.backend import BackendSettings, Decoding
 from evalsuite.run.spec import RunSpec
 from evalsuite.run_folder import ResponseRecord
@@ -120,9 +120,10 @@ def test_letters_show_the_options_and_cloze_does_not():
 
 @pytest.mark.parametrize("model", ["trivial/majority", "replay/x"])
 def test_what_has_no_probabilities_refuses(model):
+    prefix, name = split_name(model)
     with pytest.raises(UsageError) as caught:
-        make_backend(model, BackendSettings(model.partition("/")[2], scoring="cloze"))
-    assert caught.value.code is not ErrorCode.INVALID_ARGUMENT
+        make_backend(prefix, BackendSettings(name, scoring="cloze"))
+    assert caught.value.code is ErrorCode.UNSUPPORTED_BY_BACKEND
 
 
 @pytest.mark.parametrize("more", [{"samples": 2}, {"format": "boxed"}])

@@ -1,4 +1,4 @@
-"""Runs with --rotate-options: asked in each order, graded in the item's own labels, read by all that reads runs."""
+"""Runs with --rotate-options: each order is sent, graded in the item's own labels, and read by all that reads runs."""
 
 import json
 import shutil
@@ -31,7 +31,7 @@ STARTER = {"starter_vignette": (20, 4), "starter_recall": (20, 5), "starter_evid
 TASKS = ",".join(STARTER)
 
 
-def asked(out, *more, model="trivial/first", tasks=TASKS):
+def completed(out, *more, model="trivial/first", tasks=TASKS):
     assert main(["run", "--model", model, "--tasks", tasks, "--out", str(out), *more]) == 0
     return Path(out)
 
@@ -41,21 +41,21 @@ def rows(run):
     return pq.read_table(run / "grades.parquet").sort_by(order)
 
 
-def told(run):
+def task_summaries(run):
     return json.loads((run / "summary.json").read_text())["tasks"]
 
 
-def answering(run, place, say):
-    """A copy of a run in which the model had said `say(item, shown)` to each."""
+def with_answers(run, place, label_of):
+    """A copy of a run with the label `label_of(item, shown)` as the answer to each request."""
     out = Path(shutil.copytree(run, place))
-    for task in told(out):
+    for task in task_summaries(out):
         dataset, file = load(load_task(task)), out / "responses" / f"{task}.jsonl"
         items = {item.id: item for item in dataset.items}
         lines = []
         for line in file.read_text().splitlines():
             record = json.loads(line)
             item = items[record["item"]]
-            text = say(item, rotated(item, record["rotation"]))
+            text = label_of(item, rotated(item, record["rotation"]))
             lines.append(json.dumps({**record, "text": write(dataset.task.format, text)}) + "\n")
         file.write_text("".join(lines))
     regrade(out)
@@ -64,31 +64,31 @@ def answering(run, place, say):
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory):
-    """Whoever takes the first option, under all rotations."""
-    return asked(tmp_path_factory.mktemp("rotated") / "first", "--rotate-options")
+    """A rule that takes the first option, under all rotations."""
+    return completed(tmp_path_factory.mktemp("rotated") / "first", "--rotate-options")
 
 
 @pytest.fixture(scope="module")
-def knower(first, tmp_path_factory):
-    return answering(first, tmp_path_factory.mktemp("rotated") / "knower", lambda item, shown: shown.gold)
+def oracle(first, tmp_path_factory):
+    return with_answers(first, tmp_path_factory.mktemp("rotated") / "oracle", lambda item, shown: shown.gold)
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory):
-    return asked(tmp_path_factory.mktemp("plain") / "first")
+def unrotated(tmp_path_factory):
+    return completed(tmp_path_factory.mktemp("unrotated") / "first")
 
 
-def test_each_item_is_asked_once_in_each_order(first):
+def test_each_item_is_sent_once_in_each_order(first):
     found = Counter((row["task"], row["item"], row["rotation"], row["sample"]) for row in rows(first).to_pylist())
-    wanted = {
+    expected = {
         (name, item.id, s, 0) for name in STARTER for item in load(load_task(name)).items for s in rotations_of(item)
     }
-    assert set(found) == wanted and set(found.values()) == {1}
+    assert set(found) == expected and set(found.values()) == {1}
 
 
 def test_the_first_place_is_right_by_chance_and_never_in_all_orders(first):
     for name, (items, options) in STARTER.items():
-        task = told(first)[name]
+        task = task_summaries(first)[name]
         assert task["n"] == items and sum(task["status"].values()) == items * options
         assert task["accuracy"]["value"] == pytest.approx(1 / options) == task["chance"]
         found = task["robustness"]
@@ -97,8 +97,8 @@ def test_the_first_place_is_right_by_chance_and_never_in_all_orders(first):
         assert {rotation["n"] for rotation in found["rotations"]} == {items}
 
 
-def test_who_knows_the_text_is_right_everywhere(knower):
-    for task in told(knower).values():
+def test_a_model_that_knows_the_text_is_right_in_every_rotation(oracle):
+    for task in task_summaries(oracle).values():
         found = task["robustness"]
         assert (
             task["accuracy"]["value"] == found["all_right"]["value"] == found["same_text"]["value"] == found["p"] == 1
@@ -106,17 +106,19 @@ def test_who_knows_the_text_is_right_everywhere(knower):
         assert [rotation["accuracy"]["value"] for rotation in found["rotations"]] == [1] * len(found["rotations"])
 
 
-def test_unrotated_the_first_order_is_what_a_run_without_rotations_asks(first, plain):
+def test_rotation_0_is_what_a_run_without_rotations_sends(first, unrotated):
     unmoved = [row for row in rows(first).to_pylist() if row["rotation"] == 0]
-    assert [{**row, "latency": 0} for row in unmoved] == [{**row, "latency": 0} for row in rows(plain).to_pylist()]
-    record, own = (json.loads((run / "responses" / "starter_recall.jsonl").open().readline()) for run in (first, plain))
+    assert [{**row, "latency": 0} for row in unmoved] == [{**row, "latency": 0} for row in rows(unrotated).to_pylist()]
+    record, own = (
+        json.loads((run / "responses" / "starter_recall.jsonl").open().readline()) for run in (first, unrotated)
+    )
     assert {**record, "request": ""} == {**own, "request": ""}
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
 def test_of_items_with_3_to_10_options_the_first_place_has_the_mean_of_1_in_options(tmp_path):
-    run = asked(tmp_path / "run", "--rotate-options", "--data-dir", str(DATA), tasks="mmlu_pro_biology")
-    task = told(run)["mmlu_pro_biology"]
+    run = completed(tmp_path / "run", "--rotate-options", "--data-dir", str(DATA), tasks="mmlu_pro_biology")
+    task = task_summaries(run)["mmlu_pro_biology"]
     counts = load_task("mmlu_pro_biology").option_counts
     assert task["accuracy"]["value"] == pytest.approx(sum(n / options for options, n in counts.items()) / 717)
     assert sum(task["status"].values()) == sum(n * options for options, n in counts.items())
@@ -125,40 +127,51 @@ def test_of_items_with_3_to_10_options_the_first_place_has_the_mean_of_1_in_opti
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
-def test_items_whose_options_mean_each_other_by_place_are_asked_in_order_only(tmp_path):
-    run = asked(tmp_path / "run", "--rotate-options", "--limit", "300", "--data-dir", str(DATA), tasks="medmcqa")
+def test_items_whose_options_mean_others_by_their_place_are_sent_in_order_only(tmp_path):
+    run = completed(tmp_path / "run", "--rotate-options", "--limit", "300", "--data-dir", str(DATA), tasks="medmcqa")
     items = load(load_task("medmcqa"), DATA).items[:300]
-    kept = [item for item in items if len(rotations_of(item)) == 1]
-    task = told(run)["medmcqa"]
-    assert 0 < len(kept) == task["robustness"]["not_rotated"] and task["robustness"]["n"] == 300 - len(kept)
-    right = (300 - len(kept)) / 4 + sum(item.gold == "A" for item in kept)
+    fixed = [item for item in items if len(rotations_of(item)) == 1]
+    task = task_summaries(run)["medmcqa"]
+    assert 0 < len(fixed) == task["robustness"]["not_rotated"] and task["robustness"]["n"] == 300 - len(fixed)
+    right = (300 - len(fixed)) / 4 + sum(item.gold == "A" for item in fixed)
     assert task["accuracy"]["value"] == pytest.approx(right / 300)
-    assert f"{len(kept)} items keep theirs" in " ".join(task["notes"])
+    assert f"{len(fixed)} items keep theirs" in " ".join(task["notes"])
 
 
-def test_samples_and_rotations_go_together(tmp_path):
+def test_samples_and_rotations_can_be_combined(tmp_path):
     random = ["--rotate-options", "--samples", "2", "--temperature", "1", "--limit", "5"]
-    run = asked(tmp_path / "run", *random, model="trivial/random", tasks="starter_recall")
+    run = completed(tmp_path / "run", *random, model="trivial/random", tasks="starter_recall")
     table = rows(run).to_pylist()
     assert [(r["rotation"], r["sample"]) for r in table] == [
         (s, k) for _ in range(5) for s in range(5) for k in range(2)
     ]
-    accuracy = told(run)["starter_recall"]["accuracy"]["value"]
+    accuracy = task_summaries(run)["starter_recall"]["accuracy"]["value"]
     assert accuracy == pytest.approx(sum(row["correct"] for row in table) / 50)
     assert read_result(run).scores("starter_recall").strict.mean() == pytest.approx(accuracy)
 
 
-def test_replayed_it_gives_the_same_grades_and_without_rotations_those_of_the_first_order(knower, plain, tmp_path):
-    again = asked(tmp_path / "again", "--rotate-options", model=f"replay/{knower}")
-    assert rows(again).drop(["latency"]).equals(rows(knower).drop(["latency"]))
-    assert told(again)["starter_recall"]["robustness"] == told(knower)["starter_recall"]["robustness"]
-    unmoved = asked(tmp_path / "unmoved", model=f"replay/{knower}")
+def test_replayed_it_gives_the_same_grades_and_without_rotations_those_of_the_first_order(oracle, unrotated, tmp_path):
+    again = completed(tmp_path / "again", "--rotate-options", model=f"replay/{oracle}")
+    assert rows(again).drop(["latency"]).equals(rows(oracle).drop(["latency"]))
+    assert (
+        task_summaries(again)["starter_recall"]["robustness"] == task_summaries(oracle)["starter_recall"]["robustness"]
+    )
+    unmoved = completed(tmp_path / "unmoved", model=f"replay/{oracle}")
     assert {row["rotation"] for row in rows(unmoved).to_pylist()} == {0}
-    assert told(unmoved)["starter_recall"]["accuracy"]["value"] == 1
+    assert task_summaries(unmoved)["starter_recall"]["accuracy"]["value"] == 1
 
 
-def test_what_was_not_asked_in_other_orders_cannot_be_replayed_in_them(plain, tmp_path, capsys):
-    line = ["run", "--model", f"replay/{plain}", "--tasks", TASKS, "--rotate-options", "--out", str(tmp_path / "run")]
+def test_a_recording_without_rotations_cannot_be_replayed_with_them(unrotated, tmp_path, capsys):
+    line = [
+        "run",
+        "--model",
+        f"replay/{unrotated}",
+        "--tasks",
+        TASKS,
+        "--rotate-options",
+        "--out",
+        str(tmp_path / "run"),
+    ]
     assert main(line) == 2
     message = capsys.readouterr().err
     assert "rotated by 1" in message and "--rotate-options" in message and "[recording_incomplete]" in message
@@ -167,7 +180,7 @@ def test_what_was_not_asked_in_other_orders_cannot_be_replayed_in_them(plain, tm
 def test_regraded_nothing_changes(first, tmp_path):
     run = Path(shutil.copytree(first, tmp_path / "run"))
     assert regrade(run).changes == ()
-    assert rows(run).equals(rows(first)) and told(run) == told(first)
+    assert rows(run).equals(rows(first)) and task_summaries(run) == task_summaries(first)
 
 
 @pytest.mark.parametrize("edit", [{"rotation": 4}, {"rotation": -1}, {"rotation": "1"}, {"sample": 1}])
@@ -181,23 +194,23 @@ def test_a_journal_with_an_order_that_does_not_exist_is_refused(first, tmp_path,
     assert main(["run", "--resume", str(run)]) == 2
 
 
-def test_rotated_and_unrotated_are_held_against_each_other_only_where_that_is_allowed(first, plain, tmp_path, capsys):
-    a, b = read_result(first), read_result(plain)
+def test_a_rotated_and_an_unrotated_run_are_compared_only_if_that_is_allowed(first, unrotated, tmp_path, capsys):
+    a, b = read_result(first), read_result(unrotated)
     with pytest.raises(RunError, match=r"each order of the options and one order.*rotate_options"):
         pair(a, b, allow=())
     assert [each.name for each in pair(a, b, allow=["rotate_options"]).allowed] == ["rotate_options"] * 3
     policy = tmp_path / "gate.yaml"
     policy.write_text("tasks: all\n")
-    line = ["gate", "--candidate", str(first), "--baseline", str(plain), "--policy", str(policy)]
+    line = ["gate", "--candidate", str(first), "--baseline", str(unrotated), "--policy", str(policy)]
     assert main(line) == 2
     assert "rotate_options" in capsys.readouterr().err
     (tmp_path / "there").mkdir()
-    same = shutil.copytree(plain, tmp_path / "there" / "run")
+    same = shutil.copytree(unrotated, tmp_path / "there" / "run")
     assert main(["run", "--model", "trivial/first", "--tasks", TASKS, "--rotate-options", "--out", str(same)]) == 2
 
 
-def test_two_rotated_runs_are_compared_and_gated_by_item(first, knower, tmp_path, capsys):
-    assert main(["compare", str(knower), str(first), "--json"]) == 0
+def test_two_rotated_runs_are_compared_and_gated_item_by_item(first, oracle, tmp_path, capsys):
+    assert main(["compare", str(oracle), str(first), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["tasks"]
     for name, (items, options) in STARTER.items():
         assert found[name]["n"] == items
@@ -207,31 +220,31 @@ def test_two_rotated_runs_are_compared_and_gated_by_item(first, knower, tmp_path
     policy = tmp_path / "gate.yaml"
     policy.write_text("tasks: all\n")
     gated = ["gate", "--policy", str(policy), "--json"]
-    assert main([*gated, "--candidate", str(knower), "--baseline", str(first)]) == 0
+    assert main([*gated, "--candidate", str(oracle), "--baseline", str(first)]) == 0
     decision = json.loads(capsys.readouterr().out)
     assert any("each cyclic order" in note for note in decision["notes"])
-    assert main([*gated, "--candidate", str(first), "--baseline", str(knower)]) == 1
+    assert main([*gated, "--candidate", str(first), "--baseline", str(oracle)]) == 1
 
 
-def test_the_report_shows_what_other_orders_did(first, knower, plain, tmp_path):
-    write_report([first, knower, plain], tmp_path / "report")
+def test_the_report_shows_the_effect_of_rotation(first, oracle, unrotated, tmp_path):
+    write_report([first, oracle, unrotated], tmp_path / "report")
     text = (tmp_path / "report" / "leaderboard.md").read_text()
     assert "## Robustness to the order of options" in text and text.count("points on its 20 items") == 4
     page = (tmp_path / "report" / "report.html").read_text()
-    assert "Robustness to the order of options" in page and "right under all" in page
+    assert "Robustness to the order of options" in page and "right in every rotation" in page
     head, *lines = (tmp_path / "report" / "leaderboard.csv").read_text().splitlines()
     known = [dict(zip(head.split(","), line.split(","), strict=True)) for line in lines if "starter_recall" in line]
     assert sorted(row["all_right"] for row in known) == ["", "0.0", "1.0"]
 
 
-def test_the_terminal_says_it_in_a_line(tmp_path, capsys):
-    asked(tmp_path / "run", "--rotate-options", tasks="starter_recall")
-    said = " ".join(capsys.readouterr().out.split())
-    assert "starter_recall, options rotated: right in every rotation 0.0 [" in said and "worst rotation" in said
+def test_the_terminal_shows_the_effect_of_rotation(tmp_path, capsys):
+    completed(tmp_path / "run", "--rotate-options", tasks="starter_recall")
+    output = " ".join(capsys.readouterr().out.split())
+    assert "starter_recall, options rotated: right in every rotation 0.0 [" in output and "worst rotation" in output
 
 
-def test_a_run_from_before_there_were_rotations_is_read_and_regraded(plain, tmp_path):
-    old = Path(shutil.copytree(plain, tmp_path / "old"))
+def test_a_run_from_before_there_were_rotations_is_read_and_regraded(unrotated, tmp_path):
+    old = Path(shutil.copytree(unrotated, tmp_path / "old"))
     table = pq.read_table(old / "grades.parquet").drop(["rotation"])
     pq.write_table(table, old / "grades.parquet")
     for file in (old / "responses").iterdir():
@@ -242,7 +255,7 @@ def test_a_run_from_before_there_were_rotations_is_read_and_regraded(plain, tmp_
     facts = json.loads((old / "run.json").read_text())
     del facts["spec"]["rotate_options"]
     (old / "run.json").write_text(json.dumps(facts))
-    assert pair(read_result(old), read_result(plain), allow=()).identical
+    assert pair(read_result(old), read_result(unrotated), allow=()).identical
     assert regrade(old).changes == ()
     assert main(["run", "--resume", str(old)]) == 0
 
@@ -263,8 +276,8 @@ def test_summary_and_grades_that_disagree_are_refused(first, tmp_path):
 
 
 @pytest.mark.parametrize(("scoring", "task"), [("cloze", "starter_recall"), ("loglikelihood", "starter_evidence")])
-def test_where_no_options_are_shown_there_is_nothing_to_shift(scoring, task, tmp_path, capsys):
-    """hf/ needs torch only to answer; what can't be asked is refused by the plan."""
+def test_a_prompt_without_options_cannot_be_rotated(scoring, task, tmp_path, capsys):
+    """Refused before the backend is loaded: hf/ would need torch."""
     from evalsuite.grading.loglikelihood import LoglikelihoodPrompt
     from evalsuite.models.backend import PromptSetup
     from evalsuite.run.prepared import PreparedTask
@@ -282,36 +295,36 @@ def test_where_no_options_are_shown_there_is_nothing_to_shift(scoring, task, tmp
     assert caught.value.code is ErrorCode.CONFLICTING_ARGUMENTS
 
 
-def test_killed_and_resumed_nothing_is_lost_or_asked_twice(tmp_path):
+def test_after_a_kill_nothing_is_lost_or_sent_twice(tmp_path):
     command = [sys.executable, str(ROOT / "benchmarks" / "zero_server.py"), "--latency", "0.02"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         url = server.stdout.readline().strip()
         line = [sys.executable, "-m", "evalsuite", "run", "--model", "openai/bench", "--base-url", url]
         line += ["--tasks", TASKS, "--rotate-options", "--samples", "2", "--temperature", "0.5", "--concurrency", "8"]
-        killed, whole = tmp_path / "killed", tmp_path / "whole"
+        killed, complete = tmp_path / "killed", tmp_path / "complete"
         process = subprocess.Popen([*line, "--out", str(killed)], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         while process.poll() is None and len(_journal(killed)) < 100:
             time.sleep(0.01)
         process.kill()
         process.wait()
-        kept = len(_journal(killed))
+        stored = len(_journal(killed))
         again = subprocess.run([*line[:3], "run", "--resume", str(killed)], capture_output=True, text=True)
         assert again.returncode == 0, again.stderr
-        subprocess.run([*line, "--out", str(whole)], check=True, capture_output=True)
+        subprocess.run([*line, "--out", str(complete)], check=True, capture_output=True)
     finally:
         server.kill()
         server.wait()
-    wanted = 2 * sum(items * options for items, options in STARTER.values())
+    expected = 2 * sum(items * options for items, options in STARTER.values())
     found = Counter(_journal(killed))
-    assert 0 < kept < wanted == len(found) and set(found.values()) == {1}
-    assert f"{kept} of {wanted} responses are on disk" in again.stderr
-    assert rows(killed).drop(["latency"]).equals(rows(whole).drop(["latency"]))
-    assert told(killed) == told(whole)
+    assert 0 < stored < expected == len(found) and set(found.values()) == {1}
+    assert f"{stored} of {expected} responses are on disk" in again.stderr
+    assert rows(killed).drop(["latency"]).equals(rows(complete).drop(["latency"]))
+    assert task_summaries(killed) == task_summaries(complete)
 
 
 def _journal(folder):
-    """Every (task, item, rotation, sample) that is on disk, whole lines only."""
+    """Every (task, item, rotation, sample) that is on disk in a complete line."""
     return [
         (path.stem, record["item"], record["rotation"], record["sample"])
         for path in folder.glob("responses/*.jsonl")

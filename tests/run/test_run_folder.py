@@ -1,4 +1,4 @@
-"""The run folder keeps every whole line, whatever happens to the last one, and has one writer."""
+"""The run folder keeps every complete line, whatever happens to the last one, and has one writer."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalsuite.errors import RunError
+from evalsuite.errors import ErrorCode, RunError
 from evalsuite.models.backend import Request, Response
 from evalsuite.run_folder import ResponseRecord, RunFolder
 from evalsuite.tasks.item import Item
@@ -30,7 +30,7 @@ def write(path: Path, texts: list[str]) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(texts=st.lists(ANY_TEXT, max_size=5))
-def test_whatever_text_a_model_writes_comes_back_unchanged(tmp_path_factory, texts):
+def test_any_text_is_read_back_unchanged(tmp_path_factory, texts):
     path = tmp_path_factory.mktemp("run")
     write(path, texts)
     found = list(RunFolder(path).records("t"))
@@ -42,26 +42,26 @@ def test_whatever_text_a_model_writes_comes_back_unchanged(tmp_path_factory, tex
 
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
-def test_a_journal_torn_at_any_byte_keeps_its_whole_lines_and_can_be_continued(tmp_path_factory, data):
+def test_a_journal_cut_at_any_byte_keeps_its_complete_lines_and_can_be_continued(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("run")
     write(path, ["first", "second\nline", "third"])
     file = RunFolder(path).journal("t")
-    whole = file.read_bytes()
-    cut = data.draw(st.integers(0, len(whole)))
-    file.write_bytes(whole[:cut])
-    kept = whole[:cut].count(b"\n")
-    assert [record.item for record in RunFolder(path).records("t")] == [str(n) for n in range(kept)]
+    content = file.read_bytes()
+    cut = data.draw(st.integers(0, len(content)))
+    file.write_bytes(content[:cut])
+    stored = content[:cut].count(b"\n")
+    assert [record.item for record in RunFolder(path).records("t")] == [str(n) for n in range(stored)]
     with RunFolder(path).writing() as writer:
         writer.append(response("new", "after the crash"), "digest")
-    assert [record.item for record in RunFolder(path).records("t")] == [*map(str, range(kept)), "new"]
+    assert [record.item for record in RunFolder(path).records("t")] == [*map(str, range(stored)), "new"]
 
 
-def test_a_torn_line_longer_than_one_block_is_cut_too(tmp_path):
-    write(tmp_path, ["kept", "x" * 300_000])
+def test_an_incomplete_line_longer_than_one_block_is_removed(tmp_path):
+    write(tmp_path, ["stored", "x" * 300_000])
     file = RunFolder(tmp_path).journal("t")
     file.write_bytes(file.read_bytes()[:-1])
     write(tmp_path, ["again"])
-    assert [record.text for record in RunFolder(tmp_path).records("t")] == ["kept", "again"]
+    assert [record.text for record in RunFolder(tmp_path).records("t")] == ["stored", "again"]
 
 
 def test_a_damaged_line_that_is_not_the_last_is_named(tmp_path):
@@ -70,8 +70,9 @@ def test_a_damaged_line_that_is_not_the_last_is_named(tmp_path):
     lines = file.read_bytes().splitlines(keepends=True)
     lines[1] = b'{"item": "1"\n'
     file.write_bytes(b"".join(lines))
-    with pytest.raises(RunError, match="line 2"):
+    with pytest.raises(RunError, match="line 2") as caught:
         list(RunFolder(tmp_path).records("t"))
+    assert caught.value.code is ErrorCode.JOURNAL_MALFORMED
 
 
 def test_a_second_process_cannot_write_the_same_run(tmp_path):
@@ -86,7 +87,7 @@ def test_a_second_process_cannot_write_the_same_run(tmp_path):
     assert again.returncode == 0, again.stderr
 
 
-def test_the_lock_of_a_killed_writer_does_not_stay(tmp_path):
+def test_the_lock_of_a_killed_writer_is_released(tmp_path):
     script = (
         "import os, sys; from pathlib import Path; from evalsuite.run_folder import RunFolder\n"
         "with RunFolder(Path(sys.argv[1])).writing(): os.kill(os.getpid(), 9)"
@@ -97,7 +98,7 @@ def test_the_lock_of_a_killed_writer_does_not_stay(tmp_path):
         assert isinstance(writer.append(response("0", "x"), "d"), ResponseRecord)
 
 
-def test_a_disk_that_takes_no_more_is_one_clear_error_and_the_rest_is_kept(tmp_path):
+def test_a_full_disk_is_one_error_and_earlier_lines_are_kept(tmp_path):
     script = (
         "import resource, sys; from pathlib import Path\n"
         "sys.path.insert(0, sys.argv[2])\n"
@@ -109,11 +110,12 @@ def test_a_disk_that_takes_no_more_is_one_clear_error_and_the_rest_is_kept(tmp_p
     run = [sys.executable, "-c", script, str(tmp_path), str(Path(__file__).parent)]
     ended = subprocess.run(run, capture_output=True, text=True, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
     assert "RunError" in ended.stderr and "resume the run" in ended.stderr
-    kept = [record.item for record in RunFolder(tmp_path).records("t")]
-    assert kept and kept == [str(n) for n in range(len(kept))]
+    stored = [record.item for record in RunFolder(tmp_path).records("t")]
+    assert stored and stored == [str(n) for n in range(len(stored))]
 
 
 def test_a_run_json_of_another_schema_is_refused(tmp_path):
     RunFolder(tmp_path).write_json("run.json", {"schema": 99})
-    with pytest.raises(RunError, match="schema"):
+    with pytest.raises(RunError) as caught:
         _ = RunFolder(tmp_path).facts
+    assert caught.value.code is ErrorCode.RUN_SCHEMA_UNSUPPORTED

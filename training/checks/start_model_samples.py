@@ -32,9 +32,9 @@ def draw_rows(rows: Sequence[CheckedRow], seed: int) -> list[CheckedRow]:
 
 def sample(recipe: Recipe, stage: Grpo, rows: Sequence[CheckedRow], start: str | Path, data: Path) -> list[Response]:
     """Return `rollout.generations` responses per row, in the order of the rows."""
-    model, settings = _settings(recipe, stage, start, data)
+    backend, settings = _settings(recipe, stage, start, data)
     requests = [_request(recipe.seed, row, k) for row in rows for k in range(stage.rollout.generations)]
-    return asyncio.run(_respond(model, settings, requests))
+    return asyncio.run(_respond(backend, settings, requests))
 
 
 def _settings(recipe: Recipe, stage: Grpo, start: str | Path, data: Path) -> tuple[str, BackendSettings]:
@@ -44,7 +44,7 @@ def _settings(recipe: Recipe, stage: Grpo, start: str | Path, data: Path) -> tup
     decoding = Decoding(
         temperature=rollout.temperature, top_p=rollout.top_p, max_tokens=rollout.max_tokens, seed=recipe.seed
     )
-    return f"{backend}/{name}", BackendSettings(
+    return backend, BackendSettings(
         model=name,
         decoding=decoding,
         revision=None if Path(name).is_dir() else recipe.base.revision,
@@ -69,8 +69,8 @@ def _request(seed: int, row: CheckedRow, sample_index: int) -> Request:
     return Request("preflight", item, sample_index, row.prompt, int.from_bytes(digest) >> 1)
 
 
-async def _respond(model: str, settings: BackendSettings, requests: list[Request]) -> list[Response]:
-    backend = make_backend(model, settings)
+async def _respond(prefix: str, settings: BackendSettings, requests: list[Request]) -> list[Response]:
+    backend = make_backend(prefix, settings)
     await backend.open([])
     try:
         async with aclosing(backend.answer(iter(requests))) as responses:
