@@ -1,14 +1,14 @@
-"""How long does it take to hold two runs against each other?
+"""Time of comparing two runs.
 
     evalsuite run --model trivial/random --suite all --data-dir DATA --out A
     evalsuite run --model trivial/longest --suite all --data-dir DATA --out B
     python benchmarks/compare_speed.py A B
 
-The promise: two runs over all items, with 10,000 resamples, in less than 0.5 s after import. Measured apart: reading
+The bound: two runs over all items, with 10,000 resamples, in less than 0.5 s after import. Measured separately: reading
 and pairing, the comparison (Tango's interval and the exact test, which need no resampling), a gate without a policy,
-and 10,000 resamples of the paired cluster bootstrap on each task, percentile and BCa, which is what the comparison's
-intervals are held to. Takes the median of nine; exits 1 where reading, comparison and percentile resamples together
-take longer than promised.
+and 10,000 resamples of the paired cluster bootstrap on each task, percentile and BCa, with which the comparison's
+intervals are compared. Prints medians of nine; exits with 1 where reading, comparison and percentile resamples together
+exceed the bound.
 """
 
 import sys
@@ -38,12 +38,12 @@ def resampled(pairing: Pairing, interval: Callable[..., Estimate]) -> list[Estim
 
 
 def seconds(work: Callable[[], object]) -> float:
-    took = []
+    durations = []
     for _ in range(TIMES):
         start = time.perf_counter()
         work()
-        took.append(time.perf_counter() - start)
-    return median(took)
+        durations.append(time.perf_counter() - start)
+    return median(durations)
 
 
 def main() -> int:
@@ -63,19 +63,19 @@ def main() -> int:
         "compare": seconds(lambda: compare(pairing)),
         f"{RESAMPLES:,} resamples, percentile": seconds(lambda: resampled(pairing, percentile)),
     }
-    beside = {
+    others = {
         f"{RESAMPLES:,} resamples, BCa": seconds(lambda: resampled(pairing, bca)),
-        "gate, reading included": seconds(lambda: gate(read_result(a), read_result(b), GatePolicy())),
+        "gate, with reading": seconds(lambda: gate(read_result(a), read_result(b), GatePolicy())),
         "the first time: read, pair and compare, with SciPy's imports": first,
     }
-    for name, took in {**parts, "together": sum(parts.values()), **beside}.items():
-        print(f"  {1000 * took:7.1f}  {name}")
-    found = [each.difference for each in compare(pairing).tasks]
-    far = max(
+    for name, duration in {**parts, "together": sum(parts.values()), **others}.items():
+        print(f"  {1000 * duration:7.1f}  {name}")
+    differences = [each.contrast.difference for each in compare(pairing).tasks]
+    largest = max(
         max(abs(one.low - other.low), abs(one.high - other.high))
-        for one, other in zip(found, resampled(pairing, percentile), strict=True)
+        for one, other in zip(differences, resampled(pairing, percentile), strict=True)
     )
-    print(f"  the intervals' ends differ from the bootstrap's by at most {100 * far:.2f} points")
+    print(f"  the intervals' ends differ from the bootstrap's by at most {100 * largest:.2f} points")
     return int(sum(parts.values()) > LIMIT)
 
 

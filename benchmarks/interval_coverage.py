@@ -1,9 +1,9 @@
-"""How often intervals cover the truth: the tables in evalsuite/stats/estimate.py and paired.py.
+"""Coverage of intervals: the tables in evalsuite/stats/intervals.py and paired_difference.py.
 
     python benchmarks/interval_coverage.py            both tables, a few minutes on one core
 
-Single items are enumerated, weighed by the binomial or trinomial chance of each outcome: no noise but, for the
-bootstrap, that of its own resamples. Grouped items are simulated.
+Single items are enumerated, weighted by the binomial or trinomial probability of each outcome, so the only noise is
+that of the bootstrap's resamples. Grouped items are simulated.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def single(n: int, share: float, interval: Interval) -> float:
 
     chances, alone, covered = binom.pmf(np.arange(n + 1), n, share), np.arange(n), 0.0
     for right in np.flatnonzero(chances > 1e-6):
-        found = interval((alone < right).astype(np.float64), alone)
-        covered += chances[right] * (found.low <= share <= found.high)
+        estimate = interval((alone < right).astype(np.float64), alone)
+        covered += chances[right] * (estimate.low <= share <= estimate.high)
     return covered / float(chances[chances > 1e-6].sum())
 
 
@@ -56,8 +56,8 @@ def grouped(n: int, share: float, intervals: dict[str, Interval], design: str, s
         chance = rng.beta(share * scale, (1 - share) * scale, int(member.max()) + 1)
         scores = (rng.random(n) < chance[member]).astype(np.float64)
         for name, interval in intervals.items():
-            found = interval(scores, member)
-            covered[name] += found.low <= share <= found.high
+            estimate = interval(scores, member)
+            covered[name] += estimate.low <= share <= estimate.high
     return {name: count / DATA_SETS for name, count in covered.items()}
 
 
@@ -98,10 +98,10 @@ def main() -> None:
     print("       n  accuracy | single:", *METHODS, "| few triples:", *METHODS, "| pairs:", *METHODS)
     for n in SIZES:
         for share in SHARES:
-            found = [100 * single(n, share, interval) for interval in METHODS.values()]
+            coverage = [100 * single(n, share, interval) for interval in METHODS.values()]
             for design in ("few", "pairs"):
-                found += [100 * value for value in grouped(n, share, METHODS, design).values()]
-            print(row(n, share, *found))
+                coverage += [100 * value for value in grouped(n, share, METHODS, design).values()]
+            print(row(n, share, *coverage))
             sys.stdout.flush()
     print("       n  discordance  difference  Tango  percentile  Wald")
     for line in paired():

@@ -210,7 +210,7 @@ def _key(result: RunResult, task: str, scores: ItemScores) -> str:
 
 
 def _columns(entries: Sequence[NamedRun], keyed: _Keyed) -> tuple[LeaderboardColumn, ...]:
-    """Make the columns that some model has, or, where all runs are trivial baselines, theirs."""
+    """Make the columns that some model has, or that any run has where all are trivial baselines."""
     models = {entry.id: entry for entry in entries if not entry.is_trivial} or {entry.id: entry for entry in entries}
     groups: dict[str, list[tuple[NamedRun, str, ItemScores]]] = {}
     for (id, task), (key, scores) in keyed.items():

@@ -11,6 +11,7 @@ import click
 from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.published import PublishedDocument, ReportedValue, documents, find_values
 from evalsuite.tasks.registry import load_task
+from evalsuite.util.format import percent
 
 
 @click.group(invoke_without_command=True, subcommand_metavar="[check [FILE...]]")
@@ -85,7 +86,7 @@ def _interval(reported: ReportedValue) -> str:
     estimate = reported.estimate
     if estimate is None:
         return reported.metric if reported.metric != "accuracy" else "n unknown"
-    return f"[{100 * estimate.low:.1f}, {100 * estimate.high:.1f}] of {reported.n:,}"
+    return f"[{percent(estimate.low)}, {percent(estimate.high)}] of {reported.n:,}"
 
 
 def _source(reported: ReportedValue) -> str:

@@ -67,7 +67,7 @@ GRADES = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class InvalidExample:
-    """A response without a valid answer, kept to be shown."""
+    """A response without a valid answer, as an example."""
 
     task: str
     grade: Grade

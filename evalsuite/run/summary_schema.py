@@ -2,7 +2,7 @@
 
 This is the one definition of that file. Every value is checked when an object is made: a share is between 0 and 1, a
 count is a non-negative integer, nothing is NaN, so that a file that was edited or cut is an error and not a result.
-Keys that this version doesn't know are kept.
+Unknown keys are preserved.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Comparisons: what is refused, what is found, and that nothing is called equal without what could have been seen."""
+"""Comparisons: refusals, results, and that an insignificant result always states its power."""
 
 import json
 import os
@@ -40,7 +40,7 @@ def flipped(verdicts, *places):
     return changed
 
 
-def coin(seed, items, share=0.6):
+def random_grades(seed, items, share=0.6):
     return np.random.default_rng(seed).random(items) < share
 
 
@@ -48,7 +48,7 @@ def coin(seed, items, share=0.6):
 
 
 def test_the_counts_and_p_are_those_of_the_items_that_differ(made):
-    right = coin(1, 400)
+    right = random_grades(1, 400)
     only_b, only_a = np.flatnonzero(~right)[:9], np.flatnonzero(right)[:25]
     a, b = made("a", {"t": right}), made("b", {"t": flipped(right, *only_b, *only_a)})
     (task,) = compare(paired(a, b)).tasks
@@ -59,7 +59,7 @@ def test_the_counts_and_p_are_those_of_the_items_that_differ(made):
 
 
 def test_p_is_adjusted_over_the_tasks_and_the_family_is_named(made):
-    right = coin(2, 300)
+    right = random_grades(2, 300)
     other = flipped(right, *np.flatnonzero(right)[:14], *np.flatnonzero(~right)[:4])
     alone = binomtest(14, 18).pvalue
     assert alone < 0.05 < 3 * alone
@@ -74,7 +74,7 @@ def test_p_is_adjusted_over_the_tasks_and_the_family_is_named(made):
 
 
 def test_what_is_called_detectable_is_found_in_four_cases_of_five(made):
-    right = coin(3, 1000)
+    right = random_grades(3, 1000)
     a, b = made("a", {"t": right}), made("b", {"t": flipped(right, *range(0, 1000, 5))})
     (task,) = compare(paired(a, b)).tasks
     assert task.contrast.detectable == pytest.approx(detectable(1000, 0.2))
@@ -87,8 +87,8 @@ def test_what_is_called_detectable_is_found_in_four_cases_of_five(made):
     assert found / runs == pytest.approx(expected, abs=4 * np.sqrt(0.8 * 0.2 / runs))
 
 
-def test_averages_weigh_tasks_and_items(made):
-    small, large = coin(5, 100), coin(6, 400)
+def test_macro_and_micro_averages_have_the_right_weights(made):
+    small, large = random_grades(5, 100), random_grades(6, 400)
     a = made("a", {"s": np.ones(100, bool), "l": large})
     b = made("b", {"s": small, "l": large})
     found = compare(paired(a, b))
@@ -99,15 +99,15 @@ def test_averages_weigh_tasks_and_items(made):
     assert found.macro.difference.p < 1e-6 and found.verdict.startswith("A is better")
 
 
-def test_the_lenient_reading_is_compared_when_it_is_asked_for(made, answers):
-    right = coin(7, 200)
+def test_the_lenient_parse_is_compared_on_request(made, answers):
+    right = random_grades(7, 200)
     strict_only = answers(right & (np.arange(200) % 2 == 0), lenient=right)
     a, b = made("a", {"t": strict_only}), made("b", {"t": answers(right)})
     assert compare(paired(a, b)).tasks[0].contrast.difference.value < -0.2
     assert compare(paired(a, b), "lenient").tasks[0].contrast.difference.value == 0
 
 
-def test_several_samples_narrow_the_interval_and_say_how_many_would_settle(made):
+def test_several_samples_narrow_the_interval_and_have_a_number_of_items_needed(made):
     rng = np.random.default_rng(8)
     skill = rng.random(300)[:, None]
     many = {name: made(name, {"t": rng.random((300, 8)) < np.clip(skill + gain, 0, 1)}) for name, gain in
@@ -121,7 +121,7 @@ def test_several_samples_narrow_the_interval_and_say_how_many_would_settle(made)
 
 
 def test_items_of_one_cluster_count_as_less_than_their_number(made, answers):
-    right, other = coin(9, 100), coin(10, 100)
+    right, other = random_grades(9, 100), random_grades(10, 100)
     groups = [f"g{place // 5}" for place in range(500)]
     spread = {name: answers(np.repeat(each, 5), groups=groups) for name, each in (("a", right), ("b", other))}
     alone = {name: answers(np.repeat(each, 5)) for name, each in (("a", right), ("b", other))}
@@ -137,7 +137,7 @@ verdict_lists = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, ma
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(first=verdict_lists, second=verdict_lists)
-def test_swapping_the_runs_turns_the_sign_and_nothing_is_equal_without_what_could_be_seen(made, first, second):
+def test_swapping_the_runs_changes_the_sign_and_every_insignificant_result_states_its_power(made, first, second):
     a, b = (
         made(name, {"s": [p[which] for p in first], "t": [p[which] for p in second]}, model=f"openai/{name}")
         for which, name in enumerate("ab")
@@ -159,13 +159,13 @@ def test_swapping_the_runs_turns_the_sign_and_nothing_is_equal_without_what_coul
 
 
 def test_identical_runs_are_called_identical(made):
-    right = coin(11, 50)
+    right = random_grades(11, 50)
     found = compare(paired(made("a", {"t": right, "u": right}), made("b", {"t": right, "u": right})))
     assert found.identical and found.verdict == "identical: all 100 answers are the same."
 
 
 def test_the_same_score_by_other_answers_is_not_identical(made, answers):
-    right = coin(12, 50)
+    right = random_grades(12, 50)
     a, b = made("a", {"t": answers(right)}), made("b", {"t": answers(right, wrong="C")})
     found = compare(paired(a, b))
     assert not found.identical and "if they disagreed on 20%" in found.verdict
@@ -184,7 +184,7 @@ DIFFERENT = {
 
 @pytest.mark.parametrize("name", DIFFERENT)
 def test_a_task_that_differs_is_refused_by_name_unless_that_name_is_allowed(made, answers, name):
-    right = coin(13, 40)
+    right = random_grades(13, 40)
     a, b = made("a", {"t": right}), made("b", {"t": answers(right, **DIFFERENT[name])})
     error = refused_pair(a, b, allow=[])
     assert error.code is ErrorCode.RUNS_NOT_COMPARABLE and f"{name} (t " in str(error)
@@ -195,7 +195,7 @@ def test_a_task_that_differs_is_refused_by_name_unless_that_name_is_allowed(made
 
 
 def test_every_difference_is_named_at_once_and_none_is_offered_where_there_is_no_choice(made, answers):
-    right = coin(14, 40)
+    right = random_grades(14, 40)
     a = made("a", {"t": right})
     decoding = {"temperature": 0.7, "top_p": 1.0, "max_tokens": 512, "seed": 0, "thinking": "auto"}
     b = made("b", {"t": answers(right, **DIFFERENT["format"])}, decoding=decoding, parser="2")
@@ -207,7 +207,7 @@ def test_every_difference_is_named_at_once_and_none_is_offered_where_there_is_no
 
 
 def test_a_key_of_the_decoding_is_allowed_alone_or_with_all_of_it(made):
-    right = coin(15, 40)
+    right = random_grades(15, 40)
     a = made("a", {"t": right})
     b = made("b", {"t": right}, decoding={**read_result(a).summary.decoding, "seed": 1, "temperature": 0.5})
     error = str(refused_pair(a, b, allow=["decoding.seed"]))
@@ -216,14 +216,14 @@ def test_a_key_of_the_decoding_is_allowed_alone_or_with_all_of_it(made):
 
 
 def test_a_name_that_nothing_has_is_a_usage_error(made):
-    run = made("a", {"t": coin(16, 40)})
+    run = made("a", {"t": random_grades(16, 40)})
     with pytest.raises(UsageError) as caught:
         paired(run, run, allow=["weather"])
     assert caught.value.code is ErrorCode.UNKNOWN_SETTING and "weather" in str(caught.value)
 
 
-def test_other_items_are_refused_and_with_leave_the_common_ones_are_paired(made, answers):
-    right = coin(17, 100)
+def test_other_items_are_refused_or_with_allow_the_common_ones_are_paired(made, answers):
+    right = random_grades(17, 100)
     ids = [f"i{place:04}" for place in range(100)]
     a = made("a", {"t": answers(right, ids=ids)})
     b = made("b", {"t": answers(~right[10:], ids=ids[10:], items=100)})
@@ -235,7 +235,7 @@ def test_other_items_are_refused_and_with_leave_the_common_ones_are_paired(made,
 
 
 def test_items_are_paired_by_id_whatever_their_order(made, answers):
-    right = coin(18, 60)
+    right = random_grades(18, 60)
     order = np.random.default_rng(0).permutation(60)
     ids = [f"q{place}" for place in range(60)]
     a = made("a", {"t": answers(right, ids=ids)})
@@ -243,8 +243,8 @@ def test_items_are_paired_by_id_whatever_their_order(made, answers):
     assert compare(paired(a, b)).identical
 
 
-def test_a_task_that_one_run_lacks_is_refused_and_left_out_with_leave(made):
-    right = coin(19, 40)
+def test_a_task_that_one_run_lacks_is_refused_or_with_allow_left_out(made):
+    right = random_grades(19, 40)
     a, b = made("a", {"t": right, "u": right}), made("b", {"t": right})
     assert f"tasks ({b} has no u)" in str(refused_pair(a, b))
     found = compare(paired(a, b, allow=["tasks"]))
@@ -252,13 +252,13 @@ def test_a_task_that_one_run_lacks_is_refused_and_left_out_with_leave(made):
 
 
 def test_another_gold_label_under_the_same_digest_is_noticed(made, answers):
-    right = coin(20, 40)
+    right = random_grades(20, 40)
     a, b = made("a", {"t": answers(right)}), made("b", {"t": answers(right, gold="D")})
     assert "data_digest (t the same, but 40 items have another gold)" in str(refused_pair(a, b))
 
 
-def test_a_floor_has_no_prompt_that_could_differ(made, answers):
-    right = coin(21, 40)
+def test_a_trivial_baseline_has_no_prompt_that_could_differ(made, answers):
+    right = random_grades(21, 40)
     a = made("a", {"t": right})
     floor = made("b", {"t": answers(right, **DIFFERENT["prompt_digest"])}, model="trivial/majority")
     assert paired(a, floor).allowed == ()
@@ -296,7 +296,7 @@ def damage(folder, change):
     ],
 )
 def test_a_summary_that_was_edited_or_is_incomplete_is_an_error(made, change, code, value):
-    folder = made("a", {"t": coin(22, 40)})
+    folder = made("a", {"t": random_grades(22, 40)})
     damage(folder, change)
     with pytest.raises(RunError) as caught:
         paired(folder, folder)
@@ -304,7 +304,7 @@ def test_a_summary_that_was_edited_or_is_incomplete_is_an_error(made, change, co
 
 
 def test_grades_that_are_missing_cut_or_no_parquet_are_errors(made, answers):
-    folder, other = made("a", {"t": coin(23, 40)}), made("b", {"t": coin(24, 41)})
+    folder, other = made("a", {"t": random_grades(23, 40)}), made("b", {"t": random_grades(24, 41)})
     grades = folder / "grades.parquet"
     complete = grades.read_bytes()
     for content, code in (
@@ -350,7 +350,7 @@ def test_the_command_prints_a_table_of_at_most_100_columns_and_a_verdict(made, a
 
 
 def test_the_command_speaks_json_and_marks_what_was_allowed(made, tmp_path):
-    a, b = made("a", {"t": coin(26, 200)}), made("b", {"t": coin(27, 200)}, parser="2")
+    a, b = made("a", {"t": random_grades(26, 200)}), made("b", {"t": random_grades(27, 200)}, parser="2")
     refused = evalsuite("compare", a, b, cwd=tmp_path)
     assert refused.returncode == 2 and refused.stderr.count("\n") == 1 and "--allow parser" in refused.stderr
     ended = evalsuite("compare", a, b, "--allow", "parser,items", "--json", cwd=tmp_path)

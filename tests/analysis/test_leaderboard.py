@@ -1,4 +1,4 @@
-"""The leaderboard: what shares a column, what an average is over, who is marked."""
+"""The leaderboard: which runs share a column, what the average covers, which rows are marked."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def board_of(*paths, allow=()):
     return leaderboard(entries([read_result(path) for path in paths], display_name), allow)
 
 
-def test_columns_stand_in_the_fields_order_and_others_follow_by_name(made):
+def test_columns_have_the_order_of_the_fields_tables_and_others_follow_by_name(made):
     tasks = ["zebra", "mmlu_pro_health", "pubmedqa", "aardvark", "careqa", "medqa", "medqa_5opt"]
     board = board_of(made("a", dict.fromkeys(tasks, HALF)))
     names = [column.task for column in board.columns]
@@ -28,7 +28,7 @@ def test_columns_stand_in_the_fields_order_and_others_follow_by_name(made):
     assert [name for name in names if name in ORDER] == [name for name in ORDER if name in names]
 
 
-def test_a_part_of_a_task_never_shares_a_column_with_the_whole(made):
+def test_a_part_of_a_task_never_shares_a_column_with_the_complete_task(made):
     whole = made("whole", {"medqa": HALF}, items=40)
     part = made("part", {"medqa": HALF[:30]}, items=40)
     board = board_of(whole, part)
@@ -91,7 +91,7 @@ def test_what_may_differ_is_named_exactly(made):
     assert caught.value.code is ErrorCode.UNKNOWN_SETTING and "data" in str(caught.value)
 
 
-def test_floors_stand_apart_and_are_marked_for_nothing(made):
+def test_trivial_baselines_form_a_group_without_marks(made):
     board = board_of(made("a", {"medqa": HALF}), made("f", {"medqa": HALF}, model="trivial/random", prompt="other"))
     assert [(row.size, row.differs) for row in board.rows] == [(UNKNOWN, ()), ("trivial_baselines", ())]
 
@@ -136,7 +136,7 @@ def test_any_names_give_ids_fit_for_files_and_links(names):
     assert all(set(id) <= set("abcdefghijklmnopqrstuvwxyz0123456789.-") and id.strip(".-") for id in ids)
 
 
-def test_the_average_weighs_each_task_the_same(made):
+def test_each_task_has_the_same_weight_in_the_average(made):
     rng = np.random.default_rng(1)
     tasks = {"medqa": rng.random(500) < 0.9, "medmcqa": rng.random(20) < 0.2}
     row = board_of(made("a", tasks)).rows[0]

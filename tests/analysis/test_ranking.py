@@ -1,4 +1,4 @@
-"""Ranks and contests: paired, corrected, and never across runs that don't compare."""
+"""Ranks and contrasts: paired, adjusted, and never between runs that aren't comparable."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def first(share, count=N):
     return np.arange(count) < share * count
 
 
-def test_who_is_significant_ranks_apart_and_who_is_not_shares(made):
+def test_models_that_differ_significantly_have_different_ranks_and_others_share_one(made):
     best, near, far = first(0.8), first(0.8), first(0.5)
     near[0], near[-1] = False, True
     board = board_of(*(made(name, {"medqa": v}) for name, v in (("best", best), ("near", near), ("far", far))))
@@ -31,7 +31,7 @@ def test_who_is_significant_ranks_apart_and_who_is_not_shares(made):
     assert (found["best"].best, found["best"].worst) == (1, 2) and (found["far"].best, found["far"].worst) == (3, 3)
 
 
-def test_a_contest_counts_who_alone_was_right(made):
+def test_a_contrast_counts_the_items_that_only_one_model_has_right(made):
     rng = np.random.default_rng(3)
     a, b = rng.random(N) < 0.8, rng.random(N) < 0.6
     board = board_of(made("a", {"medqa": a}), made("b", {"medqa": b}))
@@ -67,20 +67,20 @@ def test_what_can_not_be_compared_is_not_ranked(made):
     assert set(rank(board_of(*paths, allow=["prompt_digest"]))) == {"a", "b", "odd"}
 
 
-def test_floors_are_not_ranked(made):
+def test_trivial_baselines_are_not_ranked(made):
     board = board_of(made("a", {"medqa": first(0.5)}), made("f", {"medqa": first(0.3)}, model="trivial/random"))
     assert rank(board) == {}
     assert reference_contrasts(board, reference(board), board.columns[0].key) == []
 
 
-def test_the_best_of_each_size_leads_with_all_that_can_not_be_told_from_it(made):
+def test_the_best_of_each_size_leads_with_all_that_do_not_differ_from_it_significantly(made):
     verdicts = {"x-8B": first(0.7), "y-8B": first(0.69), "z-8B": first(0.4), "w-70B": first(0.9)}
     board = board_of(*(made(name, {"medqa": v}) for name, v in verdicts.items()))
     key = board.columns[0].key
     assert {id for id, column in leaders(board) if column == key} == {"x-8b", "y-8b", "w-70b"}
 
 
-def test_holm_runs_over_all_that_the_reader_sees(made):
+def test_holm_covers_all_comparisons_that_the_reader_sees(made):
     rng = np.random.default_rng(7)
     paths = [made(f"m{n}", {"medqa": rng.random(N) < 0.5 + n / 40}) for n in range(6)]
     board = board_of(*paths)
@@ -90,7 +90,7 @@ def test_holm_runs_over_all_that_the_reader_sees(made):
     assert all(each.p_holm >= each.contrast.difference.p and "5 comparisons" in each.family for each in found)
 
 
-def test_by_the_lenient_reading_everything_goes_by_it(made, answers):
+def test_in_the_lenient_parse_mode_everything_is_lenient(made, answers):
     every = np.ones(N, dtype=bool)
     paths = [
         made(name, {task: answers(first(share), lenient=every) for task in ("medqa", "jmed")})
@@ -110,7 +110,7 @@ def contest_of(made, *verdicts):
     return reference_contrasts(board, reference(board), board.columns[0].key)[0]
 
 
-def test_what_was_not_found_is_never_said_without_what_could_have_been(made):
+def test_an_insignificant_result_states_the_detectable_difference_and_the_items_needed(made):
     other = first(0.5)
     other[:25], other[-20:] = False, True
     found = contest_of(made, first(0.5), other)

@@ -1,4 +1,4 @@
-"""Regrading: what changed is counted exactly, what was is kept, a kill is mended, other data are refused."""
+"""Regrading: changes are counted exactly, old grades are stored, a kill is repaired, other data are refused."""
 
 import json
 import shutil
@@ -36,7 +36,7 @@ def run(finished, tmp_path):
 
 
 def age(run, edit):
-    """Make the grades those of parser 0, which read some responses otherwise; returns the rows of that time."""
+    """Make the grades those of parser 0, which graded some responses differently, and return its rows."""
     rows = pq.read_table(run / "grades.parquet").to_pylist()
     summary = json.loads((run / "summary.json").read_text())
     for row in rows:
@@ -53,7 +53,7 @@ def age(run, edit):
 
 
 def blind(row):
-    """Parser 0 read no answer in the strict parse of recall questions that were right, and misread one label."""
+    """Parser 0 found no answer in right responses to recall questions (strict), and another label in one."""
     if row["task"] != TASK:
         return
     if row["correct"]:
@@ -77,7 +77,7 @@ def test_a_present_run_changes_in_nothing(run):
     assert json.loads((run / "run.json").read_text()) == json.loads(before["run.json"])
 
 
-def test_every_changed_verdict_is_counted_by_rule_and_the_old_ones_are_kept(run):
+def test_every_changed_grade_is_counted_by_kind_and_the_old_grades_are_stored(run):
     right, _ = contents(run)
     old = age(run, blind)
     pairs = [(was, now) for was, now in zip(old, right, strict=True) if was["label"] != now["label"]]

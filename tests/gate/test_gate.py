@@ -1,4 +1,4 @@
-"""The gate: its three verdicts, how often each comes, what it refuses, and what CI gets to read."""
+"""The gate: its three outcomes and their frequencies, what it refuses, and its output for CI."""
 
 import json
 import math
@@ -35,7 +35,7 @@ def judged(candidate, baseline, **policy):
     return gate(read_result(candidate), read_result(baseline), GatePolicy(**policy))
 
 
-def coin(seed, items, share=0.6):
+def random_grades(seed, items, share=0.6):
     return np.random.default_rng(seed).random(items) < share
 
 
@@ -60,26 +60,26 @@ def tolerance(p, repetitions):
 @pytest.mark.parametrize("margin", ["auto", 0.3, 0.001])
 @pytest.mark.parametrize("items", [20, 298])
 def test_identical_runs_pass_at_any_margin(made, items, margin):
-    verdicts = {"s": coin(1, items), "t": coin(2, items)}
+    verdicts = {"s": random_grades(1, items), "t": random_grades(2, items)}
     decision = judged(made("a", verdicts), made("b", verdicts), margin=margin, macro_margin=margin)
     assert (decision.outcome, decision.exit_code, len(decision.checks)) == ("pass", 0, 3)
     assert "same answers" in decision.notes[0]
 
 
 def test_a_large_loss_fails_a_large_gain_passes_and_little_data_is_undecided(made):
-    right = coin(3, 1000)
-    worse, better = right & coin(4, 1000, 0.85), right | coin(5, 1000, 0.3)
+    right = random_grades(3, 1000)
+    worse, better = right & random_grades(4, 1000, 0.85), right | random_grades(5, 1000, 0.3)
     old = made("old", {"t": right})
     lost, gained = judged(made("worse", {"t": worse}), old), judged(made("better", {"t": better}), old)
     assert (lost.outcome, lost.exit_code, gained.outcome) == ("fail", 1, "pass")
-    few = made("few", {"t": coin(6, 60)}), made("few_old", {"t": coin(7, 60)})
+    few = made("few", {"t": random_grades(6, 60)}), made("few_old", {"t": random_grades(7, 60)})
     open_ = judged(*few, margin=0.01)
     assert (open_.outcome, open_.exit_code) == ("undecided", 3)
     (check,) = open_.checks
     assert check.verdict.items > 60 and rough_count(check.verdict.items) in check.message
 
 
-def test_an_undecided_gate_of_several_samples_says_how_many_would_decide(made):
+def test_an_undecided_gate_with_several_samples_states_how_many_are_needed(made):
     rng = np.random.default_rng(8)
     skill = np.clip(rng.random(150)[:, None], 0.1, 0.9)
     runs = [made(name, {"t": rng.random((150, 3)) < skill}) for name in "ab"]
@@ -88,8 +88,13 @@ def test_an_undecided_gate_of_several_samples_says_how_many_would_decide(made):
 
 
 @pytest.mark.parametrize(("undecided", "code"), [("undecided", 3), ("fail", 1), ("pass", 0)])
-def test_the_policy_says_how_an_undecided_gate_ends_and_the_outcome_stays_undecided(made, undecided, code):
-    decision = judged(made("a", {"t": coin(9, 60)}), made("b", {"t": coin(10, 60)}), margin=0.01, undecided=undecided)
+def test_the_policy_chooses_how_an_undecided_gate_exits_and_the_outcome_stays_undecided(made, undecided, code):
+    decision = judged(
+        made("a", {"t": random_grades(9, 60)}),
+        made("b", {"t": random_grades(10, 60)}),
+        margin=0.01,
+        undecided=undecided,
+    )
     assert (decision.outcome, decision.exit_code) == ("undecided", code)
     failures = ElementTree.fromstring(junit(decision)).find("testsuite").get("failures")
     assert failures == ("0" if undecided == "pass" else "1")
@@ -112,7 +117,7 @@ def test_a_wider_margin_never_makes_a_verdict_worse(made, seed, items, rotation)
 def test_three_points_lost_on_medqa_end_as_the_power_calculation_predicts(made, margin, gained):
     """200 candidates that truly lose 3 points: by chance as close models do, or by losing answers and gaining none."""
     rng, found, repetitions = np.random.default_rng(11), [], 200
-    baseline = coin(12, MEDQA)
+    baseline = random_grades(12, MEDQA)
     old = read_result(made("old", {"medqa": baseline}))
     for _ in range(repetitions):
         new = read_result(made("new", {"medqa": changed(rng, baseline, gained + 0.03, gained)}))
@@ -131,7 +136,7 @@ def test_three_points_lost_on_medqa_end_as_the_power_calculation_predicts(made, 
 def test_a_candidate_as_good_as_the_baseline_passes_all_default_rules_in_four_cases_of_five(made):
     rng, found = np.random.default_rng(13), []
     sizes = {"s": 200, "t": 300, "u": 500}
-    baseline = {task: coin(14, items) for task, items in sizes.items()}
+    baseline = {task: random_grades(14, items) for task, items in sizes.items()}
     old = read_result(made("old", baseline))
     for _ in range(120):
         new = {task: changed(rng, verdicts, 0.1, 0.1) for task, verdicts in baseline.items()}
@@ -140,11 +145,11 @@ def test_a_candidate_as_good_as_the_baseline_passes_all_default_rules_in_four_ca
     assert shares(found)["fail"] == 0
 
 
-def test_a_loss_on_one_of_many_tasks_has_to_stand_out_among_them_only_if_the_policy_says_so(made):
-    right, luck = coin(15, 1000), np.flatnonzero(coin(15, 1000))
+def test_a_loss_on_one_of_many_tasks_must_be_significant_among_them_only_if_the_policy_requires_it(made):
+    right, luck = random_grades(15, 1000), np.flatnonzero(random_grades(15, 1000))
     slightly, clearly = right.copy(), right.copy()
     slightly[luck[:25]], clearly[luck[:120]] = False, False
-    tasks = {f"t{n}": coin(20 + n, 1000) for n in range(8)}
+    tasks = {f"t{n}": random_grades(20 + n, 1000) for n in range(8)}
     old = made("old", {"s": right, "c": right, **tasks})
     new = made("new", {"s": slightly, "c": clearly, **tasks})
     policy = {"margin": 0.016, "macro_margin": "none"}
@@ -160,9 +165,9 @@ def test_a_loss_on_one_of_many_tasks_has_to_stand_out_among_them_only_if_the_pol
 # The other rules
 
 
-def test_the_macro_average_sees_what_no_task_sees(made):
+def test_the_macro_average_decides_where_no_task_does(made):
     rng = np.random.default_rng(16)
-    baseline = {f"t{n}": coin(30 + n, 300) for n in range(9)}
+    baseline = {f"t{n}": random_grades(30 + n, 300) for n in range(9)}
     new = {task: changed(rng, verdicts, 0.03, 0.03) for task, verdicts in baseline.items()}
     decision = judged(made("new", new), made("old", baseline), margin=0.02, macro_margin=0.02)
     outcomes = {check.task: check.outcome for check in decision.checks}
@@ -171,17 +176,17 @@ def test_the_macro_average_sees_what_no_task_sees(made):
 
 
 def test_a_required_gain_must_be_shown(made):
-    right = coin(17, 800)
-    better = right | coin(18, 800, 0.15)
+    right = random_grades(17, 800)
+    better = right | random_grades(18, 800, 0.15)
     old, new = made("old", {"t": right, "u": right}), made("new", {"t": better, "u": right})
     rules = {(c.task, c.rule): c.outcome for c in judged(new, old, gains={"t": 0.0, "u": 0.0, "macro": 0.01}).checks}
     assert rules["t", "gain"] == "pass" and rules["u", "gain"] == "undecided" and rules["macro", "gain"] == "pass"
     assert judged(new, old, gains={"t": 0.3}).outcome == "fail"
 
 
-def test_limits_are_held_against_the_candidates_invalid_and_truncated_answers(made, answers):
+def test_limits_apply_to_the_candidates_invalid_and_truncated_answers(made, answers):
     status = np.where(np.arange(200) < 20, "truncated", np.where(np.arange(200) < 30, "no_answer", "ok"))
-    right = coin(19, 200) & (status == "ok")
+    right = random_grades(19, 200) & (status == "ok")
     new, old = made("new", {"t": answers(right, status=status)}), made("old", {"t": right})
     limits = {"invalid": 0.1, "truncated": 0.1}
     rules = {c.rule: c for c in judged(new, old, margin=0.3, limits=limits).checks}
@@ -190,15 +195,15 @@ def test_limits_are_held_against_the_candidates_invalid_and_truncated_answers(ma
     assert judged(old, new, margin=0.3, limits=limits).outcome == "pass", "the baseline's own are its past"
 
 
-def test_the_lenient_reading_is_judged_only_where_the_policy_requires_it(made, answers):
-    right = coin(20, 400)
+def test_the_lenient_parse_is_judged_only_where_the_policy_requires_it(made, answers):
+    right = random_grades(20, 400)
     new = made("new", {"t": answers(np.zeros(400, bool), lenient=right)})
     old = made("old", {"t": right})
     assert judged(new, old).outcome == "fail" and judged(new, old, require="lenient").outcome == "pass"
 
 
 def test_a_policy_that_names_tasks_judges_these_alone(made):
-    right = coin(21, 300)
+    right = random_grades(21, 300)
     old, new = made("old", {"t": right, "u": right}), made("new", {"t": right, "v": ~right})
     decision = judged(new, old, tasks=["t"])
     assert decision.outcome == "pass" and [s.task for s in decision.tasks] == ["t"]
@@ -221,14 +226,14 @@ def cut_short(made, answers):
 
 def edited(**facts):
     def make(made, answers):
-        folder = made("new", {"t": coin(22, 100)})
+        folder = made("new", {"t": random_grades(22, 100)})
         spoil(folder, **facts)
         return folder
 
     return make
 
 
-RIGHT = coin(22, 100)
+RIGHT = random_grades(22, 100)
 NOT_COMPARABLE, UNREADABLE, INCONSISTENT = "runs_not_comparable", "run_unreadable", "run_inconsistent"
 UNUSABLE = {
     "a missing task": (lambda made, answers: made("new", {"u": RIGHT}), NOT_COMPARABLE, "has no t"),
@@ -337,7 +342,7 @@ def test_a_task_named_like_the_average_is_refused(made):
     assert judged(run, run, tasks=["t"]).outcome == "pass"
 
 
-def test_equal_scores_by_other_answers_need_more_items_only_at_a_margin_below_what_they_can_tell(made, answers):
+def test_equal_scores_by_other_answers_need_more_items_only_at_a_very_small_margin(made, answers):
     old, new = made("old", {"t": RIGHT}), made("new", {"t": answers(RIGHT, wrong="C")})
     assert judged(new, old).outcome == "pass"
     (check,) = judged(new, old, margin=0.001).checks
@@ -365,7 +370,7 @@ HOSTILE = (
 
 
 def test_reports_hold_whatever_a_run_is_called(made, tmp_path):
-    right = coin(23, 100)
+    right = random_grades(23, 100)
     for name in HOSTILE:
         model = f"openai/{name}".encode("utf-8", "replace").decode()
         task = name.replace("\udcff", "?")
@@ -388,7 +393,7 @@ def test_reports_hold_whatever_a_run_is_called(made, tmp_path):
 
 def test_junit_counts_its_cases_and_markdown_names_what_is_open(made):
     rng = np.random.default_rng(24)
-    old = {task: coin(40 + n, 400) for n, task in enumerate("stu")}
+    old = {task: random_grades(40 + n, 400) for n, task in enumerate("stu")}
     new = {"s": old["s"], "t": changed(rng, old["t"], 0.3, 0.0), "u": changed(rng, old["u"], 0.1, 0.1)}
     decision = judged(made("new", new), made("old", old), margins={"u": 0.001}, limits={"invalid": 0.5})
     root = ElementTree.fromstring(junit(decision))
@@ -413,9 +418,12 @@ def evalsuite(*arguments, cwd):
 
 
 def test_the_process_exits_with_the_verdict(made, tmp_path):
-    right = coin(25, 500)
+    right = random_grades(25, 500)
     old, same = made("old", {"t": right}), made("same", {"t": right})
-    worse, open_ = made("worse", {"t": right & coin(26, 500, 0.8)}), made("open", {"t": coin(27, 500)})
+    worse, open_ = (
+        made("worse", {"t": right & random_grades(26, 500, 0.8)}),
+        made("open", {"t": random_grades(27, 500)}),
+    )
     (tmp_path / "strict.yaml").write_text("margin: 0.005\n")
     for run, code, word in ((same, 0, "PASS"), (worse, 1, "FAIL"), (open_, 3, "UNDECIDED")):
         ended = evalsuite("gate", "--candidate", run, "--baseline", old / "summary.json",

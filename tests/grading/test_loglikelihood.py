@@ -1,4 +1,4 @@
-"""Options weighed by log-likelihood: who is chosen, what is told besides, and what may never share a column."""
+"""Log-likelihood scoring: which option is chosen, calibration, and separate columns of a leaderboard."""
 
 import json
 import math
@@ -32,7 +32,7 @@ def record(logs, name="1"):
 
 
 @given(st.lists(LOGS, min_size=3, max_size=3))
-def test_the_likeliest_option_is_the_answer_in_both_readings(logs):
+def test_the_likeliest_option_is_the_answer_in_both_parse_modes(logs):
     found = grade_by_loglikelihood(item(), record(logs))
     assert logs["ABC".index(found.strict.label)] == max(logs)
     assert found.strict.status == "ok" and found.strict == found.lenient
@@ -70,7 +70,7 @@ def test_longer_options_are_helped_by_their_length_in_characters_and_in_bytes():
 
 
 def test_under_rotations_a_probability_stays_with_its_option():
-    """The same belief in the same options, shown in each order: as sure, as right, and three answers an item."""
+    """The same log-likelihoods in each order of the options: equal confidence and accuracy, three responses each."""
     belief, plain, moved = (
         [-0.2, -2.0, -4.0],
         LoglikelihoodTally([item()], "loglikelihood"),
@@ -146,8 +146,8 @@ def test_a_spec_survives_the_run_folder():
 
 
 @pytest.fixture
-def mute_server():
-    """Address of a server that answers chats and tells no log-probabilities."""
+def plain_server():
+    """Address of a server that answers chats and returns no log-probabilities."""
     command = [sys.executable, str(Path(__file__).parents[2] / "benchmarks" / "zero_server.py")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout
@@ -157,8 +157,17 @@ def mute_server():
 
 
 @pytest.mark.parametrize("more", [["loglikelihood"], ["cloze", "--chat-template", "none"]])
-def test_a_server_without_log_probabilities_is_told_in_one_line(mute_server, tmp_path, more):
-    command = [sys.executable, "-m", "evalsuite", "run", "--model", "openai/bench", "--base-url", mute_server]
+def test_a_server_without_log_probabilities_is_an_error_of_one_line(plain_server, tmp_path, more):
+    command = [
+        sys.executable,
+        "-m",
+        "evalsuite",
+        "run",
+        "--model",
+        "openai/bench",
+        "--base-url",
+        plain_server,
+    ]
     command += ["--tasks", "starter_recall", "--out", str(tmp_path / "run"), "--scoring", *more]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2

@@ -38,7 +38,7 @@ def test_ece_and_brier_are_their_definitions():
 
 
 @pytest.mark.parametrize("over", [0.0, 0.03, 0.1])
-def test_the_ece_interval_holds_the_truth_at_least_as_often_as_it_says(over):
+def test_the_ece_interval_covers_the_truth_at_least_as_often_as_stated(over):
     rng, covered = np.random.default_rng(2), 0
     for _ in range(60):
         chances, gold = model(rng, 300, over)

@@ -1,4 +1,4 @@
-"""Intervals cover what they say: by enumeration where outcomes can be listed, by simulation where they can't.
+"""Intervals cover as often as they state: by enumeration where outcomes can be listed, by simulation where they can't.
 
 A simulated coverage of 2,000 data sets has a standard error of half a point; the bands are 94 to 96%, and two standard
 errors where the number is simulated.
@@ -90,7 +90,7 @@ def test_the_difference_of_single_items(n, discordance, delta):
 
 
 def simulate_difference(rng, n, design, k, delta=0.03):
-    """Two runs whose groups share ease and, less, each its own luck."""
+    """Two runs whose groups share a difficulty and, to a smaller degree, the luck of each run."""
     member, _ = layout(n, design)
     ease = rng.normal(0.6, 0.2, (1, member.max() + 1)) + rng.normal(0, 0.1, (2, member.max() + 1))
     chance = np.clip(ease[:, member] + np.array([[delta / 2], [-delta / 2]]), 0, 1)

@@ -79,7 +79,7 @@ def test_nothing_right_and_nothing_wrong_have_the_exact_one_sided_bound_over_clu
     assert pairs.high >= stats.binomtest(0, 25, alternative="less").proportion_ci(0.95, "exact").high - 1e-12
 
 
-def test_no_items_and_one_cluster_say_next_to_nothing():
+def test_no_items_and_one_cluster_give_very_wide_intervals():
     assert math.isnan(mean(np.array([]), []).value)
     assert mean(np.array([]), [])[1:] == (0, 1)
     lone = mean(np.array([1.0, 0.0, 1.0, 1.0]), ["a"] * 4)

@@ -1,4 +1,4 @@
-"""The gate's verdicts: what they say of clear cases, and how often they are wrong or undecided."""
+"""Outcomes of the gate: clear cases, and how often it is wrong or undecided."""
 
 import math
 
@@ -58,7 +58,7 @@ def test_an_equal_candidate_passes_the_default_margin_in_four_of_five_and_never_
 
 
 @pytest.mark.parametrize("margin", [0.01, 0.02, 0.031])
-def test_three_points_lost_on_medqa_are_judged_as_the_power_calculation_says(margin):
+def test_three_points_lost_on_medqa_are_judged_as_often_as_the_power_calculation_predicts(margin):
     items, discordance, delta = 1273, 0.2, -0.03
     found = outcomes(items, discordance, delta, margin, 600, seed=1)
     expected = {
@@ -82,7 +82,7 @@ def test_three_points_taken_away_at_random_and_nothing_given_back_fail_a_margin_
     assert failure_power(0.01, 1273, 0.03, -0.03) > 0.99
 
 
-def test_the_items_that_an_undecided_gate_asks_for_decide_in_four_of_five():
+def test_the_items_needed_of_an_undecided_gate_decide_in_four_of_five_runs():
     rng = np.random.default_rng(3)
     verdict = judge(*runs(rng, 298, 0.2, 0.0), [""] * 298, 0.03)
     assert verdict.outcome == "undecided"
@@ -91,7 +91,7 @@ def test_the_items_that_an_undecided_gate_asks_for_decide_in_four_of_five():
     assert 1 - found["undecided"] == pytest.approx(0.8, abs=0.07)
 
 
-def test_more_answers_to_the_same_items_decide_where_the_noise_is_theirs():
+def test_more_samples_of_the_same_items_decide_where_the_noise_comes_from_samples():
     rng, items, k = np.random.default_rng(5), 100, 4
     chance = rng.beta(2, 1, items)
     a, b = rng.binomial(k, chance, (2, items)) / k
@@ -104,7 +104,7 @@ def test_more_answers_to_the_same_items_decide_where_the_noise_is_theirs():
     assert decided / 100 > 0.65
 
 
-def test_one_answer_an_item_promises_nothing_of_more_and_a_difference_at_the_margin_asks_for_no_number():
+def test_with_one_sample_per_item_or_a_difference_at_the_margin_no_number_is_stated():
     rng = np.random.default_rng(6)
     assert judge(*runs(rng, 298, 0.2, 0.0), [""] * 298, 0.01).samples is None
     at_margin = np.repeat([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]], [4, 7, 89], axis=1)
@@ -112,7 +112,7 @@ def test_one_answer_an_item_promises_nothing_of_more_and_a_difference_at_the_mar
     assert (verdict.outcome, verdict.items) == ("undecided", None)
 
 
-def test_an_average_of_tasks_decides_what_none_of_them_can():
+def test_an_average_of_tasks_decides_where_no_single_task_does():
     rng = np.random.default_rng(7)
     tasks = [runs(rng, 400, 0.2, 0.02) for _ in range(9)]
     alone = [judge(*task, [""] * 400, 0.02).outcome for task in tasks]

@@ -1,4 +1,4 @@
-"""Moved options: a reader of texts is unmoved, a lover of one place is found out."""
+"""Option rotation: answers by text are not affected, and position bias is detected."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def answers(rng, choose):
     return correct.astype(float)[:, :, None], np.array(texts, dtype=object)[:, :, None]
 
 
-def test_a_model_that_always_says_c_scores_chance_and_keeps_no_text():
+def test_a_model_that_always_answers_c_scores_at_chance_and_never_keeps_its_text():
     correct, texts = answers(np.random.default_rng(0), lambda item, rotation: (2 + rotation) % OPTIONS)
     found = robustness(correct, texts, [""] * ITEMS)
     assert found.same_text.value == found.all_right.value == 0
@@ -26,7 +26,7 @@ def test_a_model_that_always_says_c_scores_chance_and_keeps_no_text():
     assert found.rotations[found.worst].accuracy.value == min(each.accuracy.value for each in found.rotations)
 
 
-def test_a_model_that_reads_the_texts_is_unmoved():
+def test_a_model_that_answers_by_text_is_not_affected_by_rotation():
     fixed = np.random.default_rng(1).integers(0, OPTIONS, ITEMS)
     correct, texts = answers(np.random.default_rng(2), lambda item, rotation: fixed[item])
     found = robustness(correct, texts, [""] * ITEMS)
@@ -42,7 +42,7 @@ def test_an_invalid_answer_is_the_same_as_none():
     assert found.same_text.value == pytest.approx(1 / 3)
 
 
-def test_samples_are_held_against_each_other_in_turn():
+def test_each_sample_is_compared_with_the_same_sample_of_the_other_rotations():
     correct = np.array([[[1, 0]], [[1, 1]]], dtype=float)  # sample 0 right under both rotations, sample 1 under one
     texts = np.array([[["x", "y"]], [["x", "x"]]], dtype=object)
     found = robustness(correct, texts, [""])
@@ -97,6 +97,6 @@ def test_where_items_differ_in_their_number_of_rotations_equal_ones_are_called_u
     assert abs(found - 0.05) < 4 * np.sqrt(0.05 * 0.95 / 2000)
 
 
-def test_and_a_real_loss_is_seen():
+def test_a_real_loss_of_a_rotation_is_detected():
     rng = np.random.default_rng(7)
     assert np.mean([cochran(ragged(rng, drop=0.6)) < 0.05 for _ in range(50)]) > 0.9

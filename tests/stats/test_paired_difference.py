@@ -56,7 +56,7 @@ def test_the_interval_of_any_table_holds_the_difference_has_width_and_mirrors(ta
     assert (found.low, found.high) == pytest.approx((-mirrored.high, -mirrored.low), abs=1e-12)
 
 
-def test_runs_that_never_differ_are_equal_up_to_what_was_not_seen():
+def test_runs_without_discordant_items_have_an_interval_with_a_width():
     z2 = 1.959963984540054**2
     found = difference(*scores(0, 0, 500), [""] * 500)
     assert (found.value, found.p, found.discordance) == (0, 1, 0)

@@ -15,7 +15,7 @@ def table(models, different):
     return p
 
 
-def test_models_that_cannot_be_told_from_the_best_of_their_group_share_its_rank():
+def test_models_that_do_not_differ_significantly_from_the_best_of_their_group_share_its_rank():
     # 0 and 1 alike; 2 differs from 0 and opens a group that 3 belongs to although it differs from 0 only.
     found = ranks([0.8, 0.79, 0.7, 0.69], table(4, [(0, 2), (0, 3), (1, 3)]))
     assert [rank.rank for rank in found] == [1, 1, 3, 3]

@@ -1,4 +1,4 @@
-"""Several answers an item: estimators against counting all subsets, variances against the process that made them."""
+"""Repeated samples: estimators compared with counts over all subsets, variances with the simulated process."""
 
 import itertools
 
@@ -72,14 +72,14 @@ def test_the_rerun_interval_covers_what_the_same_items_give_in_the_long_run():
     assert 0.93 <= covered / 600 <= 0.97
 
 
-def test_one_sample_an_item_cannot_tell_the_parts_apart():
+def test_with_one_sample_per_item_the_parts_of_the_variance_are_unknown():
     correct = np.array([[1.0], [0.0], [1.0]])
     found = average(correct, ["", "", ""])
     assert np.isnan([found.items, found.samples, found.rerun.low, found.rerun.high]).all()
     assert found.estimate == mean(correct[:, 0], ["", "", ""])
 
 
-def test_a_model_that_always_says_the_same_would_score_the_same_again():
+def test_a_model_without_randomness_would_score_the_same_again():
     correct = np.repeat([[1.0], [0.0]], 4, axis=1)
     found = average(correct, ["", ""])
     assert found.rerun == (0.5, 0.5, 0.5)
