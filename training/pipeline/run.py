@@ -154,7 +154,7 @@ class _StageRun:
         self.folder.write("manifest.json", manifest.to_json())
         (self.folder.path / REPORT).unlink(missing_ok=True)  # or an older report would answer for a check that crashed
         ended = self._run_worker([worker.MODULE, "preflight", str(self.run.path), self.stage.name])
-        # A refusal and a crash both exit with 2; only a refusal has been written down.
+        # The exit status doesn't distinguish a refusal from another error, but only a refusal is written down.
         refusals = self.folder.read(REPORT).get("refusals")
         if refusals:
             more = f" (and {len(refusals) - 1} more: {self.folder.path / REPORT})" if len(refusals) > 1 else ""
