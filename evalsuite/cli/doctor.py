@@ -1,4 +1,4 @@
-"""`evalsuite doctor`."""
+"""`evalsuite doctor`: what this installation can do."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _EXTRAS = {
 @click.command()
 @click.option("--data-dir", envvar="EVALSUITE_DATA", type=click.Path(file_okay=False, path_type=Path))
 def doctor(data_dir: Path | None) -> None:
-    """Say what this installation can do: backends, accelerators, keys, and which tasks' data is found."""
+    """Show what this installation can do: backends, accelerators, API keys, and which tasks have their data."""
     from evalsuite.data.load import load
 
     system = (
         f"{platform.python_implementation()} {platform.python_version()} on {platform.system()} {platform.machine()}"
     )
     click.echo(f"evalsuite {__version__}, answer parser {parser.VERSION}, {system}")
-    click.echo("backends  floor, replay, openai: ready")
+    click.echo("backends  openai, replay, trivial: ready")
     for name, modules in _EXTRAS.items():
         click.echo(f"          {name}: {_state(name.split()[0], modules)}")
     if importlib.util.find_spec("torch"):
