@@ -15,7 +15,7 @@ from evalsuite.parser.final_segment import (
     without_ceremony,
 )
 from evalsuite.parser.item_labels import labels_of, options_of
-from evalsuite.parser.lenient import read_lenient
+from evalsuite.parser.lenient import parse_lenient
 from evalsuite.parser.reasoning_dialects import DIALECTS, ReasoningDialect
 from evalsuite.parser.result import (
     EMPTY,
@@ -30,7 +30,7 @@ from evalsuite.parser.result import (
     StrictParse,
     unanswered,
 )
-from evalsuite.parser.strict import FORMATS, read_strict
+from evalsuite.parser.strict import FORMATS, parse_strict
 
 __all__ = ["FORMATS", "STATUSES", "VERSION", "LenientParse", "ParseResult", "StrictParse"]
 __all__ += ["DIALECTS", "ReasoningDialect"]
@@ -39,7 +39,7 @@ __all__ += ["cut_at_stop", "final_segment", "parse", "prompt_opens_reasoning", "
 VERSION = "2"
 """Part of every run's identity: it changes whenever any text may be read differently."""
 
-_UNREAD = frozenset({NO_ANSWER, EMPTY, UNCLOSED})
+_WITHOUT_ANSWER = frozenset({NO_ANSWER, EMPTY, UNCLOSED})
 
 
 def parse(
@@ -50,8 +50,10 @@ def parse(
     finish: str = "stop",
     prompt_opens_reasoning: bool = False,
 ) -> ParseResult:
-    """Read a response strictly and leniently.
+    """Parse a response strictly and leniently.
 
+    What is graded is the final segment: the text behind the last reasoning block of any dialect, without end-of-turn
+    marks and without a family's wrapper around all of it. `prompt_opens_reasoning`: the prompt ended inside a block.
     `finish` is "length" where the token limit ended it and "refused" where the backend says so: a refusal is never
     graded, and at the limit a response without any answer is `truncated`, wherever it broke off.
     """
@@ -68,23 +70,23 @@ def parse(
     if start is None:
         return unanswered(TRUNCATED if cut else UNCLOSED)
     start, end = without_ceremony(text, start, format)
-    strict = read_strict(text, start, end, known, format)
+    strict = parse_strict(text, start, end, known, format)
     if strict.status == OK:
         return ParseResult(strict, LenientParse(strict.label, OK, strict.span, format))
     segment = text[start:end]
     lowered = segment.replace("İ", "ı").lower()  # the one letter whose lower case is longer: offsets must hold
-    lenient = read_lenient(
+    lenient = parse_lenient(
         FinalSegment(segment, lowered, known, None if options is None else options_of(names, tuple(options)), cut)
     )
-    return ParseResult(_settle_strict(strict, lenient, cut), _settle(lenient, start, cut))
+    return ParseResult(_final_strict(strict, lenient, cut), _in_whole_text(lenient, start, cut))
 
 
-def _settle_strict(strict: StrictParse, lenient: LenientParse, cut: bool) -> StrictParse:
+def _final_strict(strict: StrictParse, lenient: LenientParse, cut: bool) -> StrictParse:
     status = EMPTY if lenient.status == EMPTY else strict.status
-    return StrictParse(None, TRUNCATED if cut and status in _UNREAD else status, None)
+    return StrictParse(None, TRUNCATED if cut and status in _WITHOUT_ANSWER else status, None)
 
 
-def _settle(lenient: LenientParse, start: int, cut: bool) -> LenientParse:
+def _in_whole_text(lenient: LenientParse, start: int, cut: bool) -> LenientParse:
     if lenient.span is None:
-        return lenient._replace(status=TRUNCATED) if cut and lenient.status in _UNREAD else lenient
+        return lenient._replace(status=TRUNCATED) if cut and lenient.status in _WITHOUT_ANSWER else lenient
     return lenient._replace(span=(start + lenient.span[0], start + lenient.span[1]))

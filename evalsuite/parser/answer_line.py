@@ -1,4 +1,4 @@
-"""Lines that say nothing but the answer: a label, a label with its own text, or one option's whole text, alone."""
+"""Lines that hold nothing but the answer: a label, a label with its own text, or one option's whole text, alone."""
 
 import re
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ def lone_lines(segment: FinalSegment) -> Iterator[AnswerStatement]:
     start = len(text) - len(text.lstrip())
     last = max(text.rfind("\n", start, end) + 1, start)
     if last > start and segment.options is not None and not segment.cut:
-        label = segment.options.named(text[start:end])
+        label = segment.options.label_of(text[start:end])
         if label is not None:  # an option's text may have several lines, a table for one
             yield AnswerStatement(AnswerSlot(label, OK, start, end), "line")
             return
@@ -73,11 +73,11 @@ def _read_line(segment: FinalSegment, start: int, end: int) -> AnswerSlot | None
         return None
     line = segment.text[start:end]
     if segment.options is not None:
-        label = segment.options.named(line) or segment.options.named(line.lstrip("#> \t"))
+        label = segment.options.label_of(line) or segment.options.label_of(line.lstrip("#> \t"))
         if label is not None:
             return AnswerSlot(label, OK, start, end)
     match = _LONE.match(line)
-    label = segment.labels.wide(match["token"]) if match else None
+    label = segment.labels.lookup(match["token"]) if match else None
     if match is None or label is None:
         return None
     bracketed = line[match.start("token") - 1 : match.start("token")] in ("(", "[")
@@ -103,7 +103,7 @@ def _with_its_text(segment: FinalSegment, label: str, at: int, end: int) -> bool
     start = begin.end() if begin else at
     if segment.options is None:
         return text[at - 1] in ".):" and text[start : start + 1].isupper() and end - start < _SHORT
-    named, named_end = segment.options.at(text, segment.lowered, start)
+    named, named_end = segment.options.match_at(text, segment.lowered, start)
     return named == label and _WRAPPED.fullmatch(text, named_end, end) is not None
 
 
@@ -117,9 +117,9 @@ def _listed(segment: FinalSegment, slot: AnswerSlot) -> bool:
         if line == own:
             continue  # an option's text may itself begin with "(a)"
         match = head.match(line)
-        other = segment.labels.wide(match[1]) if match else None
+        other = segment.labels.lookup(match[1]) if match else None
         if other is None and segment.options is not None:
-            other = segment.options.named(line.lstrip("#>-• \t"))
+            other = segment.options.label_of(line.lstrip("#>-• \t"))
         if other is not None and other != slot.label:
             return True
     return False

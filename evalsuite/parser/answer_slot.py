@@ -7,7 +7,7 @@ A slot is read in steps. At each place the text of an option is tried first, bec
 would otherwise be skipped ("The left ventricle", "(a) both"); then white space, one bracket, one run of marks or one
 filler word is skipped. Where nothing more can be skipped, a label is tried:
 
-    what stands in the slot                     result
+    content of the slot                         result
     the item's option text, and an end          that option; two options share the text: several answers
     "none of the above" (no option's text)      no answer
     a label + another label joined to it        several answers
@@ -114,8 +114,8 @@ def _read_none(segment: FinalSegment, start: int) -> AnswerSlot | None:
 def _read_label(segment: FinalSegment, at: int, token: re.Match[str]) -> AnswerSlot | None:
     text, labels = segment.text, segment.labels
     start, end = token.span()
-    label = labels.wide(token.group())
-    if label is None and not labels.foreign(token.group()):
+    label = labels.lookup(token.group())
+    if label is None and not labels.looks_like_label(token.group()):
         return None
     closed = context.closed_at(text, end)
     own_text = 0 if label is None else own_text_end(segment, label, closed)
@@ -175,7 +175,7 @@ def _text_is_taken_back(segment: FinalSegment, label: str, text_end: int) -> boo
     head = context.next_head(text, labels, label, closed)
     if not head or segment.options is None:
         return False
-    named, end = segment.options.at(text, segment.lowered, head)
+    named, end = segment.options.match_at(text, segment.lowered, head)
     # "B. Metoprolol. A. Amiodarone is slow": the next option is the subject of a remark, not one more answer.
     return named is not None and _VERB.match(text, end) is None
 
@@ -185,7 +185,7 @@ def own_text_end(segment: FinalSegment, label: str, at: int) -> int:
     if segment.options is None:
         return 0
     start = context.end_of(_TO_TEXT, segment.text, at)
-    named, end = segment.options.at(segment.text, segment.lowered, start)
+    named, end = segment.options.match_at(segment.text, segment.lowered, start)
     if end == start or start == at:
         return 0
     if named == label:
@@ -210,7 +210,7 @@ def _read_option(segment: FinalSegment, start: int) -> AnswerSlot | None:
     if segment.options is None:
         return None
     text = segment.text
-    label, end = segment.options.at(text, segment.lowered, start)
+    label, end = segment.options.match_at(text, segment.lowered, start)
     if end == start:
         return None
     closed = context.closed_at(text, end)
@@ -230,4 +230,4 @@ def _another_option(segment: FinalSegment, at: int) -> bool:
     joined = context.JOINED.match(segment.text, at)
     if joined is None or segment.options is None:
         return False
-    return segment.options.at(segment.text, segment.lowered, joined.end())[1] > joined.end()
+    return segment.options.match_at(segment.text, segment.lowered, joined.end())[1] > joined.end()

@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterator
 
 from evalsuite.parser.answer_slot import AnswerSlot, FinalSegment, own_text_end, read_slot
-from evalsuite.parser.cues import places
+from evalsuite.parser.cues import occurrences
 from evalsuite.parser.label_context import closed_at
 from evalsuite.parser.result import OK
-from evalsuite.parser.retraction import disowned
+from evalsuite.parser.retraction import negated_before
 from evalsuite.parser.statement import NAMED_BY_LETTER, AnswerStatement
 
 _SENTENCE = 300
@@ -57,7 +57,7 @@ def _last_line(segment: FinalSegment, start: int, end: int) -> Iterator[AnswerSt
     start = max(start, end - _SENTENCE)
     if all(text.find(mark, start, end) < 0 for mark in ("(", "**", "[", "\\")):
         return
-    marked = [match for match in _MARKED.finditer(text, start, end) if segment.labels.wide(match["token"])]
+    marked = [match for match in _MARKED.finditer(text, start, end) if segment.labels.lookup(match["token"])]
     if len(marked) != 1 or (len(marked[0]["token"]) == 1 and marked[0]["token"].islower()):
         return
     match = marked[0]
@@ -69,7 +69,7 @@ def _superlatives(segment: FinalSegment, end: int) -> Iterator[AnswerStatement]:
     """`The most likely diagnosis is B.`: a label right behind the verb of a sentence that singles one thing out."""
     start = max(0, end - _WINDOW)
     for word in _SINGLING:
-        for at in places(segment.lowered, word, start)[:_MOST_SENTENCES]:
+        for at in occurrences(segment.lowered, word, start)[:_MOST_SENTENCES]:
             match = _SUPERLATIVE.match(segment.lowered, at)
             if match is None:
                 continue
@@ -85,12 +85,12 @@ def _last_letter(segment: FinalSegment, last: int, end: int) -> Iterator[AnswerS
     for stop in _SENTENCE_START.finditer(text, start, end):
         start = stop.end()
     match = _AT_END.search(text, start, end) if text.find("(", start, end) >= 0 else None
-    label = segment.labels.wide(match["token"]) if match else None
+    label = segment.labels.lookup(match["token"]) if match else None
     if match is None or label is None or len(_BRACKETED.findall(text, start, end)) != 1:
         return
     if not _CONCLUDES.search(segment.lowered, start, match.start()) or segment.cut:
         return
-    if disowned(segment.lowered, match.start(), segment.labels):
+    if negated_before(segment.lowered, match.start(), segment.labels):
         return
     slot = AnswerSlot(label, OK, match.start("token"), match.end("token"))
     if not _may_be_a_name(segment, slot, start, match.start()) and not _names_another(segment, label, start, end):
@@ -102,9 +102,9 @@ def _read(segment: FinalSegment, at: int) -> Iterator[AnswerStatement]:
     # Here words are read that merely remind of an answer, so what is no label is no verdict on the others either.
     if slot is None or slot.label is None or "\n\n" in segment.text[at : slot.start]:
         return
-    if slot.end - slot.start > 1 and segment.labels.wide(segment.text[slot.start : slot.end]) is None:
+    if slot.end - slot.start > 1 and segment.labels.lookup(segment.text[slot.start : slot.end]) is None:
         return
-    if not disowned(segment.lowered, at, segment.labels):
+    if not negated_before(segment.lowered, at, segment.labels):
         yield AnswerStatement(slot, "conclusion")
 
 
@@ -126,7 +126,7 @@ def _names_another(segment: FinalSegment, label: str, start: int, end: int) -> b
     if segment.options is None:
         return False
     for word in _WORD.finditer(segment.text, start, end):
-        named, named_end = segment.options.at(segment.text, segment.lowered, word.start())
+        named, named_end = segment.options.match_at(segment.text, segment.lowered, word.start())
         if named_end > word.start() and named != label:
             return True
     return False

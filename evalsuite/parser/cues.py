@@ -23,7 +23,7 @@ LINK = re.compile(
     r"|(?:is|would\s+be|should\s+be|must\s+be|will\s+be|has\s+to\s+be|remains"
     r"|es|ser[ií]a|est|serait|ist|lautet|wäre|é|è|sarebbe|là|to|jest|adalah)\b[\s*_]*+[:：]?))"
 )
-"""What stands between a Latin-script cue and the label; `kind` is an adjective behind the noun."""
+"""What links a Latin-script cue to the label; `kind` is an adjective behind the noun."""
 
 QUALIFIED = ("option", "choice")
 """English nouns that announce an answer only with a word like "correct" before them."""
@@ -83,28 +83,31 @@ OTHER_SCRIPTS = (
 """Chinese, Japanese, Korean, Russian and Arabic cues, each with its own links."""
 
 
-def places(text: str, word: str, start: int = 0) -> list[int]:
-    """Where `word` stands in `text` from `start` on; of a text that only repeats itself, enough of it."""
-    found: list[int] = []
+def occurrences(text: str, word: str, start: int = 0) -> list[int]:
+    """Return every position of `word` in `text[start:]`; in a text that only repeats itself, the first 128.
+
+    Raises `TooManyCues` where there are more and the text does not repeat: reading each would not stay linear.
+    """
+    positions: list[int] = []
     if word[0] not in text:  # a single letter is looked for twenty times as fast as a word
-        return found
+        return positions
     at = text.find(word, start)
     while at >= 0:
-        found.append(at)
-        if len(found) == _MOST:
-            if _repeats(text, found):
+        positions.append(at)
+        if len(positions) == _MOST:
+            if _repeats(text, positions):
                 break
             raise TooManyCues
         at = text.find(word, at + len(word))
-    return found
+    return positions
 
 
-def _repeats(text: str, found: list[int]) -> bool:
+def _repeats(text: str, positions: list[int]) -> bool:
     """Whether the text behind the last place repeats, to its end, what was before it."""
-    start = found[-1] - _CONTEXT
+    start = positions[-1] - _CONTEXT
     rest = text[max(0, start) :]
     for back in range(2, _LONGEST_LOOP + 2):
-        period = found[-1] - found[-back]
+        period = positions[-1] - positions[-back]
         if start >= period and text.startswith(rest, start - period):
             return True
     return False

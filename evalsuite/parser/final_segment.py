@@ -56,9 +56,9 @@ _WRAPPERS = dict(wrapper for dialect in DIALECTS for wrapper in dialect.wrappers
 _WRAPPER_OPENINGS = tuple(_WRAPPERS)
 _OWN_TAG = "<answer>"
 _MOST_END_MARKS = 8
-_ORDINARY_ENDS = frozenset(".!?)}*`\"'") | frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+_ORDINARY_ENDS = frozenset(".!?)}*`\"':,") | frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _LONGEST_LEAD = 64
-"""Characters at the start of a segment among which a wrapper would begin."""
+"""Characters at the ends of a segment among which a wrapper or an end-of-turn mark would be."""
 
 
 def final_segment(text: str, prompt_opens_reasoning: bool = False) -> int | None:
@@ -79,9 +79,9 @@ def without_ceremony(text: str, start: int, answer_format: str) -> tuple[int, in
     tag is never taken for a wrapper.
     """
     end = len(text)
-    body = text.rstrip()
-    if body[-1:] in _ORDINARY_ENDS and "<" not in text[start : start + _LONGEST_LEAD]:
+    if text[-_LONGEST_LEAD:].rstrip()[-1:] in _ORDINARY_ENDS and "<" not in text[start : start + _LONGEST_LEAD]:
         return start, end  # nearly every response that has neither: this keeps the strict path short
+    body = text.rstrip()
     # Each mark copies the text once more, so their number is bounded: the time stays linear.
     for _ in range(_MOST_END_MARKS):
         if len(body) <= start or not body.endswith(_END_OF_TURN):

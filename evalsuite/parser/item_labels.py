@@ -30,11 +30,11 @@ class Labels:
         label = self._by_name.get(token.casefold()) if len(token) <= self._longest else None
         return label if label is not None and (token.isascii() or token == label) else None
 
-    def wide(self, token: str) -> str | None:
+    def lookup(self, token: str) -> str | None:
         """As `exact`, but full-width letters count as the letters they stand for."""
         return self.exact(token if token.isascii() else token.translate(_FULL_WIDTH))
 
-    def foreign(self, token: str) -> bool:
+    def looks_like_label(self, token: str) -> bool:
         """Whether `token` looks like a label that this item doesn't have."""
         return self.single and len(token) == 1 and token.isascii() and token.isupper() and self.exact(token) is None
 
@@ -53,13 +53,13 @@ class Options:
         self.letters = {
             text: label
             for label, text in zip(labels.names, normal, strict=True)
-            if labels.wide(text) not in (None, label)
+            if labels.lookup(text) not in (None, label)
         }
         """Texts that are the label of another option ("B" under A), with the label under which they are."""
         for label, text in zip(labels.names, normal, strict=True):
             # An option whose text is itself a label ("B" under A, or the item's own "yes") counts as a label only, and
             # where there is one, so does every letter: "E" beside B, C and D is rather a fifth label.
-            if not text or labels.wide(text) is not None or (self.letters and len(text) == 1 and text.isalpha()):
+            if not text or labels.lookup(text) is not None or (self.letters and len(text) == 1 and text.isalpha()):
                 continue
             exact[text] = None if text in exact else label
             if len(text) > 1:  # one letter in the other case may be anything
@@ -73,12 +73,12 @@ class Options:
         self._prefixes = [text.lower() for text in sorted(exact, key=len, reverse=True)]
         self._initials = frozenset(text[0] for text in self._prefixes) | {text.lower().strip()[:1] for text in texts}
 
-    def known(self, text: str) -> bool:
+    def is_option_text(self, text: str) -> bool:
         """Whether this is the whole text of an option, or of several."""
         text = trimmed(text) if len(text) <= self._longest else ""
         return text in self._exact or text.lower() in self._folded
 
-    def named(self, text: str) -> str | None:
+    def label_of(self, text: str) -> str | None:
         """The label of the one option whose whole text this is."""
         if len(text) > self._longest:
             return None
@@ -88,7 +88,7 @@ class Options:
             label = self._folded.get(text.lower())
         return label
 
-    def at(self, text: str, lowered: str, start: int) -> tuple[str | None, int]:
+    def match_at(self, text: str, lowered: str, start: int) -> tuple[str | None, int]:
         """The label and the end of the longest option text that `text` holds at `start`; (None, start) without one.
 
         An end without a label means that several options share the text. What is left of the text, or of its line, is
@@ -97,13 +97,13 @@ class Options:
         if lowered[start : start + 1] not in self._initials:
             return None, start
         stop = len(text) if len(text) - start <= self._longest else text.find("\n", start, start + self._longest)
-        if stop > start and self.known(text[start:stop]):
-            return self.named(text[start:stop]), start + len(text[start:stop].rstrip())
+        if stop > start and self.is_option_text(text[start:stop]):
+            return self.label_of(text[start:stop]), start + len(text[start:stop].rstrip())
         for option in self._prefixes:
             if lowered.startswith(option, start):
                 end = start + len(option)
-                if not text[end : end + 1].isalnum() and self.known(text[start:end]):
-                    return self.named(text[start:end]), end
+                if not text[end : end + 1].isalnum() and self.is_option_text(text[start:end]):
+                    return self.label_of(text[start:end]), end
         return None, start
 
 

@@ -103,7 +103,7 @@ def hedged(text: str, labels: Labels, at: int) -> bool:
     if not match:
         return False
     other = match["other"]
-    if labels.wide(other) is None and not labels.foreign(other):
+    if labels.lookup(other) is None and not labels.looks_like_label(other):
         return False
     listed = match["rest"] is not None or bool(match["closed"])
     joining = match.string[match.start() : match.start("other")].strip()
@@ -124,7 +124,7 @@ def hedged_later(text: str, labels: Labels, label: str, at: int) -> bool:
     end = sentence_end.start() + 1 if sentence_end else at + _SENTENCE
     line_end = text.find("\n", at, end)
     match = _LATER.match(text, at, line_end if line_end >= 0 else end)
-    if match is None or labels.wide(match["other"]) in (None, label):
+    if match is None or labels.lookup(match["other"]) in (None, label):
         return False
     if match["join"].lower() in ("or", "oder", "ou"):
         return True
@@ -134,16 +134,16 @@ def hedged_later(text: str, labels: Labels, label: str, at: int) -> bool:
 def another_label(text: str, labels: Labels, label: str, at: int) -> bool:
     """Whether another label in brackets follows: "metoprolol (A)"."""
     bracketed = _BRACKETED.match(text, at)
-    return bracketed is not None and labels.wide(bracketed[1]) not in (None, label)
+    return bracketed is not None and labels.lookup(bracketed[1]) not in (None, label)
 
 
 def next_head(text: str, labels: Labels, label: str, at: int) -> int:
     """Where the text of another option begins whose label follows at once ("A. Omeprazole. B. ..."); else 0."""
     match = _NEXT_HEAD.match(text, at)
-    return match.end() if match is not None and labels.wide(match[1]) not in (None, label) else 0
+    return match.end() if match is not None and labels.lookup(match[1]) not in (None, label) else 0
 
 
 def next_line_label(text: str, labels: Labels, label: str, at: int) -> bool:
     """Whether the next line opens with another label: a list of options."""
     match = _LINE.match(text, at)
-    return match is not None and labels.wide(match[1]) not in (None, label)
+    return match is not None and labels.lookup(match[1]) not in (None, label)

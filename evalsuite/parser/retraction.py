@@ -48,7 +48,7 @@ _SECOND_THOUGHTS = (
     "hmm", "oops", "sorry", " no,", "just kidding", "that is wrong", "that's wrong", "that is incorrect",
 )  # fmt: skip
 _SENTENCE_START = re.compile(r"(?:\A|[.!?\n;:—…(*-]|\bbut|\bno|\bon|\boh|\bthen|\bhowever,)[\s*]*\Z")
-# These take an answer back wherever they stand; the words above only where they open a sentence.
+# These take an answer back anywhere; the words above only where they open a sentence.
 _DOUBTS = re.compile(
     r"(?:\bi(?:['’]ve|\s+have)?\s+(?:just\s+)?(?:made|realised|realized|noticed|see\s+that\s+i)\s+(?:an?\s+|my\s+|the\s+)?(?:error|mistake)"
     r"|\b(?:let\s+me|let['’]s|i(?:['’]ll|\s+will|\s+need\s+to|\s+should|\s+must))\s+(?:now\s+)?"
@@ -69,7 +69,7 @@ _SOON = 4000
 _SHORTEST_DOUBT = 4
 
 
-def disowned(lowered: str, at: int, labels: Labels) -> bool:
+def negated_before(lowered: str, at: int, labels: Labels) -> bool:
     """Whether the words before `at` take back, or only quote, what is stated there."""
     left = lowered[max(0, at - _LOOK_BACK) : at]
     clause_end = _CLAUSE_END.search(left)
@@ -92,12 +92,12 @@ def singles_out_the_opposite(lowered: str, at: int) -> bool:
     return _OPPOSITES.search(lowered, max(0, at - _LOOK_BACK), at) is not None
 
 
-def disowned_unspaced(lowered: str, at: int) -> bool:
-    """As `disowned`, for scripts and words that stand right before the cue."""
+def negated_before_unspaced(lowered: str, at: int) -> bool:
+    """As `negated_before`, for scripts and words directly before the cue."""
     return _UNSPACED.search(lowered, max(0, at - 8), at) is not None
 
 
-def taken_back(lowered: str, end: int, labels: Labels, label: str, cut: bool) -> bool:
+def retracted_after(lowered: str, end: int, labels: Labels, label: str, cut: bool) -> bool:
     """Whether a second thought follows the last statement, which ends at `end`.
 
     A response that the token limit ended is taken back by any "but": nobody knows where the thought led.

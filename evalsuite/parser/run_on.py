@@ -54,8 +54,8 @@ def _restated(segment: FinalSegment, word: str, start: int, at: int) -> bool:
 
 def _is_own_option(segment: FinalSegment, at: int) -> bool:
     head = _FIRST_OPTION.match(segment.text, at)
-    label = segment.labels.wide(head[1]) if head else None
+    label = segment.labels.lookup(head[1]) if head else None
     if head is None or label != segment.labels.names[0] or segment.options is None:
         return False
-    named, end = segment.options.at(segment.text, segment.lowered, head.end())
+    named, end = segment.options.match_at(segment.text, segment.lowered, head.end())
     return end > head.end() and named in (label, None)

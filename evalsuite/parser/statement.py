@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from evalsuite.parser.answer_slot import AnswerSlot, FinalSegment, own_text_end, read_slot
-from evalsuite.parser.cues import DECISIONS, KEYS, LINK, OTHER_SCRIPTS, QUALIFIED, VERBS, WORDS, places
+from evalsuite.parser.cues import DECISIONS, KEYS, LINK, OTHER_SCRIPTS, QUALIFIED, VERBS, WORDS, occurrences
 from evalsuite.parser.label_context import closed_at, hedged, open_ended
 from evalsuite.parser.result import OK, SEVERAL
-from evalsuite.parser.retraction import disowned, disowned_unspaced
+from evalsuite.parser.retraction import negated_before, negated_before_unspaced
 
 _BOX = re.compile(r"\s*\{|\s+[\\a-z]")
 _CLOSING = 400
@@ -82,22 +82,22 @@ class AnswerStatement(NamedTuple):
 def statements(segment: FinalSegment) -> Iterator[AnswerStatement]:
     """Every statement in the segment; `TooManyCues` is raised where there are too many cues to read each."""
     lowered = segment.lowered
-    for at in places(lowered, "answer"):
+    for at in occurrences(lowered, "answer"):
         yield from _at_answer(segment, at)
     if "\\" in lowered:
-        for at in places(lowered, "boxed"):
+        for at in occurrences(lowered, "boxed"):
             if _BOX.match(lowered, at + len("boxed")):
                 yield from _stated(segment, at, at + len("boxed"), "boxed")
     for word in QUALIFIED:
-        for at in places(lowered, word):
+        for at in occurrences(lowered, word):
             if _qualified(lowered, at, at + len(word)):
                 yield from _at_word(segment, at, word)
-    for at in places(lowered, "choose"):
+    for at in occurrences(lowered, "choose"):
         if _FIRST_PERSON.search(lowered, max(0, at - 40), at):
             yield from _stated(segment, at, at + len("choose"), "choice")
     colon = lowered.find(":")  # one character is found far faster than a word
     for link in ("is:", "be:") if colon >= 0 else ():
-        for at in places(lowered, link, max(0, colon - 2)):
+        for at in occurrences(lowered, link, max(0, colon - 2)):
             if not lowered[at - 1 : at].isalnum():
                 yield from _at_colon(segment, at, at + len(link))
     yield from _rarer(segment)
@@ -109,12 +109,12 @@ def _rarer(segment: FinalSegment) -> Iterator[AnswerStatement]:
     lowered = segment.lowered
     start = max(0, len(lowered) - _WINDOW)
     for owner in ("final ", "my "):
-        for at in places(lowered, owner, start):
+        for at in occurrences(lowered, owner, start):
             noun = DECISIONS.match(lowered, at + len(owner))
             if noun:
                 yield from _at_word(segment, noun.start(), noun.group())
     for verb in VERBS:
-        for at in places(lowered, verb, start):
+        for at in occurrences(lowered, verb, start):
             if _FIRST_PERSON.search(lowered, max(0, at - 40), at):
                 yield from _stated(segment, at, at + len(verb), "choice")
     if "{" in lowered:
@@ -124,7 +124,7 @@ def _rarer(segment: FinalSegment) -> Iterator[AnswerStatement]:
 def _in_json(segment: FinalSegment, start: int) -> Iterator[AnswerStatement]:
     """The value of a key such as "choice": nothing before it can take it back."""
     for quote in ('":', "':"):
-        for at in places(segment.lowered, quote, start):
+        for at in occurrences(segment.lowered, quote, start):
             slot = (
                 read_slot(segment, at + len(quote)) if KEYS.search(segment.lowered, max(0, at - 40), at + 1) else None
             )
@@ -153,9 +153,9 @@ def verdicts(segment: FinalSegment) -> list[AnswerStatement]:
     remarks: list[AnswerStatement] = []
     concluded = False
     ends = 0
-    verbs = [(at, at + len(_IS_CORRECT)) for at in places(segment.lowered, _IS_CORRECT)]
+    verbs = [(at, at + len(_IS_CORRECT)) for at in occurrences(segment.lowered, _IS_CORRECT)]
     tail = max(0, len(segment.lowered) - _LAST_SENTENCES)
-    for at in places(segment.lowered, " is the ", tail):
+    for at in occurrences(segment.lowered, " is the ", tail):
         best = _IS_BEST.match(segment.lowered, at)
         if best is not None and not _RESTRICTED.search(best.group()):
             verbs.append(best.span())
@@ -173,20 +173,20 @@ def verdicts(segment: FinalSegment) -> list[AnswerStatement]:
 
 def _beyond_english(segment: FinalSegment) -> Iterator[AnswerStatement]:
     lowered = segment.lowered
-    # What begins in English is read for another language only at its end, where a closing statement stands.
+    # What begins in English is read for another language only at its end, where its conclusion is.
     start = max(0, len(lowered) - _CLOSING) if " the " in lowered[:_CLOSING] else 0
     for word, qualified in WORDS:
         if lowered.find(word, start) < 0:
             continue
-        for at in places(lowered, word, start):
+        for at in occurrences(lowered, word, start):
             if not qualified or _qualified(lowered, at, at + len(word)):
                 yield from _at_word(segment, at, word)
     if lowered.isascii():
         return
     for word, pattern in OTHER_SCRIPTS:
-        for at in places(lowered, word):
+        for at in occurrences(lowered, word):
             link = pattern.match(segment.text, at)
-            if link and not disowned_unspaced(lowered, at):
+            if link and not negated_before_unspaced(lowered, at):
                 yield from _stated(segment, at, link.end(), "statement")
 
 
@@ -226,7 +226,7 @@ def _at_word(segment: FinalSegment, at: int, word: str) -> Iterator[AnswerStatem
 
 
 def _qualified(lowered: str, at: int, end: int) -> bool:
-    """Whether "the correct" or the like stands beside the noun: a bare "option" announces nothing."""
+    """Whether "the correct" or the like is beside the noun: a bare "option" announces nothing."""
     return lowered.endswith(_BEFORE_NOUN, 0, at) or lowered.startswith(" corre", end)
 
 
@@ -234,7 +234,7 @@ def _stated(segment: FinalSegment, at: int, end: int, form: str) -> Iterator[Ans
     slot = read_slot(segment, end)
     if slot is None:
         return
-    if _is_key(segment.lowered, at, end) or not disowned(segment.lowered, at, segment.labels):
+    if _is_key(segment.lowered, at, end) or not negated_before(segment.lowered, at, segment.labels):
         yield AnswerStatement(slot, form)
 
 
@@ -273,12 +273,12 @@ def _has_verb(link: str) -> bool:
 
 def _read_subject(segment: FinalSegment, left: int, subject: re.Match[str]) -> Iterator[AnswerStatement]:
     token = subject["token"]
-    label = segment.labels.wide(token)
+    label = segment.labels.lookup(token)
     if label is None or (len(token) == 1 and token.islower() and not subject["mark"]):
         return
     start = left + subject.start("token")
     mark = left + subject.start("mark")
     row = _ROW.search(segment.text, left, mark)
-    joined = _EITHER.search(segment.lowered, left, mark) or (row and segment.labels.wide(row[1]) is not None)
-    if not joined and not disowned(segment.lowered, start, segment.labels):
+    joined = _EITHER.search(segment.lowered, left, mark) or (row and segment.labels.lookup(row[1]) is not None)
+    if not joined and not negated_before(segment.lowered, start, segment.labels):
         yield AnswerStatement(AnswerSlot(label, OK, start, start + len(token)), "verdict")

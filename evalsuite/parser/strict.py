@@ -1,4 +1,4 @@
-"""The strict parse: the answer format, kept to the letter, as the last thing and the only one."""
+"""The strict parse: exactly the answer format that the prompt requested, once, as the last thing in the response."""
 
 from collections.abc import Callable
 
@@ -7,10 +7,10 @@ from evalsuite.parser.result import NO_ANSWER, NOT_A_LABEL, OK, SEVERAL, StrictP
 
 # A finder takes a final segment without trailing white space; it returns where the element opens and the span of
 # what is inside, or the status that says why there is none.
-_Found = tuple[int, int, int] | str
+_Element = tuple[int, int, int] | str
 
 
-def _answer_tag(body: str) -> _Found:
+def _answer_tag(body: str) -> _Element:
     opened = body.rfind("<answer>")
     if opened < 0 or not body.endswith("</answer>"):
         return SEVERAL if body.count("<answer>") > 1 else NO_ANSWER
@@ -21,7 +21,7 @@ def _answer_tag(body: str) -> _Found:
     return opened, opened + len("<answer>"), len(body) - len("</answer>")
 
 
-def _answer_line(body: str) -> _Found:
+def _answer_line(body: str) -> _Element:
     line = body.rfind("\n") + 1
     opened = body.rfind("ANSWER:")
     if opened < line or body[line:opened].strip():
@@ -31,7 +31,7 @@ def _answer_line(body: str) -> _Found:
     return opened, opened + len("ANSWER:"), len(body)
 
 
-def _the_answer_is(body: str) -> _Found:
+def _the_answer_is(body: str) -> _Element:
     end = len(body) - body.endswith(".")
     opened = body.rfind("(", 0, end)
     cue = opened - len("the answer is ")
@@ -42,7 +42,7 @@ def _the_answer_is(body: str) -> _Found:
     return SEVERAL if "the answer is (" in body[:cue].lower() else (cue, opened + 1, end - 1)
 
 
-def _boxed(body: str) -> _Found:
+def _boxed(body: str) -> _Element:
     opened = body.rfind("\\boxed{")
     if opened < 0 or not body.endswith("}"):
         return SEVERAL if body.count("\\boxed{") > 1 else NO_ANSWER
@@ -51,7 +51,7 @@ def _boxed(body: str) -> _Found:
     return opened, opened + len("\\boxed{"), len(body) - 1
 
 
-_FINDERS: dict[str, Callable[[str], _Found]] = {
+_FINDERS: dict[str, Callable[[str], _Element]] = {
     "answer_tag": _answer_tag,
     "answer_line": _answer_line,
     "the_answer_is": _the_answer_is,
@@ -64,14 +64,14 @@ def _fenced(body: str, at: int) -> bool:
     return any(mark in body and body.count(mark * 3, 0, at) % 2 for mark in "`~")
 
 
-def read_strict(text: str, start: int, end: int, labels: Labels, answer_format: str) -> StrictParse:
+def parse_strict(text: str, start: int, end: int, labels: Labels, answer_format: str) -> StrictParse:
     """The strict parse of the final segment `text[start:end]`; the span is that of the label itself, in `text`."""
     body = text[start:end].rstrip()
-    found = _FINDERS[answer_format](body)
-    if isinstance(found, str):
-        return StrictParse(None, found, None)
-    opened, inner, end = found
-    content = body[inner:end].strip()
+    element = _FINDERS[answer_format](body)
+    if isinstance(element, str):
+        return StrictParse(None, element, None)
+    opened, inner, inner_end = element
+    content = body[inner:inner_end].strip()
     label = labels.exact(content)
     if not content or _fenced(body, opened):
         return StrictParse(None, NO_ANSWER, None)

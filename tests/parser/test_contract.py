@@ -60,11 +60,33 @@ def test_any_option_texts_get_a_verdict(options: list[str], text: str) -> None:
     assert parse(text, LABELS, options).lenient.status in STATUSES
 
 
-# --- 2. linear (the limits in milliseconds are benchmarks/answer_speed.py; here only that nothing grows faster)
+# --- 2. linear (the limits in milliseconds are benchmarks/parser_speed.py; here only that nothing grows faster)
 
 
 @pytest.mark.parametrize(
-    "unit", ["<answer>", " ", "answer is ", '"', "(A", "\\boxed{", "**", "\n", "选A", "A or ", "option ", "is: "]
+    "unit",
+    [
+        "<answer>",
+        " ",
+        "answer is ",
+        '"',
+        "(A",
+        "\\boxed{",
+        "**",
+        "\n",
+        "选A",
+        "A or ",
+        "option ",
+        "is: ",
+        "<think>",
+        "<|channel|>",
+        "<|im_end|>",
+        "question:\n",
+        "assistantfinal",
+        "最可能的是",
+        "i select (A) ",
+        "I, II ",
+    ],
 )
 def test_time_grows_with_length_only(unit: str) -> None:
     def seconds(size: int) -> float:

@@ -1,6 +1,6 @@
-"""Does the answer parser keep its two promises about time?
+"""Measure whether the answer parser keeps its two promises about time.
 
-    python benchmarks/answer_speed.py
+    python benchmarks/parser_speed.py
 
 Promise 2: 1 MB of hostile input takes less than 20 ms. Promise 8: 100,000 realistic responses of 2 kB, both readings,
 take less than 2 s on one core. Prints a table of measured time over limit and exits 1 where a limit is broken.
@@ -29,7 +29,11 @@ UNITS = (
     "B is the best answer. ", "option ", "correct option is ", "is: ", "i choose ", "or ", "A or ", "A/B/", "A, ",
     "not ", "if ", "Wait. ", "no, ", "Metoprolol or ", "A. Amiodarone\n", '{"answer": ', "respuesta es ", "réponse ",
     "la ", "Ответ: ", "答案是", "答案是A或", "选A", "，", "정답은 ", "الإجابة هي ", "\u200b", "\ud800", "\x00", "İ",
-    "The patient was seen again and nothing was new. ",
+    "The patient was seen again and nothing was new. ", "<|channel|>final<|message|>", "<|channel|>", "[THINK]",
+    "[/THINK]", "◁think▷", "<unused95>", "## Final Response", "Here is my response:", "assistantfinal", "<|im_end|>",
+    "<response>", "question: ", "\nquestion", "options:\n", "最可能的是",
+    "i select ", '"choice": ', " is the best", "I, II ",
+    "A. Amiodarone. ", "making (B) the correct answer ", "wait ", "most likely is ", "e.g. the answer is B ",
 )  # fmt: skip
 
 PROSE = (
@@ -68,17 +72,17 @@ def hostile() -> Iterator[tuple[str, str]]:
 
 
 def seconds(work: Callable[[], object], rounds: int = 3) -> float:
-    """The shortest of a few rounds, in CPU time: whatever else the machine does only ever adds."""
+    """Return the shortest of a few rounds, in seconds of CPU time: other work on the machine only ever adds to it."""
     best = float("inf")
     for _ in range(rounds):
-        begun = time.process_time()
+        started = time.process_time()
         work()
-        best = min(best, time.process_time() - begun)
+        best = min(best, time.process_time() - started)
     return best
 
 
 def worst_hostile() -> list[tuple[float, str]]:
-    """Every construction with its slowest format, plain and with a statement at its end."""
+    """Return seconds and name of every construction in its slowest format, with and without a statement at its end."""
     measured = []
     for name, text in hostile():
         for tail in ("", "\nThe answer is B."):
@@ -88,7 +92,7 @@ def worst_hostile() -> list[tuple[float, str]]:
 
 
 def bulk() -> float:
-    """Seconds for the realistic responses: seven of ten keep their format, as instruct models do, the others do not."""
+    """Return the seconds for the realistic responses: seven of ten keep their format, as instruct models do."""
     responses = [((PROSE + PROSE + ending)[-2000:], form) for form, ending in ENDINGS]
 
     def read_all() -> None:
@@ -101,12 +105,12 @@ def bulk() -> float:
 
 def main() -> int:
     """Measure, print the table, and return the exit code."""
-    rows = [(name, took, HOSTILE_LIMIT) for took, name in worst_hostile()[:10]]
+    rows = [(name, duration, HOSTILE_LIMIT) for duration, name in worst_hostile()[:10]]
     rows.append((f"{BULK:,} responses of 2 kB", bulk(), BULK_LIMIT))
     print(f"{'input':44} {'ms':>9} {'limit ms':>9} {'ratio':>6}")
-    for name, took, limit in rows:
-        print(f"{name:44} {took * 1e3:9.1f} {limit * 1e3:9.0f} {took / limit:6.2f}")
-    return int(any(took > limit for _, took, limit in rows))
+    for name, duration, limit in rows:
+        print(f"{name:44} {duration * 1e3:9.1f} {limit * 1e3:9.0f} {duration / limit:6.2f}")
+    return int(any(duration > limit for _, duration, limit in rows))
 
 
 if __name__ == "__main__":
