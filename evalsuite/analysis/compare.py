@@ -107,7 +107,7 @@ class Comparison:
         if self.identical:
             count = sum(each.a.table.num_rows for each in self.pairing.pairs)
             return f"identical: all {count:,} answers are the same."
-        return _verdict(self.macro, self.macro.difference.p < SIZE) if self.macro else self.tasks[0].verdict
+        return _macro_verdict(self.macro) if self.macro else self.tasks[0].verdict
 
     def to_json(self) -> Json:
         """The comparison as plain data, fractions and not percent."""
@@ -127,8 +127,7 @@ class Comparison:
         return {
             "family": self.family,
             "tasks": {task.task: _task_json(task) for task in self.tasks},
-            "macro": self.macro
-            and {**_contrast_json(self.macro), "verdict": _verdict(self.macro, self.macro.difference.p < SIZE)},
+            "macro": self.macro and {**_contrast_json(self.macro), "verdict": _macro_verdict(self.macro)},
             "micro": self.micro
             and {"a": self.micro.a, "b": self.micro.b, "difference": self.micro.difference._asdict()},
         }
@@ -179,10 +178,14 @@ def _micro(tasks: Sequence[TaskContrast]) -> MicroContrast:
     )
 
 
-def _verdict(result: Contrast, significant: bool) -> str:
+def _macro_verdict(result: Contrast) -> str:
+    return _verdict(result, result.difference.p < SIZE, " over all tasks")
+
+
+def _verdict(result: Contrast, significant: bool, items_of: str = "") -> str:
     if significant:
         return _better(result.difference.estimate)
-    return f"not significant. {_power(result)}{_needed(result)}"
+    return f"not significant. {_power(result)}{_needed(result, items_of)}"
 
 
 def _better(difference: Estimate) -> str:
@@ -201,12 +204,12 @@ def _power(result: Contrast) -> str:
     )
 
 
-def _needed(result: Contrast) -> str:
+def _needed(result: Contrast, items_of: str) -> str:
     if result.items_needed is None:
         return ""
     samples = f", or {result.samples_needed} samples of each of these" if result.samples_needed else ""
     observed = _points(abs(result.difference.value))
-    return f" To find the {observed} observed: about {rough_count(result.items_needed)} items{samples}."
+    return f" To find the {observed} observed: about {rough_count(result.items_needed)} items{items_of}{samples}."
 
 
 def _points(share: float) -> str:
