@@ -22,10 +22,16 @@ def own_items(items: Iterable[Item | Mapping[str, Any]], name: str) -> tuple[Ite
     from A on) and `answer` or `gold` (a label), and optionally `id` (otherwise its position from 0 on), `context`
     (`{"headings": [...], "texts": [...]}`), `group` and `meta`.
     """
-    rows = [native_row(item) if isinstance(item, Item) else _row(item, place, name) for place, item in enumerate(items)]
+    rows = [_item_row(item, name) if isinstance(item, Item) else _row(item, i, name) for i, item in enumerate(items)]
     if not rows:
         raise DataError(ErrorCode.DATA_NOT_FOUND, f"{name}: there are no items")
-    return convert(rows, NATIVE, name).items
+    converted = convert(rows, NATIVE, name).items
+    for row, item in zip(rows, converted, strict=True):
+        # In files empty cells at the end stand for options that an item doesn't have; a program has no reason for them.
+        if len(row["options"]) != len(item.options):
+            reason = f"{len(row['options'])} options, of which only {len(item.options)} have a label and a text"
+            raise DataError(ErrorCode.DATA_MALFORMED, f"{name}: item {item.id} has {reason}")
+    return converted
 
 
 def native_row(item: Item) -> dict[str, Any]:
@@ -54,6 +60,14 @@ def card_facts(items: tuple[Item, ...]) -> dict[str, Any]:
     }
 
 
+def _item_row(item: Item, name: str) -> dict[str, Any]:
+    if not len(item.labels) == len(set(item.labels)) == len(item.options):
+        raise DataError(
+            ErrorCode.DATA_MALFORMED, f"{name}: item {item.id} has {len(item.options)} options for labels {item.labels}"
+        )
+    return native_row(item)
+
+
 def _row(item: Any, place: int, name: str) -> dict[str, Any]:
     if not isinstance(item, Mapping):
         raise DataError(
@@ -67,11 +81,14 @@ def _row(item: Any, place: int, name: str) -> dict[str, Any]:
             ErrorCode.DATA_MALFORMED, f"{name}: item {place} has an unknown key {unknown[0]!r}; known: {known}"
         )
     if "gold" in row:
+        if "answer" in row:
+            raise DataError(ErrorCode.DATA_MALFORMED, f"{name}: item {place} has an answer and a gold label: give one")
         row["answer"] = row.pop("gold")
-    # The converter takes plain lists and dictionaries, as JSON has them.
-    for key in ("options", "context", "meta"):
-        if isinstance(row.get(key), Mapping):
-            row[key] = dict(row[key])
-        elif isinstance(row.get(key), tuple):
-            row[key] = list(row[key])
-    return {"id": str(place), **row}
+    return {"id": str(place), "options": [], **{key: _plain(value) for key, value in row.items()}}
+
+
+def _plain(value: Any) -> Any:
+    """Return mappings and sequences as dictionaries and lists, which is what a JSON file would hold."""
+    if isinstance(value, Mapping):
+        return {key: _plain(part) for key, part in value.items()}
+    return [_plain(part) for part in value] if isinstance(value, list | tuple) else value

@@ -22,9 +22,11 @@ from evalsuite.models.request_pool import process_concurrently
 from evalsuite.tasks.item import Dataset
 from evalsuite.tasks.prompt import Message
 
-ModelFunction = Callable[[list[Message]], str] | Callable[[list[Message]], Awaitable[str]]
-"""What can be evaluated as a model: chat messages in, the response's text out; plain or `async`."""
+ModelFunction = Callable[[Any], str] | Callable[[Any], Awaitable[str]]
+"""What can be evaluated as a model: a list of chat messages in, the response's text out; plain or `async`.
 
+Its argument is untyped, since a function that is annotated with `list[dict[str, str]]` takes no `list[Message]`.
+"""
 THREADS: Final = 16
 """Calls of a plain function that are in flight unless `concurrency` says otherwise; each needs a thread."""
 FAILURE_LIMIT: Final = 20

@@ -233,6 +233,11 @@ class Task(StrictModel):
         except (OSError, UnicodeDecodeError) as error:
             raise TaskError(ErrorCode.INVALID_PROMPT_TEMPLATE, f"{self.prompt}: can't be read: {error}") from None
 
+    def __repr__(self) -> str:
+        return f"Task({self.name!r}, version {self.version}, {self.items} items, {self.format})"
+
+    __str__ = __repr__
+
     def messages(self, item: Item, answer_format: str | None = None, system: str | None = None) -> tuple[Message, ...]:
         """Render the chat messages of an item, in this or another answer format, with or without a system prompt."""
         from evalsuite.tasks.prompt import TaskPrompt

@@ -11,6 +11,8 @@ import sys
 from contextlib import redirect_stdout
 from pathlib import Path
 
+import pytest
+
 import evalsuite as es
 
 ROOT = Path(__file__).parents[2]
@@ -78,6 +80,7 @@ def write_log(folder):
     (folder / f"results_{DATE}.json").write_text(json.dumps(results), "utf-8")
 
 
+@pytest.mark.filterwarnings("ignore:function/careful-v2")
 async def test_every_example_prints_what_the_page_says(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("EVALSUITE_DATA", raising=False)
@@ -102,3 +105,11 @@ async def test_every_example_prints_what_the_page_says(tmp_path, monkeypatch):
 def test_every_public_name_is_on_the_page():
     text = PAGE.read_text("utf-8")
     assert [name for name in es.__all__ if f"es.{name}" not in text] == []
+
+
+def test_an_imported_log_has_a_folder_below_runs_by_default(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_log(tmp_path / "logs")
+    first, second = es.import_log("logs"), es.import_log(["logs"])
+    assert first.path != second.path and {run.path.parent for run in (first, second)} == {Path("runs/imported")}
+    assert first.accuracy == second.accuracy

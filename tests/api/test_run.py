@@ -117,7 +117,13 @@ def test_reprs_are_one_short_line(run, tmp_path):
     other = es.evaluate("trivial/first", TASKS, out=tmp_path / "other")
     comparison = es.compare(run, other, allow=["samples"])
     decision = es.gate(other, other, {"margin": 0.1})
-    for shown in (run, comparison, decision):
+    for shown in (
+        run,
+        comparison,
+        decision,
+        es.load_task("starter_recall"),
+        es.Dataset(es.load_items("starter_recall")),
+    ):
         assert "\n" not in repr(shown) and len(repr(shown)) < 500
     assert run.model in repr(comparison) and comparison.verdict in repr(comparison)
     assert decision.outcome in repr(decision)
