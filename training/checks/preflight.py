@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Final
 
@@ -35,7 +36,7 @@ def run_preflight(
 
     All numbers are written to the stage's preflight.json, whether it passes or not. A reason not to begin is a
     `UsageError` with the first reason, its numbers and the remedy. `data` is the folder that contains
-    `stage.data.folder`. The parsed rows stay in the stage's cache, from where training maps them.
+    `stage.data.folder`. The parsed rows of a stage that passes stay in its cache, from where training maps them.
     """
     data_folder = data / stage.data.folder
     manifest = verify(data_folder)
@@ -52,6 +53,7 @@ def run_preflight(
     facts = {"schema": SCHEMA, "stage": stage.name, "data": manifest.name, "refusals": refusals, "checks": checks}
     folder.write(REPORT, facts)
     if refusals:
+        shutil.rmtree(folder.path / CACHE, ignore_errors=True)  # the data will be corrected, and then parsed again
         more = f" (and {len(refusals) - 1} more: {folder.path / REPORT})" if len(refusals) > 1 else ""
         raise UsageError(ErrorCode.TRAINING_NOT_POSSIBLE, f"{stage.name}: {data_folder}: {refusals[0]}{more}")
 

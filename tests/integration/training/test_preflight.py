@@ -130,7 +130,7 @@ def refused(stage, data, out):
     with pytest.raises(UsageError) as error:
         run(stage, data, out)
     assert error.value.code is ErrorCode.TRAINING_NOT_POSSIBLE
-    assert "\n" not in str(error.value)
+    assert "\n" not in str(error.value) and not (out / "cache").exists()
     assert json.loads((out / "preflight.json").read_text())["refusals"][0] in str(error.value)
     return str(error.value)
 
@@ -147,6 +147,7 @@ def test_sound_stages_pass_and_record_their_numbers(data, tmp_path):
         "trace_answers",
         "row_length",
     ]
+    assert (tmp_path / "2" / "cache").is_dir(), "training maps the rows that preflight has parsed"
     items = run(grpo(), data, tmp_path / "3")
     variance = items["checks"]["reward_variance"]
     assert items["refusals"] == [] and variance["items"] == 12 and variance["samples_per_item"] == 8
