@@ -10,9 +10,7 @@ import click
 
 @click.command(name="import")
 @click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SOURCE...")
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path), help="Folder of the run; it must not exist or be empty."
-)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the run: new or empty.")
 @click.option("--task", help="Task that the logs are about [default: found by the questions' text].")
 @click.option("--format", "answer_format", help="Answer format that their prompts requested.")
 @click.option(

@@ -211,9 +211,9 @@ def test_a_run_that_is_exported_and_imported_has_the_same_grades(tmp_path, model
     assert set(logs) == set(STARTER)
     for name, log in logs.items():
         task = read_result(run).tasks[name]
-        assert log.results.scores[0].metrics["accuracy"].value == task["accuracy"]["value"]
+        assert log.results.scores[0].metrics["accuracy"].value == task.accuracy.value
         right = sum(sample.scores["evalsuite"].value == "C" for sample in log.samples)
-        assert right / len(log.samples) == pytest.approx(task["accuracy"]["value"])
+        assert right / len(log.samples) == pytest.approx(task.accuracy.value)
 
 
 @needs_data

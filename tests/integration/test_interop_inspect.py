@@ -141,6 +141,20 @@ def test_retry_sends_only_what_failed(tmp_path):
     assert metrics(log)["accuracy"] == 1.0
 
 
+def test_a_log_that_is_scored_again_counts_a_failed_sample_as_wrong(tmp_path):
+    responses = answers()
+    responses.pop(list(responses)[2])
+    with ReplayServer(responses) as server:
+        inspect_eval(server, tmp_path, "--log-dir", tmp_path / "logs", "--no-fail-on-error", "--limit", 5)
+        (file,) = (tmp_path / "logs").glob("*.eval")
+        assert metrics(only_log(tmp_path / "logs"))["accuracy"] == 1.0  # inspect-ai excludes it
+        options = ["--scorer", "evalsuite/evalsuite", "-S", f"task={TASK}", "-S", "format=answer_tag"]
+        options += ["--action", "overwrite", "--overwrite", "--display", "plain"]
+        harness.command("inspect", "score", file, *options, cwd=tmp_path, **harness.replay_variables(server))
+    values = metrics(only_log(tmp_path / "logs"))
+    assert (values["accuracy"], values["unanswered"]) == (0.8, 1)
+
+
 def test_parameters_change_the_requests(tmp_path):
     boxed = answers(format="boxed", text=lambda item, number: write("boxed", item.gold))
     parameters = ["-T", "format=boxed", "-T", "samples=2", "-T", "thinking=on"]

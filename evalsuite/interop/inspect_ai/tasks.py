@@ -30,6 +30,7 @@ from evalsuite.interop.inspect_ai.scores import (
     sample_id,
     sample_metadata,
     score,
+    unanswered,
     without_surrogates,
 )
 from evalsuite.models.backend import THINKING_SWITCHES, Decoding, PromptSetup
@@ -46,6 +47,8 @@ _THINKING: Final[Mapping[Any, bool | None]] = {"auto": None, "on": True, "off": 
 """inspect-ai reads task parameters as YAML, in which on and off are truth values."""
 _TEMPLATE_PROVIDERS: Final = frozenset({"openai-api", "vllm", "sglang"})
 """Providers that pass arguments to a chat template; others would drop them silently."""
+_UNANSWERED: Final = dict.fromkeys(("strict", "lenient"), {"status": "unanswered", "correct": False})
+"""The parses of a sample whose request failed."""
 
 
 def make_task(
@@ -164,7 +167,7 @@ def _sample_metadata(sample: SampleScore) -> Mapping[str, Any]:
 
 
 def _parses(sample: SampleScore) -> Mapping[str, Mapping[str, Any]]:
-    return sample.score.metadata or {}
+    return sample.score.metadata or _UNANSWERED
 
 
 @scorer(metrics=[summary_metrics()], name=SCORER)  # type: ignore[untyped-decorator]
@@ -173,6 +176,8 @@ def grade_scorer(task: str, format: str, data_dir: str | None = None, prompt_ope
     items = {item.id: item for item in _dataset(task, data_dir).items}
 
     async def score_state(state: TaskState, target: Target) -> Score:
+        if not state.output.choices:  # `inspect score` also scores samples whose request failed
+            return unanswered()
         text, stored = state.output.completion, state.metadata[METADATA_KEY]
         grade = grade_response(
             items[stored["item"]],
