@@ -375,7 +375,7 @@ def lm_logs(tmp_path_factory):
     )
     try:
         url = server.stdout.readline().strip()
-        served = f"model=prepared,base_url={url}/chat/completions,num_concurrent=4"
+        served = f"model=bench,base_url={url}/chat/completions,num_concurrent=4"
         lm_eval(
             folder, "--model", "local-chat-completions", "--model_args", served, "--tasks", "vignettes",
             "--apply_chat_template", "--output_path", "served",

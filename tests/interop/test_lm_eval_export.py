@@ -63,9 +63,9 @@ def test_without_names_every_task_whose_data_is_present_is_exported(tmp_path, mo
 @pytest.mark.parametrize(
     ("arguments", "code", "value"),
     [
-        ({"tasks": ["no_such_task"]}, None, "no_such_task"),
+        ({"tasks": ["no_such_task"]}, ErrorCode.UNKNOWN_TASK, "no_such_task"),
         ({"suites": ["no_such_suite"]}, ErrorCode.UNKNOWN_SUITE, "no_such_suite"),
-        ({"tasks": ["medqa"]}, None, "nothing"),
+        ({"tasks": ["medqa"]}, ErrorCode.DATA_NOT_FOUND, "nothing"),
         ({"tasks": STARTER, "format": "json"}, ErrorCode.UNKNOWN_ANSWER_FORMAT, "json"),
     ],
 )
@@ -73,7 +73,7 @@ def test_an_export_that_fails_writes_nothing(tmp_path, monkeypatch, arguments, c
     monkeypatch.setenv("EVALSUITE_DATA", str(tmp_path / "nothing"))
     with pytest.raises(EvalsuiteError, match=value) as caught:
         export_lm_eval(tmp_path / "tasks", **arguments)
-    assert code is None or caught.value.code is code
+    assert caught.value.code is code
     assert not (tmp_path / "tasks").exists()
 
 

@@ -77,8 +77,9 @@ def test_training_on_test_items_on_purpose_warns_once():
 
 
 def test_a_task_without_train_items_is_an_error():
-    with pytest.raises(DataError, match="starter_recall"):
+    with pytest.raises(DataError, match="starter_recall") as caught:
         dataset("starter_recall")
+    assert caught.value.code is ErrorCode.DATA_NOT_FOUND
 
 
 @pytest.mark.parametrize(
