@@ -47,7 +47,7 @@ _THINKING: Final[Mapping[Any, bool | None]] = {"auto": None, "on": True, "off": 
 """inspect-ai reads task parameters as YAML, in which on and off are truth values."""
 _TEMPLATE_PROVIDERS: Final = frozenset({"openai-api", "vllm", "sglang"})
 """Providers that pass arguments to a chat template; others would drop them silently."""
-_UNANSWERED: Final = dict.fromkeys(("strict", "lenient"), {"status": "unanswered", "correct": False})
+_UNANSWERED: Final = {key: {"status": "unanswered", "correct": False} for key in ("strict", "lenient")}
 """The parses of a sample whose request failed."""
 
 
