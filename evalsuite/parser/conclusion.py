@@ -71,8 +71,8 @@ def _superlatives(segment: FinalSegment, end: int) -> Iterator[AnswerStatement]:
     for word in _SINGLING:
         for at in occurrences(segment.lowered, word, start)[:_MOST_SENTENCES]:
             match = _SUPERLATIVE.match(segment.lowered, at)
-            if match is None:
-                continue
+            if match is None or segment.lowered[at - 1 : at].isalnum():
+                continue  # "incorrect"
             for statement in _read(segment, match.end()):
                 if not _may_be_a_name(segment, statement.slot, at, match.end()):
                     yield statement

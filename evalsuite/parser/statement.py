@@ -166,7 +166,11 @@ def verdicts(segment: FinalSegment) -> list[AnswerStatement]:
             continue
         if subject is not None and (subject["mark"] or subject["named"] is not None):
             remarks.extend(_read_subject(segment, left, subject))
-            concluded |= _HENCE.search(segment.lowered, left, left + subject.start("token")) is not None
+            # "so (D) is correct" may check one statement of several; "so (D) is the correct one" may not.
+            concluded |= (
+                segment.lowered.startswith(" is the ", at)
+                and _HENCE.search(segment.lowered, left, left + subject.start("token")) is not None
+            )
             ends = max(ends, end)
     return remarks if concluded or _LAST_SENTENCE.match(segment.lowered, ends) else []
 
