@@ -16,7 +16,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 class Hub:
     """Data sets by name: {repo: {path: bytes}}; `gated` ones refuse.
 
-    `served` lists the files whose bodies were sent. `unlisted` are files that only the second listing of a repository
+    `served` lists the files whose bodies were sent, `requested` has all that were requested. `unlisted` are files that only the second listing of a repository
     has, as a hostile hub could send it. `broken` makes every request after the first listing fail.
     """
 
@@ -24,6 +24,7 @@ class Hub:
         self.repos = repos
         self.gated = gated
         self.served: list[str] = []
+        self.requested: set[str] = set()
         self.unlisted: dict[str, bytes] = {}
         self.broken = False
         self.commit = COMMIT
@@ -56,6 +57,7 @@ class Hub:
         repo, refusal = self._refusal(request)
         if refusal is not None:
             return refusal
+        self.requested.add(request.match_info["path"])
         body = {**self.repos[repo], **self.unlisted}.get(request.match_info["path"])
         if body is None:
             return web.Response(status=404, headers={"X-Error-Code": "EntryNotFound"})

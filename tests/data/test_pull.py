@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,9 @@ import pytest
 
 from evalsuite.data.file_formats import read_rows
 from evalsuite.data.load import load
+from evalsuite.data.verify import lock
 from evalsuite.tasks.registry import load_task
+from tests.data.conftest import COMMIT
 
 CODE = """
 import json, sys
@@ -144,7 +148,7 @@ def test_every_task_comes_from_the_hub_as_the_items_of_its_card(mirror, hub_of, 
     assert [d["task"] for d in done] == ALL.split(","), message
     for result in done:
         task = load_task(result["task"])
-        assert result["revision"] == "0123456789abcdef0123456789abcdef01234567"
+        assert result["revision"] == COMMIT
         assert not result["pinned"]
         assert "unverified" in result["notes"][0]
         if task.name == "jmed":
@@ -167,13 +171,79 @@ def test_every_task_comes_from_the_hub_as_the_items_of_its_card(mirror, hub_of, 
     assert len(hub.served) == before, "a file that was downloaded is not sent again"
 
 
-def test_changed_items_on_the_hub_are_named(mirror, hub_of, tmp_path):
-    table = read_rows(mirror / "medqa/phrases_no_exclude_test.4options.jsonl.gz")
-    table[7] = {**table[7], "answer_idx": "A" if table[7]["answer_idx"] != "A" else "B"}
-    hub = hub_of({"GBaker/MedQA-USMLE-4-options": {"phrases_no_exclude_test.jsonl": lines(table)}})
-    _, message = pull(hub.url, "medqa", tmp_path)
-    assert message.startswith("data_changed: medqa:")
-    assert "changed 1 (7)" in message
+REPO = "acme/mini"
+CARD = """
+name: mini
+version: 1
+items: 3
+digest: "{digest}"
+hub:
+  repo: acme/mini
+  split: test
+  files: ["data/test-*.parquet"]
+  revision: {revision}
+  layout: hub
+sources:
+  - {{path: mini.jsonl, layout: hub, items: 3}}
+layouts:
+  hub:
+    id: id
+    question: question
+    options: {{kind: list, at: choices}}
+    gold: {{kind: label, at: answer}}
+"""
+
+
+def mini_rows() -> list[dict[str, Any]]:
+    return [{"id": f"m{n}", "question": f"Question {n}?", "choices": ["x", f"y{n}"], "answer": "B"} for n in range(3)]
+
+
+@pytest.fixture
+def mini(tmp_path, monkeypatch) -> Callable[..., None]:
+    """A function that writes a locked task with a hub data set, so that no real data is needed to pull one."""
+    tasks = tmp_path / "tasks"
+    (tasks / "mini").mkdir(parents=True)
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "mini.jsonl").write_bytes(lines(mini_rows()))
+
+    def write(revision: str = "unverified") -> None:
+        card = tasks / "mini" / "task.yaml"
+        card.write_text(CARD.format(digest="", revision=revision))
+        digest = lock(load_task("mini", card.parent), tmp_path / "made")["mini.jsonl:hub"]
+        card.write_text(CARD.format(digest=digest, revision=revision))
+        monkeypatch.setenv("EVALSUITE_TASKS", str(tasks))
+
+    return write
+
+
+def test_a_task_is_pulled_checked_and_recorded(mini, hub_of, tmp_path):
+    mini()
+    body = parquet(mini_rows())
+    hub = hub_of({REPO: {"data/test-0.parquet": body, "data/train-0.parquet": b"PAR1", "README.md": b"#"}})
+    (result,), message = pull(hub.url, "mini", tmp_path)
+    assert (result["items"], result["pinned"], result["revision"]) == (3, False, COMMIT), message
+    assert hub.served == ["data/test-0.parquet"]
+    manifest = json.loads((tmp_path / "hub" / REPO / "pulled.json").read_text())
+    recorded = {"data/test-0.parquet": {"revision": COMMIT, "sha256": hashlib.sha256(body).hexdigest()}}
+    assert manifest == {"repo": REPO, "files": recorded}
+    pull(hub.url, "mini", tmp_path)
+    assert hub.served == ["data/test-0.parquet"], "a file that was downloaded is not sent again"
+
+
+def test_changed_items_on_the_hub_are_named(mini, hub_of, tmp_path):
+    mini()
+    table = mini_rows()
+    table[1]["answer"] = "A"
+    _, message = pull(hub_of({REPO: {"data/test-0.parquet": parquet(table)}}).url, "mini", tmp_path)
+    assert message.startswith("data_changed: mini:") and "changed 1 (m1)" in message
+
+
+@pytest.mark.parametrize(("of_card", "argument"), [("unverified", COMMIT), (COMMIT, "")])
+def test_a_named_revision_is_downloaded(mini, hub_of, tmp_path, of_card, argument):
+    mini(of_card)
+    hub = hub_of({REPO: {"data/test-0.parquet": parquet(mini_rows())}})
+    done, message = pull(hub.url, "mini", tmp_path, argument)
+    assert done and done[0]["pinned"] and done[0]["revision"] == COMMIT, message
 
 
 @pytest.mark.parametrize(
@@ -207,12 +277,13 @@ def test_a_file_name_that_leaves_the_folder_is_refused(hub_of, tmp_path):
     assert not hub.served
 
 
-def test_a_file_name_that_only_the_second_listing_has_is_never_requested(hub_of, tmp_path):
-    name = "data/validation-/../../../../x.parquet"
-    hub = hub_of({"openlifescienceai/medmcqa": {"data/validation-0.parquet": parquet([{"id": "1"}])}})
-    hub.unlisted[name] = b"x"
-    pull(hub.url, "medmcqa", tmp_path)
-    assert hub.served == ["data/validation-0.parquet"]
+def test_a_file_name_that_only_the_second_listing_has_is_never_requested(mini, hub_of, tmp_path):
+    mini()
+    hub = hub_of({REPO: {"data/test-0.parquet": parquet(mini_rows())}})
+    hub.unlisted = {"data/test-/../../../x.parquet": b"x", "data/test-1.parquet": parquet([])}
+    done, message = pull(hub.url, "mini", tmp_path)
+    assert done, message
+    assert hub.requested == {"data/test-0.parquet"}
 
 
 def test_files_of_an_earlier_commit_are_not_recorded_as_those_of_a_later_one(hub_of, tmp_path):
@@ -230,10 +301,3 @@ def test_files_of_an_earlier_commit_are_not_recorded_as_those_of_a_later_one(hub
     done, message = pull(hub.url, "jmed", tmp_path)
     assert done and done[0]["revision"] == "f" * 40, message
     assert (tmp_path / "hub" / repo / name).read_bytes() == hub.repos[repo][name]
-
-
-def test_a_named_revision_is_what_is_fetched(mirror, hub_of, tmp_path):
-    table = read_rows(mirror / "medqa/phrases_no_exclude_test.4options.jsonl.gz")
-    hub = hub_of({"GBaker/MedQA-USMLE-4-options": {"phrases_no_exclude_test.jsonl": lines(table)}})
-    done, message = pull(hub.url, "medqa", tmp_path, "0123456789abcdef0123456789abcdef01234567")
-    assert done and done[0]["pinned"], message
