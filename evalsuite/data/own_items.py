@@ -1,4 +1,4 @@
-"""Items that a program hands over instead of a file: validated and converted as rows in our own format are."""
+"""Validate items that a program passes instead of a file, by the rules for rows in the native layout."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def own_items(items: Iterable[Item | Mapping[str, Any]], name: str) -> tuple[Ite
 
 
 def native_row(item: Item) -> dict[str, Any]:
-    """Return an item as a row in our own format, from which `own_items` makes the same item."""
+    """Return an item as a row in the native layout, from which `own_items` makes the same item."""
     row: dict[str, Any] = {
         "id": item.id,
         "question": item.question,

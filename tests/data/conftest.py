@@ -16,8 +16,9 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 class Hub:
     """Data sets by name: {repo: {path: bytes}}; `gated` ones refuse.
 
-    `served` lists the files whose bodies were sent, `requested` has all that were requested. `unlisted` are files that only the second listing of a repository
-    has, as a hostile hub could send it. `broken` makes every request after the first listing fail.
+    `served` lists the files whose bodies were sent, `requested` has all that were requested. `unlisted` are files that
+    only the second listing of a repository has, as a hostile hub could send it. `broken` makes every request after the
+    first listing fail.
     """
 
     def __init__(self, repos: dict[str, dict[str, bytes]], gated: tuple[str, ...] = ()) -> None:
