@@ -157,7 +157,9 @@ def _parse_parquet(raw: bytes) -> list[Row]:
     import pyarrow.parquet as pq
 
     try:
-        rows: list[Row] = pq.read_table(pa.BufferReader(raw)).to_pylist()
+        # Without threads: a short process that read with them sometimes aborts while it exits, after all work is done.
+        table = pq.read_table(pa.BufferReader(raw), use_threads=False, pre_buffer=False)
+        rows: list[Row] = table.to_pylist()
     except pa.ArrowException as error:
         raise ValueError(f"not parquet: {error}") from None
     return rows
