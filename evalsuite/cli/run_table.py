@@ -1,4 +1,4 @@
-"""What a person reads at the end of a run."""
+"""The table that a run prints at its end."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _COLUMNS = ("task", "n", "accuracy % [95%]", "lenient", "invalid", "trunc.", "tr
 
 
 def print_run(graded: GradedRun, folder: Path, alarm: float) -> None:
-    """Print the table of a run, its notes, an alarm where answers weren't readable, and where all of it is."""
+    """Print the table of a run, its notes, a warning where many answers are invalid, and the paths."""
     console = Console(highlight=False, soft_wrap=True)
     tasks = graded.summary.tasks
     samples = max(task.samples for task in tasks.values())
@@ -156,14 +156,14 @@ def _print_example(console: Console, example: InvalidExample) -> None:
 
 
 def _excerpt(text: str, span: tuple[int, int] | None) -> Text:
-    """The part of a response that was read, marked; or its end, where an answer is expected."""
+    """Return the end of a response, or the surroundings of its parsed span, which is highlighted."""
     start, end = span or (len(text), len(text))
-    before, read, after = (
+    before, parsed, after = (
         text[max(0, start - _AROUND) : start],
         text[start:end][: 2 * _AROUND],
         text[end : end + _AROUND],
     )
     line = Text("    ... ", style="dim")
-    for part, style in ((before, "dim"), (read, "bold reverse"), (after, "dim")):
+    for part, style in ((before, "dim"), (parsed, "bold reverse"), (after, "dim")):
         line.append(visible(part), style=style)
     return line
