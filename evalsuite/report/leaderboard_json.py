@@ -11,7 +11,8 @@ from evalsuite.report.published_scores import published_scores
 from evalsuite.report.run_names import is_recorded
 
 Json = dict[str, Any]
-SCHEMA = 1
+SCHEMA = 2
+"""Version of the keys in leaderboard.json; since 2 `p` is unadjusted, and `p_holm` is adjusted."""
 
 _TRIVIAL_NAMES = {
     "longest": "the longest option",
