@@ -12,10 +12,11 @@ from evalsuite.analysis.run_result import read_result
 from evalsuite.errors import ErrorCode, RunError
 from evalsuite.report.chart_sections import chart_sections
 from evalsuite.report.cost import run_cost
+from evalsuite.report.csv_table import csv_text
 from evalsuite.report.html_page import html_page
 from evalsuite.report.item_browser import write_items
 from evalsuite.report.leaderboard_json import leaderboard_json
-from evalsuite.report.markdown import csv_text, markdown
+from evalsuite.report.markdown import markdown
 from evalsuite.report.run_names import display_name
 from evalsuite.report.training_stages import stage_gains
 from evalsuite.run.summary_schema import ParseMode

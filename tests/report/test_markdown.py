@@ -9,8 +9,9 @@ import pytest
 
 from evalsuite.analysis.leaderboard import entries, leaderboard
 from evalsuite.analysis.run_result import read_result
+from evalsuite.report.csv_table import csv_text
 from evalsuite.report.leaderboard_json import leaderboard_json
-from evalsuite.report.markdown import csv_text, markdown
+from evalsuite.report.markdown import markdown
 from evalsuite.report.run_names import display_name
 
 
