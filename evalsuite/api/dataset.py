@@ -1,4 +1,4 @@
-"""Items that a program made itself, as a task that can be evaluated without a folder and without a plug-in."""
+"""Items that a program hands over, as a task that can be evaluated without a folder and without a plug-in."""
 
 from __future__ import annotations
 

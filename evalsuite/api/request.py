@@ -117,7 +117,7 @@ def _resolve(
         prefix = prefix_of(model)
         if name is None and prefix != TINY:
             raise UsageError(
-                ErrorCode.MISSING_ARGUMENT, f"`name` is missing: it says which model {model.__name__} answers with"
+                ErrorCode.MISSING_ARGUMENT, f"`name` is missing: it names the model that {model.__name__} runs"
             )
         settings = replace(settings, model=name or "")
         check_scoring(model, model_name(prefix, settings.model), settings.scoring)
@@ -175,6 +175,6 @@ def _registered(task: Task) -> str:
     if load_task(task.name) != task:
         raise UsageError(
             ErrorCode.UNKNOWN_TASK,
-            f"{task.name}: {task.folder} isn't where this name is found; put its parent folder into EVALSUITE_TASKS",
+            f"{task.name}: {task.folder} isn't what this name stands for; put its parent into EVALSUITE_TASKS",
         )
     return task.name

@@ -28,7 +28,7 @@ ModelFunction = Callable[[Any], str] | Callable[[Any], Awaitable[str]]
 Its argument is untyped, since a function that is annotated with `list[dict[str, str]]` takes no `list[Message]`.
 """
 THREADS: Final = 16
-"""Calls of a plain function that are in flight unless `concurrency` says otherwise; each needs a thread."""
+"""Default `concurrency` of a plain function, whose calls need a thread each."""
 FAILURE_LIMIT: Final = 20
 """Failed calls, none having succeeded, after which a run stops: the function is broken, and calls may cost money."""
 _LONGEST_MESSAGE: Final = 500

@@ -1,4 +1,4 @@
-"""Shows how a run goes on, on standard error: a bar on a terminal, plain lines elsewhere, or nothing."""
+"""Shows the progress of a run on standard error: a bar on a terminal, plain lines otherwise, or nothing."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ class BarProgress(PlainProgress):
 
 
 def listener_for(progress: bool | None) -> SilentProgress:
-    """Return a bar on a terminal, elsewhere plain lines if `progress` is True and silence if None; False is silence."""
+    """Return a bar on a terminal, otherwise plain lines if `progress` is True and silence if None; False is silence."""
     if progress is not False and sys.stderr.isatty():
         return BarProgress()
     return PlainProgress() if progress else SilentProgress()

@@ -1,4 +1,4 @@
-"""Every example of docs/python.md runs, as in a notebook, and prints what the page says."""
+"""Every example of docs/python.md runs, as in a notebook, and prints what the page shows."""
 
 import ast
 import asyncio
@@ -18,7 +18,7 @@ import evalsuite as es
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "python.md"
 ADDRESS = "http://127.0.0.1:8000/v1"
-"""The server of the page; the test puts that of its own in its place."""
+"""The server on the page, which the test replaces by its own."""
 DATE = "2026-11-20T13-09-10.007480"
 
 
@@ -30,7 +30,7 @@ def examples():
 
 
 def printed(code):
-    """What the comments of an example say that it prints."""
+    """The output that the comments of an example show."""
     return "".join(f"{line[3:].removeprefix(' ')}\n" for line in code.splitlines() if line.startswith("# >"))
 
 
@@ -81,7 +81,7 @@ def write_log(folder):
 
 
 @pytest.mark.filterwarnings("ignore:function/careful-v2")
-async def test_every_example_prints_what_the_page_says(tmp_path, monkeypatch):
+async def test_every_example_prints_what_the_page_shows(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("EVALSUITE_DATA", raising=False)
     write_log(tmp_path / "logs" / "model-7b")

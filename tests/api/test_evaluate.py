@@ -66,12 +66,12 @@ async def test_evaluate_works_where_an_event_loop_runs_and_evaluate_async_in_tha
         loops.append(asyncio.get_running_loop())
         return knows_half(messages)
 
-    ours = asyncio.get_running_loop()
+    own_loop = asyncio.get_running_loop()
     first = es.evaluate(model, dataset(), out="sync")
-    assert ours not in loops
+    assert own_loop not in loops
     loops.clear()
     second = await es.evaluate_async(model, dataset(), out="async")
-    assert set(loops) == {ours}
+    assert set(loops) == {own_loop}
     assert first.accuracy == second.accuracy
 
 
@@ -141,6 +141,21 @@ def test_an_exception_fails_its_request_alone_and_the_same_call_sends_it_again()
 
     again = es.evaluate(mended, dataset(), out="run")
     assert sorted(calls) == [3, 5] and again.missing == 0 and again.failures() == []
+
+
+def test_a_request_that_fails_again_is_listed_once_with_its_last_reason():
+    attempts = []
+
+    def model(messages):
+        if number(messages) == 3:
+            attempts.append(1)
+            raise Wrong(f"attempt {len(attempts)}")
+        return "<answer>A</answer>"
+
+    for _ in range(2):
+        with pytest.warns(UserWarning):
+            run = es.evaluate(model, dataset(), out="run")
+    assert [(each.item, each.error) for each in run.failures()] == [("i3", "Wrong: attempt 2")]
 
 
 @pytest.mark.parametrize("returned", [None, b"A", ["A"]])
@@ -365,7 +380,7 @@ def test_a_run_on_own_items_is_complete_in_its_folder(capsys):
     assert caught.value.code is es.ErrorCode.RUN_INCONSISTENT
 
 
-def test_the_command_line_says_that_functions_are_pythons(capsys):
+def test_the_command_line_cannot_resume_the_run_of_a_function(capsys):
     with pytest.warns(UserWarning):
         run = es.evaluate(failing(1), dataset(), out="run")
     assert main(["run", "--resume", str(run.path)]) == 2

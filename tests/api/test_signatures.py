@@ -73,8 +73,8 @@ def test_the_public_members_are_these(name):
 
 
 def test_a_run_from_the_command_line_has_the_arguments_of_evaluate():
-    ours, theirs = (inspect.signature(function).parameters for function in (es.evaluate, run_request))
-    assert list(ours.values()) == [*theirs.values(), ours["progress"]]
+    public, internal = (inspect.signature(function).parameters for function in (es.evaluate, run_request))
+    assert list(public.values()) == [*internal.values(), public["progress"]]
 
 
 def test_a_name_that_does_not_exist_is_an_attribute_error():

@@ -79,11 +79,11 @@ def unrotated(tmp_path_factory):
 
 
 def test_each_item_is_sent_once_in_each_order(first):
-    found = Counter((row["task"], row["item"], row["rotation"], row["sample"]) for row in rows(first).to_pylist())
+    counts = Counter((row["task"], row["item"], row["rotation"], row["sample"]) for row in rows(first).to_pylist())
     expected = {
         (name, item.id, s, 0) for name in STARTER for item in load(load_task(name)).items for s in rotations_of(item)
     }
-    assert set(found) == expected and set(found.values()) == {1}
+    assert set(counts) == expected and set(counts.values()) == {1}
 
 
 def test_the_first_place_is_right_by_chance_and_never_in_all_orders(first):
@@ -91,28 +91,36 @@ def test_the_first_place_is_right_by_chance_and_never_in_all_orders(first):
         task = task_summaries(first)[name]
         assert task["n"] == items and sum(task["status"].values()) == items * options
         assert task["accuracy"]["value"] == pytest.approx(1 / options) == task["chance"]
-        found = task["robustness"]
-        assert found["all_right"]["value"] == found["same_text"]["value"] == 0
-        assert fmean(rotation["accuracy"]["value"] for rotation in found["rotations"]) == pytest.approx(1 / options)
-        assert {rotation["n"] for rotation in found["rotations"]} == {items}
+        robustness = task["robustness"]
+        assert robustness["all_right"]["value"] == robustness["same_text"]["value"] == 0
+        assert fmean(rotation["accuracy"]["value"] for rotation in robustness["rotations"]) == pytest.approx(
+            1 / options
+        )
+        assert {rotation["n"] for rotation in robustness["rotations"]} == {items}
 
 
 def test_a_model_that_knows_the_text_is_right_in_every_rotation(oracle):
     for task in task_summaries(oracle).values():
-        found = task["robustness"]
+        robustness = task["robustness"]
         assert (
-            task["accuracy"]["value"] == found["all_right"]["value"] == found["same_text"]["value"] == found["p"] == 1
+            task["accuracy"]["value"]
+            == robustness["all_right"]["value"]
+            == robustness["same_text"]["value"]
+            == robustness["p"]
+            == 1
         )
-        assert [rotation["accuracy"]["value"] for rotation in found["rotations"]] == [1] * len(found["rotations"])
+        assert [rotation["accuracy"]["value"] for rotation in robustness["rotations"]] == [1] * len(
+            robustness["rotations"]
+        )
 
 
 def test_rotation_0_is_what_a_run_without_rotations_sends(first, unrotated):
     unmoved = [row for row in rows(first).to_pylist() if row["rotation"] == 0]
     assert [{**row, "latency": 0} for row in unmoved] == [{**row, "latency": 0} for row in rows(unrotated).to_pylist()]
-    record, own = (
+    rotated_record, record = (
         json.loads((run / "responses" / "starter_recall.jsonl").open().readline()) for run in (first, unrotated)
     )
-    assert {**record, "request": ""} == {**own, "request": ""}
+    assert {**rotated_record, "request": ""} == {**record, "request": ""}
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
@@ -211,12 +219,12 @@ def test_a_rotated_and_an_unrotated_run_are_compared_only_if_that_is_allowed(fir
 
 def test_two_rotated_runs_are_compared_and_gated_item_by_item(first, oracle, tmp_path, capsys):
     assert main(["compare", str(oracle), str(first), "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)["tasks"]
+    tasks = json.loads(capsys.readouterr().out)["tasks"]
     for name, (items, options) in STARTER.items():
-        assert found[name]["n"] == items
-        assert found[name]["difference"]["value"] == pytest.approx(1 - 1 / options)
-        assert found[name]["only_a"] == pytest.approx(items * (1 - 1 / options))
-        assert found[name]["samples_needed"] is None
+        assert tasks[name]["n"] == items
+        assert tasks[name]["difference"]["value"] == pytest.approx(1 - 1 / options)
+        assert tasks[name]["only_a"] == pytest.approx(items * (1 - 1 / options))
+        assert tasks[name]["samples_needed"] is None
     policy = tmp_path / "gate.yaml"
     policy.write_text("tasks: all\n")
     gated = ["gate", "--policy", str(policy), "--json"]
@@ -316,8 +324,8 @@ def test_after_a_kill_nothing_is_lost_or_sent_twice(tmp_path):
         server.kill()
         server.wait()
     expected = 2 * sum(items * options for items, options in STARTER.values())
-    found = Counter(_journal(killed))
-    assert 0 < stored < expected == len(found) and set(found.values()) == {1}
+    counts = Counter(_journal(killed))
+    assert 0 < stored < expected == len(counts) and set(counts.values()) == {1}
     assert f"{stored} of {expected} responses are on disk" in again.stderr
     assert rows(killed).drop(["latency"]).equals(rows(complete).drop(["latency"]))
     assert task_summaries(killed) == task_summaries(complete)

@@ -33,11 +33,11 @@ def write(path: Path, texts: list[str]) -> None:
 def test_any_text_is_read_back_unchanged(tmp_path_factory, texts):
     path = tmp_path_factory.mktemp("run")
     write(path, texts)
-    found = list(RunFolder(path).records("t"))
-    assert [record.text for record in found] == texts
-    assert [record.reasoning for record in found] == [text[::-1] for text in texts]
-    assert all((r.finish, r.opens_reasoning) == ("length", True) for r in found)
-    assert all((r.input_tokens, r.output_tokens, r.latency) == (11, 22, 0.5) for r in found)
+    records = list(RunFolder(path).records("t"))
+    assert [record.text for record in records] == texts
+    assert [record.reasoning for record in records] == [text[::-1] for text in texts]
+    assert all((r.finish, r.opens_reasoning) == ("length", True) for r in records)
+    assert all((r.input_tokens, r.output_tokens, r.latency) == (11, 22, 0.5) for r in records)
 
 
 @settings(max_examples=60, deadline=None)
