@@ -19,8 +19,8 @@ from statistics import median
 
 import numpy as np
 
+from evalsuite.analysis.comparability import Pairing, pair
 from evalsuite.analysis.compare import compare
-from evalsuite.analysis.pairing import Pairing, pair
 from evalsuite.analysis.run_result import read_result
 from evalsuite.gate import GatePolicy, gate
 from evalsuite.stats.bootstrap import RESAMPLES, bca, percentile

@@ -28,8 +28,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evalsuite.analysis.run_result import ItemScores, read_result
-from evalsuite.stats.averages import macro
 from evalsuite.stats.intervals import Estimate, mean
+from evalsuite.stats.macro_average import macro
 
 STATUSES = ("ok", "no_answer", "truncated")
 POOL = 300

@@ -13,8 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from evalsuite.analysis.comparability import pair
 from evalsuite.analysis.compare import compare
-from evalsuite.analysis.pairing import pair
 from evalsuite.analysis.run_result import RunResult, read_result
 from evalsuite.stats.multiple_testing import holm
 from evalsuite.util.format import p_value, percent, points_interval

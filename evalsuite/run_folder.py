@@ -20,14 +20,14 @@ from typing import Any, Final, Self
 
 import orjson
 
-from evalsuite import schema_v1
+from evalsuite import run_folder_v1
 from evalsuite.errors import ErrorCode, RunError
 from evalsuite.models.backend import Finish, Response
 from evalsuite.util.atomic_write import write_atomically
 from evalsuite.util.jsonl import JsonLineError, dump_json_line, read_jsonl
 
 SCHEMA = 2
-"""Version of the keys in run.json and summary.json; folders of version 1 are read through `schema_v1`."""
+"""Version of the keys in run.json and summary.json; folders of version 1 are read through `run_folder_v1`."""
 ERRORS: Final = "errors.jsonl"
 _BLOCK: Final = 65536
 """Bytes that are read at a time when the last line feed of a journal is searched."""
@@ -83,7 +83,7 @@ class RunFolder:
         except (OSError, orjson.JSONDecodeError) as error:
             raise RunError(ErrorCode.RUN_UNREADABLE, f"{file}: can't be read: {error}") from None
         if isinstance(facts, dict) and facts.get("schema") == 1:
-            facts = schema_v1.upgrade_run(facts)
+            facts = run_folder_v1.upgrade_run(facts)
         if not isinstance(facts, dict) or facts.get("schema") != SCHEMA or not {"identity", "ended"} <= facts.keys():
             raise RunError(
                 ErrorCode.RUN_SCHEMA_UNSUPPORTED, f"{file}: not a run of schema {SCHEMA} or 1, which this version reads"
@@ -263,7 +263,7 @@ _TYPES: Final = {
 def _record(fields: Any, path: Path, number: int) -> ResponseRecord:
     try:
         if "shift" in fields:
-            fields = schema_v1.upgrade_record(fields)
+            fields = run_folder_v1.upgrade_record(fields)
         record = ResponseRecord(**fields)
         if any(not isinstance(getattr(record, name), type_) for name, type_ in _TYPES.items()):
             raise ValueError("a field of another type")

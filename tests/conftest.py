@@ -16,8 +16,8 @@ import pytest
 from evalsuite.cli import main
 from evalsuite.data.load import load
 from evalsuite.run.summary import GRADES
-from evalsuite.stats.averages import macro
 from evalsuite.stats.intervals import mean
+from evalsuite.stats.macro_average import macro
 from evalsuite.tasks.answer_format import write
 from evalsuite.tasks.registry import load_task
 

@@ -25,7 +25,7 @@ from typing import Any, Final, Literal
 from evalsuite.errors import ErrorCode, RunError
 from evalsuite.util.atomic_write import write_atomically
 from training import step_log
-from training.schema_v1 import upgrade_file, upgrade_metrics
+from training.run_folder_v1 import upgrade_file, upgrade_metrics
 
 SCHEMA: Final = 2
 State = Literal["new", "training", "trained", "promoted", "refused"]

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evalsuite.analysis.pairing import PairedTask, Pairing, marks
+from evalsuite.analysis.comparability import PairedTask, Pairing, marks
 from evalsuite.run.summary_schema import ParseMode
-from evalsuite.stats.averages import micro
 from evalsuite.stats.contrast import Contrast, contrast
 from evalsuite.stats.intervals import Estimate
+from evalsuite.stats.macro_average import micro
 from evalsuite.stats.multiple_testing import holm
 from evalsuite.stats.power import PLANNED_DISCORDANCE, POWER, SIZE
 from evalsuite.util.format import p_value, percent, points, points_interval, rough_count

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from evalsuite.analysis.pairing import SETTINGS, is_trivial, settings
+from evalsuite.analysis.comparability import SETTINGS, is_trivial, settings
 from evalsuite.analysis.run_result import ItemScores, RunResult
 from evalsuite.errors import ErrorCode, RunError, UsageError
 from evalsuite.run.summary_schema import ParseMode, RepeatedSamplesSummary, RobustnessSummary
-from evalsuite.stats.averages import macro
 from evalsuite.stats.clusters import Floats, Ints, members
 from evalsuite.stats.contrast import PairedScores
 from evalsuite.stats.intervals import Estimate
+from evalsuite.stats.macro_average import macro
 
 ORDER = (
     "careqa",

@@ -25,7 +25,7 @@ from evalsuite.errors import ErrorCode, RunError
 from evalsuite.run.summary import GRADES, read_grades
 from evalsuite.run.summary_schema import ParseMode, RunSummary, TaskSummary
 from evalsuite.run_folder import SCHEMA
-from evalsuite.schema_v1 import upgrade_summary
+from evalsuite.run_folder_v1 import upgrade_summary
 from evalsuite.stats.clusters import Floats, Ints
 from evalsuite.util.validation import first_problem
 

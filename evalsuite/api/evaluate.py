@@ -14,8 +14,8 @@ from evalsuite.errors import BackendError, ErrorCode
 from evalsuite.models.backend import Scoring, Thinking
 from evalsuite.run.event_loop import run_to_end
 from evalsuite.run.execute import RunRequest, execute
-from evalsuite.run.loop import RunOutcome
 from evalsuite.run.progress import SilentProgress, listener_for
+from evalsuite.run.request_loop import RunOutcome
 
 P = ParamSpec("P")
 

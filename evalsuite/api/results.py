@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from evalsuite.analysis import compare as comparing
+from evalsuite.analysis.comparability import pair
 from evalsuite.analysis.compare import Comparison
-from evalsuite.analysis.pairing import pair
 from evalsuite.analysis.run_result import RunResult, read_result
 from evalsuite.api.run import Run, read_run
 from evalsuite.gate import decision

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from evalsuite.analysis.comparability import pair
 from evalsuite.analysis.compare import Comparison, MicroContrast, TaskContrast
 from evalsuite.analysis.compare import compare as compare_runs
-from evalsuite.analysis.pairing import pair
 from evalsuite.analysis.run_result import read_result
 from evalsuite.stats.contrast import Contrast
 from evalsuite.stats.intervals import Estimate

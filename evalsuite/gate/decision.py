@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from evalsuite.analysis.comparability import PairedTask, Pairing, is_trivial, pair
 from evalsuite.analysis.compare import Comparison, compare
-from evalsuite.analysis.pairing import PairedTask, Pairing, is_trivial, pair
 from evalsuite.analysis.run_result import RunResult
 from evalsuite.errors import ErrorCode, RunError
 from evalsuite.gate.policy import GatePolicy

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from evalsuite.analysis.pairing import PairedTask
+from evalsuite.analysis.comparability import PairedTask
 from evalsuite.gate.policy import MACRO, GatePolicy
 from evalsuite.run.summary_schema import ParseMode
-from evalsuite.stats.averages import macro
 from evalsuite.stats.intervals import Estimate
+from evalsuite.stats.macro_average import macro
 from evalsuite.stats.noninferiority import NoninferiorityVerdict, Outcome, judge, judge_macro
 from evalsuite.stats.paired_difference import difference
 from evalsuite.stats.power import POWER, SIZE, quantile

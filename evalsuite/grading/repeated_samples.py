@@ -10,7 +10,7 @@ import numpy as np
 from evalsuite.grading.grade import Grade, GradedParse
 from evalsuite.stats.clusters import Floats
 from evalsuite.stats.intervals import Estimate, mean
-from evalsuite.stats.repeated_samples import average, majority, pass_at
+from evalsuite.stats.pass_at_k import average, majority, pass_at
 from evalsuite.tasks.item import Item
 
 Json = dict[str, Any]

@@ -12,7 +12,7 @@ _BUILT_IN = {
     "trivial": "evalsuite.models.trivial:TrivialBaseline",
     "function": "evalsuite.models.function:FunctionBackend",
     "hf": "evalsuite.models.hf:HF",
-    "inspect": "evalsuite.models.inspect:Inspect",
+    "inspect": "evalsuite.models.inspect_ai:Inspect",
     "openai": "evalsuite.models.openai:OpenAI",
     "replay": "evalsuite.models.replay:Replay",
     "tiny": "evalsuite.models.tiny:Tiny",

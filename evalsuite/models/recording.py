@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Final
 
 import orjson
 
-from evalsuite import schema_v1
+from evalsuite import run_folder_v1
 from evalsuite.errors import BackendError, ErrorCode
 from evalsuite.util.file_digest import sha256_of
 from evalsuite.util.jsonl import JsonLineError, read_jsonl
@@ -134,7 +134,7 @@ def _parse_lines(source: RecordingFile, lines: BinaryIO | gzip.GzipFile) -> Iter
 def _parse_row(source: RecordingFile, number: int, fields: dict[str, Any]) -> RecordedRow:
     keys: tuple[object, ...] = tuple(map(fields.get, ("benchmark", "item_id", "model", "setting")))
     if source.run:
-        fields = schema_v1.upgrade_record(fields)
+        fields = run_folder_v1.upgrade_record(fields)
         keys = (source.task, fields.get("item"), source.model, RUN_SETTING)
     benchmark, item, model, setting = (str(value) if isinstance(value, str | int) else "" for value in keys)
     if not (benchmark and item and model and setting):
@@ -155,4 +155,4 @@ def _run_json(file: Path) -> Mapping[str, Any]:
         raise BackendError(
             ErrorCode.RUN_UNREADABLE, f"{path}: not the run.json of a run, so {file.name} beside it can't be replayed"
         ) from None
-    return schema_v1.upgrade_run(run) if run.get("schema") == 1 else run
+    return run_folder_v1.upgrade_run(run) if run.get("schema") == 1 else run

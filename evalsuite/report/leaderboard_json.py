@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from evalsuite.analysis.comparability import SETTINGS
 from evalsuite.analysis.leaderboard import SIZES, TRIVIAL, Leaderboard, LeaderboardCell, LeaderboardRow
-from evalsuite.analysis.pairing import SETTINGS
 from evalsuite.analysis.ranking import MACRO, ReferenceContrast, leaders, rank, reference, reference_contrasts
 from evalsuite.report.published_scores import published_scores
 from evalsuite.report.run_names import is_recorded

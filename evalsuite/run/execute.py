@@ -21,7 +21,7 @@ from evalsuite.models import make_backend
 from evalsuite.models.backend import Backend
 from evalsuite.run.folder_choice import FolderChoice, named_folder, new_or_unfinished
 from evalsuite.run.identity import Identity
-from evalsuite.run.loop import ProgressListener, RunOutcome, run
+from evalsuite.run.request_loop import ProgressListener, RunOutcome, run
 from evalsuite.run.spec import RunSpec
 from evalsuite.run.stored_tasks import dataset_of_run
 from evalsuite.run_folder import RunFolder

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from evalsuite.models.backend import Backend, BackendInfo, Request
-from evalsuite.run.prepared import PreparedTask
+from evalsuite.run.prepared_task import PreparedTask
 from evalsuite.run.spec import RunSpec
 
 Identity = dict[str, Any]

@@ -7,7 +7,7 @@ from typing import Any
 
 from evalsuite.errors import DataError, ErrorCode, RunError
 from evalsuite.models.backend import PromptSetup
-from evalsuite.run.prepared import PreparedTask
+from evalsuite.run.prepared_task import PreparedTask
 from evalsuite.run.stored_tasks import dataset_of_run
 from evalsuite.run_folder import RunFolder
 from evalsuite.tasks.item import Dataset

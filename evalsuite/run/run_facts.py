@@ -13,7 +13,7 @@ import evalsuite
 from evalsuite import parser
 from evalsuite.models.backend import BackendInfo
 from evalsuite.run.identity import Identity, digest
-from evalsuite.run.prepared import PreparedTask
+from evalsuite.run.prepared_task import PreparedTask
 from evalsuite.run.spec import RunSpec
 from evalsuite.run_folder import SCHEMA, RunFolder
 

@@ -24,9 +24,9 @@ from evalsuite.grading.repeated_samples import RepeatedSampleTally
 from evalsuite.grading.robustness import RotationTally
 from evalsuite.run.summary_schema import UNANSWERED, RunSummary
 from evalsuite.run_folder import SCHEMA, ResponseRecord, RunFolder, disk_error
-from evalsuite.stats.averages import macro
 from evalsuite.stats.clusters import Floats
 from evalsuite.stats.intervals import Estimate, mean
+from evalsuite.stats.macro_average import macro
 from evalsuite.tasks.item import Item
 from evalsuite.util.atomic_write import atomic_path
 

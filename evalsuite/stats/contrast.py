@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from evalsuite.stats.averages import macro
 from evalsuite.stats.clusters import Floats, Ints, summed
+from evalsuite.stats.macro_average import macro
 from evalsuite.stats.noninferiority import samples_needed
 from evalsuite.stats.paired_difference import PairedDifference, difference, effective_pairs
 from evalsuite.stats.permutation import sign_flip_test

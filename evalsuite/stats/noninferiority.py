@@ -8,9 +8,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from evalsuite.stats.averages import macro
 from evalsuite.stats.clusters import Floats, Groups, members
 from evalsuite.stats.intervals import Estimate
+from evalsuite.stats.macro_average import macro
 from evalsuite.stats.paired_difference import difference, effective_pairs
 from evalsuite.stats.power import PLANNED_DISCORDANCE, POWER, SIZE, quantile
 

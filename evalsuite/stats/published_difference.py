@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from evalsuite.stats.averages import combine
 from evalsuite.stats.intervals import Estimate
+from evalsuite.stats.macro_average import combine
 
 
 def published_difference(measured: Estimate, published: Estimate) -> Estimate:

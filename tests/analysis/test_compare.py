@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
+from evalsuite.analysis.comparability import pair
 from evalsuite.analysis.compare import compare
-from evalsuite.analysis.pairing import pair
 from evalsuite.analysis.run_result import read_result
 from evalsuite.errors import ErrorCode, RunError, UsageError
 from evalsuite.stats.power import detectable, power_at

@@ -9,7 +9,7 @@ from backend_calls import make_request, respond, texts
 
 from evalsuite.errors import BackendError, ErrorCode, UsageError
 from evalsuite.models.backend import BackendSettings, Decoding
-from evalsuite.models.inspect import Inspect
+from evalsuite.models.inspect_ai import Inspect
 
 pytest.importorskip("inspect_ai")
 pytestmark = pytest.mark.integration

@@ -69,7 +69,7 @@ async def test_an_unknown_model_is_an_error_of_one_line(vllm_server):
 
 async def test_through_inspect(vllm_server, monkeypatch):
     pytest.importorskip("inspect_ai")
-    from evalsuite.models.inspect import Inspect
+    from evalsuite.models.inspect_ai import Inspect
 
     monkeypatch.setenv("LOCAL_API_KEY", "none-needed")
     name = f"openai-api/local/{vllm_server.model}"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalsuite.models.local.reasoning_dialect import dialect_of, with_think_marks
+from evalsuite.models.local.tokenizer_dialect import dialect_of, with_think_marks
 from evalsuite.parser import DIALECTS, FORMATS, ParseResult, ReasoningDialect, parse, prompt_opens_reasoning
 from evalsuite.tasks.answer_format import write
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from evalsuite.analysis.pairing import pair
+from evalsuite.analysis.comparability import pair
 from evalsuite.analysis.regrade import regrade
 from evalsuite.analysis.run_result import read_result
 from evalsuite.cli import main
@@ -288,7 +288,7 @@ def test_a_prompt_without_options_cannot_be_rotated(scoring, task, tmp_path, cap
     """Refused before the backend is loaded: hf/ would need torch."""
     from evalsuite.grading.loglikelihood import LoglikelihoodPrompt
     from evalsuite.models.backend import PromptSetup
-    from evalsuite.run.prepared import PreparedTask
+    from evalsuite.run.prepared_task import PreparedTask
 
     data = load(load_task(task))
     with pytest.raises(UsageError, match=f"{scoring}.*{task}") as caught:

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from evalsuite.stats.averages import macro
 from evalsuite.stats.bootstrap import bca, percentile
 from evalsuite.stats.clusters import cells
 from evalsuite.stats.intervals import mean
+from evalsuite.stats.macro_average import macro
 from evalsuite.stats.paired_difference import difference, tango
-from evalsuite.stats.repeated_samples import average
+from evalsuite.stats.pass_at_k import average
 
 SIZES, SHARES = (50, 200, 1273, 5621), (0.2, 0.6, 0.93)
 CELLS = [pytest.param(n, share, id=f"{n}-{share}") for n in SIZES for share in SHARES]

@@ -11,9 +11,9 @@ from scipy import optimize, stats
 from scipy.stats import binomtest
 from statsmodels.stats.contingency_tables import mcnemar
 
-from evalsuite.stats.averages import combine
 from evalsuite.stats.bootstrap import percentile
 from evalsuite.stats.clusters import cells, members
+from evalsuite.stats.macro_average import combine
 from evalsuite.stats.paired_difference import difference, effective_pairs, tango
 from evalsuite.stats.permutation import SMALLEST, saddlepoint, sign_flip_test
 

@@ -8,9 +8,9 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from evalsuite.errors import ErrorCode, RunError
-from training.curriculum.collapse import WINDOW, find_collapse
 from training.curriculum.mining import MiningHistory, MiningResult
 from training.curriculum.plateau import PlateauVerdict, judge
+from training.curriculum.policy_collapse import WINDOW, find_collapse
 from training.recipe import Mining, Plateau
 from training.run_folder import StageFolder
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from typing import Any, Final, NamedTuple
 
+from evalsuite.analysis.comparability import pair
 from evalsuite.analysis.compare import compare
-from evalsuite.analysis.pairing import pair
 from evalsuite.analysis.run_result import RunResult
 from evalsuite.gate import GateDecision, gate
 from training.promotion.diagnosis import Diagnosis

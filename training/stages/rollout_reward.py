@@ -10,7 +10,7 @@ from typing import Any, Final
 from evalsuite.reward import StrictReward
 from evalsuite.reward.strict_reward import Completion, content_text
 from training import step_log
-from training.curriculum.zero_variance import zero_variance_groups
+from training.curriculum.zero_variance_groups import zero_variance_groups
 
 COLUMNS: Final = ("item", "task", "gold", "labels", "format", "opens_reasoning")
 """Dataset columns that the journal repeats for each completion, so that it can be graded again."""

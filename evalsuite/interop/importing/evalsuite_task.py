@@ -11,7 +11,7 @@ from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.interop.importing.harness_log import HarnessLog, prompt_digest
 from evalsuite.interop.importing.match_items import TaskMatch, items_with_other_gold, question_numbers
 from evalsuite.models.backend import PromptSetup
-from evalsuite.run.prepared import PreparedTask
+from evalsuite.run.prepared_task import PreparedTask
 from evalsuite.tasks.answer_format import FORMATS, write
 from evalsuite.tasks.prompt import TaskPrompt
 

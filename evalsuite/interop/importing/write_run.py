@@ -22,7 +22,7 @@ from evalsuite.interop.importing.harness_log import DECODING_FIELDS, HarnessLog,
 from evalsuite.interop.importing.match_items import TaskMatch, question_numbers
 from evalsuite.models.backend import Request, Response
 from evalsuite.run.identity import digest
-from evalsuite.run.prepared import PreparedTask
+from evalsuite.run.prepared_task import PreparedTask
 from evalsuite.run.summary import GradedRun, parser_of, summarise
 from evalsuite.run_folder import SCHEMA, ResponseRecord, RunFolder, RunWriter, disk_error
 from evalsuite.tasks.item import Item

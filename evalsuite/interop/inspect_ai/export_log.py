@@ -28,7 +28,7 @@ from evalsuite.interop.inspect_ai.scores import (
 )
 from evalsuite.models.optional_packages import describe_error, import_optional
 from evalsuite.models.recording import answering_model
-from evalsuite.run.prepared import PreparedTask
+from evalsuite.run.prepared_task import PreparedTask
 from evalsuite.run.reload import reload_tasks
 from evalsuite.run.summary_schema import RunSummary, TaskSummary
 from evalsuite.run_folder import ResponseRecord, RunFolder, disk_error

@@ -34,8 +34,8 @@ from evalsuite.interop.inspect_ai.scores import (
     without_surrogates,
 )
 from evalsuite.models.backend import THINKING_SWITCHES, Decoding, PromptSetup
-from evalsuite.models.inspect import FINISH
-from evalsuite.run.prepared import PreparedTask
+from evalsuite.models.inspect_ai import FINISH
+from evalsuite.run.prepared_task import PreparedTask
 from evalsuite.stats.intervals import mean
 from evalsuite.tasks.answer_format import FORMATS
 from evalsuite.tasks.item import Dataset, Item

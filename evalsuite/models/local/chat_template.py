@@ -9,7 +9,7 @@ from typing import Any
 
 from evalsuite.errors import BackendError, ErrorCode, UsageError
 from evalsuite.models.backend import THINKING_SWITCHES, BackendInfo, Thinking
-from evalsuite.models.local.reasoning_dialect import PLAIN, dialect_of, with_think_marks
+from evalsuite.models.local.tokenizer_dialect import PLAIN, dialect_of, with_think_marks
 from evalsuite.models.optional_packages import describe_error
 from evalsuite.parser import reasoning_open
 from evalsuite.tasks.prompt import Message

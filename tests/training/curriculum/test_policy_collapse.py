@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.curriculum.collapse import WINDOW, find_collapse
-from training.curriculum.zero_variance import zero_variance_groups
+from training.curriculum.policy_collapse import WINDOW, find_collapse
+from training.curriculum.zero_variance_groups import zero_variance_groups
 
 
 def steps(rewards, clipped=0.0):

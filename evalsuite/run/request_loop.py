@@ -15,7 +15,7 @@ from evalsuite.grading.grade_log import GradeLog
 from evalsuite.models.backend import Backend, Request, Response
 from evalsuite.run.folder_choice import FolderChoice
 from evalsuite.run.identity import request_digest, request_seed, run_identity
-from evalsuite.run.prepared import PreparedTask, prepare_task
+from evalsuite.run.prepared_task import PreparedTask, prepare_task
 from evalsuite.run.run_facts import now, run_facts
 from evalsuite.run.spec import RunSpec
 from evalsuite.run.stored_tasks import store_tasks

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from evalsuite.stats.averages import combine, macro, micro
 from evalsuite.stats.intervals import Estimate, jeffreys, mean, wilson
+from evalsuite.stats.macro_average import combine, macro, micro
 from evalsuite.stats.published_difference import published_difference
 
 SHARES = st.lists(st.tuples(st.floats(0, 1), st.integers(5, 5000)), min_size=1, max_size=8)

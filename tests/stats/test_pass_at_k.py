@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalsuite.stats.intervals import mean
-from evalsuite.stats.repeated_samples import average, majority, pass_at
+from evalsuite.stats.pass_at_k import average, majority, pass_at
 
 
 @given(st.integers(1, 8).flatmap(lambda k: st.tuples(st.just(k), st.integers(0, k), st.integers(1, k))))
