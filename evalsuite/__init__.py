@@ -12,8 +12,7 @@ from __future__ import annotations
 import sys
 
 from evalsuite.api import lazy
-
-__version__ = "0.1.0"
+from evalsuite.version import __version__ as __version__
 
 TYPE_CHECKING = False  # as type checkers know it: importing `typing` would take most of the time of this import
 if TYPE_CHECKING:

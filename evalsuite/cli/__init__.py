@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from evalsuite import __version__
 from evalsuite.cli.exit_status import ended
 from evalsuite.errors import ErrorCode, UsageError
+from evalsuite.version import __version__
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import click
 
-from evalsuite import __version__, parser
+from evalsuite import parser
 from evalsuite.errors import DataError
 from evalsuite.tasks.registry import load_task, task_names
 from evalsuite.util.text import visible
+from evalsuite.version import __version__
 
 _EXTRAS = {
     "hf": ("torch", "transformers"),

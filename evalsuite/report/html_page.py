@@ -10,7 +10,6 @@ from typing import Any
 
 import jinja2
 
-from evalsuite import __version__
 from evalsuite.analysis.leaderboard import NamedRun
 from evalsuite.report.item_browser import FOLDER
 from evalsuite.report.leaderboard_json import sizes
@@ -28,6 +27,7 @@ from evalsuite.report.markdown import (
 from evalsuite.report.run_names import run_json
 from evalsuite.report.script_json import script_json
 from evalsuite.util.format import percent
+from evalsuite.version import __version__
 
 Json = dict[str, Any]
 _SCRIPTS = ("dom.js", "load.js", "board.js", "charts.js", "verdicts.js", "items.js", "item.js", "main.js")

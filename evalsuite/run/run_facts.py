@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import evalsuite
 from evalsuite import parser
 from evalsuite.models.backend import BackendInfo
 from evalsuite.run.identity import Identity, digest
 from evalsuite.run.prepared_task import PreparedTask
 from evalsuite.run.spec import RunSpec
 from evalsuite.run_folder import SCHEMA, RunFolder
+from evalsuite.version import __version__
 
 _RECORDED_PACKAGES = ("httptools", "inspect-ai", "numpy", "torch", "transformers", "vllm")
 
@@ -27,7 +27,7 @@ def run_facts(
     earlier = folder.facts if (folder.path / "run.json").exists() else {}
     return {
         "schema": SCHEMA,
-        "evalsuite": evalsuite.__version__,
+        "evalsuite": __version__,
         "parser": parser.VERSION,
         "identity": identity,
         "identity_digest": digest(identity),

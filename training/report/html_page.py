@@ -6,9 +6,9 @@ import hashlib
 from importlib.resources import files
 from typing import Any
 
-from evalsuite import __version__
 from evalsuite.report.html_page import asset, environment, plotly
 from evalsuite.report.script_json import script_json
+from evalsuite.version import __version__
 from training.report.markdown import CONTROL_NOTE
 from training.report.stage_sections import StageSection, accuracy_chart, cells, stage_sections
 from training.report.stage_table import TABLE_NOTE

@@ -13,7 +13,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-import evalsuite
 from evalsuite.errors import ErrorCode, RunError
 from evalsuite.grading.grade import grade
 from evalsuite.interop.importing import evalsuite_task
@@ -28,6 +27,7 @@ from evalsuite.run_folder import SCHEMA, ResponseRecord, RunFolder, RunWriter, d
 from evalsuite.tasks.item import Item
 from evalsuite.util.atomic_write import new_partial_folder, partial_folder
 from evalsuite.util.file_digest import sha256_of
+from evalsuite.version import __version__
 
 HARNESS_SCORES = "harness_scores.parquet"
 """The harness's own scores of responses that evalsuite graded: task, item, sample, score, metric."""
@@ -175,7 +175,7 @@ def _run_facts(
     data = str(data_dir) if data_dir else None
     return {
         "schema": SCHEMA,
-        "evalsuite": evalsuite.__version__,
+        "evalsuite": __version__,
         "parser": parser_of(tasks),
         "identity": identity,
         "identity_digest": digest(identity),

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-import evalsuite
 from evalsuite.analysis.run_result import read_result
 from evalsuite.errors import ErrorCode, RunError
 from evalsuite.interop.inspect_ai.scores import (
@@ -35,6 +34,7 @@ from evalsuite.run_folder import ResponseRecord, RunFolder, disk_error
 from evalsuite.tasks.item import Item
 from evalsuite.tasks.rotation import rotated
 from evalsuite.util.atomic_write import atomic_path
+from evalsuite.version import __version__
 
 FOLDER: Final = "inspect"
 """Default folder of the logs, inside the run folder."""
@@ -121,7 +121,7 @@ class _TaskExport:
             model=self.name,
             model_generate_config=self._config(),
             config=library.EvalConfig(epochs=samples),
-            packages={"inspect_ai": importlib.metadata.version("inspect_ai"), "evalsuite": evalsuite.__version__},
+            packages={"inspect_ai": importlib.metadata.version("inspect_ai"), "evalsuite": __version__},
             metadata={METADATA_KEY: self._metadata()},
         )
 
