@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 
-from evalsuite.api import lazy
+from evalsuite.util import lazy_api
 from evalsuite.version import __version__ as __version__
 
 TYPE_CHECKING = False  # as type checkers know it: importing `typing` would take most of the time of this import
@@ -58,11 +58,11 @@ __all__ = [
     "tasks",
 ]
 
-sys.modules[__name__].__class__ = lazy.Package
+sys.modules[__name__].__class__ = lazy_api.Package
 
 
 def __getattr__(name: str) -> Any:
-    return lazy.attribute(name)
+    return lazy_api.attribute(name)
 
 
 def __dir__() -> list[str]:
