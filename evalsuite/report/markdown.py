@@ -174,17 +174,17 @@ def _robustness(board: Json) -> str:
     ]
     if not lines:
         return ""
-    held = table(["model", "task", *ROTATED], lines, left=2)
-    return f"## Robustness to the order of options\n\n{ROTATION_LEGEND}\n\n{held}"
+    rows = table(["model", "task", *ROTATED], lines, left=2)
+    return f"## Position bias\n\n{ROTATION_LEGEND}\n\n{rows}"
 
 
 def _comparisons(board: Json) -> str:
     names = {row["id"]: row["name"] for row in board["rows"]}
     titles = {"macro": "the average", **{c["key"]: c["title"] for c in board["columns"]}}
-    held = board["comparisons"]
+    comparisons = board["comparisons"]
     parts = []
-    for key, contests in held["columns"].items():
-        if not contests:
+    for key, contrasts in comparisons["columns"].items():
+        if not contrasts:
             continue
         lines = [
             [
@@ -195,22 +195,22 @@ def _comparisons(board: Json) -> str:
                 p_value(each["p_holm"]),
                 verdict(each),
             ]
-            for each in contests
+            for each in contrasts
         ]
-        head = ["model", "difference in points [95%]", "only it right", "only the other", "p (Holm)", "verdict"]
-        title = f"### {plain(titles[key])}: against {plain(names[held['reference']])}\n"
+        head = ["model", "difference in points [95%]", "only this right", "only the other", "p (Holm)", "verdict"]
+        title = f"### {plain(titles[key])}: compared with {plain(names[comparisons['reference']])}\n"
         parts.append(f"{title}\n{table(head, lines, left=1)}")
     return "\n".join(["## Paired differences\n", *parts]) if parts else ""
 
 
-def verdict(contest: Json) -> str:
+def verdict(contrast: Json) -> str:
     """Return the result of a comparison in words: if it is not significant, with what could have been found."""
-    if contest["significant"]:
-        return "better" if contest["value"] > 0 else "worse"
-    if contest["detectable"] is None:
+    if contrast["significant"]:
+        return "better" if contrast["value"] > 0 else "worse"
+    if contrast["detectable"] is None:
         return "not significant: the two agree on too many items for any difference to be found"
-    needed = f"; this one needs about {rough_count(contest['items_needed'])} items" if contest["items_needed"] else ""
-    return f"not significant: differences from {percent(contest['detectable'])} points would be found{needed}"
+    needed = f"; this one needs about {rough_count(contrast['items_needed'])} items" if contrast["items_needed"] else ""
+    return f"not significant: differences from {percent(contrast['detectable'])} points would be found{needed}"
 
 
 def setting(name: str) -> str:

@@ -154,7 +154,7 @@ def test_the_board_sorts_in_both_directions_and_says_so(browser, report):
         assert head.get_attribute("aria-sort") == direction
         values = [float(each.text) for each in all_of(browser, column)]
         assert len(values) == 3 and values == sorted(values, reverse=reverse)
-    assert "ascending" in one(browser, "#board-says").get_attribute("textContent")
+    assert "ascending" in one(browser, "#board-status").get_attribute("textContent")
 
 
 def test_the_board_filters_by_name_and_hides_empty_groups(browser, report):
@@ -315,7 +315,7 @@ def test_without_its_items_the_page_says_where_they_must_be(browser, report, tmp
     alone.write_bytes(report.read_bytes())
     opened(browser, alone)
     browser.execute_script("document.getElementById('items').scrollIntoView({behavior: 'instant'})")
-    wait(browser, lambda: "must lie beside this page" in one(browser, "#items-says").text)
+    wait(browser, lambda: "must lie beside this page" in one(browser, "#items-status").text)
     browser.get_log("browser")
 
 
@@ -341,9 +341,9 @@ def test_of_a_hundred_thousand_responses_only_what_is_shown_is_loaded(browser, t
     chunks = len(list((tmp_path / "out").rglob("responses-*.js")))
     opened(browser, tmp_path / "out" / "report.html")
     items(browser)
-    assert "of 100,000 responses" in one(browser, "#items-says").text and chunks > 10
+    assert "of 100,000 responses" in one(browser, "#items-status").text and chunks > 10
     Select(one(browser, "#items-filter")).select_by_value("wrong")
-    wait(browser, lambda: "100,000 of" not in one(browser, "#items-says").text)
+    wait(browser, lambda: "100,000 of" not in one(browser, "#items-status").text)
     assert len(shown_items(browser)) == 50
     one(browser, "#items-table tbody tr").send_keys(Keys.ENTER)
     wait(browser, lambda: all_of(browser, "#item[open] .response"))
@@ -357,7 +357,7 @@ def test_each_order_of_the_options_is_a_row_that_says_which_it_is(browser, tmp_p
     write_report([run], tmp_path / "out")
     opened(browser, tmp_path / "out" / "report.html")
     items(browser)
-    assert "200 of 200 responses" in one(browser, "#items-says").text
+    assert "200 of 200 responses" in one(browser, "#items-status").text
     row = all_of(browser, "#items-table tbody tr")[3]
     assert "rotation 1, sample 1" in row.text
     row.send_keys(Keys.ENTER)

@@ -1,7 +1,7 @@
 """Every hand-written case is read right, strictly and leniently.
 
 A line of cases.jsonl has the fields of the public cases (see ANSWERS.md). What it leaves out is the common default: the
-four drugs under A to D, the answer tag, a response that ended by itself. `lenient` lists the acceptable readings.
+four drugs under A to D, the answer tag, a response that ended by itself. `lenient` lists the acceptable labels.
 """
 
 import json

@@ -237,9 +237,9 @@ def test_two_rotated_runs_are_compared_and_gated_item_by_item(first, oracle, tmp
 def test_the_report_shows_the_effect_of_rotation(first, oracle, unrotated, tmp_path):
     write_report([first, oracle, unrotated], tmp_path / "report")
     text = (tmp_path / "report" / "leaderboard.md").read_text()
-    assert "## Robustness to the order of options" in text and text.count("points on its 20 items") == 4
+    assert "## Position bias" in text and text.count("points on its 20 items") == 4
     page = (tmp_path / "report" / "report.html").read_text()
-    assert "Robustness to the order of options" in page and "right in every rotation" in page
+    assert "Position bias" in page and "right in every rotation" in page
     head, *lines = (tmp_path / "report" / "leaderboard.csv").read_text().splitlines()
     known = [dict(zip(head.split(","), line.split(","), strict=True)) for line in lines if "starter_recall" in line]
     assert sorted(row["all_right"] for row in known) == ["", "0.0", "1.0"]

@@ -38,7 +38,7 @@ function board() {
       shown += tr.hidden ? 0 : 1;
     }
     for (const body of bodies) body.hidden = !byId("grouped").checked || ![...body.querySelectorAll("tr[data-row]")].some((tr) => !tr.hidden);
-    byId("board-says").textContent = wanted ? `${shown} of ${lines.length} models` : "";
+    byId("board-status").textContent = wanted ? `${shown} of ${lines.length} models` : "";
   };
 
   for (const head of table.tHead.querySelectorAll("th[data-sort]")) {
@@ -53,7 +53,7 @@ function board() {
       for (const other of table.tHead.querySelectorAll("th[data-sort]")) other.setAttribute("aria-sort", "none");
       head.setAttribute("aria-sort", state.up ? "ascending" : "descending");
       arrange();
-      byId("board-says").textContent = `Sorted by ${line(button.textContent)}, ${state.up ? "ascending" : "descending"}`;
+      byId("board-status").textContent = `Sorted by ${line(button.textContent)}, ${state.up ? "ascending" : "descending"}`;
     });
   }
   byId("board-search").addEventListener("input", filter);

@@ -115,10 +115,10 @@ class ItemView {
     followHash();
   }
 
-  /** @param {string} says */
-  missing(says) {
+  /** @param {string} message */
+  missing(message) {
     byId("item-title").textContent = "Not in this report";
-    byId("item-body").replaceChildren(make("p", {}, says));
+    byId("item-body").replaceChildren(make("p", {}, message));
     byId("item-back").disabled = byId("item-next").disabled = true;
     this.at = -1;
     if (!this.dialog.open) this.dialog.showModal();

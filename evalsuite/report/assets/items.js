@@ -43,7 +43,7 @@ class Items {
     const turn = ++this.turn;
     const [a, b] = [byId("items-a").value, byId("items-b").value];
     const pair = b !== "" && b !== a;
-    options(byId("items-filter"), FILTERS.filter((each) => pair || !each.pair).map((each) => [each.id, each.says]), byId("items-filter").value);
+    options(byId("items-filter"), FILTERS.filter((each) => pair || !each.pair).map((each) => [each.id, each.label]), byId("items-filter").value);
     byId("items-deep").disabled = byId("items-search").value.trim() === "";
     try {
       const [items, first, second] = await Promise.all([load(`${this.itemSet.id}/items`), this.verdicts(a), pair ? this.verdicts(b) : null]);
@@ -100,7 +100,7 @@ class Items {
     const numbers = new Map(this.items.ids.map((/** @type {string} */ id, /** @type {number} */ place) => [id, place]));
     const rows = new Set();
     for (let chunk = 0; chunk < chunks && turn === this.turn; chunk++) {
-      byId("items-says").textContent = `Searching responses: ${chunk + 1} of ${chunks} files`;
+      byId("items-status").textContent = `Searching responses: ${chunk + 1} of ${chunks} files`;
       for (const record of await request(`${this.itemSet.id}/responses-${run}-${chunk}`)) {
         if (String(record.text).toLowerCase().includes(words)) rows.add(this.a.row(numbers.get(record.item), record.rotation * this.a.columns.samples + record.sample));
       }
@@ -118,7 +118,7 @@ class Items {
     this.head();
     const total = this.a.rows;
     byId("items-page").textContent = this.found.length ? `${start + 1}–${Math.min(start + PAGE, this.found.length)} of ${this.found.length.toLocaleString("en")}` : "none";
-    byId("items-says").textContent = `${this.found.length.toLocaleString("en")} of ${total.toLocaleString("en")} responses. ${this.itemSet.without ?? ""}`;
+    byId("items-status").textContent = `${this.found.length.toLocaleString("en")} of ${total.toLocaleString("en")} responses. ${this.itemSet.without ?? ""}`;
     byId("items-back").disabled = this.page === 0;
     byId("items-next").disabled = this.page === pages - 1;
   }
@@ -174,7 +174,7 @@ class Items {
     this.found = [];
     byId("items-table").tBodies[0].replaceChildren();
     byId("items-page").textContent = "";
-    byId("items-says").textContent = error.message;
+    byId("items-status").textContent = error.message;
   }
 }
 

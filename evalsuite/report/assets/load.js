@@ -2,9 +2,9 @@
 
 const report = JSON.parse(byId("data").textContent);
 const nonce = /** @type {HTMLScriptElement} */ (document.currentScript).nonce;
-const KEPT = 60;
+const CACHE_SIZE = 60;
 /** @type {Map<string, Promise<any>>} */
-const held = new Map();
+const cache = new Map();
 /** @type {Map<string, (value: any) => void>} */
 const waiting = new Map();
 
@@ -19,12 +19,12 @@ function put(key, value) {
  * @returns {Promise<any>}
  */
 function load(key) {
-  const known = held.get(key);
+  const known = cache.get(key);
   const promise = known ?? request(key);
-  held.delete(key);
-  held.set(key, promise);
-  if (held.size > KEPT) held.delete(held.keys().next().value ?? "");
-  if (!known) promise.catch(() => held.delete(key));
+  cache.delete(key);
+  cache.set(key, promise);
+  if (cache.size > CACHE_SIZE) cache.delete(cache.keys().next().value ?? "");
+  if (!known) promise.catch(() => cache.delete(key));
   return promise;
 }
 

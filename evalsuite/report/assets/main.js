@@ -12,7 +12,7 @@ function followHash() {
   try {
     parts = location.hash.slice(1).split("/").map(decodeURIComponent);
   } catch {
-    // An address that isn't one of ours leads nowhere.
+    // An unknown address is ignored.
   }
   if (parts.length > 1) view?.follow(parts);
   else view?.dialog.close();

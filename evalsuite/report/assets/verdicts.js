@@ -67,16 +67,16 @@ class Verdicts {
 
 /** The filters of the item list: name, label, and whether it needs a second run. */
 const FILTERS = [
-  { id: "all", says: "all", pair: false },
-  { id: "wrong", says: "wrong", pair: false },
-  { id: "right", says: "right", pair: false },
-  { id: "invalid", says: "invalid", pair: false },
-  { id: "truncated", says: "truncated", pair: false },
-  { id: "readings", says: "strict ≠ lenient", pair: false },
-  { id: "only-a", says: "first right, second wrong", pair: true },
-  { id: "only-b", says: "second right, first wrong", pair: true },
-  { id: "both-wrong", says: "both wrong", pair: true },
-  { id: "labels", says: "different answers", pair: true },
+  { id: "all", label: "all", pair: false },
+  { id: "wrong", label: "wrong", pair: false },
+  { id: "right", label: "right", pair: false },
+  { id: "invalid", label: "invalid", pair: false },
+  { id: "truncated", label: "truncated", pair: false },
+  { id: "parses", label: "strict ≠ lenient", pair: false },
+  { id: "only-a", label: "first right, second wrong", pair: true },
+  { id: "only-b", label: "second right, first wrong", pair: true },
+  { id: "both-wrong", label: "both wrong", pair: true },
+  { id: "labels", label: "different answers", pair: true },
 ];
 
 /** @param {string} filter @param {Verdicts} a @param {number} i @param {Verdicts|null} b @param {number|undefined} j @returns {boolean} */
@@ -86,7 +86,7 @@ function passes(filter, a, i, b, j) {
     case "right": return a.right(i);
     case "invalid": return a.status(i) !== "ok";
     case "truncated": return a.status(i) === "truncated";
-    case "readings": return a.label(i, "strict") !== a.label(i, "lenient");
+    case "parses": return a.label(i, "strict") !== a.label(i, "lenient");
   }
   if (!b || j === undefined) return filter === "all";
   switch (filter) {
