@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import yaml
 from rich.text import Text
@@ -23,6 +24,8 @@ _BUDGET_PROVIDERS = ("anthropic", "bedrock", "google", "openrouter")
 """Providers to which inspect-ai passes `reasoning_tokens`; for the others it drops the value silently."""
 _DECODING_ARGS = frozenset({"max_tokens", "reasoning_tokens", "seed", "system_message", "temperature", "top_p"})
 _SECRET_ARGS = frozenset({"api_key"})
+_OPENAI_MODEL: Final = re.compile(r"gpt|codex|deep-research|(?<![a-z0-9])o\d", re.IGNORECASE)
+"""Names that inspect-ai recognises as models of OpenAI."""
 _RETRIES = 6
 _FATAL_STATUS = frozenset({401, 403, 404})
 _FEW_CONNECTIONS = 20
@@ -135,6 +138,15 @@ def _check_settings(settings: BackendSettings) -> None:
             raise UsageError(
                 ErrorCode.UNSUPPORTED_BY_BACKEND, f"`{argument}`: the provider of {name} sets it; use hf/ or vllm/"
             )
+    provider, _, model = settings.model.partition("/")
+    # inspect-ai 0.3.285 takes every name that it doesn't know for OpenAI's newest model under a code name: it uses the
+    # responses API, which many servers lack, and drops the seed (findings/inspect_openai_unknown_model.sh).
+    if provider == "openai" and settings.base_urls and not _OPENAI_MODEL.search(model):
+        raise UsageError(
+            ErrorCode.UNSUPPORTED_BY_BACKEND,
+            f"{name}: with a server of its own and a model that isn't OpenAI's, inspect-ai's provider openai uses the "
+            f"responses API and sends no seed; use openai/{model}, or inspect/openai-api/SERVICE/{model}",
+        )
     if settings.decoding.thinking != "auto":
         raise UsageError(
             ErrorCode.UNSUPPORTED_BY_BACKEND,
