@@ -3,7 +3,7 @@ PYTHON ?= .venv/bin/python
 
 .PHONY: check lint types imports changed test integration report
 
-check: lint types imports changed  ## under a minute: lint, types, import contracts, unit tests of the changed rooms
+check: lint types imports changed  ## under a minute: lint, types, import contracts, unit tests of the changed packages
 
 lint:
 	$(PYTHON) -m ruff check .

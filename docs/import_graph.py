@@ -1,7 +1,7 @@
-"""Draw which room imports which, from the code itself: `python docs/import_graph.py` writes it into ARCHITECTURE.md.
+"""Draw which part of the code imports which: `python docs/import_graph.py` writes it into ARCHITECTURE.md.
 
-A room is a package or a module directly below `evalsuite` or `training`. An arrow that follows from two others is left
-out (transitive reduction), so the picture shows the floors. `--check` writes nothing and exits with 1 if the picture in
+A part is a package or a module directly below `evalsuite` or `training`. An arrow that follows from two others is left
+out (transitive reduction), so the picture shows the layers. `--check` writes nothing and exits with 1 if the picture in
 ARCHITECTURE.md is out of date.
 """
 
@@ -20,32 +20,32 @@ LEFT_OUT = {"__main__", "errors"}
 """Everything imports `errors`, and `__main__` imports only the command line: their arrows would say nothing."""
 
 
-def room_imports(package: str) -> dict[str, set[str]]:
-    """Return, for each room of a package, the rooms of the same package that it imports directly."""
+def part_imports(package: str) -> dict[str, set[str]]:
+    """Return, for each part of a package, the parts of the same package that it imports directly."""
     graph = grimp.build_graph(package, exclude_type_checking_imports=True)
     imports: dict[str, set[str]] = {}
     for module in graph.modules:
-        room = _room(module)
-        if room is not None:
-            targets = (_room(imported) for imported in graph.find_modules_directly_imported_by(module))
-            imports.setdefault(room, set()).update(each for each in targets if each not in (None, room))
+        part = _part(module)
+        if part is not None:
+            targets = (_part(imported) for imported in graph.find_modules_directly_imported_by(module))
+            imports.setdefault(part, set()).update(each for each in targets if each not in (None, part))
     return imports
 
 
 def without_implied(imports: dict[str, set[str]]) -> dict[str, set[str]]:
     """Remove every arrow whose target is also reached through another arrow."""
-    reached = {room: _reachable(imports, room) for room in imports}
+    reached = {part: _reachable(imports, part) for part in imports}
     return {
-        room: {target for target in targets if not any(target in reached[other] for other in targets - {target})}
-        for room, targets in imports.items()
+        part: {target for target in targets if not any(target in reached[other] for other in targets - {target})}
+        for part, targets in imports.items()
     }
 
 
 def mermaid(package: str) -> str:
     """Return the picture of a package as the lines of a Mermaid flowchart."""
     lines = ["flowchart TD\n"]
-    for room, targets in sorted(without_implied(room_imports(package)).items()):
-        lines += [f"  {room} --> {target}\n" for target in sorted(targets)]
+    for part, targets in sorted(without_implied(part_imports(package)).items()):
+        lines += [f"  {part} --> {target}\n" for target in sorted(targets)]
     return "".join(lines)
 
 
@@ -59,7 +59,7 @@ def main() -> int:
     return 0
 
 
-def _room(module: str) -> str | None:
+def _part(module: str) -> str | None:
     parts = module.split(".")
     return parts[1] if len(parts) > 1 and parts[1] not in LEFT_OUT else None
 
@@ -68,10 +68,10 @@ def _reachable(imports: dict[str, set[str]], start: str) -> set[str]:
     reached: set[str] = set()
     ahead = list(imports.get(start, ()))
     while ahead:
-        room = ahead.pop()
-        if room not in reached:
-            reached.add(room)
-            ahead += imports.get(room, ())
+        part = ahead.pop()
+        if part not in reached:
+            reached.add(part)
+            ahead += imports.get(part, ())
     return reached
 
 

@@ -1,4 +1,4 @@
-"""Run the unit tests of the rooms that differ from the main branch: `python tests/changed.py [BASE]`.
+"""Run the unit tests of the packages that differ from the main branch: `python tests/changed.py [BASE]`.
 
 A change of `evalsuite/stats/power.py` runs `tests/stats`, of `training/data/rows.py` `tests/training/data`, and a
 changed test runs itself. A module in the root of a package runs the tests in the root of its folder.

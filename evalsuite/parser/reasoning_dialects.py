@@ -28,7 +28,7 @@ class ReasoningDialect(NamedTuple):
     end_of_turn: tuple[str, ...] = ()
     """What may follow the answer, because a server that keeps special tokens returns it."""
     token: str | None = None
-    """A vocabulary entry that only this family's tokenizers use for reasoning; None where it can't be told."""
+    """A vocabulary entry that only this family's tokenizers use for reasoning; None where it can't be determined."""
     stripped: str = ""
     """What is left where a server drops special tokens; empty: the marks are plain text and stay."""
 
@@ -73,7 +73,7 @@ _MORE = (
         leading=("thought\n",),
         end_of_turn=("<turn|>",),
         token="<|channel>",
-        stripped="a first line `thought`; where the reasoning ends can't be told, so there is no answer",
+        stripped="a first line `thought`; where the reasoning ends can't be determined, so there is no answer",
     ),
     ReasoningDialect(
         name="medgemma",
@@ -90,7 +90,7 @@ _MORE = (
         openings=("[THINK]",),
         closings=("[/THINK]",),
         token="[THINK]",
-        stripped="nothing: reasoning can't be told from the answer; have the server keep special tokens",
+        stripped="nothing: reasoning can't be distinguished from the answer; have the server keep special tokens",
     ),
     ReasoningDialect(
         name="seed-oss",
@@ -140,7 +140,7 @@ _MORE = (
         closings=("<|close|>think<|sep|>",),
         wrappers=(("<|open|>response<|sep|>", "<|close|>response<|sep|>"),),
         token="<|open|>",
-        stripped="nothing that can be told from prose",
+        stripped="nothing that can be distinguished from prose",
     ),
     ReasoningDialect(
         name="granite-3.2",
@@ -167,7 +167,7 @@ _MORE = (
         wrappers=(("<|START_RESPONSE|>", "<|END_RESPONSE|>"), ("<|START_TEXT|>", "<|END_TEXT|>")),
         end_of_turn=("<|END_OF_TURN_TOKEN|>",),
         token="<|START_THINKING|>",
-        stripped="nothing: reasoning can't be told from the answer; have the server keep special tokens",
+        stripped="nothing: reasoning can't be distinguished from the answer; have the server keep special tokens",
     ),
     ReasoningDialect(
         name="apertus",
@@ -177,7 +177,7 @@ _MORE = (
         closings=("<|inner_suffix|>",),
         end_of_turn=("<|assistant_end|>",),
         token="<|inner_prefix|>",
-        stripped="nothing that can be told from prose",
+        stripped="nothing that can be distinguished from prose",
     ),
     ReasoningDialect(
         name="plamo",
@@ -205,7 +205,7 @@ _MORE = (
         ceremony=("<|end_message|><|message_model|>",),
         end_of_turn=("<|content_model_end_sampling|>", "<|end_message|>"),
         token="<|content_thinking|>",
-        stripped="nothing that can be told from prose",
+        stripped="nothing that can be distinguished from prose",
     ),
     ReasoningDialect(
         name="solar",
@@ -214,7 +214,7 @@ _MORE = (
         openings=("<|think|>",),
         closings=("<|content|>",),
         ceremony=("<|end|><|begin|>assistant",),
-        stripped="nothing that can be told from prose",
+        stripped="nothing that can be distinguished from prose",
     ),
     ReasoningDialect(
         name="solar-2",
@@ -223,7 +223,7 @@ _MORE = (
         openings=("<|think:start|>",),
         closings=("<|think:end|>",),
         token="<|think:start|>",
-        stripped="nothing that can be told from prose",
+        stripped="nothing that can be distinguished from prose",
     ),
     ReasoningDialect(
         name="pangu",
