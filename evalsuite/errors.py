@@ -9,6 +9,7 @@ message with its code and exits with 2. Any other exception that escapes is a bu
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Self
 
 
 class ErrorCode(StrEnum):
@@ -104,13 +105,13 @@ class ErrorCode(StrEnum):
 class EvalsuiteError(Exception):
     """A situation that stops the work: a code and a message of one line that says what, where and what to do."""
 
-    def __init__(self, code: ErrorCode | str, message: str | None = None) -> None:
-        if message is None:  # until every caller names its code
-            super().__init__(code)
-            self.code = ErrorCode.INVALID_ARGUMENT
-        else:
-            super().__init__(message)
-            self.code = ErrorCode(code)
+    def __init__(self, code: ErrorCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+    def __reduce__(self) -> tuple[type[Self], tuple[ErrorCode, str]]:
+        # Worker processes of trainers send errors through pickle, which would call the class with the message alone.
+        return type(self), (self.code, str(self))
 
 
 class UsageError(EvalsuiteError):

@@ -1,6 +1,7 @@
 """Error codes: each is documented once, and every error that is raised on purpose has one."""
 
 import ast
+import pickle
 import re
 from pathlib import Path
 
@@ -37,3 +38,8 @@ def test_an_error_carries_its_code_and_its_message():
 def test_the_command_line_speaks_of_options_where_the_library_speaks_of_arguments():
     message = "`data_dir` and `base_urls`: run `hf auth login` first"
     assert with_options(message) == "--data-dir and --base-url: run `hf auth login` first"
+
+
+def test_an_error_keeps_its_code_in_another_process():
+    error = pickle.loads(pickle.dumps(UsageError(ErrorCode.UNKNOWN_TASK, "unknown task 'medqq'")))
+    assert type(error) is UsageError and error.code is ErrorCode.UNKNOWN_TASK and str(error) == "unknown task 'medqq'"
