@@ -22,7 +22,7 @@ EVALUATE = (
 SIGNATURES = {
     "Dataset": "(items: 'Iterable[Item | Mapping[str, Any]]', answer_format: 'str' = 'answer_tag', "
     "name: 'str' = 'custom', prompt: 'str | None' = None, language: \"Literal['en', 'zh']\" = 'en') -> 'None'",
-    "EvalsuiteError": "(code: 'ErrorCode | str', message: 'str | None' = None) -> 'None'",
+    "EvalsuiteError": "(code: 'ErrorCode', message: 'str') -> 'None'",
     "Item": "(id: 'str', question: 'str', options: 'tuple[str, ...]', labels: 'tuple[str, ...]', gold: 'str', "
     "context: 'tuple[tuple[str, str], ...]' = (), group: 'str' = '', meta: 'Mapping[str, str]' = <factory>) -> None",
     "Run": "(result: 'RunResult') -> 'None'",
