@@ -12,6 +12,7 @@ from evalsuite.api.request import Model, TaskLike, run_request
 from evalsuite.api.run import Run, read_run
 from evalsuite.errors import BackendError, ErrorCode
 from evalsuite.models.backend import Scoring, Thinking
+from evalsuite.models.function import INCOMPLETE
 from evalsuite.run.event_loop import run_to_end
 from evalsuite.run.execute import RunRequest, execute
 from evalsuite.run.progress import SilentProgress, listener_for
@@ -25,6 +26,7 @@ def evaluate(
     tasks: TaskLike | Sequence[TaskLike],
     *,
     name: str | None = None,
+    version: str | None = None,
     base_urls: str | Sequence[str] = (),
     samples: int = 1,
     limit: int | None = None,
@@ -54,6 +56,9 @@ def evaluate(
     The run is written to `out`, or else below `runs/`; the same call resumes a run that was interrupted, and sends only
     the requests that have no response. Requests that fail for good count as wrong and raise a warning; if none has a
     response, that is a `BackendError`.
+
+    `version` identifies a function instead of the digest of its code and of the values that it holds. A function that
+    holds objects without a digest, such as a client or a tensor, needs it to be resumed.
 
     `progress` shows a bar on a terminal and plain lines elsewhere; None shows the bar on a terminal and nothing
     elsewhere. The function may also be called where an event loop is running, as in a notebook.
@@ -99,10 +104,13 @@ async def _evaluate(request: RunRequest, progress: bool | None) -> tuple[Run, st
 
 
 def _missing(model: str, outcome: RunOutcome, listener: SilentProgress) -> str:
+    revision = str(outcome.folder.facts["identity"]["revision"])
+    again = f"call evaluate again with out={str(outcome.folder.path)!r} to send them again"
+    if revision.startswith(INCOMPLETE):  # no later call can show that it has the same function
+        again = "the function holds objects that have no digest: give a `version` to be able to send them again"
     first = "; ".join(f"{each.request.task} {each.request.item.id}: {each.error}" for each in listener.failures)
     if outcome.missing == outcome.total:
         raise BackendError(ErrorCode.TOO_MANY_FAILURES, f"{model}: none of {outcome.total} requests succeeded: {first}")
     return (
-        f"{model}: {outcome.missing} of {outcome.total} requests have no response and count as wrong ({first}); "
-        f"`out` {outcome.folder.path} sends them again"
+        f"{model}: {outcome.missing} of {outcome.total} requests have no response and count as wrong ({first}); {again}"
     )

@@ -31,6 +31,7 @@ def run_request(
     tasks: TaskLike | Sequence[TaskLike],
     *,
     name: str | None = None,
+    version: str | None = None,
     base_urls: str | Sequence[str] = (),
     samples: int = 1,
     limit: int | None = None,
@@ -71,7 +72,7 @@ def run_request(
         model_args=dict(model_args or {}),
         scoring=scoring,
     )
-    prefix, settings, backend = _resolve(model, settings, name)
+    prefix, settings, backend = _resolve(model, settings, name, version)
     names, datasets = _tasks(tasks)
     spec = RunSpec(
         backend=prefix,
@@ -100,9 +101,13 @@ def _is_function(model: Model) -> bool:
 
 
 def _resolve(
-    model: Model, settings: BackendSettings, name: str | None
+    model: Model, settings: BackendSettings, name: str | None, version: str | None
 ) -> tuple[str, BackendSettings, Callable[[], Backend]]:
     """Return the backend's prefix, the settings with the model's name, and how the backend is made."""
+    if version is not None and not _is_function(model):
+        raise UsageError(
+            ErrorCode.CONFLICTING_ARGUMENTS, "`version` is for functions: name a model's version with `revision`"
+        )
     if isinstance(model, str):
         if name is not None:
             raise UsageError(
@@ -124,7 +129,7 @@ def _resolve(
         return prefix, settings, partial(model, settings)
     if callable(model) and not isinstance(model, type):
         settings = replace(settings, model=name or name_of(model))
-        return "function", settings, partial(FunctionBackend, settings, model)
+        return "function", settings, partial(FunctionBackend, settings, model, version)
     raise UsageError(
         ErrorCode.INVALID_ARGUMENT,
         f"`model` is a {type(model).__name__}: give backend/name, a Backend, or a function from messages to text",

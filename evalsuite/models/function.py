@@ -8,6 +8,7 @@ import functools
 import inspect
 import re
 import time
+import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
@@ -31,6 +32,8 @@ THREADS: Final = 16
 """Default `concurrency` of a plain function, whose calls need a thread each."""
 FAILURE_LIMIT: Final = 20
 """Failed calls, none having succeeded, after which a run stops: the function is broken, and calls may cost money."""
+INCOMPLETE: Final = "incomplete digest "
+"""Beginning of the revision of a function that holds something without a digest."""
 _LONGEST_MESSAGE: Final = 500
 _SHAPES_RESPONSES: Final = ("base_urls", "revision", "adapter", "chat_template", "model_args", "decoding", "scoring")
 """Settings that a function never sees."""
@@ -42,7 +45,9 @@ class FunctionBackend(Backend):
     applies_decoding = False
     failure_limit = FAILURE_LIMIT
 
-    def __init__(self, settings: BackendSettings, function: ModelFunction | None = None) -> None:
+    def __init__(
+        self, settings: BackendSettings, function: ModelFunction | None = None, version: str | None = None
+    ) -> None:
         super().__init__(settings)
         if function is None:
             raise UsageError(
@@ -52,10 +57,18 @@ class FunctionBackend(Backend):
             )
         _check_settings(settings)
         self._function = function
+        self._version = version
 
     async def open(self, datasets: Sequence[Dataset]) -> BackendInfo:
-        """Return the digest of the function's code, so that responses of a changed function are never mixed."""
-        return {"revision": code_digest(self._function)}
+        """Return what identifies the function, so that responses of a changed function are never mixed.
+
+        That is the version that the caller gave, or else the digest of the function and of what it holds. A function
+        that has no complete digest equals no other one, so that its runs aren't resumed.
+        """
+        if self._version is not None:
+            return {"revision": f"version {self._version}"}
+        digest = code_digest(self._function)
+        return {"revision": digest.value if digest.complete else f"{INCOMPLETE}{uuid.uuid4().hex}"}
 
     async def answer(self, requests: Iterator[Request]) -> AsyncGenerator[Response, None]:
         """Yield responses as calls return; plain functions run in threads, `async` ones in the event loop."""

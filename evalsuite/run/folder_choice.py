@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from evalsuite.errors import ErrorCode, RunError
+from evalsuite.models.function import INCOMPLETE
 from evalsuite.run.identity import Identity
 from evalsuite.run_folder import RunFolder, disk_error
 from evalsuite.util.atomic_write import is_partial_of
@@ -47,9 +48,10 @@ def named_folder(path: Path, identity: Identity) -> RunFolder:
         return folder
     differences = list(_differences(folder.facts["identity"], identity))
     if differences:
-        raise RunError(
-            ErrorCode.RUN_MISMATCH, f"{path}: holds another run ({'; '.join(differences[:3])}); choose another `out`"
-        )
+        advice = "choose another `out`"
+        if str(identity["revision"]).startswith(INCOMPLETE):
+            advice += ", or name the function's state with `version`: it holds objects that have no digest"
+        raise RunError(ErrorCode.RUN_MISMATCH, f"{path}: holds another run ({'; '.join(differences[:3])}); {advice}")
     return folder
 
 

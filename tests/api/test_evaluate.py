@@ -1,9 +1,11 @@
 """`evaluate`: functions, backends and own items as a program uses them; real event loops, threads and interrupts."""
 
 import asyncio
+import dataclasses
 import functools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import time
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import evalsuite as es
@@ -125,7 +128,7 @@ def failing(*places):
 def test_an_exception_fails_its_request_alone_and_the_same_call_sends_it_again():
     broken = failing(3, 5)
     with pytest.warns(UserWarning, match="2 of 12 requests have no response.*Wrong: no answer to 3 and more") as caught:
-        run = es.evaluate(broken, dataset(), out="run")
+        run = es.evaluate(broken, dataset(), out="run", version="1")
     assert caught[0].filename == __file__
     assert run.missing == 2 and run.tasks["custom"].status["unanswered"] == 2
     assert {(each.item, each.error) for each in run.failures()} == {
@@ -135,11 +138,11 @@ def test_an_exception_fails_its_request_alone_and_the_same_call_sends_it_again()
     calls = []
 
     @functools.wraps(broken)
-    def mended(messages):  # the same code by `__wrapped__`, so the same model
+    def mended(messages):
         calls.append(number(messages))
         return "<answer>B</answer>"
 
-    again = es.evaluate(mended, dataset(), out="run")
+    again = es.evaluate(mended, dataset(), out="run", version="1")
     assert sorted(calls) == [3, 5] and again.missing == 0 and again.failures() == []
 
 
@@ -154,7 +157,7 @@ def test_a_request_that_fails_again_is_listed_once_with_its_last_reason():
 
     for _ in range(2):
         with pytest.warns(UserWarning):
-            run = es.evaluate(model, dataset(), out="run")
+            run = es.evaluate(model, dataset(), out="run", version="1")
     assert [(each.item, each.error) for each in run.failures()] == [("i3", "Wrong: attempt 2")]
 
 
@@ -238,14 +241,147 @@ def test_the_digest_of_a_function_changes_with_what_it_does_and_with_nothing_els
     assert code_digest(first) == code_digest(same) != code_digest(other)
     assert code_digest(closure("a")) == code_digest(closure("a")) != code_digest(closure("b"))
     assert code_digest(functools.partial(first, 1)) != code_digest(functools.partial(first, 2))
-    assert code_digest(Model()) == code_digest(Model()) and code_digest(Model()) is not None
-    assert code_digest(len) is None
-    script = "from evalsuite.models.code_digest import code_digest; print(code_digest(lambda m: m in {'a', 'b', 'c'}))"
+    assert code_digest(Model()) == code_digest(Model()) and code_digest(Model()).complete
+    script = (
+        "from evalsuite.models.code_digest import code_digest; held = {'a', 'b', 'c'}\n"
+        "def make(held):\n    return lambda m: (m in {'a', 'b', 'c'}, held)\n"
+        "print(code_digest(make(held)).value)"
+    )
     seeds = [
         subprocess.run([sys.executable, "-c", script], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True)
         for seed in ("1", "2")
     ]
     assert seeds[0].stdout == seeds[1].stdout and len(seeds[0].stdout) == 65
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Settings:
+    """Plain data that a function may hold."""
+
+    prompt: str
+
+
+class Held:
+    """One callable object with a state."""
+
+    def __init__(self, state):
+        self.state = state
+
+    def __call__(self, messages):
+        return f"<answer>{self.state}</answer>"
+
+    def method(self, messages):
+        return self(messages)
+
+
+def with_keyword_default(state):
+    def model(messages, *, used=state):
+        return used
+
+    return model
+
+
+def with_closure(state):
+    return lambda messages: state
+
+
+def wrapped(state):
+    @functools.wraps(knows_half)
+    def model(messages):
+        return state or knows_half(messages)
+
+    return model
+
+
+def calling_a_closure(state):
+    inner = with_closure(state)
+    return lambda messages: inner(messages)
+
+
+HOLDERS = [
+    with_keyword_default,
+    with_closure,
+    wrapped,
+    calling_a_closure,
+    Held,
+    lambda state: Held(state).method,
+    lambda state: functools.partial(with_closure(None), state),
+    lambda state: functools.partial(Held(state)),
+]
+STATES = [
+    lambda text: text,
+    lambda text: {"a": [1, {text}]},
+    lambda text: (Settings(text),),
+    lambda text: {"client": Held(text)},
+    lambda text: [Path(text), re.compile(text)],
+]
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_the_digest_covers_every_value_that_a_function_holds(holder, state):
+    first, same, other = (code_digest(holder(state(text))) for text in ("a", "a", "b"))
+    assert first == same and first.value != other.value and first.complete and other.complete
+
+
+def test_the_digest_of_values_that_contain_themselves_or_very_many_ends():
+    loop = ["a"]
+    loop.append(loop)
+    assert code_digest(with_closure(loop)).complete
+    deep = []
+    for _ in range(5_000):
+        deep = [deep, "a"]
+    assert not code_digest(with_closure(deep)).complete
+    assert not code_digest(with_closure([[] for _ in range(200_000)])).complete
+
+
+@pytest.mark.parametrize("held", [threading.Lock(), Held(threading.Lock()), iter([1]), np.zeros(2), [np.int8(1)]])
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_the_digest_of_a_function_that_holds_an_object_of_unknown_state_is_incomplete(holder, held):
+    assert not code_digest(holder(held)).complete
+
+
+def locked(text, failing=False):
+    lock = threading.Lock()
+
+    def model(messages):
+        with lock:
+            if failing and number(messages) == 3:
+                raise Wrong("once")
+            return text
+
+    return model
+
+
+def test_runs_of_a_function_without_a_digest_are_never_continued_unless_a_version_is_given():
+    with pytest.warns(UserWarning, match="`version`"):
+        first = es.evaluate(locked("A", failing=True), dataset())
+    assert es.evaluate(locked("A"), dataset()).path != first.path
+    es.evaluate(locked("A"), dataset(), out="finished")
+    for folder in (first.path, "finished"):
+        with pytest.raises(RunError) as caught:
+            es.evaluate(locked("A"), dataset(), out=folder)
+        assert caught.value.code is es.ErrorCode.RUN_MISMATCH and "`version`" in str(caught.value)
+    with pytest.warns(UserWarning, match="out"):
+        es.evaluate(locked("A", failing=True), dataset(), out="named", version="1")
+    assert es.evaluate(locked("A"), dataset(), out="named", version="1").missing == 0
+    with pytest.raises(RunError) as caught:
+        es.evaluate(locked("A"), dataset(), out="named", version="2")
+    assert caught.value.code is es.ErrorCode.RUN_MISMATCH
+
+
+def test_a_function_whose_held_values_changed_does_not_return_the_old_responses():
+    es.evaluate(Held("A"), dataset(), out="run")
+    with pytest.raises(RunError) as caught:
+        es.evaluate(Held("B"), dataset(), out="run")
+    assert caught.value.code is es.ErrorCode.RUN_MISMATCH
+    assert es.evaluate(Held("A"), dataset(), out="run").accuracy["custom"].value == pytest.approx(1 / 3)
+
+
+def test_a_version_is_for_functions_alone():
+    with pytest.raises(UsageError, match="`version`") as caught:
+        es.evaluate("trivial/first", dataset(), version="1")
+    assert caught.value.code is es.ErrorCode.CONFLICTING_ARGUMENTS
 
 
 @pytest.mark.parametrize(

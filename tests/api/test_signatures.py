@@ -11,9 +11,10 @@ from evalsuite.api.request import run_request
 
 EVALUATE = (
     "(model: 'Model', tasks: 'TaskLike | Sequence[TaskLike]', *, name: 'str | None' = None, "
-    "base_urls: 'str | Sequence[str]' = (), samples: 'int' = 1, limit: 'int | None' = None, "
-    "answer_format: 'str | None' = None, system: 'str | None' = None, temperature: 'float' = 0.0, "
-    "top_p: 'float' = 1.0, max_tokens: 'int | None' = None, seed: 'int' = 0, thinking: 'Thinking' = 'auto', "
+    "version: 'str | None' = None, base_urls: 'str | Sequence[str]' = (), samples: 'int' = 1, "
+    "limit: 'int | None' = None, answer_format: 'str | None' = None, system: 'str | None' = None, "
+    "temperature: 'float' = 0.0, top_p: 'float' = 1.0, "
+    "max_tokens: 'int | None' = None, seed: 'int' = 0, thinking: 'Thinking' = 'auto', "
     "thinking_budget: 'int | None' = None, scoring: 'Scoring' = 'generate', rotate_options: 'bool' = False, "
     "chat_template: 'str | None' = None, revision: 'str | None' = None, adapter: 'str | None' = None, "
     "model_args: 'Mapping[str, str] | None' = None, concurrency: 'int | None' = None, "
