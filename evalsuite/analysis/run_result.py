@@ -194,7 +194,7 @@ def read_result(path: Path) -> RunResult:
             raise RunError(ErrorCode.RUN_UNREADABLE, f"{file}: larger than {LARGEST} bytes; that is no summary")
         content = orjson.loads(file.read_bytes())
     except FileNotFoundError:
-        raise RunError(ErrorCode.RUN_NOT_FOUND, f"{file}: there is no summary; did the run finish?") from None
+        raise _not_found(path, file) from None
     except (OSError, orjson.JSONDecodeError) as error:
         raise RunError(ErrorCode.RUN_UNREADABLE, f"{file}: can't be read: {error}") from None
     if isinstance(content, dict) and content.get("schema") == 1:
@@ -208,6 +208,15 @@ def read_result(path: Path) -> RunResult:
         return RunResult(file.parent, RunSummary.model_validate(content))
     except ValidationError as error:
         raise RunError(ErrorCode.RUN_UNREADABLE, f"{file}: {first_problem(error, 'summary')}") from None
+
+
+def _not_found(path: Path, file: Path) -> RunError:
+    """Return the error for a path without a summary.json: nothing there, no run, or a run without its end."""
+    if not path.exists():
+        return RunError(ErrorCode.RUN_NOT_FOUND, f"{path}: there is no such file or folder")
+    if not (path / "run.json").exists():
+        return RunError(ErrorCode.RUN_NOT_FOUND, f"{path}: there is no run (neither run.json nor summary.json)")
+    return RunError(ErrorCode.RUN_NOT_FOUND, f"{file}: there is no summary: the run has not finished; resume it")
 
 
 def _numbered(table: pa.Table, starts: Ints, samples: int, rotated: bool) -> bool:

@@ -13,6 +13,7 @@ from evalsuite.tasks.item import Dataset, Item
 from evalsuite.tasks.prompt import TaskPrompt
 from evalsuite.tasks.registry import task_names
 from evalsuite.tasks.schema import BUILT_IN, Task
+from evalsuite.util.arguments import TEXT, ArgumentType, check_arguments, one_of, optional
 
 CONTEXT_TEMPLATE: Final = """\
 {% for heading, text in item.context %}
@@ -21,6 +22,17 @@ CONTEXT_TEMPLATE: Final = """\
 {% endfor %}
 """
 """Goes before the built-in prompt where items have a context."""
+
+_TYPES: Final = {
+    "items": ArgumentType(
+        lambda value: isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping),
+        "a list of items, which are Item objects or mappings",
+    ),
+    "answer_format": TEXT,
+    "name": TEXT,
+    "prompt": optional(TEXT),
+    "language": one_of(("en", "zh")),
+}
 
 
 class OwnDataset(Dataset):
@@ -42,6 +54,7 @@ class OwnDataset(Dataset):
         prompt: str | None = None,
         language: Literal["en", "zh"] = "en",
     ) -> None:
+        check_arguments(_TYPES, locals())
         _check_name(name)
         if answer_format not in FORMATS:
             raise UsageError(

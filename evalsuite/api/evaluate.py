@@ -17,6 +17,7 @@ from evalsuite.run.event_loop import run_to_end
 from evalsuite.run.execute import RunRequest, execute
 from evalsuite.run.progress import SilentProgress, listener_for
 from evalsuite.run.request_loop import RunOutcome
+from evalsuite.util.arguments import BOOLEAN, check_arguments, optional
 
 P = ParamSpec("P")
 
@@ -64,7 +65,7 @@ def evaluate(
     elsewhere. The function may also be called where an event loop is running, as in a notebook.
     """
     arguments = locals()
-    shown = arguments.pop("progress")
+    shown = _progress(arguments.pop("progress"))
     request = run_request(**arguments)
     run, warning = run_to_end(lambda: _evaluate(request, shown))
     if warning:
@@ -79,7 +80,7 @@ def _awaited(function: Callable[P, Run]) -> Callable[P, Coroutine[Any, Any, Run]
     async def evaluate_async(*args: P.args, **kwargs: P.kwargs) -> Run:
         """Do what `evaluate` does, in the running event loop, which `async` functions share with their caller."""
         given = dict(signature.bind(*args, **kwargs).arguments)
-        shown = given.pop("progress", None)
+        shown = _progress(given.pop("progress", None))
         run, warning = await _evaluate(run_request(**given), shown)
         if warning:
             warnings.warn(warning, stacklevel=2)
@@ -101,6 +102,11 @@ async def _evaluate(request: RunRequest, progress: bool | None) -> tuple[Run, st
         listener.close()
     warning = _missing(request.spec.model, outcome, listener) if outcome.missing else None
     return read_run(outcome.folder.path), warning
+
+
+def _progress(progress: bool | None) -> bool | None:
+    check_arguments({"progress": optional(BOOLEAN)}, {"progress": progress})
+    return progress
 
 
 def _missing(model: str, outcome: RunOutcome, listener: SilentProgress) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
+from evalsuite.api.catalogue import load_task as named_task
 from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.models import TINY, check_scoring, make_backend, model_name, prefix_of, split_name
 from evalsuite.models.backend import Backend, BackendSettings, Decoding, Scoring, Thinking
@@ -17,6 +18,20 @@ from evalsuite.run.spec import RunSpec
 from evalsuite.tasks.item import Dataset
 from evalsuite.tasks.registry import load_task
 from evalsuite.tasks.schema import Task
+from evalsuite.util.arguments import (
+    BOOLEAN,
+    INTEGER,
+    NAME,
+    NAMES,
+    NUMBER,
+    PATH,
+    TEXT,
+    TEXT_MAPPING,
+    check_arguments,
+    names_of,
+    one_of,
+    optional,
+)
 
 Model = str | Backend | type[Backend] | ModelFunction
 """What can be evaluated: `backend/name`, a backend or its class, or a function from messages to text."""
@@ -24,6 +39,30 @@ TaskLike = str | Task | Dataset
 TINY_TOKENS: Final = 128
 """Token limit of `tiny`, several times its longest answer: an endless response would hold up the rest of its batch."""
 _BASE_SETTINGS: Final = BackendSettings("")
+_TYPES: Final = {
+    "name": optional(NAME),
+    "version": optional(NAME),
+    "base_urls": NAMES,
+    "samples": INTEGER,
+    "limit": optional(INTEGER),
+    "answer_format": optional(TEXT),
+    "system": optional(TEXT),
+    "temperature": NUMBER,
+    "top_p": NUMBER,
+    "max_tokens": optional(INTEGER),
+    "seed": INTEGER,
+    "thinking": one_of(get_args(Thinking)),
+    "thinking_budget": optional(INTEGER),
+    "scoring": one_of(get_args(Scoring)),
+    "rotate_options": BOOLEAN,
+    "chat_template": optional(TEXT),
+    "revision": optional(TEXT),
+    "adapter": optional(TEXT),
+    "model_args": optional(TEXT_MAPPING),
+    "concurrency": optional(INTEGER),
+    "data_dir": optional(PATH),
+    "out": optional(PATH),
+}
 
 
 def run_request(
@@ -54,6 +93,7 @@ def run_request(
     out: str | Path | None = None,
 ) -> RunRequest:
     """Return the request of a new run; see `evaluate` for the arguments."""
+    check_arguments(_TYPES, locals())
     settings = BackendSettings(
         model="",
         decoding=Decoding(
@@ -64,7 +104,7 @@ def run_request(
             thinking=thinking,
             thinking_budget=thinking_budget,
         ),
-        base_urls=(base_urls,) if isinstance(base_urls, str) else tuple(base_urls),
+        base_urls=names_of(base_urls),
         revision=revision,
         adapter=adapter,
         chat_template=chat_template,
@@ -152,7 +192,7 @@ def _resolve_instance(
 
 def _tasks(tasks: TaskLike | Sequence[TaskLike]) -> tuple[tuple[str, ...], dict[str, Dataset]]:
     """Return the names of the tasks, each once, and the items of those that were given with them."""
-    listed: Sequence[Any] = [tasks] if isinstance(tasks, str | Task | Dataset) else list(tasks)
+    listed: Sequence[Any] = [tasks] if isinstance(tasks, str | Task | Dataset) else _listed(tasks)
     names: dict[str, None] = {}
     datasets: dict[str, Dataset] = {}
     for task in listed:
@@ -163,7 +203,7 @@ def _tasks(tasks: TaskLike | Sequence[TaskLike]) -> tuple[tuple[str, ...], dict[
                 )
             names[task.task.name] = None
         elif isinstance(task, str):
-            names[load_task(task).name] = None
+            names[named_task(task).name] = None
         elif isinstance(task, Task):
             names[_registered(task)] = None
         else:
@@ -173,6 +213,14 @@ def _tasks(tasks: TaskLike | Sequence[TaskLike]) -> tuple[tuple[str, ...], dict[
     if not names:
         raise UsageError(ErrorCode.MISSING_ARGUMENT, "`tasks` is empty: name at least one task")
     return tuple(names), datasets
+
+
+def _listed(tasks: Any) -> list[Any]:
+    if not isinstance(tasks, Iterable) or isinstance(tasks, bytes | Path):
+        raise UsageError(
+            ErrorCode.INVALID_ARGUMENT, f"`tasks` is a {type(tasks).__name__}: give names, tasks or Datasets"
+        )
+    return list(tasks)
 
 
 def _registered(task: Task) -> str:

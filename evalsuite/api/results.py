@@ -5,21 +5,53 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, get_args
 
 from evalsuite.analysis import compare as comparing
 from evalsuite.analysis.comparability import pair
 from evalsuite.analysis.compare import Comparison
 from evalsuite.analysis.run_result import RunResult, read_result
-from evalsuite.api.run import Run, read_run
+from evalsuite.api.run import RUN, Run, RunLike, read_run
 from evalsuite.gate import decision
 from evalsuite.gate.decision import GateDecision
 from evalsuite.gate.policy import GatePolicy, policy_of, read_policy
 from evalsuite.run.execute import RUNS
 from evalsuite.run.summary_schema import ParseMode
+from evalsuite.util.arguments import (
+    NAMES,
+    PATH,
+    TEXT,
+    ArgumentType,
+    check_arguments,
+    instance_of,
+    names_of,
+    one_of,
+    optional,
+)
 
-RunLike = Run | RunResult | str | Path
-"""A run, or the path of its folder."""
+_PARSE_MODE: Final = one_of(get_args(ParseMode))
+_POLICY: Final = optional(instance_of(GatePolicy | Mapping | str | Path, "a path, a mapping or a GatePolicy"))
+_REPORT_TYPES: Final = {
+    "runs": instance_of(RunLike | Sequence, "a run or a list of runs"),
+    "out": PATH,
+    "stages": NAMES,
+    "allow": NAMES,
+    "data_dir": optional(PATH),
+    "parse_mode": _PARSE_MODE,
+}
+_IMPORT_TYPES: Final = {
+    "path": ArgumentType(
+        lambda value: (
+            PATH.accepts(value) or (isinstance(value, Sequence) and len(value) > 0 and all(map(PATH.accepts, value)))
+        ),
+        "a path or a list of paths",
+    ),
+    "out": optional(PATH),
+    "task": optional(TEXT),
+    "answer_format": optional(TEXT),
+    "metrics": NAMES,
+    "data_dir": optional(PATH),
+}
 
 
 def compare(
@@ -35,7 +67,8 @@ def compare(
     `tasks` restricts the comparison; `allow` names settings in which the runs may differ, which is a `RunError`
     otherwise; `parse_mode` is "strict" or "lenient".
     """
-    return comparing.compare(pair(_result(a), _result(b), tasks, allow), parse_mode)
+    check_arguments({"tasks": NAMES, "allow": NAMES, "parse_mode": _PARSE_MODE, "a": RUN, "b": RUN}, locals())
+    return comparing.compare(pair(_result(a), _result(b), names_of(tasks), names_of(allow)), parse_mode)
 
 
 def gate(
@@ -45,6 +78,7 @@ def gate(
 
     `policy` is the path of a policy file, its content as a mapping, or a `GatePolicy`; None is the default policy.
     """
+    check_arguments({"policy": _POLICY, "candidate": RUN, "baseline": RUN}, locals())
     if policy is None:
         rules = GatePolicy()
     elif isinstance(policy, str | Path):
@@ -55,7 +89,7 @@ def gate(
 
 
 def report(
-    runs: Sequence[RunLike],
+    runs: RunLike | Sequence[RunLike],
     out: str | Path,
     *,
     stages: Sequence[str] = (),
@@ -63,15 +97,20 @@ def report(
     data_dir: str | Path | None = None,
     parse_mode: ParseMode = "strict",
 ) -> tuple[Path, ...]:
-    """Write a leaderboard and an HTML report of runs into the folder `out` and return the files, report.html first.
+    """Write a leaderboard and an HTML report of runs into the folder `out`; return the files, report.html first.
 
     `stages` names the first runs as stages of training, in their order; `allow` and `parse_mode` are those of
     `compare`; `data_dir` is where the questions are, if not where the runs had them from.
     """
     from evalsuite.report import write_report
 
-    paths = [_result(run).path for run in runs]
-    return write_report(paths, Path(out), stages, allow, None if data_dir is None else Path(data_dir), parse_mode)
+    check_arguments(_REPORT_TYPES, locals())
+    listed = [runs] if isinstance(runs, RunLike) else list(runs)
+    for run in listed:
+        check_arguments({"runs": RUN}, {"runs": run})
+    paths = [_result(run).path for run in listed]
+    folder = None if data_dir is None else Path(data_dir)
+    return write_report(paths, Path(out), names_of(stages), names_of(allow), folder, parse_mode)
 
 
 def import_log(
@@ -91,10 +130,11 @@ def import_log(
     """
     from evalsuite.interop.import_logs import import_logs
 
+    check_arguments(_IMPORT_TYPES, locals())
     sources = [Path(path)] if isinstance(path, str | Path) else [Path(each) for each in path]
     start = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
     folder = RUNS / "imported" / start if out is None else Path(out)
-    import_logs(sources, folder, task, answer_format, metrics, None if data_dir is None else Path(data_dir))
+    import_logs(sources, folder, task, answer_format, names_of(metrics), None if data_dir is None else Path(data_dir))
     return read_run(folder)
 
 

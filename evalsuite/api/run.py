@@ -7,13 +7,14 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from evalsuite.analysis.run_result import RunResult, read_result
 from evalsuite.errors import ErrorCode, RunError, UsageError
 from evalsuite.run.summary_schema import UNANSWERED, TaskSummary
 from evalsuite.run_folder import FailedRequest, ResponseRecord, RunFolder
 from evalsuite.stats.intervals import Estimate
+from evalsuite.util.arguments import PATH, TEXT, ArgumentType, check_arguments, optional
 from evalsuite.util.format import interval, percent
 from evalsuite.util.notebook_html import html_block, html_table, interval_plot
 
@@ -99,6 +100,11 @@ class Run:
 
     def responses(self, task: str | None = None) -> list[SampleResult]:
         """Return the samples that have a response, of one task or of all, in the order of item, rotation and sample."""
+        check_arguments({"task": optional(TEXT)}, {"task": task})
+        if task is not None and task not in self.tasks:
+            raise UsageError(
+                ErrorCode.UNKNOWN_TASK, f"{self.path}: the run has no task {task!r}; it has {', '.join(self.tasks)}"
+            )
         if not (self.path / "responses").is_dir():
             raise RunError(ErrorCode.RUN_NOT_FOUND, f"{self.path}: the run folder has no responses, only their grades")
         return [sample for sample in self._samples(task) if sample.status != UNANSWERED]
@@ -142,16 +148,32 @@ class Run:
         rows = [_row(name, task) for name, task in self.tasks.items()]
         shown = dict(self.accuracy)
         if len(rows) > 1 and self.macro is not None:
-            rows.append(["macro average", "", interval(*self.macro), "", "", "", ""])
+            rows.append(["macro average", "", interval(*self.macro), *[""] * (len(rows[0]) - 3)])
             shown["macro average"] = self.macro
         columns = ["task", "items", "accuracy % [95%]", "lenient %", "invalid %", "trivial %", "chance %"]
+        if self.missing:
+            columns.append("unanswered")
+            for row, count in zip(
+                rows, [*(task.unanswered for task in self.tasks.values()), self.missing], strict=False
+            ):
+                row.append(str(count))
         ticks = {share / 100: f"{share}%" for share in range(0, 101, 25)}
         plot = interval_plot(shown, (0.0, 1.0), ticks, "accuracy with its 95% interval")
         return html_block(self.model, html_table(columns, rows), plot)
 
 
-def read_run(path: str | Path) -> Run:
-    """Read a finished run from its folder, or from the summary.json in it."""
+RunLike = Run | RunResult | str | Path
+"""A run, or the path of its folder."""
+RUN: Final = ArgumentType(
+    lambda value: isinstance(value, Run | RunResult) or PATH.accepts(value), "a run or the path of its folder"
+)
+
+
+def read_run(path: str | Path | Run) -> Run:
+    """Read a finished run from its folder, or from the summary.json in it; a `Run` is returned as it is."""
+    check_arguments({"path": RUN}, {"path": path})
+    if isinstance(path, Run | RunResult):
+        return path if isinstance(path, Run) else Run(path)
     return Run(read_result(Path(path)))
 
 

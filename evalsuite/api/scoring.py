@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final, get_args
 
 from evalsuite import parser
 from evalsuite.errors import ErrorCode, UsageError
@@ -14,6 +16,10 @@ from evalsuite.reward.strict_reward import StrictReward
 from evalsuite.run_folder import ResponseRecord
 from evalsuite.tasks.answer_format import DEFAULT
 from evalsuite.tasks.item import Item
+from evalsuite.util.arguments import BOOLEAN, LABELS, TEXT, TEXTS, check_arguments, instance_of, one_of, optional
+
+_TYPES: Final = {"text": TEXT, "answer_format": TEXT, "opens_reasoning": BOOLEAN}
+_FINISH: Final = one_of(get_args(Finish))
 
 
 def parse(
@@ -31,10 +37,9 @@ def parse(
     option that is named by its text. `finish` is "length" if the token limit ended the response. `opens_reasoning` says
     that the prompt ended inside an open reasoning block.
     """
-    try:
+    check_arguments({**_TYPES, "finish": _FINISH, "labels": LABELS, "options": optional(TEXTS)}, locals())
+    with _parser_errors():
         return parser.parse(text, labels, options, answer_format, finish, opens_reasoning)
-    except ValueError as error:
-        raise UsageError(ErrorCode.INVALID_ARGUMENT, str(error)) from None
 
 
 def grade(
@@ -46,9 +51,11 @@ def grade(
     opens_reasoning: bool = False,
 ) -> Grade:
     """Parse a response to an item and compare it with the gold label."""
+    check_arguments({**_TYPES, "finish": _FINISH, "item": instance_of(Item, "an Item")}, locals())
     _check_format(answer_format)
     record = ResponseRecord(item.id, 0, text, "", finish, opens_reasoning, None, None, None, "")
-    return grading.grade(item, record, PromptSetup((item,), answer_format))
+    with _parser_errors():
+        return grading.grade(item, record, PromptSetup((item,), answer_format))
 
 
 def reward(
@@ -58,8 +65,19 @@ def reward(
 
     For trainers, which pass columns of a batch, see `evalsuite.reward.StrictReward`.
     """
+    check_arguments({**_TYPES, "gold": TEXT, "labels": LABELS}, locals())
     _check_format(answer_format)
-    return StrictReward(answer_format, opens_reasoning).score(text, gold, labels)
+    with _parser_errors():
+        return StrictReward(answer_format, opens_reasoning).score(text, gold, labels)
+
+
+@contextmanager
+def _parser_errors() -> Iterator[None]:
+    """Turn the parser's errors about labels and options into a `UsageError`."""
+    try:
+        yield
+    except ValueError as error:
+        raise UsageError(ErrorCode.INVALID_ARGUMENT, str(error)) from None
 
 
 def _check_format(answer_format: str) -> None:

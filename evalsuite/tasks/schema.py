@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from evalsuite.errors import ErrorCode, TaskError
+from evalsuite.errors import ErrorCode, TaskError, UsageError
+from evalsuite.util.arguments import TEXT, check_arguments, instance_of, optional
 from evalsuite.util.validation import StrictModel
 
 if TYPE_CHECKING:
@@ -240,8 +241,17 @@ class Task(StrictModel):
 
     def messages(self, item: Item, answer_format: str | None = None, system: str | None = None) -> tuple[Message, ...]:
         """Render the chat messages of an item, in this or another answer format, with or without a system prompt."""
+        from evalsuite.tasks.answer_format import FORMATS
+        from evalsuite.tasks.item import Item
         from evalsuite.tasks.prompt import TaskPrompt
 
+        types = {"item": instance_of(Item, "an Item"), "answer_format": optional(TEXT), "system": optional(TEXT)}
+        check_arguments(types, locals())
+        if answer_format is not None and answer_format not in FORMATS:
+            raise UsageError(
+                ErrorCode.UNKNOWN_ANSWER_FORMAT,
+                f"`answer_format` {answer_format!r} is unknown; known: {', '.join(FORMATS)}",
+            )
         key = (answer_format or self.format, system)
         if key not in self._prompts:
             self._prompts[key] = TaskPrompt(self, *key)

@@ -49,8 +49,9 @@ def test_the_data_frame_has_one_row_per_sample_with_the_grades_of_the_file(run):
 
 def test_responses_of_one_task_and_of_none(run):
     assert {each.task for each in run.responses("starter_evidence")} == {"starter_evidence"}
-    with pytest.raises(RunError):
+    with pytest.raises(UsageError, match="medqa") as caught:
         run.responses("medqa")
+    assert caught.value.code is es.ErrorCode.UNKNOWN_TASK
 
 
 def test_a_committed_baseline_has_grades_and_no_responses(run, tmp_path):

@@ -43,8 +43,8 @@ SIGNATURES = {
     "load_task": "(name: 'str') -> 'Task'",
     "parse": "(text: 'str', labels: 'Sequence[str]', options: 'Sequence[str] | None' = None, *, "
     "answer_format: 'str' = 'answer_tag', finish: 'Finish' = 'stop', opens_reasoning: 'bool' = False) -> 'ParseResult'",
-    "read_run": "(path: 'str | Path') -> 'Run'",
-    "report": "(runs: 'Sequence[RunLike]', out: 'str | Path', *, stages: 'Sequence[str]' = (), "
+    "read_run": "(path: 'str | Path | Run') -> 'Run'",
+    "report": "(runs: 'RunLike | Sequence[RunLike]', out: 'str | Path', *, stages: 'Sequence[str]' = (), "
     "allow: 'Sequence[str]' = (), data_dir: 'str | Path | None' = None, parse_mode: 'ParseMode' = 'strict') "
     "-> 'tuple[Path, ...]'",
     "reward": "(text: 'str', gold: 'str', labels: 'Sequence[str]', *, answer_format: 'str' = 'answer_tag', "
