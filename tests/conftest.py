@@ -1,6 +1,7 @@
 """Runs for the tests of what people read: made up where only numbers matter, replayed where responses do."""
 
 import json
+import shutil
 import signal
 from collections import Counter
 from collections.abc import Callable
@@ -169,6 +170,16 @@ def made(tmp_path: Path) -> Callable[..., Path]:
         return _made(tmp_path / "made" / name, model or f"openai/{name}", tasks, **settings)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def copied() -> Callable[[Path], Path]:
+    """The function that copies a run folder to a place beside it: the same run, but not the same folder."""
+
+    def copy(run: Path) -> Path:
+        return shutil.copytree(run, run.with_name(f"{run.name}_copy"), dirs_exist_ok=True)
+
+    return copy
 
 
 def replayed(place: Path, model: str, text: Callable[..., str], tasks: tuple[str, ...] = STARTER) -> Path:

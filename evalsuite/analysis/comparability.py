@@ -118,7 +118,8 @@ class Pairing:
 def pair(a: RunResult, b: RunResult, tasks: Sequence[str] = (), allow: Sequence[str] | None = None) -> Pairing:
     """Pair two runs on these tasks, or on all where none are named.
 
-    All mismatches that aren't allowed are named in one `RunError`. `allow` has names from `NAMES` (any other is a
+    The same folder given twice is a `RunError`: a run that is compared with itself proves nothing. All mismatches that
+    aren't allowed are named in one `RunError`. `allow` has names from `NAMES` (any other is a
     `UsageError`); None means that nothing can be allowed, so that the error doesn't offer it. With `tasks` allowed the
     tasks that both runs have are paired, with `items` the items that both have.
     """
@@ -126,8 +127,9 @@ def pair(a: RunResult, b: RunResult, tasks: Sequence[str] = (), allow: Sequence[
         if name.partition(".")[0] not in NAMES:
             raise UsageError(
                 ErrorCode.UNKNOWN_SETTING,
-                f"`allow`: {name} is no setting that may differ; there are {', '.join(NAMES)}",
+                f"`allow`: unknown setting {name}; known: {', '.join(NAMES)}",
             )
+    check_distinct((a, b))
     shared = [task for task in tasks or a.tasks if task in a.tasks and task in b.tasks]
     pairs = [_pair(task, a.scores(task), b.scores(task)) for task in shared]
     mismatches = [*_run_mismatches(a, b, tasks), *(each for pair in pairs for each in _task_mismatches(a, b, pair))]
@@ -142,6 +144,14 @@ def pair(a: RunResult, b: RunResult, tasks: Sequence[str] = (), allow: Sequence[
         missing = f"items of {empty}" if empty else "tasks"
         raise RunError(ErrorCode.RUNS_NOT_COMPARABLE, f"{a.path} and {b.path} have no {missing} in common")
     return Pairing(a, b, tuple(pairs), tuple(mismatches))
+
+
+def check_distinct(results: Sequence[RunResult]) -> None:
+    """Raise a `RunError` if two of these runs are the same folder, whatever the paths that name it."""
+    paths = [result.path.resolve() for result in results]
+    twice = next((path for path in paths if paths.count(path) > 1), None)
+    if twice:
+        raise RunError(ErrorCode.SAME_RUN_TWICE, f"{twice}: given twice; a run can't be compared with itself")
 
 
 def settings(result: RunResult, task: str) -> dict[str, Any]:

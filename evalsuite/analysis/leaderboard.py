@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from evalsuite.analysis.comparability import SETTINGS, is_trivial, settings
+from evalsuite.analysis.comparability import SETTINGS, check_distinct, is_trivial, settings
 from evalsuite.analysis.run_result import ItemScores, RunResult
-from evalsuite.errors import ErrorCode, RunError, UsageError
+from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.run.summary_schema import ParseMode, RepeatedSamplesSummary, RobustnessSummary
 from evalsuite.stats.clusters import Floats, Ints, members
 from evalsuite.stats.contrast import PairedScores
@@ -167,7 +167,7 @@ def leaderboard(
     if unknown:
         raise UsageError(
             ErrorCode.UNKNOWN_SETTING,
-            f"`allow`: {unknown[0]} is no setting that may differ in a report; there are {', '.join(SETTINGS)}",
+            f"`allow`: unknown setting {unknown[0]}; known in a report: {', '.join(SETTINGS)}",
         )
     if not entries:
         raise UsageError(ErrorCode.MISSING_ARGUMENT, "no runs: name at least one run folder")
@@ -307,10 +307,7 @@ def _position(row: LeaderboardRow) -> tuple[int, float, str]:
 
 def entries(results: Sequence[RunResult], names: Callable[[RunResult], str]) -> tuple[NamedRun, ...]:
     """Give runs unique names and ids; the same folder given twice is a `RunError`."""
-    paths = [result.path.resolve() for result in results]
-    twice = next((path for path in paths if paths.count(path) > 1), None)
-    if twice:
-        raise RunError(ErrorCode.SAME_RUN_TWICE, f"{twice}: given twice; a run can't be compared with itself")
+    check_distinct(results)
     plain = [names(result) for result in results]
     full = [
         f"{name} ({result.summary.run})" if plain.count(name) > 1 else name

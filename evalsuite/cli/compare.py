@@ -73,7 +73,12 @@ def _legend(result: Comparison) -> str:
     legend = f"percent, {result.parse_mode} parse; only A: items that only A has right; p: exact paired test"
     if len(result.tasks) > 1:
         legend += f",\nHolm over the family of {result.family} (the macro average has its own)"
-    return legend + ";\ndetect.: smallest true difference, in points, that would be found with 80% power"
+    legend += ";\ndetect.: smallest true difference, in points, that would be found with 80% power"
+    contrasts = [task.contrast for task in result.tasks] + ([result.macro] if result.macro else [])
+    none = any(contrast.detectable is None for contrast in contrasts)
+    return legend + (
+        ";\nnone: the runs disagree on too few items for any difference to be found with 80% power" if none else ""
+    )
 
 
 def _notes(result: Comparison) -> Iterator[str]:

@@ -66,7 +66,12 @@ def verify(tasks: str | None, suite: str | None, data_dir: Path | None) -> None:
     for finding in result.findings:
         click.echo(f"{finding.severity}: {finding.task}: {finding.file}: {finding.message}")
     errors = sum(finding.severity == "error" for finding in result.findings)
-    if not result.passed:
+    if errors and errors == len(result.missing):  # nothing differs from the lock: there is nothing to compare with it
+        message = (
+            f"{errors} of {len(chosen)} tasks have no data: evalsuite data pull fetches it, --data-dir names a mirror"
+        )
+        raise DataError(ErrorCode.DATA_NOT_FOUND, message)
+    if errors:
         message = f"{errors} errors in {len(result.files)} files of {len(chosen)} tasks; fetch them again"
         raise DataError(ErrorCode.DATA_CHANGED, message)
     click.echo(f"{len(result.files)} files of {len(chosen)} tasks, {result.items:,} items: every digest as locked")

@@ -6,12 +6,14 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from evalsuite import parser
-from evalsuite.errors import DataError
+from evalsuite.cli.exit_status import with_options
+from evalsuite.errors import DataError, ErrorCode
 from evalsuite.tasks.registry import load_task, task_names
 from evalsuite.util.text import visible
 from evalsuite.version import __version__
@@ -25,11 +27,14 @@ _EXTRAS = {
 
 
 @click.command()
-@click.option("--data-dir", envvar="EVALSUITE_DATA", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--data-dir",
+    envvar="EVALSUITE_DATA",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="A mirror of the raw files [default: EVALSUITE_DATA, else where pull puts them].",
+)
 def doctor(data_dir: Path | None) -> None:
     """Show what this installation can do: backends, accelerators, API keys, and which tasks have their data."""
-    from evalsuite.data.load import load
-
     system = (
         f"{platform.python_implementation()} {platform.python_version()} on {platform.system()} {platform.machine()}"
     )
@@ -44,12 +49,30 @@ def doctor(data_dir: Path | None) -> None:
         click.echo(f"devices   {', '.join(devices) or 'CPU only'}")
     for key in ("EVALSUITE_API_KEY", "OPENAI_API_KEY"):
         click.echo(f"key       {key}: {'set' if os.environ.get(key) else 'not set'}")
+    for line in _data_lines(data_dir):
+        click.echo(f"data      {line}")
+
+
+def _data_lines(data_dir: Path | None) -> Iterator[str]:
+    """Yield the data folder, then one line per task."""
+    from evalsuite.data.load import existing_folder, load
+
+    try:
+        yield f"folder: {visible(str(existing_folder(data_dir)))}"
+    except DataError as error:
+        yield visible(str(error))
+        return
     for name in task_names():
+        task = load_task(name)
         try:
-            dataset = load(load_task(name), data_dir)
-            click.echo(f"data      {name}: {len(dataset.items):,} items, variant {dataset.variant}, digest as locked")
+            dataset = load(task, data_dir)
+            yield f"{name}: {len(dataset.items):,} items, variant {dataset.variant}, digest as locked"
         except DataError as error:
-            click.echo(f"data      {visible(str(error))}")
+            if error.code is ErrorCode.DATA_NOT_FOUND:
+                pull = task.hub and task.hub.layout
+                yield f"{name}: no data" + (f"; evalsuite data pull --tasks {name} fetches it" if pull else "")
+            else:
+                yield visible(with_options(str(error)))
 
 
 def _state(extra: str, modules: tuple[str, ...]) -> str:

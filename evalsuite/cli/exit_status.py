@@ -48,7 +48,7 @@ def ended(cli: click.Group, name: str, arguments: Sequence[str] | None) -> int:
     except click.ClickException as error:
         message = error.format_message()
         if not message.startswith("Usage: "):
-            return _failed(name, message)
+            return _failed(name, f"{message.rstrip('.')} [{_code(error)}]")
         print(message, file=sys.stderr)  # a group without a command: its help
         return 2
     except OSError as error:
@@ -62,6 +62,13 @@ def ended(cli: click.Group, name: str, arguments: Sequence[str] | None) -> int:
 def with_options(message: str) -> str:
     """Return a library message with the arguments that it names in backticks written as command-line options."""
     return _ARGUMENT.sub(lambda found: _OPTIONS.get(found[1], "--" + found[1].replace("_", "-")), message)
+
+
+def _code(error: click.ClickException) -> ErrorCode:
+    """Return the code of an error that click found in the arguments."""
+    if isinstance(error, click.MissingParameter):
+        return ErrorCode.MISSING_ARGUMENT
+    return ErrorCode.UNREADABLE_ARGUMENT_FILE if isinstance(error, click.FileError) else ErrorCode.INVALID_ARGUMENT
 
 
 def _check_text(arguments: Sequence[str]) -> None:

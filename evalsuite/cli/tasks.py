@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from evalsuite.cli.exit_status import with_options
 from evalsuite.errors import DataError, ErrorCode
 from evalsuite.tasks.registry import load_suites, load_task, resolve, task_names
 from evalsuite.tasks.schema import Task
@@ -54,14 +55,17 @@ def show(name: str, as_json: bool) -> None:
 
 
 @tasks.command()
+@click.argument("listed", metavar="[NAME]...", nargs=-1)
 @click.option("--tasks", "names", help="Task names, with commas.")
 @click.option("--suite", help="A suite [default: every task whose data exists].")
 @click.option("--data-dir", envvar="EVALSUITE_DATA", type=click.Path(file_okay=False, path_type=Path))
-def check(names: str | None, suite: str | None, data_dir: Path | None) -> None:
+def check(listed: tuple[str, ...], names: str | None, suite: str | None, data_dir: Path | None) -> None:
     """Check without a model that every item can be presented and is graded correctly."""
     from evalsuite.data.load import load
     from evalsuite.grading.selftest import check as problems_of
 
+    if listed:  # `tasks NAME` shows a task, so people type `tasks check NAME`
+        names = ",".join([*listed, *([names] if names else [])])
     named = names is not None or suite is not None
     chosen = resolve(names, suite) if named else [load_task(name) for name in task_names()]
     faults = absent = 0
@@ -72,7 +76,7 @@ def check(names: str | None, suite: str | None, data_dir: Path | None) -> None:
             if named:
                 raise
             absent += 1
-            click.echo(f"not checked: {visible(str(error))}")
+            click.echo(f"not checked: {visible(with_options(str(error)))}")
             continue
         problems = list(problems_of(dataset))
         faults += len(problems)

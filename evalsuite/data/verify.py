@@ -34,6 +34,8 @@ class Verification:
     """Files that were read, once for each task that uses them."""
     items: int
     findings: tuple[DataFinding, ...]
+    missing: tuple[str, ...] = ()
+    """Tasks none of whose files exists; each is also an error among the findings."""
 
     @property
     def passed(self) -> bool:
@@ -51,17 +53,19 @@ def verify(tasks: Sequence[Task], data_dir: Path | None = None) -> Verification:
     files: list[str] = []
     items = 0
     findings: list[DataFinding] = []
+    missing: list[str] = []
     for task in tasks:
         known = [located for located in _located(task, root) if not located.source.refuse]
         test_files = sources(task)
         if not any(located.source in test_files for located in known):
+            missing.append(task.name)
             findings.append(DataFinding(task.name, str(root), "error", "none of its files is here"))
         for located in known:
             files.append(str(located.paths[0]))
             count, of_file = _verify_file(task, located)
             items += count
             findings += of_file
-    return Verification(tuple(files), items, tuple(findings))
+    return Verification(tuple(files), items, tuple(findings), tuple(missing))
 
 
 def lock(task: Task, data_dir: Path | None = None) -> dict[str, str]:

@@ -295,15 +295,15 @@ def damage(folder, change):
         (lambda s: s["tasks"].update(u=s["tasks"]["t"]), ErrorCode.RUN_INCONSISTENT, "40 rows"),
     ],
 )
-def test_a_summary_that_was_edited_or_is_incomplete_is_an_error(made, change, code, value):
+def test_a_summary_that_was_edited_or_is_incomplete_is_an_error(made, copied, change, code, value):
     folder = made("a", {"t": random_grades(22, 40)})
     damage(folder, change)
     with pytest.raises(RunError) as caught:
-        paired(folder, folder)
+        paired(folder, copied(folder))
     assert caught.value.code is code and value in str(caught.value) and str(folder) in str(caught.value)
 
 
-def test_grades_that_are_missing_cut_or_no_parquet_are_errors(made, answers):
+def test_grades_that_are_missing_cut_or_no_parquet_are_errors(made, answers, copied):
     folder, other = made("a", {"t": random_grades(23, 40)}), made("b", {"t": random_grades(24, 41)})
     grades = folder / "grades.parquet"
     complete = grades.read_bytes()
@@ -313,13 +313,13 @@ def test_grades_that_are_missing_cut_or_no_parquet_are_errors(made, answers):
         ((other / "grades.parquet").read_bytes(), ErrorCode.RUN_INCONSISTENT),
     ):
         grades.write_bytes(content)
-        assert refused_pair(folder, folder).code is code
+        assert refused_pair(folder, copied(folder)).code is code
     grades.unlink()
-    assert refused_pair(folder, folder).code is ErrorCode.RUN_NOT_FOUND
+    assert refused_pair(folder, copied(folder)).code is ErrorCode.RUN_NOT_FOUND
     lucky = made("c", {"t": answers([True] * 40, status=["truncated"] * 40)})
-    assert refused_pair(lucky, lucky).code is ErrorCode.RUN_INCONSISTENT
+    assert refused_pair(lucky, copied(lucky)).code is ErrorCode.RUN_INCONSISTENT
     repeated = made("d", {"t": answers([True] * 40, ids=["same"] * 40)})
-    assert refused_pair(repeated, repeated).code is ErrorCode.RUN_INCONSISTENT
+    assert refused_pair(repeated, copied(repeated)).code is ErrorCode.RUN_INCONSISTENT
 
 
 def refused_pair(a, b, **options):

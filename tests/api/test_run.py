@@ -117,7 +117,7 @@ def test_the_notebooks_view_is_well_formed_and_escapes_the_models_name(run, tmp_
 def test_reprs_are_one_short_line(run, tmp_path):
     other = es.evaluate("trivial/first", TASKS, out=tmp_path / "other")
     comparison = es.compare(run, other, allow=["samples"])
-    decision = es.gate(other, other, {"margin": 0.1})
+    decision = es.gate(other, es.evaluate("trivial/first", TASKS, out=tmp_path / "again"), {"margin": 0.1})
     for shown in (
         run,
         comparison,
@@ -135,14 +135,24 @@ def test_a_policy_is_a_path_a_mapping_or_an_object(run, tmp_path):
 
     file = tmp_path / "gate.yaml"
     file.write_text("margin: 0.1\n")
+    other = es.evaluate("trivial/random", TASKS, samples=3, rotate_options=False, seed=1, out=tmp_path / "other")
     decisions = [
-        es.gate(run, run.path, policy) for policy in (file, str(file), {"margin": 0.1}, GatePolicy(margin=0.1))
+        es.gate(other, run.path, policy) for policy in (file, str(file), {"margin": 0.1}, GatePolicy(margin=0.1))
     ]
     assert all(decision.to_json() == decisions[0].to_json() for decision in decisions)
-    assert es.gate(run, run).policy == GatePolicy()
+    assert es.gate(other, run).policy == GatePolicy()
     with pytest.raises(UsageError) as caught:
-        es.gate(run, run, {"margn": 0.1})
+        es.gate(other, run, {"margn": 0.1})
     assert caught.value.code is es.ErrorCode.INVALID_POLICY
+
+
+@pytest.mark.parametrize("judge", [es.compare, es.gate, lambda a, b: es.report([a, b], a.path.parent / "report")])
+def test_a_run_is_not_compared_with_itself(run, judge, tmp_path):
+    (tmp_path / "link").symlink_to(run.path)
+    for same in (run, es.read_run(run.path), es.read_run(tmp_path / "link")):
+        with pytest.raises(RunError) as caught:
+            judge(run, same)
+        assert caught.value.code is es.ErrorCode.SAME_RUN_TWICE and str(run.path) in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["<answer>B</answer>", "It is (B).", "", "<answer>B</answer><answer>C</answer>"])

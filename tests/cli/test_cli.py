@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from evalsuite.tasks.registry import task_names
+
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
@@ -95,6 +97,55 @@ def test_a_folder_of_another_run_is_refused_by_naming_the_difference(tmp_path):
 )
 def test_a_mistake_is_one_clear_line(tmp_path, arguments, said):
     assert said in one_line(evalsuite(*arguments, cwd=tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "value", "code"),
+    [
+        (["compare"], "'A'", "missing_argument"),
+        (["compare", "a", "b", "c"], "(c)", "invalid_argument"),
+        (["gate", "--candidate", "a"], "--baseline", "missing_argument"),
+        (["run", "--nope"], "--nope", "invalid_argument"),
+        (["run", "--model", "trivial/first", "--samples", "0"], "--samples", "invalid_argument"),
+        (["run", "--model"], "--model", "invalid_argument"),
+        (["nope"], "'nope'", "invalid_argument"),
+        (["data", "nope"], "'nope'", "invalid_argument"),
+        (["train", "nope"], "'nope'", "invalid_argument"),
+        (["tasks", "check", "nope"], "nope", "unknown_task"),
+    ],
+)
+def test_a_usage_error_ends_in_its_code(tmp_path, arguments, value, code):
+    error = one_line(evalsuite(*arguments, cwd=tmp_path))
+    assert value in error and error.endswith(f" [{code}]")
+
+
+def test_tasks_to_check_are_named_with_or_without_the_option(tmp_path):
+    first = evalsuite("tasks", "check", "starter_recall", "starter_vignette", cwd=tmp_path)
+    second = evalsuite("tasks", "check", "starter_recall", "--tasks", "starter_vignette", cwd=tmp_path)
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert first.stdout.count("no problems") == second.stdout.count("no problems") == 2
+
+
+@pytest.mark.parametrize("arguments", [[], ["--tasks", "medqa"]])
+def test_data_that_are_absent_are_not_called_changed(tmp_path, arguments):
+    assert one_line(evalsuite("data", "verify", *arguments, cwd=tmp_path)).endswith(" [data_not_found]")
+
+
+def test_doctor_has_one_line_per_task(tmp_path):
+    ended = evalsuite("doctor", cwd=tmp_path)
+    assert ended.returncode == 0 and "`" not in ended.stdout
+    lines = [line.split()[1] for line in ended.stdout.splitlines() if line.startswith("data ")]
+    assert lines == ["folder:", *(f"{name}:" for name in task_names())]
+    assert max(map(len, ended.stdout.splitlines())) < 120
+    folder = tmp_path / "none"
+    assert f"{folder}: " in evalsuite("doctor", "--data-dir", folder, cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize("command", ["compare x x", "gate --candidate x --baseline x", "report x x --out report"])
+def test_a_run_given_twice_is_refused(tmp_path, command):
+    evalsuite("run", "--model", "trivial/first", "--tasks", "starter_recall", "--out", "x", cwd=tmp_path)
+    error = one_line(evalsuite(*command.split(), cwd=tmp_path))
+    assert str(tmp_path / "x") in error and error.endswith(" [same_run_twice]")
 
 
 @pytest.mark.parametrize("arguments", [[], ["data"]])

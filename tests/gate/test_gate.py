@@ -268,12 +268,14 @@ UNUSABLE = {
 
 
 @pytest.mark.parametrize("what", UNUSABLE)
-def test_unusable_input_exits_2_with_one_line_and_overwrites_old_verdicts(made, answers, tmp_path, capsys, what):
+def test_unusable_input_exits_2_with_one_line_and_overwrites_old_verdicts(
+    made, answers, copied, tmp_path, capsys, what
+):
     make, code, value = UNUSABLE[what]
     new, old = make(made, answers), made("old", {"t": RIGHT})
     xml, text = tmp_path / "out" / "gate.xml", tmp_path / "out" / "gate.md"
     written = ["--junit", str(xml), "--markdown", str(text)]
-    assert main(["gate", "--candidate", str(old), "--baseline", str(old), *written]) == 0
+    assert main(["gate", "--candidate", str(copied(old)), "--baseline", str(old), *written]) == 0
     assert "✅" in text.read_text()
     capsys.readouterr()
     assert main(["gate", "--candidate", str(new), "--baseline", str(old), *written, "--json"]) == 2
@@ -323,23 +325,33 @@ POLICIES = {
 
 
 @pytest.mark.parametrize("text", POLICIES)
-def test_a_policy_that_is_not_understood_to_the_last_key_exits_2_with_one_line(made, tmp_path, capsys, text):
-    run = str(made("old", {"t": RIGHT}))
+def test_a_policy_that_is_not_understood_to_the_last_key_exits_2_with_one_line(made, copied, tmp_path, capsys, text):
+    run = made("old", {"t": RIGHT})
     file = tmp_path / "gate.yaml"
     file.write_bytes(text.encode("utf-8", "surrogateescape"))
-    assert main(["gate", "--candidate", run, "--baseline", run, "--policy", str(file)]) == 2
+    assert main(["gate", "--candidate", str(copied(run)), "--baseline", str(run), "--policy", str(file)]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and POLICIES[text] in error
     # A policy for a task that the runs lack is valid by itself.
     assert error.endswith(f" [{'runs_not_comparable' if text == 'tasks: [x]' else 'invalid_policy'}]\n")
 
 
-def test_a_task_named_like_the_average_is_refused(made):
+def test_a_job_with_a_repeated_path_does_not_pass(made, tmp_path, capsys):
+    run = made("old", {"t": RIGHT})
+    (tmp_path / "link").symlink_to(run)
+    for same in (run, run / "summary.json", tmp_path / "link"):
+        assert main(["gate", "--candidate", str(same), "--baseline", str(run), "--json"]) == 2
+        printed = capsys.readouterr()
+        assert printed.err.endswith(" [same_run_twice]\n") and str(run) in printed.err
+        assert json.loads(printed.out)["outcome"] == "unusable"
+
+
+def test_a_task_named_like_the_average_is_refused(made, copied):
     run = made("old", {"macro": RIGHT, "t": RIGHT})
     with pytest.raises(UsageError) as caught:
-        judged(run, run)
+        judged(copied(run), run)
     assert caught.value.code is ErrorCode.INVALID_POLICY and "macro" in str(caught.value)
-    assert judged(run, run, tasks=["t"]).outcome == "pass"
+    assert judged(copied(run), run, tasks=["t"]).outcome == "pass"
 
 
 def test_equal_scores_by_other_answers_need_more_items_only_at_a_very_small_margin(made, answers):
