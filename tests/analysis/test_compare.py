@@ -257,6 +257,14 @@ def test_another_gold_label_under_the_same_digest_is_noticed(made, answers):
     assert "data_digest (t the same, but 40 items have another gold)" in str(refused_pair(a, b))
 
 
+def test_another_cluster_under_the_same_digest_is_noticed(made, answers):
+    right = random_grades(17, 40)
+    a, b = made("a", {"t": answers(right)}), made("b", {"t": answers(right, groups=["g"] * 40)})
+    error = refused_pair(a, b)
+    assert error.code is ErrorCode.RUNS_NOT_COMPARABLE
+    assert "data_digest (t the same, but 40 items have another group)" in str(error)
+
+
 def test_a_trivial_baseline_has_no_prompt_that_could_differ(made, answers):
     right = random_grades(21, 40)
     a = made("a", {"t": right})

@@ -120,6 +120,14 @@ def test_equal_models_differ_on_average_in_at_most_one_run_of_twenty(tasks, samp
     assert found / repetitions <= SIZE + 3 * np.sqrt(SIZE * (1 - SIZE) / repetitions)
 
 
+def test_an_average_finds_the_difference_that_its_independent_parts_find_together():
+    rng = np.random.default_rng(14)
+    tasks = [scores(rng, 200, 1, 1, 0.0), scores(rng, 800, 4, 2, 0.0)]
+    average, parts = contrast(tasks), [contrast([task]) for task in tasks]
+    assert average.planned == pytest.approx(np.hypot(*(part.planned for part in parts)) / 2)
+    assert average.detectable == pytest.approx(np.hypot(*(part.detectable for part in parts)) / 2)
+
+
 def test_a_significant_difference_may_need_fewer_items_than_there_were_and_an_insignificant_one_never():
     rng = np.random.default_rng(13)
     large, small = (contrast([scores(rng, 400, 4, 1, gain)]) for gain in (0.2, 0.01))

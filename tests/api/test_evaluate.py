@@ -19,6 +19,7 @@ import pytest
 
 import evalsuite as es
 from evalsuite.analysis.regrade import regrade
+from evalsuite.api.request import run_request
 from evalsuite.cli import main
 from evalsuite.errors import BackendError, RunError, UsageError
 from evalsuite.models.backend import Backend, BackendSettings, Response
@@ -180,6 +181,17 @@ def test_a_function_that_never_succeeds_is_stopped_early():
     assert caught.value.code is es.ErrorCode.TOO_MANY_FAILURES
     assert len(calls) < 40
     assert json.loads(Path("run/run.json").read_text())["ended"]["status"] == "failed"
+
+
+def test_a_function_that_succeeded_once_is_not_stopped_however_often_it_fails():
+    def model(messages):
+        if number(messages) > 0:
+            raise Wrong("quota")
+        return "<answer>C</answer>"
+
+    with pytest.warns(UserWarning):
+        run = es.evaluate(model, dataset(40), concurrency=1)
+    assert run.missing == 39 and [sample.item for sample in run.responses()] == ["i0"]
 
 
 def test_stop_iteration_and_secrets_in_messages(monkeypatch):
@@ -486,6 +498,23 @@ def test_quiet_unless_asked(capsys):
     es.evaluate(knows_half, dataset(), out="b", progress=True)
     out, err = capsys.readouterr()
     assert out == "" and "run folder b" in err
+
+
+def test_every_setting_reaches_the_run():
+    decoding = {"temperature": 0.5, "top_p": 0.9, "max_tokens": 33, "seed": 7, "thinking": "on", "thinking_budget": 9}
+    backend = {"revision": "r", "adapter": "a", "chat_template": "c", "concurrency": 3, "model_args": {"timeout": "5"}}
+    given = {"samples": 2, "limit": 4, "system": "s", "rotate_options": True}
+    more = {"base_urls": "http://h/v1", "answer_format": "boxed", "data_dir": "data"}
+    spec = run_request("openai/m", "starter_recall", **decoding, **backend, **given, **more).spec
+    assert {name: getattr(spec.settings.decoding, name) for name in decoding} == decoding
+    assert {name: getattr(spec.settings, name) for name in backend} == backend
+    assert {name: getattr(spec, name) for name in given} == given
+    assert (spec.settings.base_urls, spec.format, spec.data_dir) == (
+        ("http://h/v1",),
+        "boxed",
+        str(Path("data").resolve()),
+    )
+    assert run_request("hf/m", "starter_recall", scoring="cloze").spec.settings.scoring == "cloze"
 
 
 def test_the_command_line_and_evaluate_are_one_way_to_run(capsys):

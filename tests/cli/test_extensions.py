@@ -11,7 +11,14 @@ from evalsuite.errors import ErrorCode
 
 ROOT = Path(__file__).parents[2]
 SOURCE = """
+import errno
+
 import click
+
+@click.command()
+@click.argument("name")
+def fails(name):
+    raise OSError(getattr(errno, name), "as told")
 
 @click.command()
 @click.argument("word")
@@ -60,6 +67,18 @@ def test_a_broken_command_stops_itself_alone(evalsuite, place):
     ended = evalsuite({"broken": place}, "broken")
     assert ended.returncode == 2 and ended.stderr.rstrip().endswith(f"[{ErrorCode.COMMAND_NOT_LOADABLE}]")
     assert place in ended.stderr and ended.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["ENOSPC", "EDQUOT"])
+def test_a_disk_or_a_quota_that_is_full_is_one_line(evalsuite, name):
+    ended = evalsuite({"fails": "other:fails"}, "fails", name)
+    assert ended.returncode == 2 and ended.stderr.rstrip().endswith(f"[{ErrorCode.OUTPUT_NOT_WRITABLE}]")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_any_other_error_of_the_system_keeps_its_traceback(evalsuite):
+    ended = evalsuite({"fails": "other:fails"}, "fails", "EIO")
+    assert ended.returncode == 1 and "Traceback" in ended.stderr
 
 
 def test_another_command_does_not_notice_a_broken_one(evalsuite):

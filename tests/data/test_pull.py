@@ -277,6 +277,16 @@ def test_a_file_name_that_leaves_the_folder_is_refused(hub_of, tmp_path):
     assert not hub.served
 
 
+def test_a_file_name_from_the_root_is_refused(mini, hub_of, tmp_path):
+    mini()
+    card = tmp_path / "tasks" / "mini" / "task.yaml"
+    card.write_text(card.read_text().replace("data/test-*.parquet", "*.parquet"))
+    hub = hub_of({REPO: {f"{tmp_path}/x.parquet": parquet(mini_rows())}})
+    _, message = pull(hub.url, "mini", tmp_path)
+    assert message.startswith("data_refused: mini:")
+    assert not hub.requested and not (tmp_path / "x.parquet").exists()
+
+
 def test_a_file_name_that_only_the_second_listing_has_is_never_requested(mini, hub_of, tmp_path):
     mini()
     hub = hub_of({REPO: {"data/test-0.parquet": parquet(mini_rows())}})

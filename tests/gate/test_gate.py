@@ -162,6 +162,17 @@ def test_a_loss_on_one_of_many_tasks_must_be_significant_among_them_only_if_the_
     assert alone == ["fail", "fail"]
 
 
+def test_by_holm_a_loss_that_is_shown_makes_the_level_of_the_others_milder(made):
+    right, luck = random_grades(15, 1000), np.flatnonzero(random_grades(15, 1000))
+    slightly, clearly = right.copy(), right.copy()
+    slightly[luck[:23]], clearly[luck[:120]] = False, False  # slightly: a loss at 5%, and none at 2.5%
+    old = made("old", {"s": right, "c": right})
+    policy = {"margin": 0.016, "macro_margin": "none", "multiplicity": "holm"}
+    for other, outcome in ((right, "undecided"), (clearly, "fail")):
+        checks = judged(made("new", {"s": slightly, "c": other}), old, **policy).checks
+        assert [check.outcome for check in checks if check.task == "s"] == [outcome]
+
+
 # The other rules
 
 

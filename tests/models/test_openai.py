@@ -426,6 +426,13 @@ async def test_retry_after_is_always_honoured():
         assert second - first >= seconds
 
 
+async def test_a_wait_that_a_server_requests_takes_no_patience():
+    slow_down = reply_with({"error": "slow down"}, 429, {"Retry-After": "1.3"})
+    with FaultServer(lambda item, attempt: slow_down if attempt < 3 else answer()) as server:
+        [response] = await respond(settings(server.url, patience="1"))
+    assert response.error is None and len(server.requests) == 3
+
+
 async def test_a_retry_after_of_over_an_hour_ends_the_request():
     with FaultServer(lambda item, attempt: reply_with({}, 429, {"Retry-After": "86400"})) as server:
         [response] = await respond(settings(server.url))

@@ -51,6 +51,9 @@ def test_a_line_a_run_and_column_then_the_published_numbers(content):
         column = next(c for c in content["columns"] if (c["task"], str(c["n"])) == (row["task"], row["n"]))
         assert float(row["accuracy"]) == said["cells"][column["key"]]["value"]
         assert float(row["low"]) < float(row["accuracy"]) < float(row["high"])
+        rank = said["rank"] or {}
+        for name, key in (("rank", "rank"), ("rank_best", "best"), ("rank_worst", "worst")):
+            assert row[name] == ("" if rank.get(key) is None else str(rank[key]))
     quoted = [row for row in rows if row["measured_here"] == "False"]
     assert quoted and all(row["run"] == "" and row["rank"] == "" and ":" in row["source"] for row in quoted)
 

@@ -120,6 +120,12 @@ def test_groups_and_samples_are_paid_for_and_paid_back():
     assert effective_pairs(*more, members([""] * 400), samples=8) == pytest.approx(3200, rel=0.15)
 
 
+def test_samples_are_worth_at_most_their_number():
+    a, b = np.full(400, 0.5), np.full(400, 0.5)
+    a[0] = 1.0
+    assert effective_pairs(a, b, members([""] * 400), samples=2) == pytest.approx(800, rel=0.01)
+
+
 def test_the_interval_agrees_with_the_bootstrap_where_there_is_much_data():
     rng = np.random.default_rng(3)
     a = (rng.random(4000) < 0.6).astype(float)

@@ -93,7 +93,15 @@ def test_labels_that_a_recording_put_before_the_options_are_parsed_by_place():
 
 @pytest.mark.parametrize(
     "option",
-    ["All of the above", "None of above", "any of the above.", "all the above", "None of the above: age", "以上都不是"],
+    [
+        "All of the above",
+        "None of above",
+        "any of the above.",
+        "all the above",
+        "All the above",
+        "None of the above: age",
+        "以上都不是",
+    ],
 )
 def test_an_option_that_refers_to_others_by_their_place_prevents_rotation(option):
     assert rotations_of(Item("i", "", ("x", "y", option), ("A", "B", "C"), "A")) == range(1)
