@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from evalsuite.errors import ErrorCode, RunError
 from evalsuite.models.backend import Request, Response
+from evalsuite.run.folder_choice import named_folder
 from evalsuite.run_folder import ResponseRecord, RunFolder
 from evalsuite.tasks.item import Item
 
@@ -119,3 +120,18 @@ def test_a_run_json_of_another_schema_is_refused(tmp_path):
     with pytest.raises(RunError) as caught:
         _ = RunFolder(tmp_path).facts
     assert caught.value.code is ErrorCode.RUN_SCHEMA_UNSUPPORTED
+
+
+@pytest.mark.parametrize("names", [(), ("responses", ".lock"), ("responses", "tasks", ".lock")])
+def test_a_run_may_start_where_one_was_killed_before_its_run_json(tmp_path, names):
+    for name in names:
+        (tmp_path / name).mkdir()
+    assert named_folder(tmp_path, {}).path == tmp_path
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "responses.old", "summary.json"])
+def test_a_folder_with_other_files_is_refused(tmp_path, name):
+    (tmp_path / name).touch()
+    with pytest.raises(RunError) as caught:
+        named_folder(tmp_path, {})
+    assert caught.value.code is ErrorCode.OUTPUT_EXISTS

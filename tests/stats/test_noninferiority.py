@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from evalsuite.stats.intervals import Estimate
-from evalsuite.stats.noninferiority import decide, default_margin, judge, judge_macro
+from evalsuite.stats.noninferiority import decide, default_margin, judge, judge_macro, samples_needed
 from evalsuite.stats.paired_difference import difference
 from evalsuite.stats.power import failure_power, noninferiority_power
 
@@ -102,6 +102,12 @@ def test_more_samples_of_the_same_items_decide_where_the_noise_comes_from_sample
         more = rng.binomial(verdict.samples, true) / verdict.samples
         decided += judge(*more, [""] * items, 0.07, verdict.samples).outcome != "undecided"
     assert decided / 100 > 0.65
+
+
+def test_the_samples_needed_leave_the_part_of_the_items_as_it_is():
+    half = np.full(100, 0.5)  # the part of the samples: 0.01 with one sample per item, 0.005 with two
+    needed = [samples_needed(half, half, wanted, 100, 0.7, 2) for wanted in (0.0042, 0.0023, 0.0018)]
+    assert needed == [math.ceil(0.01 / 0.0022), math.ceil(0.01 / 0.0003), None]
 
 
 def test_with_one_sample_per_item_or_a_difference_at_the_margin_no_number_is_stated():

@@ -71,7 +71,7 @@ def test_the_most_frequent_invalid_status_is_named():
 def test_an_answer_in_unclosed_reasoning_that_the_template_opened_has_no_reward():
     responses = [response(row, RIGHT, opens_reasoning=True) for row in ROWS for _ in range(4)]
     result = check_reward_variance(STAGE, ROWS, responses)
-    assert result.facts["statuses"] == {"reasoning_unclosed": 80}
+    assert result.facts["statuses"] == {"reasoning_unclosed": 80} and result.facts["reward"]["value"] == 0
     assert "80 of them reasoning_unclosed" in result.refusals[0]
 
 

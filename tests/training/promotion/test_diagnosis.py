@@ -23,10 +23,11 @@ ITEMS = 200
 def cause_of(tmp_path, made, answers):
     """A refused stage: cause_of(kind, metrics, candidate, baseline, ...) returns its cause and the reason.
 
-    `candidate` and `baseline` are shares of right answers; `status` is that of the candidate's wrong answers.
+    `candidate` and `baseline` are shares of right answers; `status` is that of the candidate's wrong answers,
+    `before` that of the baseline's.
     """
 
-    def refuse(kind, metrics, candidate, baseline, status="ok", completions=(), control=False):
+    def refuse(kind, metrics, candidate, baseline, status="ok", before="ok", completions=(), control=False):
         recipe = read_recipe("reasonmed-8b")
         stage = recipe.stages[1 if kind == "sft" else 2].model_copy(update={"gate": GatePolicy(gains={"medqa": 0.05})})
         folder = StageFolder(tmp_path / "1-stage")
@@ -38,7 +39,7 @@ def cause_of(tmp_path, made, answers):
         step_log.append(folder.completions, completions)
         results = [
             read_result(made(name, {"medqa": answers(right, status=np.where(right, "ok", wrong))}))
-            for name, right, wrong in (("new", correct(candidate), status), ("old", correct(baseline), "ok"))
+            for name, right, wrong in (("new", correct(candidate), status), ("old", correct(baseline), before))
         ]
         decision = judge(*results, stage)
         assert decision.exit_code != 0
@@ -117,6 +118,11 @@ def test_invalid_answers_are_counted_with_their_status(cause_of):
     cause, reason = cause_of("sft", "wrong", 0.4, 0.5, status="several_answers")
     assert cause is Cause.INVALID_ANSWERS
     assert "60% of the answers to medqa" in reason and "(0% before)" in reason and "several_answers" in reason
+
+
+def test_mostly_invalid_answers_are_the_cause_though_they_were_before(cause_of):
+    cause, reason = cause_of("sft", "wrong", 0.4, 0.42, status="several_answers", before="several_answers")
+    assert cause is Cause.INVALID_ANSWERS and "60% of the answers to medqa" in reason and "(58% before)" in reason
 
 
 @pytest.mark.parametrize(("text", "problem"), [("B, I think.", "no_answer"), ("<answer>A</answer>", "wrong label")])
