@@ -157,7 +157,9 @@ def summarise(
 
 def read_grades(path: Path) -> pa.Table:
     """Read a grades.parquet; one that was written before options could be rotated gets the column, 0 in every row."""
-    table = pq.read_table(path)
+    # Without threads, for the reason given in `data.file_formats`.
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        table = file.read(use_threads=False)
     if "shift" in table.column_names:  # schema version 1
         table = table.rename_columns(["rotation" if name == "shift" else name for name in table.column_names])
     if "rotation" in table.column_names:
