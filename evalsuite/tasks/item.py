@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from evalsuite.tasks.schema import Task
+if TYPE_CHECKING:  # a task renders the prompts of its items, so its module imports this one
+    from evalsuite.tasks.schema import Task
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Literal, NamedTuple, TypedDict
+from typing import Literal, NamedTuple, Protocol, TypedDict
 
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -12,7 +12,6 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from evalsuite.errors import ErrorCode, TaskError
 from evalsuite.tasks.answer_format import instruction
 from evalsuite.tasks.item import Item
-from evalsuite.tasks.schema import Task
 
 
 class Message(TypedDict):
@@ -32,10 +31,26 @@ class PromptItem(NamedTuple):
     meta: Mapping[str, str]
 
 
+class PromptSource(Protocol):
+    """What a prompt needs to know of its task; a `Task` has it."""
+
+    @property
+    def name(self) -> str:
+        """The task's name, for error messages."""
+
+    @property
+    def template(self) -> str:
+        """The text of the Jinja template."""
+
+    @property
+    def language(self) -> str:
+        """The language of the answer instruction."""
+
+
 class TaskPrompt:
     """A task's prompt in one answer format; `digest` identifies everything that shapes its messages but the item."""
 
-    def __init__(self, task: Task, format: str, system: str | None = None) -> None:
+    def __init__(self, task: PromptSource, format: str, system: str | None = None) -> None:
         self.task = task
         self.format = format
         self.system = system
