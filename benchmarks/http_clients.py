@@ -302,8 +302,8 @@ def child(arguments: Mapping[str, Any]) -> None:
     if arguments["run"]:
         Project.run(make, arguments["connections"], [*arguments["run"], "--base-url", arguments["url"]])
         return
-    asked = measured(name, make, arguments["url"], arguments["requests"], arguments["connections"])
-    print(json.dumps({"imported": imported, **uvloop.run(asked)}))
+    measurement = measured(name, make, arguments["url"], arguments["requests"], arguments["connections"])
+    print(json.dumps({"imported": imported, **uvloop.run(measurement)}))
 
 
 @dataclass(frozen=True)
@@ -340,8 +340,8 @@ def command(case: Case, url: str, folder: Path) -> list[str]:
     """Return the command line of the process that makes one measurement."""
     run = f"--model openai/bench --tasks medqa --concurrency {case.connections} --limit {case.requests}".split()
     run += ["--data-dir", case.data_dir, "--out", str(folder / "run")]
-    asked = {"url": url, "name": case.name, "requests": case.requests, "connections": case.connections}
-    return [sys.executable, __file__, "--child", json.dumps(asked | {"run": run if case.data_dir else []})]
+    settings = {"url": url, "name": case.name, "requests": case.requests, "connections": case.connections}
+    return [sys.executable, __file__, "--child", json.dumps(settings | {"run": run if case.data_dir else []})]
 
 
 def measure(case: Case) -> Cost:
@@ -422,13 +422,13 @@ def lines_of(modules: Iterable[str]) -> int:
 def cases(names: list[str], requests: int, data_dir: str) -> list[Case]:
     """Return everything that is measured once a repetition, candidates side by side."""
     shapes = [(latency, connections) for latency in LATENCIES for connections in CONNECTIONS]
-    asked = [
+    cases = [
         Case(name, *shape, min(requests, FEW_REQUESTS) if name in SLOW else requests)
         for shape in shapes
         for name in names
     ]
     swapped = [name for name in names if name.endswith("evalsuite")] if data_dir else []
-    return asked + [Case(name, *shape, ITEMS, data_dir) for shape in shapes for name in swapped]
+    return cases + [Case(name, *shape, ITEMS, data_dir) for shape in shapes for name in swapped]
 
 
 def allow_files() -> None:

@@ -2,7 +2,7 @@
 
     python benchmarks/report_scale.py --data-dir ../shared/data --recorded ../shared/data/recorded [--models 50]
 
-The runs are made up: the majority floor's run over all tasks gives items, gold labels and groups; each model gets an
+The runs are made up: the majority baseline's run over all tasks gives items, gold labels and groups; each model gets an
 ability, and its responses are texts of real recordings with another answer at the end. Only the report is timed, in a
 process of its own, which prints seconds and peak memory of `evalsuite report`.
 """
@@ -53,16 +53,26 @@ def main() -> None:
 
 def made_up(place: Path, options: argparse.Namespace) -> list[Path]:
     """Write the made-up runs, unless an earlier call kept them."""
-    floor = place / "floor"
-    if not (floor / "summary.json").exists():
-        asked = ["run", "--model", "trivial/majority", "--suite", "all", "--data-dir", options.data_dir, "--out", floor]
-        subprocess.run([sys.executable, "-m", "evalsuite", *map(str, asked)], check=True, stdout=subprocess.DEVNULL)
-    base, pool = read_result(floor), texts(options.recorded)
+    base_run = place / "base_run"
+    if not (base_run / "summary.json").exists():
+        arguments = [
+            "run",
+            "--model",
+            "trivial/majority",
+            "--suite",
+            "all",
+            "--data-dir",
+            options.data_dir,
+            "--out",
+            base_run,
+        ]
+        subprocess.run([sys.executable, "-m", "evalsuite", *map(str, arguments)], check=True, stdout=subprocess.DEVNULL)
+    base, pool = read_result(base_run), texts(options.recorded)
     scores = {task: base.scores(task) for task in base.tasks}
     runs = [place / "runs" / f"model-{number:02d}" for number in range(options.models)]
     for number, run in enumerate(runs):
         if not (run / "summary.json").exists():
-            write_run(run, number, floor, base.summary.to_json(), scores, pool)
+            write_run(run, number, base_run, base.summary.to_json(), scores, pool)
     return runs
 
 
@@ -75,7 +85,9 @@ def texts(folder: Path) -> list[str]:
     return found
 
 
-def write_run(run: Path, number: int, floor: Path, base: Any, scores: dict[str, ItemScores], pool: list[str]) -> None:
+def write_run(
+    run: Path, number: int, base_run: Path, base: Any, scores: dict[str, ItemScores], pool: list[str]
+) -> None:
     """One model: right with its own probability, a few responses without an answer."""
     rng = np.random.default_rng(number)
     (run / "responses").mkdir(parents=True)
@@ -119,7 +131,7 @@ def write_run(run: Path, number: int, floor: Path, base: Any, scores: dict[str, 
                 journal.write(record(str(item), f"{pool[text]}\n<answer>{label}</answer>"))
     summary["macro"] = macro([Estimate(*each) for each in estimates])._asdict()
     pq.write_table(pa.concat_tables(tables), run / "grades.parquet", compression="zstd")
-    facts = orjson.loads((floor / "run.json").read_bytes())
+    facts = orjson.loads((base_run / "run.json").read_bytes())
     facts["identity"]["model"] = facts["spec"]["model"] = name
     (run / "run.json").write_bytes(orjson.dumps(facts))
     (run / "summary.json").write_bytes(orjson.dumps(summary))
@@ -137,10 +149,10 @@ def record(item: str, text: str) -> bytes:
 
 def report(runs: list[Path], out: Path, data_dir: Path) -> None:
     """Time one `evalsuite report` and tell what it wrote."""
-    begun, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    asked = ["report", *runs, "--out", out, "--data-dir", data_dir]
-    subprocess.run([sys.executable, "-m", "evalsuite", *map(str, asked)], check=True, stdout=subprocess.DEVNULL)
-    seconds, after = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
+    started, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    arguments = ["report", *runs, "--out", out, "--data-dir", data_dir]
+    subprocess.run([sys.executable, "-m", "evalsuite", *map(str, arguments)], check=True, stdout=subprocess.DEVNULL)
+    seconds, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     peak = after.ru_maxrss / 2**20
     files = [file for file in out.rglob("*") if file.is_file()]

@@ -111,7 +111,8 @@ class Connection(asyncio.Protocol):
     def send_completion(self) -> None:
         """Send the completion."""
         self.stats.responded()
-        self.transport.write(COMPLETION_REPLY)
+        if not self.transport.is_closing():  # the client may have disconnected during the latency
+            self.transport.write(COMPLETION_REPLY)
 
 
 async def serve(port: int, latency: float) -> None:

@@ -11,6 +11,7 @@ line that a crash or a full disk cut short is dropped when the folder is next op
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -217,10 +218,9 @@ class RunWriter:
 
 def disk_error(path: Path, error: OSError) -> RunError:
     """Return the error for a file that the operating system doesn't let us write."""
-    return RunError(
-        ErrorCode.OUTPUT_NOT_WRITABLE,
-        f"{path}: {error.strerror or error}: free some space or choose another `out`, then resume the run",
-    )
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    advice = "free some space, then resume the run" if full else "choose another `out`, or make it writable"
+    return RunError(ErrorCode.OUTPUT_NOT_WRITABLE, f"{path}: {error.strerror or error}: {advice}")
 
 
 def _open_at_last_line(path: Path) -> int:

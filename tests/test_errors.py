@@ -1,6 +1,8 @@
 """Error codes: each is documented once, and every error that is raised on purpose has one."""
 
 import ast
+import errno
+import os
 import pickle
 import re
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 import evalsuite.errors
 from evalsuite.cli.exit_status import with_options
 from evalsuite.errors import ErrorCode, EvalsuiteError, UsageError
+from evalsuite.run_folder import disk_error
 
 ROOT = Path(__file__).parents[1]
 CLASSES = {name for name in vars(evalsuite.errors) if name.endswith("Error")}
@@ -43,3 +46,12 @@ def test_the_command_line_speaks_of_options_where_the_library_speaks_of_argument
 def test_an_error_keeps_its_code_in_another_process():
     error = pickle.loads(pickle.dumps(UsageError(ErrorCode.UNKNOWN_TASK, "unknown task 'medqq'")))
     assert type(error) is UsageError and error.code is ErrorCode.UNKNOWN_TASK and str(error) == "unknown task 'medqq'"
+
+
+@pytest.mark.parametrize(
+    ("number", "full"), [(errno.ENOSPC, True), (errno.EDQUOT, True), (errno.ENOENT, False), (errno.EACCES, False)]
+)
+def test_only_a_full_disk_is_to_be_cleared(number, full):
+    error = disk_error(Path("run"), OSError(number, os.strerror(number)))
+    assert error.code is ErrorCode.OUTPUT_NOT_WRITABLE and os.strerror(number) in str(error)
+    assert ("free some space" in str(error), "`out`" in str(error)) == (full, not full)

@@ -32,6 +32,7 @@ from evalsuite.util.arguments import (
     one_of,
     optional,
 )
+from evalsuite.util.text import with_article
 
 Model = str | Backend | type[Backend] | ModelFunction
 """What can be evaluated: `backend/name`, a backend or its class, or a function from messages to text."""
@@ -172,7 +173,8 @@ def _resolve(
         return "function", settings, partial(FunctionBackend, settings, model, version)
     raise UsageError(
         ErrorCode.INVALID_ARGUMENT,
-        f"`model` is a {type(model).__name__}: give backend/name, a Backend, or a function from messages to text",
+        f"`model` is {with_article(type(model).__name__)}: "
+        "give backend/name, a Backend, or a function from messages to text",
     )
 
 
@@ -182,7 +184,8 @@ def _resolve_instance(
     if name is not None or settings != _BASE_SETTINGS:
         raise UsageError(
             ErrorCode.CONFLICTING_ARGUMENTS,
-            f"`model` is a {type(backend).__name__} with settings of its own: give the name and the settings to it",
+            f"`model` is {with_article(type(backend).__name__)} with settings of its own: "
+            "give the name and the settings to it",
         )
     prefix = prefix_of(type(backend))
     settings = backend.settings
@@ -208,7 +211,8 @@ def _tasks(tasks: TaskLike | Sequence[TaskLike]) -> tuple[tuple[str, ...], dict[
             names[_registered(task)] = None
         else:
             raise UsageError(
-                ErrorCode.INVALID_ARGUMENT, f"`tasks` holds a {type(task).__name__}: give names, tasks or Datasets"
+                ErrorCode.INVALID_ARGUMENT,
+                f"`tasks` holds {with_article(type(task).__name__)}: give names, tasks or Datasets",
             )
     if not names:
         raise UsageError(ErrorCode.MISSING_ARGUMENT, "`tasks` is empty: name at least one task")

@@ -10,6 +10,7 @@ import click
 
 from evalsuite.cli.exit_status import ended
 from evalsuite.errors import ErrorCode, UsageError
+from evalsuite.util.text import with_article
 from evalsuite.version import __version__
 
 if TYPE_CHECKING:
@@ -78,7 +79,9 @@ def _load(extension: EntryPoint) -> click.Command:
         message = f"{extension.name}: {extension.value} can't be imported: {type(error).__name__}: {error}"
         raise UsageError(ErrorCode.COMMAND_NOT_LOADABLE, message) from error
     if not isinstance(command, click.Command):
-        message = f"{extension.name}: {extension.value} is not a click command, but a {type(command).__name__}"
+        message = (
+            f"{extension.name}: {extension.value} is not a click command, but {with_article(type(command).__name__)}"
+        )
         raise UsageError(ErrorCode.COMMAND_NOT_LOADABLE, message)
     return command
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from evalsuite.analysis.comparability import SETTINGS
+
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -15,7 +17,7 @@ import click
     "--allow",
     multiple=True,
     metavar="NAME,...",
-    help="Compare runs that differ in these: prompt_digest, format, decoding, samples, rotate_options, parser.",
+    help=f"Compare runs that differ in these: {', '.join(SETTINGS)}.",
 )
 @click.option("--lenient", is_flag=True, help="Rank and compare by lenient accuracy instead of strict.")
 @click.option(

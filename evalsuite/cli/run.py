@@ -149,7 +149,8 @@ def _resumed(ctx: click.Context, path: Path, options: dict[str, Any]) -> RunRequ
     if given - _RESUMABLE_WITH:
         flags = ", ".join(sorted(each.opts[-1] for each in ctx.command.params if each.name in given - _RESUMABLE_WITH))
         raise UsageError(
-            ErrorCode.CONFLICTING_ARGUMENTS, f"--resume takes everything else from {path}; leave out {flags}"
+            ErrorCode.CONFLICTING_ARGUMENTS,
+            f"{flags} can't be changed by --resume, which continues {path}",
         )
     return resumed(
         path,

@@ -145,7 +145,10 @@ def _number(value: Any, at: str, where: str) -> int:
     try:
         number = float(text(value))
     except ValueError:
-        raise _malformed(f"{where}: no gold label at {at!r}, but {value!r}") from None
+        detail = (
+            f"the answer {value!r} at {at!r} is not a number" if _has_content(value) else f"no gold label at {at!r}"
+        )
+        raise _malformed(f"{where}: {detail}") from None
     if number != int(number):
         raise _malformed(f"{where}: {at} is {value!r}, not a whole number")
     return int(number)
@@ -160,12 +163,14 @@ def _options(row: Row, at: OptionsField, name: str, where: str) -> list[tuple[st
     else:
         pairs = _labelled(_options_value(row, at, name, where), at)
     # Tables for up to ten options leave the unused columns of an item empty; a gap before the end is an error later.
+    given = list(pairs)
     while pairs and not _has_content(pairs[-1][1]):
         pairs.pop()
     if len(pairs) < 2:
         place = at.at or ", ".join(at.columns)
-        message = f"{where}: item {name}: {len(pairs) or 'no'} options at {place!r}; it can't be presented"
-        raise _malformed(message)
+        count = f"{len(given) or 'no'} option{'s' if not given else ''} at {place!r}"
+        detail = f"option {given[len(pairs)][0]} at {place!r} is empty" if len(given) > len(pairs) else count
+        raise _malformed(f"{where}: item {name}: {detail}; an item needs at least two options")
     return pairs
 
 
@@ -203,7 +208,10 @@ def _gold(row: Row, at: GoldField, options: list[tuple[str, str]], base: int, wh
         gold = _single_label(value, where) if at.kind == "list" else text(value)
         gold = next((label for label in labels if gold and label.casefold() == gold.casefold()), gold)
     if gold not in labels:
-        raise _malformed(f"{where}: no gold label at {at.at!r}, but {value!r}; options are {', '.join(labels)}")
+        if not _has_content(value):
+            raise _malformed(f"{where}: no gold label at {at.at!r}")
+        known = "the text of exactly one option" if at.kind == "text" else f"one of the labels {', '.join(labels)}"
+        raise _malformed(f"{where}: the answer {value!r} at {at.at!r} is not {known}")
     return gold
 
 
@@ -253,7 +261,7 @@ def _check_labels(labels: Sequence[str], where: str) -> None:
         if not label or label != label.strip() or not label.isprintable():
             raise _malformed(f"{where}: {label!r} is no label: it needs a name without outer white space")
     if len({label.casefold() for label in labels}) < len(labels):
-        raise _malformed(f"{where}: two options have the same label but for case: {', '.join(labels)}")
+        raise _malformed(f"{where}: two labels are the same or differ only in case: {', '.join(labels)}")
 
 
 def _check_encodable(item: Item, where: str) -> None:

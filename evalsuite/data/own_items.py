@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from statistics import fmean
 from typing import Any
 
@@ -11,7 +12,10 @@ from evalsuite.data import canonical
 from evalsuite.data.item_conversion import NATIVE, convert
 from evalsuite.errors import DataError, ErrorCode
 from evalsuite.tasks.item import Item
+from evalsuite.util.text import with_article
 
+_HEADING = "Context"
+"""Heading of the only section of a context that is a plain string."""
 _KEYS = frozenset({"id", "question", "options", "answer", "gold", "context", "group", "meta"})
 
 
@@ -20,7 +24,7 @@ def own_items(items: Iterable[Item | Mapping[str, Any]], name: str) -> tuple[Ite
 
     A mapping has the keys `question`, `options` (a mapping of label to text, or a list of texts, which get the letters
     from A on) and `answer` or `gold` (a label), and optionally `id` (otherwise its position from 0 on), `context`
-    (`{"headings": [...], "texts": [...]}`), `group` and `meta`.
+    (a text, or `{"headings": [...], "texts": [...]}`), `group` and `meta` (a mapping of name to value).
     """
     rows = [_item_row(item, name) if isinstance(item, Item) else _row(item, i, name) for i, item in enumerate(items)]
     if not rows:
@@ -71,7 +75,8 @@ def _item_row(item: Item, name: str) -> dict[str, Any]:
 def _row(item: Any, place: int, name: str) -> dict[str, Any]:
     if not isinstance(item, Mapping):
         raise DataError(
-            ErrorCode.DATA_MALFORMED, f"{name}: item {place} is a {type(item).__name__}, not an Item or a mapping"
+            ErrorCode.DATA_MALFORMED,
+            f"{name}: item {place} is {with_article(type(item).__name__)}, not an Item or a mapping",
         )
     row = dict(item)
     unknown = [key for key in row if key not in _KEYS]
@@ -84,7 +89,57 @@ def _row(item: Any, place: int, name: str) -> dict[str, Any]:
         if "answer" in row:
             raise DataError(ErrorCode.DATA_MALFORMED, f"{name}: item {place} has an answer and a gold label: give one")
         row["answer"] = row.pop("gold")
-    return {"id": str(place), "options": [], **{key: _plain(value) for key, value in row.items()}}
+    plain = {key: _plain(value) for key, value in row.items()}
+    wrong = next(_wrong_shapes(plain), None)
+    if wrong:
+        raise DataError(ErrorCode.DATA_MALFORMED, f"{name}: item {place}: {wrong}")
+    return {"id": str(place), "options": [], **plain, "context": _sections(plain.get("context"))}
+
+
+def _sections(context: Any) -> Any:
+    """Return a context in the shape of the native layout: a text is one section."""
+    if not isinstance(context, str):
+        return context
+    return {"headings": [_HEADING], "texts": [context]} if context.strip() else None
+
+
+def _wrong_shapes(row: Mapping[str, Any]) -> Iterator[str]:
+    """Name the fields whose values the conversion would leave out or write as Python prints them."""
+    for key in ("id", "question", "answer", "group"):
+        if not _is_scalar(row.get(key)):
+            yield f"{key!r} is {_type(row[key])}, not a text"
+    options = row.get("options")
+    texts = options.values() if isinstance(options, dict) else options if isinstance(options, list) else ()
+    if not _is_missing(options) and not isinstance(options, dict | list):
+        yield f"'options' is {_type(options)}, not a mapping of label to text or a list of texts"
+    if not all(map(_is_scalar, texts)):
+        yield "'options' holds a value that is not a text"
+    context = row.get("context")
+    if not _is_missing(context) and not isinstance(context, str) and not _is_sections(context):
+        yield '\'context\' is neither a text nor {"headings": [...], "texts": [...]} with as many headings as texts'
+    meta = row.get("meta")
+    if not _is_missing(meta) and not (isinstance(meta, dict) and all(map(_is_scalar, (*meta, *meta.values())))):
+        yield "'meta' is not a mapping of name to text"
+
+
+def _is_sections(context: Any) -> bool:
+    if not isinstance(context, dict) or set(context) != {"headings", "texts"}:
+        return False
+    headings, texts = context["headings"], context["texts"]
+    same = isinstance(headings, list) and isinstance(texts, list) and len(headings) == len(texts)
+    return same and all(map(_is_scalar, (*headings, *texts)))
+
+
+def _is_scalar(value: Any) -> bool:
+    return not isinstance(value, list | dict)
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))  # pandas writes NaN for an empty cell
+
+
+def _type(value: Any) -> str:
+    return "a mapping" if isinstance(value, dict) else with_article(type(value).__name__)
 
 
 def _plain(value: Any) -> Any:

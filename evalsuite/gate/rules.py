@@ -161,7 +161,7 @@ def _with_items_needed(verdict: NoninferiorityVerdict, items: int) -> Noninferio
         return verdict
     error = (verdict.high - verdict.low) / 2 / quantile(1 - SIZE)
     factor = (error * (quantile(1 - SIZE) + quantile(POWER)) / distance) ** 2
-    # Power of 80% can ask for fewer items than a bound that just missed has had.
+    # Power of 80% can require fewer items than a bound that just missed has had.
     return verdict._replace(items=max(math.ceil(items * factor), items + 1))
 
 

@@ -1,6 +1,6 @@
 """The answer contract: which option did a response choose?
 
-There is no second parser anywhere: the harness grades with this one, the reward pays with it, the bridges call it.
+There is no second parser anywhere: the harness grades with this one, the reward uses it, the integrations call it.
 It is pure, total and linear: any text gives a verdict, in time proportional to its length.
 """
 

@@ -133,7 +133,7 @@ def _read_label(segment: FinalSegment, at: int, token: re.Match[str]) -> AnswerS
     if context.open_ended(text, closed):
         return None
     if label is None:
-        ends = context.settled(text, closed) and not context.abbreviates_genus(text, closed)
+        ends = context.ends_statement(text, closed) and not context.abbreviates_genus(text, closed)
         return AnswerSlot(None, NOT_A_LABEL, start, end) if ends else None
     behind = closed if closed > end else closed + len(". ")
     if own_text < 0 or context.hedged_later(text, labels, label, behind):
@@ -196,13 +196,13 @@ def own_text_end(segment: FinalSegment, label: str, at: int) -> int:
 def _delimited(segment: FinalSegment, match: re.Match[str], closed: int, marked: bool) -> bool:
     """Whether what follows a label lets it be a label; an unmarked one needs an end, a marked one may go on."""
     token = match.group()
-    ends = context.settled(segment.text, closed)
+    ends = context.ends_statement(segment.text, closed)
     if ends is None:
         return marked and _GOES_ON.match(segment.text, closed) is not None
     if ends["end"] is not None and segment.cut and closed == match.end():
         return False  # the token limit may have cut off what would have followed
     if len(token) == 1 and context.abbreviates_genus(segment.text, closed):
-        return not marked and context.settled(segment.text, closed + 1) is not None
+        return not marked and context.ends_statement(segment.text, closed + 1) is not None
     return marked or len(token) > 1 or token.isupper() or ends["word"] is None
 
 
@@ -215,12 +215,12 @@ def _read_option(segment: FinalSegment, start: int) -> AnswerSlot | None:
         return None
     closed = context.closed_at(text, end)
     if label is None:
-        return AnswerSlot(None, SEVERAL, start, end) if context.settled(text, closed) else None
+        return AnswerSlot(None, SEVERAL, start, end) if context.ends_statement(text, closed) else None
     if _another_option(segment, closed) or context.another_label(text, segment.labels, label, closed):
         return AnswerSlot(None, SEVERAL, start, end)
     if context.denied(text, closed) or context.open_ended(text, closed):
         return None
-    ends = context.settled(text, closed)
+    ends = context.ends_statement(text, closed)
     if ends is None or (ends["end"] is not None and segment.cut):
         return None
     return AnswerSlot(label, OK, start, end)

@@ -85,7 +85,7 @@ def open_ended(text: str, at: int) -> bool:
     return _OPEN_ENDED.match(text, at) is not None or _ASKED.match(text, at) is not None
 
 
-def settled(text: str, at: int) -> re.Match[str] | None:
+def ends_statement(text: str, at: int) -> re.Match[str] | None:
     """What ends the statement at `at`: punctuation, the end (`end`), or a word that gives a reason (`word`)."""
     return _SETTLED.match(text, at)
 

@@ -1,6 +1,6 @@
 """How families of models mark their reasoning, their response and the end of their turn: the one table of it.
 
-Every backend, import, reward and bridge goes by these rows through `final_segment`; a changed row changes what is
+Every backend, import, reward and integration uses these rows through `final_segment`; a changed row changes what is
 graded, so it raises the parser's VERSION. A row holds for whatever text has its marks: models are fine-tuned, renamed
 and served under aliases, so the marks in the text decide, not the model's name.
 """

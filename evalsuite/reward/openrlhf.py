@@ -12,8 +12,8 @@ from evalsuite.reward.ground_truth import parse_ground_truth
 class Reward:
     """The reward of what follows the prompt in each query; labels are the column `ground_truth`, prompts rendered text.
 
-    OpenRLHF leaves special tokens in the decoded query, including the one that ends the turn; the tokenizer tells
-    which are to be dropped. A query that does not begin with its prompt, because it was truncated on the left, has the
+    OpenRLHF leaves special tokens in the decoded query, including the one that ends the turn; the tokenizer determines
+    which are dropped. A query that does not begin with its prompt, because it was truncated on the left, has the
     reward 0 and is counted.
     """
 

@@ -1,1 +1,1 @@
-"""One evaluation run: what was requested, the loop that asks for what is missing, and its summary."""
+"""One evaluation run: what was requested, the loop that sends the missing requests, and its summary."""

@@ -93,9 +93,9 @@ def contrast(tasks: Sequence[PairedScores], tests: int = 1) -> Contrast:
 
 
 def paired_p(tasks: Sequence[PairedScores]) -> float:
-    """Two-sided p of the sign-flip test on the mean over tasks: an item of a task of n items weighs 1 / n.
+    """Two-sided p of the sign-flip test on the mean over tasks: an item of a task of n items has weight 1 / n.
 
-    It is exact wherever the weighted sums have a common denominator, as `sign_flip_test` says. The saddlepoint
+    It is exact wherever the weighted sums have a common denominator, as `sign_flip_test` explains. The saddlepoint
     approximation alone, which is for continuous statistics, gives up to half an atom less.
     """
     if len(tasks) == 1:
@@ -104,7 +104,7 @@ def paired_p(tasks: Sequence[PairedScores]) -> float:
 
 
 def _average(parts: Sequence[PairedDifference], tasks: Sequence[PairedScores]) -> PairedDifference:
-    """Average over tasks, each weighing the same."""
+    """Average over tasks, with equal weights."""
     return PairedDifference(
         *macro([part.estimate for part in parts]),
         only_a=math.fsum(part.only_a for part in parts),
@@ -118,7 +118,7 @@ def _items_needed(total: PairedDifference, effective: float | None, smallest: fl
     """Scale the present items so that the smallest difference found becomes the observed one.
 
     `effective` is the number of effective pairs of a single task. An item of a clustered task is worth less than one
-    pair and an item with several samples is worth more, so the pairs that the formula asks for are converted to items.
+    pair and an item with several samples is worth more, so the pairs that the formula requires are converted to items.
     """
     if abs(total.value) < 1e-12:
         return None
@@ -127,7 +127,7 @@ def _items_needed(total: PairedDifference, effective: float | None, smallest: fl
         items = math.ceil(required * total.items / effective)
     else:
         items = math.ceil(total.items * (smallest / total.value) ** 2)
-    # Power of 80% can ask for fewer items than a test that just missed has had.
+    # Power of 80% can require fewer items than a test that just missed has had.
     return items if total.p < level else max(items, total.items + 1)
 
 

@@ -64,7 +64,7 @@ def judge(
     if wanted <= 0 or single <= 0:
         return verdict
     items = math.ceil(single / wanted * observed.items / pairs)
-    # Power of 80% can ask for fewer items than a bound that just missed has had.
+    # Power of 80% can require fewer items than a bound that just missed has had.
     needed = verdict._replace(items=max(items, observed.items + 1))
     return needed._replace(samples=samples_needed(candidate, baseline, wanted, pairs, single, samples))
 

@@ -86,6 +86,46 @@ def test_an_item_that_cannot_be_used_is_named(items, place):
         es.Dataset(items)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("context", 5),
+        ("context", ["Important text"]),
+        ("context", {"Background": "Important text"}),
+        ("context", {"headings": "a", "texts": "b"}),
+        ("context", {"headings": ["a"], "texts": [["b"]]}),
+        ("context", {"headings": ["a"], "texts": ["b"], "more": ["c"]}),
+        ("meta", 5),
+        ("meta", "anatomy"),
+        ("meta", ["anatomy"]),
+        ("meta", {"subject": ["anatomy"]}),
+        ("question", ["Which?"]),
+        ("answer", ["B"]),
+        ("gold", {"label": "B"}),
+        ("group", ["g"]),
+        ("id", {"a": 1}),
+        ("options", "xyz"),
+        ("options", ["x", ["y"], "z"]),
+    ],
+)
+def test_a_value_of_a_wrong_shape_is_refused_with_its_item_and_field(field, value):
+    item = {key: each for key, each in row().items() if (key, field) != ("answer", "gold")}
+    with pytest.raises(DataError) as caught:
+        es.Dataset([row(), {**item, field: value}])
+    assert caught.value.code is es.ErrorCode.DATA_MALFORMED
+    shown = {"gold": "answer"}.get(field, field)
+    assert f"item 1: {shown!r}" in str(caught.value)
+
+
+def test_a_context_may_be_one_text_or_missing():
+    sections = {"headings": ["Context"], "texts": ["A trial."]}
+    plain, full, none = (es.Dataset([row(context=each)]) for each in ("A trial.", sections, " "))
+    assert plain.items == full.items and plain.digest == full.digest
+    assert "A trial." in plain.task.messages(plain.items[0])[0]["content"]
+    nan = float("nan")
+    assert none.items == es.Dataset([row()]).items == es.Dataset([row(context=nan, meta=nan, group=nan)]).items
+
+
 def test_the_prompt_shows_every_option_and_the_context_and_never_the_gold_label():
     context = {"headings": ["Background"], "texts": ["A trial of aspirin."]}
     mine = es.Dataset([row(context=context), row()])

@@ -90,7 +90,7 @@ def test_a_folder_of_another_run_is_refused_by_naming_the_difference(tmp_path):
         (["run", "--model", "replay/nowhere"], "nowhere"),
         (["run", "--model", "openai/x", "--base-url", "http://127.0.0.1:9/v1"], "127.0.0.1:9"),
         (["run", "--resume", "nowhere"], "run_not_found"),
-        (["run", "--resume", "nowhere", "--seed", "3"], "leave out --seed"),
+        (["run", "--resume", "nowhere", "--seed", "3"], "--seed can't be changed by --resume"),
         (["run", "--mdel", "x"], "--mdel"),
         (["tasks", "medqq"], "did you mean medqa"),
     ],

@@ -123,10 +123,10 @@ def test_three_points_lost_on_medqa_end_as_the_power_calculation_predicts(made, 
         new = read_result(made("new", {"medqa": changed(rng, baseline, gained + 0.03, gained)}))
         found.append(gate(new, old, GatePolicy(margin=margin)).outcome)
     discordance = 2 * gained + 0.03 - 0.03**2
-    told = default_margin(MEDQA) if margin == "auto" else margin
+    tolerated = default_margin(MEDQA) if margin == "auto" else margin
     expected = {
-        "pass": noninferiority_power(told, MEDQA, discordance, -0.03),
-        "fail": failure_power(told, MEDQA, discordance, -0.03),
+        "pass": noninferiority_power(tolerated, MEDQA, discordance, -0.03),
+        "fail": failure_power(tolerated, MEDQA, discordance, -0.03),
     }
     expected["undecided"] = 1 - sum(expected.values())
     for outcome, share in shares(found).items():

@@ -91,10 +91,10 @@ def test_any_option_texts_get_a_verdict(options: list[str], text: str) -> None:
 def test_time_grows_with_length_only(unit: str) -> None:
     def seconds(size: int) -> float:
         text = unit * (size // len(unit))
-        begun = time.process_time()
+        started = time.process_time()
         for format in FORMATS:
             read(text, format)
-        return time.process_time() - begun
+        return time.process_time() - started
 
     seconds(1_000)
     assert min(seconds(1_600_000) for _ in range(2)) < 40 * max(min(seconds(100_000) for _ in range(3)), 0.002)

@@ -48,7 +48,7 @@ def refuse_unready(spec: TrainingSpec, run: TrainingFolder) -> None:
 
 def _required_packages(recipe: Recipe, pending: Sequence[Stage]) -> Iterator[tuple[str, str]]:
     """Yield the packages that the stages need, each with the command that installs it."""
-    yield from ((package, "pip install -c constraints.txt -e '.[train]'") for package in _PACKAGES)
+    yield from ((package, "pip install 'evalsuite[train]'") for package in _PACKAGES)
     engines = {stage.rollout.engine for stage in pending if isinstance(stage, Grpo)}
     backends = {stage.evaluation.backend for stage in pending}
     if "vllm" in backends or engines & {"vllm_colocate", "vllm_server"}:

@@ -1,4 +1,4 @@
-"""The dialect that a tokenizer's vocabulary gives away, and its marks written as `<think>` and `</think>`."""
+"""The reasoning dialect that a tokenizer's vocabulary shows, and its marks written as `<think>` and `</think>`."""
 
 from __future__ import annotations
 
