@@ -14,6 +14,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from evalsuite.errors import ErrorCode
+
 ROOT = Path(__file__).parents[2]
 SAMPLES = 12
 ITEMS = 78
@@ -162,9 +164,13 @@ def test_a_server_that_dies_leaves_a_run_that_can_be_resumed(tmp_path):
 
 
 def test_two_processes_cannot_write_one_run(server, tmp_path):
-    first = start(server, tmp_path / "run", "--concurrency", "3")  # six seconds, so that the second finds it at work
+    first = start(server, tmp_path / "run", "--concurrency", "3")
     wait_for(tmp_path / "run", 20, first)
-    _, stderr = start(server, tmp_path / "run").communicate()
-    assert "another process writes this run" in stderr
+    first.send_signal(signal.SIGSTOP)  # however slow the machine is, the second process finds the first at work
+    try:
+        _, stderr = start(server, tmp_path / "run").communicate()
+    finally:
+        first.send_signal(signal.SIGCONT)
+    assert f"[{ErrorCode.RUN_LOCKED}]" in stderr
     first.communicate()
     assert first.returncode == 0
