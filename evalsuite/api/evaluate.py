@@ -8,13 +8,14 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec
 
+from evalsuite.api.older_grades import execute_request
 from evalsuite.api.request import Model, TaskLike, run_request
 from evalsuite.api.run import Run, read_run
 from evalsuite.errors import BackendError, ErrorCode
 from evalsuite.models.backend import Scoring, Thinking
 from evalsuite.models.function import INCOMPLETE
 from evalsuite.run.event_loop import run_to_end
-from evalsuite.run.execute import RunRequest, execute
+from evalsuite.run.execute import RunRequest
 from evalsuite.run.progress import SilentProgress, listener_for
 from evalsuite.run.request_loop import RunOutcome
 from evalsuite.util.arguments import BOOLEAN, check_arguments, optional
@@ -67,8 +68,8 @@ def evaluate(
     arguments = locals()
     shown = _progress(arguments.pop("progress"))
     request = run_request(**arguments)
-    run, warning = run_to_end(lambda: _evaluate(request, shown))
-    if warning:
+    run, notes = run_to_end(lambda: _evaluate(request, shown))
+    for warning in notes:
         warnings.warn(warning, stacklevel=2)
     return run
 
@@ -81,8 +82,8 @@ def _awaited(function: Callable[P, Run]) -> Callable[P, Coroutine[Any, Any, Run]
         """Do what `evaluate` does, in the running event loop, which `async` functions share with their caller."""
         given = dict(signature.bind(*args, **kwargs).arguments)
         shown = _progress(given.pop("progress", None))
-        run, warning = await _evaluate(run_request(**given), shown)
-        if warning:
+        run, notes = await _evaluate(run_request(**given), shown)
+        for warning in notes:
             warnings.warn(warning, stacklevel=2)
         return run
 
@@ -93,15 +94,16 @@ def _awaited(function: Callable[P, Run]) -> Callable[P, Coroutine[Any, Any, Run]
 evaluate_async = _awaited(evaluate)
 
 
-async def _evaluate(request: RunRequest, progress: bool | None) -> tuple[Run, str | None]:
-    """Execute a request; return the run and, if requests have no response, a warning that names the first of them."""
+async def _evaluate(request: RunRequest, progress: bool | None) -> tuple[Run, list[str]]:
+    """Execute a request; return the run and warnings about older grades and about requests without a response."""
     listener = listener_for(progress)
     try:
-        outcome = (await execute(request, listener)).outcome
+        completed, note = await execute_request(request, listener)
     finally:
         listener.close()
-    warning = _missing(request.spec.model, outcome, listener) if outcome.missing else None
-    return read_run(outcome.folder.path), warning
+    outcome = completed.outcome
+    missing = _missing(request.spec.model, outcome, listener) if outcome.missing else None
+    return read_run(outcome.folder.path), [each for each in (note, missing) if each]
 
 
 def _progress(progress: bool | None) -> bool | None:

@@ -10,12 +10,13 @@ from typing import Any, Final
 
 import click
 
+from evalsuite.api.older_grades import execute_request
 from evalsuite.api.request import TINY_TOKENS, run_request
 from evalsuite.errors import ErrorCode, RunError, UsageError
 from evalsuite.models import TINY
 from evalsuite.models.backend import Decoding
 from evalsuite.run.event_loop import run_to_end
-from evalsuite.run.execute import CompletedRun, RunRequest, execute, resumed
+from evalsuite.run.execute import CompletedRun, RunRequest, resumed
 from evalsuite.run.progress import listener_for
 from evalsuite.tasks.registry import resolve
 
@@ -97,7 +98,7 @@ def run(ctx: click.Context, /, resume: str | None, alarm: float, as_json: bool, 
     The same command again, or --resume DIR, sends only the requests that have no response.
     """
     request = _resumed(ctx, Path(resume), options) if resume else _new(options)
-    completed = _executed(request)
+    completed, note = _executed(request)
     from evalsuite.cli.run_table import print_run
 
     folder, missing = completed.outcome.folder, completed.outcome.missing
@@ -105,6 +106,8 @@ def run(ctx: click.Context, /, resume: str | None, alarm: float, as_json: bool, 
         click.echo(json.dumps(completed.graded.summary.to_json(), indent=2))
     else:
         print_run(completed.graded, folder.path, alarm)
+    if note:
+        click.echo(f"note: {note}", err=True)
     if missing:
         raise RunError(
             ErrorCode.RUN_INCOMPLETE,
@@ -114,10 +117,10 @@ def run(ctx: click.Context, /, resume: str | None, alarm: float, as_json: bool, 
     return 0
 
 
-def _executed(request: RunRequest) -> CompletedRun:
+def _executed(request: RunRequest) -> tuple[CompletedRun, str | None]:
     listener = listener_for(progress=True)
     try:
-        return run_to_end(lambda: execute(request, listener, preload=("evalsuite.cli.run_table",)))
+        return run_to_end(lambda: execute_request(request, listener, preload=("evalsuite.cli.run_table",)))
     except KeyboardInterrupt:
         listener.close()
         if listener.folder is not None:

@@ -37,7 +37,7 @@ __all__ += ["DIALECTS", "ReasoningDialect"]
 __all__ += ["cut_at_stop", "final_segment", "parse", "prompt_opens_reasoning", "reasoning_open"]
 
 VERSION = "2"
-"""Part of every run's identity: it changes whenever any text may be read differently."""
+"""Recorded with the grades of every run: it changes whenever any text may be parsed differently."""
 
 _WITHOUT_ANSWER = frozenset({NO_ANSWER, EMPTY, UNCLOSED})
 
