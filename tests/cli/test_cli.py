@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from evalsuite.analysis.comparability import SETTINGS
 from evalsuite.tasks.registry import task_names
 
 ROOT = Path(__file__).parents[2]
@@ -293,3 +294,9 @@ def test_the_macro_interval_is_as_wide_as_independent_tasks_make_it(tmp_path):
     widths = [task["accuracy"]["high"] - task["accuracy"]["low"] for task in summary["tasks"].values()]
     independent = sum(width**2 for width in widths) ** 0.5 / len(widths)
     assert summary["macro"]["high"] - summary["macro"]["low"] == pytest.approx(independent, rel=0.15)
+
+
+def test_the_help_of_report_lists_every_setting_that_may_be_allowed(tmp_path):
+    shown = " ".join(evalsuite("report", "--help", cwd=tmp_path).stdout.split())
+    assert all(name in shown for name in SETTINGS)
+    assert "EVALSUITE_DATA" in evalsuite("doctor", "--help", cwd=tmp_path).stdout
