@@ -248,7 +248,7 @@ def _item(name: str, row: Row, layout: RowLayout, base: int, where: str) -> tupl
         gold=gold,
         context=_context(row, layout.context, where),
         group=text(lookup(row, "group")) if layout is NATIVE else "",
-        meta=_meta(row, layout.meta),
+        meta=_meta(row, layout.meta, where),
     )
     _check_encodable(item, where)
     trimmed = any(isinstance(value, str) and value != value.strip() for _, value in raw)
@@ -287,16 +287,23 @@ def _context(row: Row, at: ContextField | None, where: str) -> tuple[tuple[str, 
     if at.fields:
         sections = ((section.heading, text(lookup(row, section.at))) for section in at.fields)
         return tuple(section for section in sections if section[1])
+    for path in (at.headings, at.texts):
+        parent, _, _ = path.rpartition(".")
+        value = lookup(row, parent) if parent and path not in row else None
+        if _has_content(value) and not isinstance(value, dict):
+            raise _malformed(f"{where}: {parent!r} is not a mapping with {path}")
     headings, texts = lookup(row, at.headings) or [], lookup(row, at.texts) or []
     if not (isinstance(headings, list) and isinstance(texts, list) and len(headings) == len(texts)):
         raise _malformed(f"{where}: {at.headings} and {at.texts} do not fit together")
     return tuple((text(heading), text(section)) for heading, section in zip(headings, texts, strict=True))
 
 
-def _meta(row: Row, fields: dict[str, str]) -> dict[str, str]:
+def _meta(row: Row, fields: dict[str, str], where: str) -> dict[str, str]:
     meta = {}
     for name, at in fields.items():
         value = lookup(row, at)
+        if name == "*" and _has_content(value) and not isinstance(value, dict):
+            raise _malformed(f"{where}: {at!r} is not a mapping of name to text")
         pairs = value.items() if name == "*" and isinstance(value, dict) else [(name, value)]
         meta.update({str(key): text(each) for key, each in pairs if text(each)})
     return meta

@@ -157,6 +157,16 @@ def test_any_other_list_is_refused_and_never_executed(gold):
     assert "item 1: the gold label" in refusal([native(answer=gold)], listed)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"), [("context", "Important text"), ("context", ["a"]), ("meta", 5), ("meta", "anatomy")]
+)
+def test_a_context_or_meta_of_a_wrong_shape_is_refused(field, value):
+    message = refusal([native(**{field: value})], NATIVE)
+    assert "item 1: " in message and repr(field) in message
+    empty = convert([native(**{field: None})], NATIVE, "f").items
+    assert empty == convert([native(**{field: ""})], NATIVE, "f").items == convert([native()], NATIVE, "f").items
+
+
 def test_a_gold_given_as_text_must_name_one_option():
     by_text = NATIVE.model_copy(update={"gold": layout(gold={"kind": "text", "at": "answer"}).gold})
     assert convert([native(answer="y")], by_text, "f").items[0].gold == "B"
