@@ -116,7 +116,10 @@ def _missing(model: str, outcome: RunOutcome, listener: SilentProgress) -> str:
     again = f"call evaluate again with out={str(outcome.folder.path)!r} to send them again"
     if revision.startswith(INCOMPLETE):  # no later call can show that it has the same function
         again = "the function holds objects that have no digest: give a `version` to be able to send them again"
-    first = "; ".join(f"{each.request.task} {each.request.item.id}: {each.error}" for each in listener.failures)
+    reasons = [
+        f"{each.request.task} {each.request.item.id}: {each.error or 'no reason given'}" for each in listener.failures
+    ]
+    first = "; ".join(reasons) or "the backend returned nothing for them"
     if outcome.missing == outcome.total:
         raise BackendError(ErrorCode.TOO_MANY_FAILURES, f"{model}: none of {outcome.total} requests succeeded: {first}")
     return (

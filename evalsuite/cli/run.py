@@ -18,6 +18,7 @@ from evalsuite.models.backend import Decoding
 from evalsuite.run.event_loop import run_to_end
 from evalsuite.run.execute import CompletedRun, RunRequest, resumed
 from evalsuite.run.progress import listener_for
+from evalsuite.run_folder import ERRORS
 from evalsuite.tasks.registry import resolve
 
 DEFAULT_SUITE: Final = "starter"
@@ -109,9 +110,11 @@ def run(ctx: click.Context, /, resume: str | None, alarm: float, as_json: bool, 
     if note:
         click.echo(f"note: {note}", err=True)
     if missing:
+        errors = folder.path / ERRORS
+        reason = f"why: {errors}" if errors.exists() else "the backend returned nothing for them"
         raise RunError(
             ErrorCode.RUN_INCOMPLETE,
-            f"{missing} requests have no response and count as wrong (why: {folder.path / 'errors.jsonl'}); "
+            f"{missing} requests have no response and count as wrong ({reason}); "
             f"send them again: {_resume_command(folder.path)}",
         )
     return 0

@@ -56,6 +56,7 @@ class FunctionBackend(Backend):
                 "evalsuite.evaluate(function, tasks)",
             )
         _check_settings(settings)
+        _check_signature(function, settings.model)
         self._function = function
         self._version = version
 
@@ -141,6 +142,22 @@ def _check_settings(settings: BackendSettings) -> None:
                 ErrorCode.UNSUPPORTED_BY_BACKEND,
                 f"`{changed}` doesn't reach a function: leave it out and set it where the function calls its model",
             )
+
+
+def _check_signature(function: ModelFunction, name: str) -> None:
+    """Refuse a function that can't be called with the messages alone, before its first request."""
+    try:
+        # What a decorator wraps may take more arguments than the wrapper does.
+        signature = inspect.signature(function, follow_wrapped=False)
+    except (TypeError, ValueError):  # a built-in function without a signature
+        return
+    try:
+        signature.bind([])
+    except TypeError as error:
+        raise UsageError(
+            ErrorCode.INVALID_ARGUMENT,
+            f"`model` {name}{' '.join(str(signature).split())}: it must take one argument, the messages ({error})",
+        ) from None
 
 
 def _changed(settings: BackendSettings, name: str) -> str:

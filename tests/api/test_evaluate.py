@@ -430,6 +430,66 @@ def test_a_backend_is_recorded_under_the_name_that_it_was_made_with():
     assert es.evaluate(TrivialBaseline(BackendSettings("first")), dataset()).model == "trivial/first"
 
 
+class Skipping(Backend):
+    """One backend that never returns anything for item i1."""
+
+    async def answer(self, requests):
+        for request in requests:
+            if request.item.id != "i1":
+                yield Response(request, text="<answer>A</answer>")
+
+
+class Raising(Backend):
+    """One backend that fails with an exception of its own."""
+
+    async def answer(self, requests):
+        yield Response(next(requests), text="<answer>A</answer>")
+        raise Wrong("the engine stopped\nand more")
+
+
+class NoGenerator(Backend):
+    """One backend whose `answer` is no generator."""
+
+    async def answer(self, requests):
+        return []
+
+
+def test_a_request_that_a_backend_skips_is_missing_for_a_stated_reason():
+    with pytest.warns(UserWarning, match=r"1 of 12 .*\(.*backend.*\).*out='run'"):
+        run = es.evaluate(Skipping(BackendSettings("x")), dataset(), out="run")
+    assert run.missing == 1 and run.failures() == []
+
+
+@pytest.mark.parametrize("backend", [Raising, NoGenerator])
+def test_an_exception_of_a_foreign_backend_names_the_backend_and_is_recorded(backend):
+    with pytest.raises(BackendError, match=backend.__name__) as caught:
+        es.evaluate(backend(BackendSettings("x")), dataset(), out="run")
+    assert caught.value.code is es.ErrorCode.ENGINE_FAILED and "\n" not in str(caught.value)
+    assert json.loads(Path("run/run.json").read_text())["ended"]["status"] == "failed"
+
+
+@pytest.mark.parametrize(
+    "function",
+    [lambda: "A", lambda messages, item: "A", lambda messages, *, key: "A", functools.partial(knows_half, 1)],
+)
+def test_a_function_that_cannot_be_called_with_messages_alone_is_refused_before_the_first_request(function):
+    with pytest.raises(UsageError, match="`model`") as caught:
+        es.evaluate(function, dataset(), out="run")
+    assert caught.value.code is es.ErrorCode.INVALID_ARGUMENT
+    assert not Path("run").exists()
+
+
+def test_a_wrapper_may_take_fewer_arguments_than_the_function_that_it_wraps():
+    def with_client(messages, client):
+        return client
+
+    @functools.wraps(with_client)
+    def model(messages):
+        return with_client(messages, "<answer>A</answer>")
+
+    assert es.evaluate(model, dataset(3)).missing == 0
+
+
 def test_a_backend_that_could_be_taken_for_another_is_refused():
     impostor = type("Trivial", (Echo,), {})
     with pytest.raises(UsageError) as caught:
