@@ -95,16 +95,10 @@ def run_request(
 ) -> RunRequest:
     """Return the request of a new run; see `evaluate` for the arguments."""
     check_arguments(_TYPES, locals())
+    most_tokens = _token_limit(model, scoring) if max_tokens is None else max_tokens
     settings = BackendSettings(
         model="",
-        decoding=Decoding(
-            temperature=temperature,
-            top_p=top_p,
-            max_tokens=_token_limit(model, scoring) if max_tokens is None else max_tokens,
-            seed=seed,
-            thinking=thinking,
-            thinking_budget=thinking_budget,
-        ),
+        decoding=Decoding(temperature, top_p, most_tokens, seed, thinking, thinking_budget),
         base_urls=names_of(base_urls),
         revision=revision,
         adapter=adapter,
@@ -115,17 +109,8 @@ def run_request(
     )
     prefix, settings, backend = _resolve(model, settings, name, version)
     names, datasets = _tasks(tasks)
-    spec = RunSpec(
-        backend=prefix,
-        tasks=names,
-        settings=settings,
-        samples=samples,
-        limit=limit,
-        format=answer_format,
-        system=system,
-        data_dir=str(Path(data_dir).resolve()) if data_dir else None,
-        rotate_options=rotate_options,
-    )
+    folder = str(Path(data_dir).resolve()) if data_dir else None
+    spec = RunSpec(prefix, names, settings, samples, limit, answer_format, system, folder, rotate_options)
     return RunRequest(spec, folder_choice(spec, Path(out) if out else None), datasets, backend)
 
 
