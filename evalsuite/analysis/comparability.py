@@ -118,8 +118,7 @@ class Pairing:
 def pair(a: RunResult, b: RunResult, tasks: Sequence[str] = (), allow: Sequence[str] | None = None) -> Pairing:
     """Pair two runs on these tasks, or on all where none are named.
 
-    The same folder given twice is a `RunError`: a run that is compared with itself proves nothing. All mismatches that
-    aren't allowed are named in one `RunError`. `allow` has names from `NAMES` (any other is a
+    All mismatches that aren't allowed are named in one `RunError`. `allow` has names from `NAMES` (any other is a
     `UsageError`); None means that nothing can be allowed, so that the error doesn't offer it. With `tasks` allowed the
     tasks that both runs have are paired, with `items` the items that both have.
     """
@@ -129,7 +128,6 @@ def pair(a: RunResult, b: RunResult, tasks: Sequence[str] = (), allow: Sequence[
                 ErrorCode.UNKNOWN_SETTING,
                 f"`allow`: unknown setting {name}; known: {', '.join(NAMES)}",
             )
-    check_distinct((a, b))
     shared = [task for task in tasks or a.tasks if task in a.tasks and task in b.tasks]
     pairs = [_pair(task, a.scores(task), b.scores(task)) for task in shared]
     mismatches = [*_run_mismatches(a, b, tasks), *(each for pair in pairs for each in _task_mismatches(a, b, pair))]
@@ -147,7 +145,11 @@ def pair(a: RunResult, b: RunResult, tasks: Sequence[str] = (), allow: Sequence[
 
 
 def check_distinct(results: Sequence[RunResult]) -> None:
-    """Raise a `RunError` if two of these runs are the same folder, whatever the paths that name it."""
+    """Raise a `RunError` if two of these runs are the same folder, whatever the paths that name it.
+
+    For runs that people name: comparing a run with itself proves nothing, and a copied path would pass every gate. In
+    training a stage that changes nothing has its predecessor's evaluation, and its gate must say that nothing changed.
+    """
     paths = [result.path.resolve() for result in results]
     twice = next((path for path in paths if paths.count(path) > 1), None)
     if twice:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 from evalsuite.analysis import compare as comparing
-from evalsuite.analysis.comparability import pair
+from evalsuite.analysis.comparability import check_distinct, pair
 from evalsuite.analysis.compare import Comparison
 from evalsuite.analysis.run_result import RunResult, read_result
 from evalsuite.api.run import RUN, Run, RunLike, read_run
@@ -68,7 +68,9 @@ def compare(
     otherwise; `parse_mode` is "strict" or "lenient".
     """
     check_arguments({"tasks": NAMES, "allow": NAMES, "parse_mode": _PARSE_MODE, "a": RUN, "b": RUN}, locals())
-    return comparing.compare(pair(_result(a), _result(b), names_of(tasks), names_of(allow)), parse_mode)
+    runs = _result(a), _result(b)
+    check_distinct(runs)
+    return comparing.compare(pair(*runs, names_of(tasks), names_of(allow)), parse_mode)
 
 
 def gate(
@@ -85,7 +87,9 @@ def gate(
         rules = read_policy(Path(policy))
     else:
         rules = policy if isinstance(policy, GatePolicy) else policy_of(policy)
-    return decision.gate(_result(candidate), _result(baseline), rules)
+    runs = _result(candidate), _result(baseline)
+    check_distinct(runs)
+    return decision.gate(*runs, rules)
 
 
 def report(

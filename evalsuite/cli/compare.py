@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from evalsuite.analysis.comparability import pair
+from evalsuite.analysis.comparability import check_distinct, pair
 from evalsuite.analysis.compare import Comparison, MicroContrast, TaskContrast
 from evalsuite.analysis.compare import compare as compare_runs
 from evalsuite.analysis.run_result import read_result
@@ -44,7 +44,9 @@ def compare(a: Path, b: Path, allow: tuple[str, ...], lenient: bool, as_json: bo
     Runs that differ in anything but the model are refused, and the error names what differs.
     """
     allowed = [name.strip() for names in allow for name in names.split(",") if name.strip()]
-    result = compare_runs(pair(read_result(a), read_result(b), allow=allowed), "lenient" if lenient else "strict")
+    runs = read_result(a), read_result(b)
+    check_distinct(runs)
+    result = compare_runs(pair(*runs, allow=allowed), "lenient" if lenient else "strict")
     if as_json:
         click.echo(json.dumps(result.to_json(), indent=2, ensure_ascii=False))
     else:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from evalsuite.analysis.comparability import check_distinct
 from evalsuite.analysis.run_result import read_result
 from evalsuite.errors import ErrorCode, EvalsuiteError, RunError
 from evalsuite.gate import (
@@ -65,7 +66,9 @@ def gate(
     _write_both(junit_file, markdown_file, junit_error(_UNFINISHED), markdown_error(_UNFINISHED))
     try:
         policy = read_policy(policy_file) if policy_file else GatePolicy()
-        decision = judge(read_result(candidate), read_result(baseline), policy)
+        runs = read_result(candidate), read_result(baseline)
+        check_distinct(runs)
+        decision = judge(*runs, policy)
     except EvalsuiteError as error:
         _write_both(junit_file, markdown_file, junit_error(str(error)), markdown_error(str(error)))
         if as_json:
