@@ -68,7 +68,7 @@ def test_a_reward_that_is_always_0(refused, tasks, data):
     )  # fmt: skip
     folder, messages = refused(stage, data)
     report = folder.read("preflight.json")
-    assert report["checks"]["spread"]["reward"]["value"] == 0
+    assert report["checks"]["reward_variance"]["reward"]["value"] == 0
     assert report["refusals"][0] in messages
     folder.note(state="training", settings=stage)  # as if preflight had passed: the gate must refuse it too
     again = mini.training("resume", folder.path.parents[1], tasks=tasks)
