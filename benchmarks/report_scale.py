@@ -118,10 +118,10 @@ def write_run(
             )
         tables.append(table)
         estimates.append(mean(right.astype(np.float64), [str(group) for group in each.groups], each.samples))
-        said = summary["tasks"][task]
+        task_summary = summary["tasks"][task]
         counts = {status: names.count(status) for status in STATUSES}
-        said |= {"accuracy": estimates[-1]._asdict(), "accuracy_lenient": estimates[-1]._asdict()}
-        said |= {
+        task_summary |= {"accuracy": estimates[-1]._asdict(), "accuracy_lenient": estimates[-1]._asdict()}
+        task_summary |= {
             "status": counts,
             "status_lenient": counts,
             "tokens": {"input": 300 * len(right), "output": 400 * len(right)},

@@ -119,10 +119,10 @@ def _made(path: Path, model: str, tasks: dict[str, object], **settings: object) 
     given = {task: _answers(each) for task, each in tasks.items()}
     path.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.concat_tables(each.rows(task) for task, each in given.items()), path / "grades.parquet")
-    said = {task: each.facts_of(settings) for task, each in given.items()}
+    task_summaries = {task: each.facts_of(settings) for task, each in given.items()}
     average = macro([each.estimates[0] for each in given.values()])
     summary = {"schema": 2, "model": model, "run": path.name, "parser": settings.get("parser", "1")}
-    summary |= {"decoding": settings.get("decoding", DECODING), "tasks": said, "macro": average._asdict()}
+    summary |= {"decoding": settings.get("decoding", DECODING), "tasks": task_summaries, "macro": average._asdict()}
     (path / "summary.json").write_bytes(orjson.dumps(summary))
     return path
 
@@ -150,7 +150,7 @@ def _answers(given: object) -> Answers:
 
 
 def pytest_ignore_collect(collection_path, config):
-    """Leave the folder of integration tests alone where none is asked for: importing them needs every extra."""
+    """Leave the folder of integration tests alone unless they are requested: importing them needs every extra."""
     if config.option.markexpr == "not integration" and collection_path == Path(__file__).parent / "integration":
         return True
     return None
@@ -183,7 +183,7 @@ def copied() -> Callable[[Path], Path]:
 
 
 def replayed(place: Path, model: str, text: Callable[..., str], tasks: tuple[str, ...] = STARTER) -> Path:
-    """Really run `evalsuite run` on a recording in which a model said `text(item, number, say)` to each starter item.
+    """Run `evalsuite run` on a recording in which a model answers each starter item with `text(item, number, say)`.
 
     `say(label)` is an answer in the task's format.
     """

@@ -171,11 +171,11 @@ def leaderboard(
         )
     if not entries:
         raise UsageError(ErrorCode.MISSING_ARGUMENT, "no runs: name at least one run folder")
-    keyed = _keyed(entries)
-    columns = _columns(entries, keyed)
-    averaged = _macro_columns(columns, entries, keyed)
-    rows = [_row(entry, columns, keyed, averaged, parse_mode) for entry in entries]
-    scores = {key: scores for key, (_, scores) in keyed.items()}
+    indexed = _index(entries)
+    columns = _columns(entries, indexed)
+    averaged = _macro_columns(columns, entries, indexed)
+    rows = [_row(entry, columns, indexed, averaged, parse_mode) for entry in entries]
+    scores = {key: scores for key, (_, scores) in indexed.items()}
     return Leaderboard(columns, averaged, tuple(sorted(rows, key=_position)), tuple(allow), parse_mode, scores)
 
 
@@ -188,11 +188,11 @@ def size_of(name: str) -> str:
     return LARGE if billions > 100 else MIDDLE if billions >= 10 else SMALL
 
 
-_Keyed = dict[tuple[str, str], tuple[str, ItemScores]]
+_Indexed = dict[tuple[str, str], tuple[str, ItemScores]]
 """From (run id, task) to the key of its column and its grades."""
 
 
-def _keyed(entries: Sequence[NamedRun]) -> _Keyed:
+def _index(entries: Sequence[NamedRun]) -> _Indexed:
     return {
         (entry.id, task): (_key(entry.result, task, scores), scores)
         for entry in entries
@@ -209,11 +209,11 @@ def _key(result: RunResult, task: str, scores: ItemScores) -> str:
     return f"{task}@{hashlib.sha256(identity.encode('utf-8', 'surrogatepass')).hexdigest()[:_DIGITS]}"
 
 
-def _columns(entries: Sequence[NamedRun], keyed: _Keyed) -> tuple[LeaderboardColumn, ...]:
+def _columns(entries: Sequence[NamedRun], indexed: _Indexed) -> tuple[LeaderboardColumn, ...]:
     """Make the columns that some model has, or that any run has where all are trivial baselines."""
     models = {entry.id: entry for entry in entries if not entry.is_trivial} or {entry.id: entry for entry in entries}
     groups: dict[str, list[tuple[NamedRun, str, ItemScores]]] = {}
-    for (id, task), (key, scores) in keyed.items():
+    for (id, task), (key, scores) in indexed.items():
         if id in models:
             groups.setdefault(key, []).append((models[id], task, scores))
     columns = [_column(key, group) for key, group in groups.items()]
@@ -253,12 +253,14 @@ def _order(task: str) -> tuple[int, str]:
     return (ORDER.index(task) if task in ORDER else len(ORDER), task)
 
 
-def _macro_columns(columns: Sequence[LeaderboardColumn], entries: Sequence[NamedRun], keyed: _Keyed) -> tuple[str, ...]:
+def _macro_columns(
+    columns: Sequence[LeaderboardColumn], entries: Sequence[NamedRun], indexed: _Indexed
+) -> tuple[str, ...]:
     """Choose the columns of the average: the set that most models have in full; of equals, the larger set."""
     keys = [column.key for column in columns]
     complete: Counter[tuple[str, ...]] = Counter()  # models by the set of columns that they have
     for entry in entries:
-        own = {key for (id, _), (key, _) in keyed.items() if id == entry.id}
+        own = {key for (id, _), (key, _) in indexed.items() if id == entry.id}
         if not entry.is_trivial or all(e.is_trivial for e in entries):
             complete[tuple(key for key in keys if key in own)] += 1
 
@@ -270,11 +272,17 @@ def _macro_columns(columns: Sequence[LeaderboardColumn], entries: Sequence[Named
 
 
 def _row(
-    entry: NamedRun, columns: Sequence[LeaderboardColumn], keyed: _Keyed, averaged: Sequence[str], parse_mode: ParseMode
+    entry: NamedRun,
+    columns: Sequence[LeaderboardColumn],
+    indexed: _Indexed,
+    averaged: Sequence[str],
+    parse_mode: ParseMode,
 ) -> LeaderboardRow:
-    own = {key: task for (id, task), (key, _) in keyed.items() if id == entry.id}
+    own = {key: task for (id, task), (key, _) in indexed.items() if id == entry.id}
     cells = {
-        c.key: _cell(entry, keyed[entry.id, own[c.key]][1], own[c.key], c, parse_mode) for c in columns if c.key in own
+        c.key: _cell(entry, indexed[entry.id, own[c.key]][1], own[c.key], c, parse_mode)
+        for c in columns
+        if c.key in own
     }
     estimates = [cells[key].accuracy if key in cells else None for key in averaged]
     return LeaderboardRow(entry, TRIVIAL if entry.is_trivial else size_of(entry.name), cells, macro(estimates))

@@ -19,7 +19,7 @@ def members(groups: Groups) -> Ints:
     if isinstance(groups, np.ndarray) and groups.dtype.kind == "i":
         return groups.astype(np.int64)
     numbers: dict[str | int, int] = {}
-    # An item without a group is its own cluster, keyed by its position, which no name equals.
+    # An item without a group is its own cluster, identified by its position, which no name equals.
     clusters = (numbers.setdefault(group or position, len(numbers)) for position, group in enumerate(groups))
     return np.fromiter(clusters, np.int64, len(groups))
 

@@ -370,8 +370,8 @@ def test_the_command_speaks_json_and_marks_what_was_allowed(made, tmp_path):
     assert "not the same in both runs, and allowed: parser" in shown.stdout
 
 
-def exact(told):
-    return binomtest(round(told["only_a"]), round(told["only_a"] + told["only_b"])).pvalue
+def exact(task_json):
+    return binomtest(round(task_json["only_a"]), round(task_json["only_a"] + task_json["only_b"])).pvalue
 
 
 @needs_recordings
@@ -385,10 +385,10 @@ def test_two_close_models_are_compared_on_real_recordings(tmp_path):
         runs[name] = json.loads((tmp_path / name / "summary.json").read_text())
     ended = evalsuite("compare", *runs, "--json", cwd=tmp_path)
     found = json.loads(ended.stdout)
-    for task, told in found["tasks"].items():
+    for task, task_json in found["tasks"].items():
         mine, other = (run["tasks"][task]["accuracy"]["value"] for run in runs.values())
-        assert told["difference"]["value"] == pytest.approx(mine - other)
-        assert told["only_a"] - told["only_b"] == pytest.approx(told["n"] * (mine - other))
-        assert task != "mmlu_pro_biology" or told["p"] == pytest.approx(exact(told), rel=1e-6)
-    verdicts = [told["verdict"] for told in found["tasks"].values()]
+        assert task_json["difference"]["value"] == pytest.approx(mine - other)
+        assert task_json["only_a"] - task_json["only_b"] == pytest.approx(task_json["n"] * (mine - other))
+        assert task != "mmlu_pro_biology" or task_json["p"] == pytest.approx(exact(task_json), rel=1e-6)
+    verdicts = [task_json["verdict"] for task_json in found["tasks"].values()]
     assert all("80% power" in verdict for verdict in verdicts if verdict.startswith("not significant"))

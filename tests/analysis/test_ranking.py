@@ -116,9 +116,9 @@ def test_an_insignificant_result_states_the_detectable_difference_and_the_items_
     found = contest_of(made, first(0.5), other)
     assert not found.significant and 0 < found.contrast.detectable <= found.contrast.difference.discordance
     assert found.contrast.items_needed > N
-    said = verdict(contrast_json(found))
-    assert f"{100 * found.contrast.detectable:.1f} points" in said
-    assert rough_count(found.contrast.items_needed) in said
+    verdict_text = verdict(contrast_json(found))
+    assert f"{100 * found.contrast.detectable:.1f} points" in verdict_text
+    assert rough_count(found.contrast.items_needed) in verdict_text
 
 
 def test_two_that_hardly_differ_have_no_detectable_difference(made):

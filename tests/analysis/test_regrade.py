@@ -41,9 +41,9 @@ def age(run, edit):
     summary = json.loads((run / "summary.json").read_text())
     for row in rows:
         edit(row)
-    for task, said in summary["tasks"].items():
+    for task, task_summary in summary["tasks"].items():
         own = [row for row in rows if row["task"] == task]
-        said["accuracy"]["value"] = sum(row["correct"] for row in own) / len(own)
+        task_summary["accuracy"]["value"] = sum(row["correct"] for row in own) / len(own)
     summary["parser"] = "0"
     facts = json.loads((run / "run.json").read_text())
     pq.write_table(pa.Table.from_pylist(rows, pq.read_schema(run / "grades.parquet")), run / "grades.parquet")

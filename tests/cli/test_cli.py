@@ -62,7 +62,7 @@ def test_a_folder_of_another_run_is_refused_by_naming_the_difference(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "expected"),
     [
         (["run", "--model", "tiny/other"], "one, named tiny"),
         (["run", "--model", "gpt"], "backend/model"),
@@ -96,8 +96,8 @@ def test_a_folder_of_another_run_is_refused_by_naming_the_difference(tmp_path):
         (["tasks", "medqq"], "did you mean medqa"),
     ],
 )
-def test_a_mistake_is_one_clear_line(tmp_path, arguments, said):
-    assert said in one_line(evalsuite(*arguments, cwd=tmp_path))
+def test_a_mistake_is_one_clear_line(tmp_path, arguments, expected):
+    assert expected in one_line(evalsuite(*arguments, cwd=tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_a_group_without_a_command_shows_its_help_as_lines(tmp_path, arguments):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_a_table_that_no_disk_takes_is_one_line(tmp_path):
-    """The shell's: what it says it said to a full disk, and the run behind it is whole."""
+    """The output goes to a full disk; the run itself is complete. The shell is what redirects it."""
     command = f"{shlex.quote(sys.executable)} -m evalsuite run --model trivial/first --out here > /dev/full"
     ended = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert "No space left" in one_line(ended)

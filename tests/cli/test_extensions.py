@@ -18,7 +18,7 @@ import click
 @click.command()
 @click.argument("name")
 def fails(name):
-    raise OSError(getattr(errno, name), "as told")
+    raise OSError(getattr(errno, name), "as requested")
 
 @click.command()
 @click.argument("word")

@@ -59,14 +59,14 @@ def test_longer_options_are_helped_by_their_length_in_characters_and_in_bytes():
     weights = LoglikelihoodTally([item("B")], "cloze")
     weights.add(item("B"), record([-7.0, -10.0, -1.5]))
     assert grade_by_loglikelihood(item("B"), record([-7.0, -10.0, -1.5])).strict.label == "C"
-    told = weights.summary()
-    assert told["accuracy_per_character"]["value"] == 1
-    assert told["accuracy_per_byte"]["value"] == 1
+    summary = weights.summary()
+    assert summary["accuracy_per_character"]["value"] == 1
+    assert summary["accuracy_per_byte"]["value"] == 1
     greek = LoglikelihoodTally([item("C")], "cloze")
     greek.add(item("C"), record([-7.0, -15.0, -1.4]))
-    told = greek.summary()
-    assert told["accuracy_per_character"]["value"] == 0  # -1.4 a character against -0.75
-    assert told["accuracy_per_byte"]["value"] == 1  # -0.7 a byte against -0.75
+    summary = greek.summary()
+    assert summary["accuracy_per_character"]["value"] == 0  # -1.4 a character against -0.75
+    assert summary["accuracy_per_byte"]["value"] == 1  # -0.7 a byte against -0.75
 
 
 def test_under_rotations_a_probability_stays_with_its_option():
@@ -90,13 +90,13 @@ def test_unanswered_items_count_as_wrong_and_not_as_uncertain():
     items = [item("A", name=str(number)) for number in range(4)]
     weights = LoglikelihoodTally(items, "cloze")
     weights.add(items[0], record([-0.001, -30.0, -40.0], "0"))
-    told = weights.summary()
-    assert told["accuracy_per_character"]["value"] in (0, 0.25)
-    assert told["calibration"]["n"] == 1
+    summary = weights.summary()
+    assert summary["accuracy_per_character"]["value"] in (0, 0.25)
+    assert summary["calibration"]["n"] == 1
 
 
 def test_probabilities_are_the_softmax_over_the_options():
-    logs = np.log([[0.2, 0.5, 0.3]]) - 40  # whatever else the model could have said
+    logs = np.log([[0.2, 0.5, 0.3]]) - 40  # whatever else the model could have generated
     weights = LoglikelihoodTally([item("B")], "loglikelihood")
     weights.add(item("B"), record(logs[0].tolist()))
     expected = 0.2**2 + 0.5**2 + 0.3**2

@@ -45,8 +45,8 @@ def report(replay, tmp_path_factory):
     place = tmp_path_factory.mktemp("report")
 
     def hostile(item, number, say):
-        said = HOSTILE[number % len(HOSTILE)]
-        return f"<think>{said}</think>😀 {said}\n{say(item.gold)}"
+        content = HOSTILE[number % len(HOSTILE)]
+        return f"<think>{content}</think>😀 {content}\n{say(item.gold)}"
 
     def better(item, number, say):
         return f"I read everything with care.\n{say(item.gold)}"
@@ -61,7 +61,7 @@ def report(replay, tmp_path_factory):
         replay(place / "better", "Better-8B", better),
         replay(place / "worse", "Worse-70B", worse),
     ]
-    summary = runs[0] / "summary.json"  # as if it had been asked with another prompt: its cells are marked
+    summary = runs[0] / "summary.json"  # as if it had been run with another prompt: its cells are marked
     summary.write_text(re.sub(r'("prompt_digest": ")\w+', r"\1other", summary.read_text()))
     write_report(runs, place / "out", stage_names=["base", "+SFT", "+RL"], allow=["prompt_digest"])
     return place / "out" / "report.html"
@@ -90,7 +90,7 @@ def browser():
 
 
 def requested(driver):
-    """Every address that the page asked for."""
+    """Every address that the page requested."""
     for entry in driver.get_log("performance"):
         message = json.loads(entry["message"])["message"]
         if message["method"] == "Network.requestWillBeSent":
@@ -335,8 +335,18 @@ def test_a_reader_of_screens_finds_names_and_tables(browser, report):
 
 def test_of_a_hundred_thousand_responses_only_what_is_shown_is_loaded(browser, tmp_path):
     run = tmp_path / "large"
-    asked = ["run", "--model", "trivial/random", "--tasks", "starter_recall", "--samples", "5000", "--temperature", "1"]
-    assert main([*asked, "--out", str(run)]) == 0
+    command = [
+        "run",
+        "--model",
+        "trivial/random",
+        "--tasks",
+        "starter_recall",
+        "--samples",
+        "5000",
+        "--temperature",
+        "1",
+    ]
+    assert main([*command, "--out", str(run)]) == 0
     write_report([run], tmp_path / "out")
     chunks = len(list((tmp_path / "out").rglob("responses-*.js")))
     opened(browser, tmp_path / "out" / "report.html")
@@ -352,8 +362,8 @@ def test_of_a_hundred_thousand_responses_only_what_is_shown_is_loaded(browser, t
 
 def test_each_order_of_the_options_is_a_row_that_says_which_it_is(browser, tmp_path):
     run = tmp_path / "rotated"
-    asked = ["run", "--model", "trivial/first", "--tasks", "starter_recall", "--rotate-options", "--samples", "2"]
-    assert main([*asked, "--temperature", "1", "--out", str(run)]) == 0
+    command = ["run", "--model", "trivial/first", "--tasks", "starter_recall", "--rotate-options", "--samples", "2"]
+    assert main([*command, "--temperature", "1", "--out", str(run)]) == 0
     write_report([run], tmp_path / "out")
     opened(browser, tmp_path / "out" / "report.html")
     items(browser)
@@ -363,7 +373,7 @@ def test_each_order_of_the_options_is_a_row_that_says_which_it_is(browser, tmp_p
     row.send_keys(Keys.ENTER)
     wait(browser, lambda: all_of(browser, "#item[open] .response"))
     assert "rotation 1, sample 1" in one(browser, "#item-title").text
-    said = one(browser, "#item-body").text
-    assert "moved up by 1" in said and "ANSWER: A" in said
+    content = one(browser, "#item-body").text
+    assert "moved up by 1" in content and "ANSWER: A" in content
     verdict = one(browser, "#item-body .verdicts dd strong")
     assert verdict.text.endswith("B"), "what stands first under rotation 1 is the item's own B"

@@ -47,11 +47,11 @@ def test_a_line_a_run_and_column_then_the_published_numbers(content):
     measured = [row for row in rows if row["measured_here"] == "True"]
     assert len(measured) == sum(len(row["cells"]) for row in content["rows"]) == 7
     for row in measured:
-        said = next(r for r in content["rows"] if r["name"] == row["name"])
+        shown_row = next(r for r in content["rows"] if r["name"] == row["name"])
         column = next(c for c in content["columns"] if (c["task"], str(c["n"])) == (row["task"], row["n"]))
-        assert float(row["accuracy"]) == said["cells"][column["key"]]["value"]
+        assert float(row["accuracy"]) == shown_row["cells"][column["key"]]["value"]
         assert float(row["low"]) < float(row["accuracy"]) < float(row["high"])
-        rank = said["rank"] or {}
+        rank = shown_row["rank"] or {}
         for name, key in (("rank", "rank"), ("rank_best", "best"), ("rank_worst", "worst")):
             assert row[name] == ("" if rank.get(key) is None else str(rank[key]))
     quoted = [row for row in rows if row["measured_here"] == "False"]

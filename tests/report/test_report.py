@@ -32,8 +32,8 @@ def files_of(folder):
 @pytest.fixture
 def hostile_run(replay, tmp_path, hostile):
     def text(item, number, say):
-        said = hostile[number % len(hostile)]
-        return f"<think>{said}</think>{said}\n{say(item.labels[number % 2])}"
+        content = hostile[number % len(hostile)]
+        return f"<think>{content}</think>{content}\n{say(item.labels[number % 2])}"
 
     return replay(tmp_path / "hostile", "<script>window.pwned=9</script>-8B", text)
 
@@ -93,8 +93,8 @@ def test_every_figure_is_one_that_plotly_takes(made, tmp_path):
     rng = np.random.default_rng(4)
     runs = [made(f"m{n}", {"medqa": rng.random(80) < 0.5, "jmed": rng.random(60) < 0.4}) for n in range(3)]
     votes = tmp_path / "votes"
-    asked = ["run", "--model", "trivial/random", "--tasks", "starter_recall", "--samples", "5", "--temperature", "1"]
-    assert main([*asked, "--out", str(votes)]) == 0
+    command = ["run", "--model", "trivial/random", "--tasks", "starter_recall", "--samples", "5", "--temperature", "1"]
+    assert main([*command, "--out", str(votes)]) == 0
     write_report(runs, tmp_path / "out", stage_names=["base", "+SFT", "+RL"])
     write_report([votes], tmp_path / "votes_out")
     seen = set()
