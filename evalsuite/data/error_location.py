@@ -11,6 +11,7 @@ from pathlib import Path
 
 from evalsuite.data.file_formats import is_json_lines
 from evalsuite.data.item_conversion import lookup, text
+from evalsuite.util.gzip_file import MAX_BYTES, MAX_RATIO
 
 _KEY = re.compile(r'"((?:[^"\\]|\\.){1,200})"\s*:')
 _CHUNK = 1 << 12
@@ -20,7 +21,7 @@ _CHUNK = 1 << 12
 def damaged_item(path: Path, layout_id: str, locked: Collection[str]) -> str:
     """Return the place of the damage in a few words, `item X` if it can be named; empty if it can't be located."""
     try:
-        raw = path.read_bytes()
+        raw = path.read_bytes() if path.is_file() and path.stat().st_size <= MAX_BYTES else b""
     except OSError:
         return ""
     if path.suffix == ".gz":
@@ -42,11 +43,14 @@ def damaged_item(path: Path, layout_id: str, locked: Collection[str]) -> str:
 
 def _unpack_partly(raw: bytes) -> bytes:
     """Return as much of a gzip stream as can be unpacked; its checksum is ignored."""
-    stream, parts = zlib.decompressobj(wbits=31), []
+    stream, parts, left = zlib.decompressobj(wbits=31), [], MAX_RATIO * len(raw)
     for start in range(0, len(raw), _CHUNK):
         try:
-            parts.append(stream.decompress(raw[start : start + _CHUNK]))
+            parts.append(stream.decompress(raw[start : start + _CHUNK], left))
         except zlib.error:
+            break
+        left -= len(parts[-1])
+        if left <= 0:
             break
     return b"".join(parts)
 

@@ -6,44 +6,40 @@ Read are JSON, JSON lines, CSV, TSV, Parquet and Excel workbooks, each also comp
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from evalsuite.data.tables import TableTooLargeError, read_parquet, read_xlsx
 from evalsuite.errors import DataError, ErrorCode
+from evalsuite.util.gzip_file import MAX_BYTES, GzipError, GzipTooLargeError, open_gzip
 from evalsuite.util.jsonl import parse_json
 
 Row = dict[str, Any]
-MAX_BYTES = 2 << 30
-"""Largest content of a file, after decompression."""
 _BOM = b"\xef\xbb\xbf"
-
-
-class _TooLargeError(ValueError):
-    """An archive that unpacks to more than `MAX_BYTES`."""
 
 
 def read_bytes(path: Path) -> bytes:
     """Return a file's content, decompressed if its name ends in `.gz`; raises a `DataError`."""
     try:
-        if path.suffix != ".gz":
-            if path.stat().st_size > MAX_BYTES:
-                raise DataError(ErrorCode.DATA_TOO_LARGE, f"{path}: larger than {MAX_BYTES} bytes")
-            return path.read_bytes()
-        with gzip.open(path) as stream:
+        if not path.is_file() and path.exists():
+            raise DataError(ErrorCode.DATA_UNREADABLE, f"{path}: not a regular file")
+        if path.suffix == ".gz":
+            with open_gzip(path) as unpacked:
+                return unpacked.read()
+        with path.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        message = f"{path}: not a complete gzip file ({error}); fetch it again"
-        raise DataError(ErrorCode.DATA_UNREADABLE, message) from None
+    except GzipTooLargeError as error:
+        raise DataError(ErrorCode.DATA_TOO_LARGE, f"{path}: {error}") from None
+    except GzipError as error:
+        raise DataError(ErrorCode.DATA_UNREADABLE, f"{path}: {error}; fetch it again") from None
     except OSError as error:
         raise DataError(ErrorCode.DATA_UNREADABLE, f"{path}: {error.strerror or error}") from None
     if len(content) > MAX_BYTES:
-        raise DataError(ErrorCode.DATA_TOO_LARGE, f"{path}: unpacks to more than {MAX_BYTES} bytes")
+        raise DataError(ErrorCode.DATA_TOO_LARGE, f"{path}: larger than {MAX_BYTES} bytes")
     return content
 
 
@@ -60,7 +56,7 @@ def parse(path: Path, raw: bytes | None = None) -> Any:
         raise DataError(ErrorCode.DATA_UNREADABLE, message)
     try:
         return parser(raw)
-    except _TooLargeError as error:
+    except TableTooLargeError as error:
         raise DataError(ErrorCode.DATA_TOO_LARGE, f"{path}: {error}") from None
     except (ValueError, RecursionError, KeyError, zipfile.BadZipFile, OSError) as error:
         message = f"{path}: {' '.join(str(error).split())[:200] or type(error).__name__}"
@@ -133,39 +129,6 @@ def is_json_lines(raw: bytes) -> bool:
     return False
 
 
-def _parse_xlsx(raw: bytes) -> list[Row]:
-    import openpyxl
-
-    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-        if sum(member.file_size for member in archive.infolist()) > MAX_BYTES:
-            raise _TooLargeError(f"unpacks to more than {MAX_BYTES} bytes")
-    rows: list[Row] = []
-    try:
-        workbook = openpyxl.load_workbook(io.BytesIO(raw), read_only=True, data_only=True)
-        cells_of_rows = workbook.worksheets[0].iter_rows(values_only=True)
-        header = [str(name) if name is not None else "" for name in next(cells_of_rows, ())]
-        for cells in cells_of_rows:
-            rows.append({name: cell for name, cell in zip(header, cells, strict=False) if name})
-    except Exception as error:  # openpyxl lets through whatever a broken workbook makes its XML parser raise
-        reason = " ".join(str(error).split())[:120]
-        raise ValueError(f"not a complete spreadsheet: row {len(rows)} can't be read ({reason})") from None
-    return rows
-
-
-def _parse_parquet(raw: bytes) -> list[Row]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        # Without threads: a short process that read with them sometimes aborts while it exits, after all work is done.
-        # `read_table` would start the threads of Arrow's data-set scanner all the same.
-        table = pq.ParquetFile(pa.BufferReader(raw), pre_buffer=False).read(use_threads=False)
-        rows: list[Row] = table.to_pylist()
-    except pa.ArrowException as error:
-        raise ValueError(f"not parquet: {error}") from None
-    return rows
-
-
 def _parse_csv(raw: bytes, delimiter: str = ",") -> list[Row]:
     lines = io.StringIO(raw.decode("utf-8-sig"), newline="")
     try:
@@ -182,8 +145,8 @@ def _parse_tsv(raw: bytes) -> list[Row]:
 _PARSERS: dict[str, Any] = {
     ".jsonl": _parse_jsonl,
     ".json": _parse_json_document,
-    ".xlsx": _parse_xlsx,
-    ".parquet": _parse_parquet,
+    ".xlsx": read_xlsx,
+    ".parquet": read_parquet,
     ".csv": _parse_csv,
     ".tsv": _parse_tsv,
 }

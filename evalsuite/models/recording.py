@@ -7,8 +7,6 @@ line is an error that names the file and the line.
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +17,7 @@ import orjson
 from evalsuite import run_folder_v1
 from evalsuite.errors import BackendError, ErrorCode
 from evalsuite.util.file_digest import sha256_of
+from evalsuite.util.gzip_file import GzipError, GzipTooLargeError, open_gzip
 from evalsuite.util.jsonl import JsonLineError, read_jsonl
 
 RUN_SETTING: Final = "run"
@@ -108,19 +107,15 @@ def find_recordings(path: Path) -> list[RecordingFile]:
 def read_rows(source: RecordingFile) -> Iterator[RecordedRow]:
     """Read a file as a stream; a line that is no recorded response is a `BackendError`."""
     try:
-        with source.path.open("rb") as stored:
-            if source.path.name.endswith(".gz"):
-                with gzip.GzipFile(fileobj=stored) as unpacked:
-                    yield from _parse_lines(source, unpacked)
-            else:
-                yield from _parse_lines(source, stored)
-    except (OSError, EOFError, zlib.error) as error:
+        with open_gzip(source.path) if source.path.name.endswith(".gz") else source.path.open("rb") as stored:
+            yield from _parse_lines(source, stored)
+    except (OSError, GzipError, GzipTooLargeError) as error:
         raise BackendError(
             ErrorCode.RECORDING_MALFORMED, f"replay/{source.path}: can't be read: {error}; fetch or write it again"
         ) from None
 
 
-def _parse_lines(source: RecordingFile, lines: BinaryIO | gzip.GzipFile) -> Iterator[RecordedRow]:
+def _parse_lines(source: RecordingFile, lines: BinaryIO) -> Iterator[RecordedRow]:
     try:
         # A killed run can leave an incomplete last line in its journal; resuming that run discards it as well.
         for line in read_jsonl(lines, skip_blank=True, skip_incomplete=bool(source.run)):

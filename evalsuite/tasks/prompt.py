@@ -6,12 +6,10 @@ import hashlib
 from collections.abc import Mapping
 from typing import Literal, NamedTuple, Protocol, TypedDict
 
-import jinja2
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
 from evalsuite.errors import ErrorCode, TaskError
 from evalsuite.tasks.answer_format import instruction
 from evalsuite.tasks.item import Item
+from evalsuite.tasks.template_sandbox import BoundedTemplate
 
 
 class Message(TypedDict):
@@ -54,14 +52,11 @@ class TaskPrompt:
         self.task = task
         self.format = format
         self.system = system
-        environment = ImmutableSandboxedEnvironment(
-            undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=False
-        )
         source = task.template
         try:
-            self._template = environment.from_string(source)
-        except jinja2.TemplateError as error:
-            message = f"{task.name}: its prompt template doesn't compile: {error}"
+            self._template = BoundedTemplate(source)
+        except BoundedTemplate.FAILURES as error:
+            message = f"{task.name}: its prompt template doesn't compile: {_reason(error)}"
             raise TaskError(ErrorCode.INVALID_PROMPT_TEMPLATE, message) from error
         sample = instruction(format, ("A", "B"), task.language)
         # An empty system prompt differs from none: many chat templates insert one of their own if there is none.
@@ -82,11 +77,15 @@ class TaskPrompt:
         answer_instruction = instruction(self.format, item.labels, self.task.language)
         try:
             text = self._template.render(item=visible, answer_instruction=answer_instruction).strip()
-        except (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            message = f"{self.task.name}: its prompt template fails on item {item.id}: {error}"
+        except BoundedTemplate.FAILURES as error:
+            message = f"{self.task.name}: its prompt template fails on item {item.id}: {_reason(error)}"
             raise TaskError(ErrorCode.INVALID_PROMPT_TEMPLATE, message) from error
         missing = next((label for label, option in options if option not in text), None)
         if missing is not None:
             message = f"{self.task.name}: the text of option {missing} is not in the prompt of item {item.id}"
             raise TaskError(ErrorCode.INVALID_PROMPT_TEMPLATE, message)
         return text
+
+
+def _reason(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import math
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalsuite.data import file_formats
+from evalsuite.data import file_formats, tables
 from evalsuite.data.file_formats import read_rows
 from evalsuite.errors import DataError, ErrorCode
+from evalsuite.util import gzip_file
 
 TABLE = [{"id": "1", "text": 'a, "b" c é 中'}, {"id": "2", "text": "None"}]
 
@@ -110,15 +112,82 @@ def test_broken_and_hostile_files_are_one_line(tmp_path, name):
 
 
 def test_bombs_are_refused_before_they_unpack(tmp_path, monkeypatch):
-    monkeypatch.setattr(file_formats, "MAX_BYTES", 1 << 20)
+    for module in (file_formats, gzip_file, tables):
+        monkeypatch.setattr(module, "MAX_BYTES", 1 << 20)
     (tmp_path / "a.jsonl").write_bytes(b" " * (2 << 20))
     (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(b" " * (2 << 20)))
     with zipfile.ZipFile(tmp_path / "a.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/worksheets/sheet1.xml", b" " * (2 << 20))
+    text = "x" * 40_000
+    for name, table in (
+        ("repeated", {"a": [text] * 100}),  # stored once, in a dictionary
+        ("list", {"a": [[text] * 100]}),
+        ("large", {"a": [chr(65 + n) * 40_000 for n in range(60)]}),
+    ):
+        pq.write_table(pa.table(table), tmp_path / f"{name}.parquet", compression="zstd")
+    assert (tmp_path / "repeated.parquet").stat().st_size < 2000
     for path in tmp_path.iterdir():
         with pytest.raises(DataError) as caught:
             read_rows(path)
         assert caught.value.code is ErrorCode.DATA_TOO_LARGE and str(path) in str(caught.value)
+
+
+def test_a_gzip_file_may_not_unpack_to_many_times_its_size(tmp_path, monkeypatch):
+    monkeypatch.setattr(gzip_file, "_ALWAYS_ALLOWED", 1 << 16)
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{"a": 1}\n' * 100_000))
+    with pytest.raises(DataError) as caught:
+        read_rows(path)
+    assert caught.value.code is ErrorCode.DATA_TOO_LARGE
+    path.write_bytes(gzip.compress(b'{"a": 1}\n' * 5_000))
+    assert len(read_rows(path)) == 5_000
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "table"),
+    [
+        ("MAX_ROWS", 1_000, {"a": [None] * 1_001}),
+        ("MAX_VALUES", 1_000, {"a": [[1] * 1_001]}),
+        ("MAX_VALUES", 1_000, {"a": [1] * 600, "b": [1] * 600}),
+    ],
+)
+def test_a_parquet_file_of_too_many_rows_or_values_is_refused_before_it_is_read(
+    tmp_path, monkeypatch, limit, value, table
+):
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table(table), path)
+    assert len(read_rows(path)) == len(table["a"])
+    monkeypatch.setattr(tables, limit, value)
+    with pytest.raises(DataError) as caught:
+        read_rows(path)
+    assert caught.value.code is ErrorCode.DATA_TOO_LARGE
+
+
+def test_a_cell_far_out_in_a_workbook_does_not_become_billions(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "MAX_VALUES", 20_000)
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet["A1"], sheet.cell(row=60_000, column=9_000).value = "id", "x"
+    book.save(tmp_path / "a.xlsx")
+    with pytest.raises(DataError) as caught:
+        read_rows(tmp_path / "a.xlsx")
+    assert caught.value.code is ErrorCode.DATA_TOO_LARGE
+
+
+def test_parquet_in_several_batches_is_one_table(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "_BATCH_BYTES", 1 << 12)
+    table = [{"id": str(number), "texts": ["x" * (number % 7)] * (number % 3)} for number in range(500)]
+    pq.write_table(pa.Table.from_pylist(table), tmp_path / "a.parquet", row_group_size=120)
+    assert read_rows(tmp_path / "a.parquet") == table
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.parquet"])
+def test_a_pipe_or_a_device_is_never_read(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(DataError) as caught:
+        read_rows(tmp_path / name)
+    assert caught.value.code is ErrorCode.DATA_UNREADABLE
 
 
 @given(st.binary(max_size=400), st.sampled_from([".jsonl", ".json", ".csv", ".tsv", ".parquet", ".xlsx"]))

@@ -94,6 +94,67 @@ def test_a_template_that_accesses_what_it_must_not_or_fails_is_an_error(task_wit
     assert caught.value.code is ErrorCode.INVALID_PROMPT_TEMPLATE
 
 
+DOUBLED = "{% set n = namespace(t='x') %}{% for i in range(50) %}{% set n.t = NEXT %}{% endfor %}{{ n.t }}"
+NEVER_ENDS = {
+    "nested loops": "{% for a in range(999) %}{% for b in range(999) %}{{ a }}{% endfor %}{% endfor %}",
+    "a long range": "{% for a in range(99999) %}{% endfor %}",
+    "a product": "{{ 'x' * 2000000 }}",
+    "a product of a list": "{{ [item.question] * 2000000 }}",
+    "products": DOUBLED.replace("NEXT", "n.t * 2"),
+    "sums": DOUBLED.replace("NEXT", "n.t + n.t"),
+    "concatenation": DOUBLED.replace("NEXT", "n.t ~ n.t"),
+    "shared lists": "{% set n = namespace(t=[item.question]) %}{% for i in range(40) %}{% set n.t = [n.t, n.t] %}"
+    "{% endfor %}{{ n.t }}",
+    "blocks": "{% set a %}{{ 'x' * 1000 }}{% endset %}"
+    + "".join(f"{{% set {b} %}}{{{{ {a} * 20 }}}}{{% endset %}}" for a, b in ("ab", "bc", "cd", "de"))
+    + "{{ e }}",
+    "a power": "{{ 9 ** 9 ** 9 }}",
+    "powers": "{% set n = namespace(t=9) %}{% for i in range(40) %}{% set n.t = n.t * n.t %}{% endfor %}",
+    "a width": "{{ '%2000000d' % 1 }}",
+    "a width by filter": "{{ '%2000000d'|format(1) }}",
+    "a width out of an argument": "{{ '%*d' % (2000000, 1) }}",
+    "a width in a format": "{{ '{:2000000}'.format(1) }}",
+    "a width in a format's argument": "{{ '{:{w}}'.format(1, w=2000000) }}",
+    "padding": "{{ 'x'.ljust(2000000) }}",
+    "a filter that pads": "{{ 'x'|center(2000000) }}",
+    "replacing": "{{ ('x' * 2000)|replace('x', 'y' * 2000) }}",
+    "a method that replaces": "{{ ('x' * 2000).replace('x', 'y' * 2000) }}",
+    "joining": "{{ range(999)|join('y' * 2000) }}",
+    "a method that joins": "{{ ('y' * 2000).join('x' * 2000) }}",
+    "recursion": "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+    "branching recursion": "{% macro m(n) %}{% if n %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}{% endmacro %}{{ m(99) }}",
+    "a recursive loop": "{% for a in range(9) recursive %}{{ loop(range(9)) }}{% endfor %}",
+    "deep nesting": "{{ " + "(" * 2000 + "1" + ")" * 2000 + " }}",
+    "a long sum": "{{ " + "1 + " * 9000 + "1 }}",
+    "a long template": "x" * 70_000,
+    "filler": "{{ lipsum(n=1000) }}",
+}
+
+
+@pytest.mark.parametrize("template", NEVER_ENDS.values(), ids=NEVER_ENDS)
+def test_a_template_that_would_take_all_time_or_memory_is_an_error(task_with_template, template):
+    task = task_with_template(template)
+    with pytest.raises(TaskError) as caught:
+        TaskPrompt(task, task.format).messages(invented(task))
+    assert caught.value.code is ErrorCode.INVALID_PROMPT_TEMPLATE
+    assert "\n" not in str(caught.value) and "is not in the prompt" not in str(caught.value)
+
+
+def test_what_prompts_need_of_jinja_works(task_with_template):
+    task = task_with_template(
+        "{% macro line(label, text) %}{{ loop_mark }}{{ '%s: %s' | format(label, text) }}{% endmacro %}"
+        "{% set loop_mark = '- ' %}{{ item.question | upper | replace('MOLE', 'mole') }}\n"
+        "{% for label, text in item.options if text %}{{ loop.index }}/{{ loop.length }} {{ line(label, text) }}"
+        "{{ '' if loop.last else ';' }}\n{% endfor %}{{ '-' * 3 ~ item.options | map(attribute=0) | join(', ') }} "
+        "{{ '{} of {}'.format(1, 2) }} {{ answer_instruction.strip() }}"
+    )
+    text = TaskPrompt(task, task.format).messages(invented(task))[-1]["content"]
+    assert text.startswith(
+        "A MAN HAS HAD AN UNCHANGED mole FOR TEN YEARS. WHAT COMES NEXT?\n1/4 - A: Watchful waiting;\n"
+    )
+    assert "4/4 - D: Topical steroid\n---A, B, C, D 1 of 2 " in text
+
+
 def test_a_template_that_leaves_an_option_out_is_refused(task_with_template):
     task = task_with_template("{{ item.question }} {{ item.options[0][1] }} {{ answer_instruction }}")
     with pytest.raises(TaskError) as caught:

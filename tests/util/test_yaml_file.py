@@ -1,5 +1,6 @@
 """A YAML file is parsed as its author meant it, or refused in one line, in time that grows with its size."""
 
+import os
 import time
 from itertools import pairwise
 
@@ -23,7 +24,7 @@ def written(tmp_path, text):
     return path
 
 
-def read(path, max_bytes=1000):
+def read(path, max_bytes=2000):
     return read_yaml(path, max_bytes, TaskError, ErrorCode.INVALID_TASK_CARD)
 
 
@@ -46,9 +47,19 @@ def test_merged_keys_are_included_and_explicit_keys_take_precedence(tmp_path):
         ("a: !!python/object/apply:os.system [true]", "line 1"),
         ("a: [", "not YAML"),
         ("? [x]\n: 1", "unhashable key"),
-        ("x" * 2000, "1000 bytes"),
+        ("x" * 2001, "2000 bytes"),
         (ALIASES, "100,000 values"),
         (MERGES, "100,000 values"),
+        ("a: &a [*a]", "part of"),
+        ("a: &a {b: [1, *a]}", "part of"),
+        ("a: *nowhere", "nowhere"),
+        ("a: !!set {x, y}", "line 1"),
+        ("a: !!bool maybe", "line 1"),
+        ("a: !own x", "line 1"),
+        ("a: 1" + ":1" * 200, "number"),
+        ("a: 1" + ":1" * 200 + ".5", "number"),
+        ("a: " + "9" * 200, "number"),
+        ("\nd: 2026-02-31", "not YAML"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused_in_one_line(tmp_path, text, place):
@@ -95,3 +106,19 @@ def test_a_file_that_is_absent_or_not_text_is_refused_in_one_line(tmp_path):
             read(path)
         assert caught.value.code is ErrorCode.INVALID_TASK_CARD
         assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_merges_of_one_large_mapping_are_counted_before_they_are_made(tmp_path):
+    pairs, merges = ", ".join(f"k{number}: 1" for number in range(5000)), ", ".join(["*base"] * 5000)
+    with pytest.raises(TaskError) as caught:  # 25 million pairs, of which the mapping would keep 5,000
+        read(written(tmp_path, f"a: &base {{{pairs}}}\nb: {{<<: [{merges}]}}\n"), max_bytes=1 << 20)
+    assert caught.value.code is ErrorCode.INVALID_TASK_CARD and "100,000 values" in str(caught.value)
+
+
+def test_what_is_no_regular_file_is_never_read(tmp_path):
+    (tmp_path / "zero.yaml").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "pipe.yaml")
+    for name in ("zero.yaml", "pipe.yaml"):
+        with pytest.raises(TaskError) as caught:
+            read(tmp_path / name)
+        assert caught.value.code is ErrorCode.INVALID_TASK_CARD

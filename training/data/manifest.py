@@ -18,6 +18,8 @@ TRAIN: Final = "train.jsonl"
 DEV: Final = "dev.jsonl"
 """The files of a stage's data folder, one JSON object per line; dev.jsonl is optional."""
 SCHEMA: Final = 1
+MAX_BYTES: Final = 16 << 20
+"""Size of the largest manifest that is read."""
 
 
 class File(StrictModel):
@@ -65,7 +67,11 @@ def read_manifest(path: Path) -> Manifest:
     """Read a manifest, given as its file or its folder; an absent or malformed one is a `DataError`."""
     file = path / FILE if path.is_dir() else path
     try:
-        return Manifest.model_validate_json(file.read_bytes())
+        with file.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise DataError(ErrorCode.INVALID_MANIFEST, f"{file}: larger than {MAX_BYTES:,} bytes: no manifest")
+        return Manifest.model_validate_json(content)
     except OSError as error:
         raise DataError(
             ErrorCode.INVALID_MANIFEST,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from evalsuite.errors import DataError, ErrorCode, UsageError
+from evalsuite.util.jsonl import MAX_LINE_BYTES
 from evalsuite.util.validation import first_problem
 from training.data.manifest import DEV, Manifest, verify
 from training.recipe import Grpo, Pretrain, Sft, Tier
@@ -197,7 +198,7 @@ def _schema(file: Path, kind: Kind) -> Schema:
     if kind != "pretrain":
         return _SCHEMAS[kind]
     with file.open("rb") as stream:
-        first = stream.readline()
+        first = stream.readline(MAX_LINE_BYTES)
     try:
         PromptCompletion.model_validate_json(first)
     except ValidationError:
@@ -214,7 +215,10 @@ def _generate(file: str, schema: Schema, digest: str) -> Iterator[dict[str, Any]
 def _parse(file: Path, schema: Schema) -> Iterator[Row]:
     number = 0
     with file.open("rb") as stream:
-        for number, line in enumerate(stream, 1):
+        for number, line in enumerate(iter(lambda: stream.readline(MAX_LINE_BYTES), b""), 1):
+            if len(line) == MAX_LINE_BYTES:
+                message = f"{file}:{number}: longer than {MAX_LINE_BYTES:,} bytes; correct the row"
+                raise DataError(ErrorCode.TRAINING_DATA_MALFORMED, message)
             try:
                 yield schema.model_validate_json(line)
             except ValidationError as error:
