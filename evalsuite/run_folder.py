@@ -23,7 +23,8 @@ import orjson
 
 from evalsuite import run_folder_v1
 from evalsuite.errors import ErrorCode, RunError
-from evalsuite.models.backend import Finish, Response
+from evalsuite.models.backend import Response
+from evalsuite.models.token_count import token_count
 from evalsuite.util.atomic_write import write_atomically
 from evalsuite.util.jsonl import JsonLineError, dump_json_line, read_jsonl
 
@@ -42,7 +43,8 @@ class ResponseRecord:
     sample: int
     text: str
     reasoning: str
-    finish: Finish
+    finish: str
+    """As in `Response`."""
     opens_reasoning: bool
     input_tokens: int | None
     output_tokens: int | None
@@ -185,8 +187,8 @@ class RunWriter:
             reasoning=response.reasoning,
             finish=response.finish,
             opens_reasoning=response.opens_reasoning,
-            input_tokens=response.input_tokens,
-            output_tokens=response.output_tokens,
+            input_tokens=token_count(response.input_tokens),
+            output_tokens=token_count(response.output_tokens),
             latency=response.latency,
             request=request,
             logprobs=response.logprobs,
@@ -246,6 +248,7 @@ def _line(record: ResponseRecord) -> bytes:
         return dump_json_line({name: getattr(record, name) for name in ResponseRecord.__slots__})
 
 
+_COUNTS: Final = ("input_tokens", "output_tokens")
 _TYPES: Final = {
     "item": str,
     "sample": int,
@@ -253,8 +256,6 @@ _TYPES: Final = {
     "reasoning": str,
     "finish": str,
     "opens_reasoning": bool,
-    "input_tokens": int | None,
-    "output_tokens": int | None,
     "latency": float | int | None,
     "rotation": int,
 }
@@ -264,7 +265,8 @@ def _record(fields: Any, path: Path, number: int) -> ResponseRecord:
     try:
         if "shift" in fields:
             fields = run_folder_v1.upgrade_record(fields)
-        record = ResponseRecord(**fields)
+        # Older versions stored whatever number a server reported, also those that no column of 64 bits holds.
+        record = ResponseRecord(**fields | {name: token_count(fields[name]) for name in _COUNTS if name in fields})
         if any(not isinstance(getattr(record, name), type_) for name, type_ in _TYPES.items()):
             raise ValueError("a field of another type")
         return record

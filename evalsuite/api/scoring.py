@@ -10,7 +10,8 @@ from evalsuite import parser
 from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.grading import grade as grading
 from evalsuite.grading.grade import Grade
-from evalsuite.models.backend import Finish, PromptSetup
+from evalsuite.models.backend import PromptSetup
+from evalsuite.models.finish_reason import Finish
 from evalsuite.parser.result import ParseResult
 from evalsuite.reward.strict_reward import StrictReward
 from evalsuite.run_folder import ResponseRecord

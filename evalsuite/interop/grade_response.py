@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from evalsuite.grading.grade import Grade, grade
-from evalsuite.models.backend import Finish, PromptSetup
+from evalsuite.models.backend import PromptSetup
 from evalsuite.run_folder import ResponseRecord
 from evalsuite.tasks.item import Item
 
@@ -16,7 +16,7 @@ def grade_response(
     text: str,
     *,
     reasoning: str = "",
-    finish: Finish = "stop",
+    finish: str = "stop",
     opens_reasoning: bool = False,
     sample: int = 0,
     rotation: int = 0,

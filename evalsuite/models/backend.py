@@ -12,8 +12,6 @@ from evalsuite.tasks.answer_format import FORMATS
 from evalsuite.tasks.item import Dataset, Item
 from evalsuite.tasks.prompt import Message
 
-Finish = Literal["stop", "length", "refused"]
-"""Why a response ended: by itself or at a stop token, at the token limit, or because a content filter stopped it."""
 Thinking = Literal["auto", "on", "off"]
 """The thinking switch of a chat template; `auto` leaves the template's default."""
 THINKING_SWITCHES: Final = ("enable_thinking", "thinking")
@@ -99,11 +97,12 @@ class Response:
     text: str = ""
     reasoning: str = ""
     """Reasoning that the server returned separately from the text; never graded."""
-    finish: Finish = "stop"
+    finish: str = "stop"
+    """A value of `finish_reason.Finish`, or a provider's own word that is in no table: it is kept and reported."""
     opens_reasoning: bool = False
     """Whether the prompt, as the chat template rendered it, ended inside an open reasoning block."""
     input_tokens: int | None = None
-    """Tokens of the prompt; None: unknown."""
+    """Tokens of the prompt; None: unknown. The journal stores a count that can't be one as unknown."""
     output_tokens: int | None = None
     """Generated tokens, reasoning included; None: unknown."""
     latency: float | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from typing import Any, ClassVar, Final
 
@@ -11,15 +11,14 @@ import yaml
 from rich.text import Text
 
 from evalsuite.errors import BackendError, ErrorCode, UsageError
-from evalsuite.models.backend import Backend, BackendInfo, BackendSettings, Finish, Request, Response
+from evalsuite.models.backend import Backend, BackendInfo, BackendSettings, Request, Response
+from evalsuite.models.finish_reason import finish_of
 from evalsuite.models.optional_packages import describe_error, import_optional
 from evalsuite.models.redaction import redact_url
 from evalsuite.models.request_pool import FailureStreak, process_concurrently
 from evalsuite.tasks.item import Dataset
 from evalsuite.tasks.prompt import Message
 
-FINISH: Mapping[str, Finish] = {"max_tokens": "length", "model_length": "length", "content_filter": "refused"}
-"""inspect-ai's stop reasons other than a plain end, as values of `Response.finish`."""
 _BUDGET_PROVIDERS = ("anthropic", "bedrock", "google", "openrouter")
 """Providers to which inspect-ai passes `reasoning_tokens`; for the others it drops the value silently."""
 _DECODING_ARGS = frozenset({"max_tokens", "reasoning_tokens", "seed", "system_message", "temperature", "top_p"})
@@ -177,18 +176,24 @@ def _check_settings(settings: BackendSettings) -> None:
 
 def _response(request: Request, output: Any) -> Response:
     message = output.choices[0].message
-    parts = message.content if isinstance(message.content, list) else []
-    reasoning = [part for part in parts if part.type == "reasoning"]
     usage = output.usage
     return Response(
         request,
         text=message.text,
-        # Redacted reasoning is encrypted text; its summary is what can be read.
-        reasoning="\n".join((part.summary or "") if part.redacted else part.reasoning for part in reasoning),
-        finish=FINISH.get(output.choices[0].stop_reason, "stop"),
+        reasoning=reasoning_of(message),
+        finish=finish_of(output.choices[0].stop_reason),
         input_tokens=usage and _input_tokens(usage),
         output_tokens=usage and usage.output_tokens,
         latency=output.time,
+    )
+
+
+def reasoning_of(message: Any) -> str:
+    """Return the reasoning of inspect-ai's message that the provider separated from its text."""
+    parts = message.content if isinstance(message.content, list) else []
+    # Redacted reasoning is encrypted text; its summary is what can be read.
+    return "\n".join(
+        (part.summary or "") if part.redacted else part.reasoning for part in parts if part.type == "reasoning"
     )
 
 

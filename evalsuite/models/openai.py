@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from typing import Any, ClassVar, Final
@@ -13,16 +12,16 @@ from evalsuite.errors import BackendError, ErrorCode, UsageError
 from evalsuite.models.backend import Backend, BackendInfo, BackendSettings, Request, Response, Scoring
 from evalsuite.models.http.chat_completion import (
     TOKEN_FIELDS,
-    ChatCompletion,
     RequestBody,
-    is_content_filter,
-    parse_completion,
     parse_extra_body,
 )
+from evalsuite.models.http.chat_reply import ChatCompletion, parse_completion
 from evalsuite.models.http.concurrency import Replica
+from evalsuite.models.http.context_limit import context_limit
+from evalsuite.models.http.error_report import error_message, is_content_filter
 from evalsuite.models.http.loglikelihood import FirstTokenLogprobs, LogprobMethod, PromptLogprobs, TokenLogprobs
 from evalsuite.models.http.origin import Origin
-from evalsuite.models.http.reply import PermanentRefusal, RetryableError, ServerReply, error_message
+from evalsuite.models.http.reply import PermanentRefusal, RetryableError, ServerReply
 from evalsuite.models.http.server_probe import ServedModel, ServerProbe
 from evalsuite.models.http.transport import Transport, allow_open_files
 from evalsuite.models.model_args import parse_seconds
@@ -33,9 +32,6 @@ from evalsuite.tasks.item import Dataset, Item
 _MODEL_ARGS: Final = ("api_key_env", "extra_body", "max_tokens_field", "opens_reasoning", "patience", "timeout")
 _TIMEOUT: Final = "600"
 _PATIENCE: Final = "120"
-_TOO_LONG: Final = re.compile(
-    r"(?i)too long|too large|context.{0,20}(length|window|size)|maximum.{0,30}(length|tokens)"
-)
 
 
 class OpenAI(Backend):
@@ -136,8 +132,8 @@ class OpenAI(Backend):
         if self._logprob_method is None and served.context is not None and tokens >= served.context:
             raise BackendError(
                 ErrorCode.CONTEXT_TOO_SHORT,
-                f"`max_tokens` {tokens}: the context at {replica.name} is {served.context} tokens, "
-                "the prompt included; set it lower",
+                f"{replica.name}: the server's context limit is {served.context} tokens, the prompt included, and "
+                f"`max_tokens` {tokens} leaves none for it; start the server with a longer context, or set fewer",
             )
         self._info |= {
             "servers": [replica.name for replica in replicas],
@@ -218,7 +214,7 @@ class OpenAI(Backend):
         if isinstance(outcome, ChatCompletion):
             self._failures.reset()
             return self._response(request, outcome)
-        if outcome.status == 400 and is_content_filter(outcome.body):
+        if is_content_filter(outcome.body):
             return Response(request, finish="refused")
         return self._failed(request, outcome)
 
@@ -234,7 +230,8 @@ class OpenAI(Backend):
 
     def _failed(self, request: Request, refusal: PermanentRefusal) -> Response:
         # A refusal for length concerns this item: any number of them in a row predicts nothing about the others.
-        self._failures.add(refusal.message, counts=not _is_too_long(refusal))
+        too_long = refusal.status is not None and context_limit(refusal.status, refusal.body) is not None
+        self._failures.add(refusal.message, counts=not too_long)
         return Response(request, error=refusal.message)
 
     async def _post(self, request: Request) -> ChatCompletion | PermanentRefusal:
@@ -313,8 +310,3 @@ def _logprob_method(settings: BackendSettings, body: RequestBody) -> LogprobMeth
             "set `chat_template` to none, or use vllm/ or hf/",
         )
     return FirstTokenLogprobs(body)
-
-
-def _is_too_long(refusal: PermanentRefusal) -> bool:
-    """Return whether a refusal is about this item's length."""
-    return refusal.status == 413 or bool(_TOO_LONG.search(refusal.message))

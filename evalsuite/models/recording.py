@@ -16,6 +16,7 @@ import orjson
 
 from evalsuite import run_folder_v1
 from evalsuite.errors import BackendError, ErrorCode
+from evalsuite.models.token_count import token_count
 from evalsuite.util.file_digest import sha256_of
 from evalsuite.util.gzip_file import GzipError, GzipTooLargeError, open_gzip
 from evalsuite.util.jsonl import JsonLineError, read_jsonl
@@ -76,8 +77,7 @@ class RecordedRow:
 
     def count(self, name: str) -> int | None:
         """Return an optional field with a count; None if it is absent or not a natural number."""
-        value = self.fields.get(name)
-        return value if isinstance(value, int) and value >= 0 else None
+        return token_count(self.fields.get(name))
 
 
 def answering_model(run: Mapping[str, Any]) -> str:

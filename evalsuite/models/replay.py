@@ -12,10 +12,11 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
 from evalsuite.errors import BackendError, ErrorCode
-from evalsuite.models.backend import Backend, BackendInfo, BackendSettings, Finish, PromptSetup, Request, Response
+from evalsuite.models.backend import Backend, BackendInfo, BackendSettings, PromptSetup, Request, Response
+from evalsuite.models.finish_reason import FAILED, finish_of
 from evalsuite.models.recording import RUN_SETTING, RecordedRow, RecordingFile, find_recordings, read_rows
 from evalsuite.tasks.item import Dataset, Item
 from evalsuite.tasks.schema import RecordingFormat
@@ -37,10 +38,12 @@ class RecordedReply(NamedTuple):
 
     text: str
     reasoning: str
-    finish: Finish
+    finish: str
     opens_reasoning: bool
     input_tokens: int | None
     output_tokens: int | None
+    error: str | None
+    """Why there is no response, where the provider failed while it generated."""
 
 
 @dataclass(slots=True)
@@ -282,16 +285,16 @@ def _format(row: RecordedRow, dataset: Dataset) -> tuple[RecordingFormat | None,
 
 
 def _parse_reply(row: RecordedRow, recorded: RecordingFormat | None) -> RecordedReply:
-    finish = row.fields.get("finish") or "stop"
-    if finish not in ("stop", "length", "refused"):
-        raise row.source.error(row.line, f"has finish {finish!r}: not stop, length or refused")
+    reason = row.fields.get("finish")
+    finish = finish_of(reason)
     return RecordedReply(
         text=row.text(recorded.response_field if recorded else "text"),
         reasoning=row.text(recorded.reasoning_field) if recorded and recorded.reasoning_field else "",
-        finish=cast(Finish, finish),
+        finish=finish,
         opens_reasoning=row.fields.get("opens_reasoning") is True,
         input_tokens=row.count("input_tokens"),
         output_tokens=row.count("output_tokens"),
+        error=f"the provider failed while it was recorded: {reason}" if finish == FAILED else None,
     )
 
 

@@ -22,6 +22,7 @@ from evalsuite.grading.grade_log import GradeLog
 from evalsuite.grading.loglikelihood import LoglikelihoodTally
 from evalsuite.grading.repeated_samples import RepeatedSampleTally
 from evalsuite.grading.robustness import RotationTally
+from evalsuite.run.response_notes import ResponseNotes
 from evalsuite.run.summary_schema import UNANSWERED, RunSummary
 from evalsuite.run_folder import SCHEMA, ResponseRecord, RunFolder, disk_error
 from evalsuite.stats.clusters import Floats
@@ -192,6 +193,7 @@ class _TaskTally:
         self.status: Counter[str] = Counter()
         self.status_lenient: Counter[str] = Counter()
         self.tokens: Counter[str] = Counter()
+        self.response_notes = ResponseNotes()
         rotations = [len(prepared.rotations(item)) for item in self.items.values()]
         self.requested = np.array(rotations) * samples
         identity = prepared.identity
@@ -236,6 +238,7 @@ class _TaskTally:
         self.lenient[place] += grade.lenient.correct
         self.status[grade.strict.status] += 1
         self.status_lenient[grade.lenient.status] += 1
+        self.response_notes.add(record)
         self.tokens["input"] += record.input_tokens or 0
         self.tokens["output"] += record.output_tokens or 0
         if self.loglikelihood is not None:
@@ -264,7 +267,7 @@ class _TaskTally:
             "trivial_baselines": self.prepared.trivial_baselines,
             "chance": self.prepared.chance,
             "tokens": dict(self.tokens),
-            "notes": list(self.prepared.notes),
+            "notes": [*self.prepared.notes, *self.response_notes.lines()],
         }
         if self.loglikelihood is not None:
             content |= self.loglikelihood.summary()

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,20 @@ def test_a_damaged_line_that_is_not_the_last_is_named(tmp_path):
     with pytest.raises(RunError, match="line 2") as caught:
         list(RunFolder(tmp_path).records("t"))
     assert caught.value.code is ErrorCode.JOURNAL_MALFORMED
+
+
+@pytest.mark.parametrize(
+    "count", ["18446744073709551615", "18446744073709551616", "4611686018427387904", "-1", "1e999"]
+)
+def test_token_counts_that_no_column_holds_are_read_as_unknown_and_never_written(tmp_path, count):
+    write(tmp_path, ["one"])
+    file = RunFolder(tmp_path).journal("t")
+    file.write_text(file.read_text().replace('"output_tokens":22', f'"output_tokens":{count}'))
+    [record] = RunFolder(tmp_path).records("t")
+    assert (record.input_tokens, record.output_tokens) == (11, None)
+    with RunFolder(tmp_path).writing() as writer:
+        assert writer.append(replace(response("new", ""), input_tokens=2**62), "d").input_tokens is None
+    assert "4611686018427387904" not in file.read_text().splitlines()[-1]
 
 
 def test_a_second_process_cannot_write_the_same_run(tmp_path):

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from evalsuite.errors import ErrorCode, RunError, UsageError
-from evalsuite.models.backend import Finish
 
 DECODING_FIELDS: Final = ("temperature", "top_p", "max_tokens", "seed", "thinking", "thinking_budget")
 """The settings that describe decoding; a setting that a log does not state is None."""
@@ -25,7 +24,8 @@ class LoggedResponse:
 
     text: str = ""
     reasoning: str = ""
-    finish: Finish = "stop"
+    finish: str = "stop"
+    """As in `models.backend.Response`."""
     opens_reasoning: bool = False
     input_tokens: int | None = None
     output_tokens: int | None = None

@@ -209,7 +209,9 @@ class _TaskExport:
             model=self.name,
             source="generate",
         )
-        choice = self.model.ChatCompletionChoice(message=message, stop_reason=_STOP_REASONS[record.finish])
+        choice = self.model.ChatCompletionChoice(
+            message=message, stop_reason=_STOP_REASONS.get(record.finish, "unknown")
+        )
         return self.model.ModelOutput(model=self.name, choices=[choice], usage=self._usage(record), time=record.latency)
 
     def _usage(self, record: ResponseRecord) -> Any:

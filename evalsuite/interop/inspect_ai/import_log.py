@@ -18,7 +18,7 @@ from evalsuite.interop.importing.harness_log import (
     content_digest,
 )
 from evalsuite.interop.inspect_ai.scores import METADATA_KEY
-from evalsuite.models.backend import Finish
+from evalsuite.models.finish_reason import finish_of
 from evalsuite.models.optional_packages import describe_error, import_optional
 
 LARGEST: Final = 4 << 30
@@ -26,7 +26,6 @@ LARGEST_MEMBER: Final = 512 << 20
 """Bytes of all members of a log together, and of one, when unpacked."""
 _SKIPPED_FIELDS: Final = {"events", "store", "attachments", "timelines", "events_data"}
 """Fields of a sample that are large and not needed."""
-_FINISH: Final[Mapping[str, Finish]] = {"max_tokens": "length", "model_length": "length", "content_filter": "refused"}
 _SCORES: Final = {"C": 1.0, "I": 0.0, "N": 0.0}
 """inspect-ai's values for correct, incorrect and no answer."""
 
@@ -155,7 +154,7 @@ def _response(sample: Any, metric: str, exported: bool) -> LoggedResponse:
     return LoggedResponse(
         text=text,
         reasoning=reasoning,
-        finish=_FINISH.get(choice.stop_reason, "stop"),
+        finish=finish_of(choice.stop_reason),
         opens_reasoning=isinstance(metadata, dict) and metadata.get("opens_reasoning") is True,
         input_tokens=usage.input_tokens if usage else None,
         output_tokens=usage.output_tokens if usage else None,

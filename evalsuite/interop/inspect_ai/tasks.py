@@ -34,7 +34,8 @@ from evalsuite.interop.inspect_ai.scores import (
     without_surrogates,
 )
 from evalsuite.models.backend import THINKING_SWITCHES, Decoding, PromptSetup
-from evalsuite.models.inspect_ai import FINISH
+from evalsuite.models.finish_reason import finish_of
+from evalsuite.models.inspect_ai import reasoning_of
 from evalsuite.run.prepared_task import PreparedTask
 from evalsuite.stats.intervals import mean
 from evalsuite.tasks.answer_format import FORMATS
@@ -183,7 +184,8 @@ def grade_scorer(task: str, format: str, data_dir: str | None = None, prompt_ope
             items[stored["item"]],
             format,
             text,
-            finish=FINISH.get(state.output.stop_reason, "stop"),
+            reasoning=reasoning_of(state.output.choices[0].message),
+            finish=finish_of(state.output.stop_reason),
             opens_reasoning=prompt_opens_reasoning,
             sample=state.epoch - 1,
             rotation=stored["rotation"],

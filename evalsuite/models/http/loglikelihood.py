@@ -15,7 +15,9 @@ import orjson
 
 from evalsuite.models.backend import Request, Response
 from evalsuite.models.http.chat_completion import RequestBody
-from evalsuite.models.http.reply import ServerReply, load_json, token_count
+from evalsuite.models.http.error_report import UnreadableReply, load_reply, outline
+from evalsuite.models.http.reply import ServerReply
+from evalsuite.models.token_count import token_count
 from evalsuite.tasks.continuation import DELIMITER
 
 TOP_LOGPROBS: Final = 20
@@ -64,14 +66,14 @@ class FirstTokenLogprobs:
 
     def parse(self, reply: ServerReply) -> TokenLogprobs:
         """Parse the likeliest alternatives of the first token: one text, with one entry per alternative."""
-        content = load_json(reply.body)
+        content = load_reply(reply.body)
         try:
             first = content["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
             tokens: list[tuple[str, float | None]] = [(str(e["token"]), float(e["logprob"])) for e in first]
         except (KeyError, IndexError, TypeError, ValueError):
-            raise ValueError("it has no top_logprobs") from None
+            raise UnreadableReply(f"it has no top_logprobs: {outline(content)}") from None
         if not tokens:
-            raise ValueError("it has no top_logprobs")
+            raise UnreadableReply(f"it has no top_logprobs: {outline(content)}")
         return TokenLogprobs([tokens], _prompt_tokens(content), reply.seconds)
 
     def response(self, request: Request, logprobs: TokenLogprobs) -> Response:
@@ -108,17 +110,17 @@ class PromptLogprobs:
 
     def parse(self, reply: ServerReply) -> TokenLogprobs:
         """Parse the tokens of every prompt, in the order of the prompts."""
-        content = load_json(reply.body)
+        content = load_reply(reply.body)
         try:
             # Servers may return the choices in the order in which they finished.
             choices = sorted(content["choices"], key=lambda choice: int(choice["index"]))
             logprobs = [choice["logprobs"] for choice in choices]
             tokens = [list(zip(each["tokens"], each["token_logprobs"], strict=True)) for each in logprobs]
         except (KeyError, TypeError, ValueError):
-            raise ValueError("it has no token_logprobs") from None
+            raise UnreadableReply(f"it has no token_logprobs: {outline(content)}") from None
         # The first token has nothing before it, hence no log-probability: null there, a number everywhere else.
         if not all(len(each) > 1 and all(isinstance(value, float | int) for _, value in each[1:]) for each in tokens):
-            raise ValueError("it has no token_logprobs of the prompt")
+            raise UnreadableReply(f"it has no token_logprobs of the prompt: {outline(content)}")
         return TokenLogprobs(tokens, _prompt_tokens(content), reply.seconds)
 
     def response(self, request: Request, logprobs: TokenLogprobs) -> Response:

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from enum import Enum
-from typing import Any, Final
+from typing import Final
 
 from evalsuite.errors import BackendError, ErrorCode
+from evalsuite.models.http.context_limit import context_limit
+from evalsuite.models.http.error_report import ErrorReport, error_message, is_content_filter
 from evalsuite.models.redaction import Redactor
-from evalsuite.util.jsonl import parse_json
 
 _OVERLOADED: Final = frozenset({429, 503, 529})
 _RETRYABLE_4XX: Final = frozenset({408, 409, 425, 429})
@@ -28,6 +29,7 @@ class FailureKind(Enum):
     RATE_LIMITED = "rate-limited"
     TIMED_OUT = "timed out"
     FAILED = "failed"
+    UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +67,23 @@ class PermanentRefusal:
 
 
 def classify_error(
-    reply: ServerReply, server: str, redactor: Redactor, succeeded: bool
+    reply: ServerReply, server: str, redactor: Redactor, succeeded: bool, report: ErrorReport | None = None
 ) -> PermanentRefusal | RetryableError:
-    """Classify a reply whose status is no success; raise a `BackendError` if every request would meet it.
+    """Classify a reply that is an error; raise a `BackendError` if every request would meet it.
 
-    `succeeded`: whether any request was answered before, so that a 403 can only concern this one.
+    `succeeded`: whether any request was answered before, so that a 403 can only concern this one. `report`: the error
+    inside a reply whose status is a success; its own status counts.
     """
-    status = reply.status
-    message = redactor.redact_line(f"HTTP {status}: {error_message(reply.body)}")
+    status, body, where = reply.status, reply.body, f"HTTP {reply.status}"
+    if report is not None:
+        status, body, where = report.status, report.body, f"HTTP {reply.status} with error {report.status}"
+    limit = context_limit(status, body)
+    words = f"{where}: {error_message(body)}"
+    message = redactor.redact_line(words if limit is None else f"{limit} ({words})")
+    if limit is not None or is_content_filter(body):
+        return PermanentRefusal(message, status, body)
     # OpenAI reports a used-up account as 429 too, which no waiting cures.
-    if status == 429 and b"insufficient_quota" in reply.body:
+    if status == 429 and b"insufficient_quota" in body:
         raise BackendError(ErrorCode.QUOTA_EXHAUSTED, f"{server}: {message}; the account's quota is used up")
     if status in _RETRYABLE_4XX or (status >= 500 and status not in _PERMANENT_5XX):
         kind = FailureKind.RATE_LIMITED if status == 429 else FailureKind.FAILED
@@ -83,37 +92,7 @@ def classify_error(
     if fatal is not None:
         code, advice = fatal
         raise BackendError(code, f"{server}: {message}; {advice}")
-    return PermanentRefusal(message, status, reply.body)
-
-
-def load_json(body: bytes) -> Any:
-    """Parse JSON; raise a `ValueError` that quotes the body if it isn't JSON."""
-    try:
-        return parse_json(body)
-    except ValueError as error:
-        raise ValueError(f"not JSON ({error}): {body[:300].decode(errors='replace')}") from None
-
-
-def error_object(body: bytes) -> Any:
-    """Return the error in a body of OpenAI's shape or a similar one; None if there is none."""
-    try:
-        content = load_json(body)
-    except ValueError:
-        return None
-    content = content[0] if isinstance(content, list) and content else content
-    return content.get("error", content) if isinstance(content, dict) else None
-
-
-def error_message(body: bytes) -> str:
-    """Return the message of an error body, or the body itself if it has none."""
-    error = error_object(body)
-    message = error.get("message") if isinstance(error, dict) else error
-    return message if isinstance(message, str) and message else body[:4000].decode(errors="replace")
-
-
-def token_count(value: Any) -> int | None:
-    """Return a count from a reply's `usage`; None for anything that is not a natural number."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return PermanentRefusal(message, status, body)
 
 
 def retry_after(headers: Mapping[str, str]) -> float:

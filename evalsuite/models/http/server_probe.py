@@ -10,16 +10,16 @@ import orjson
 
 from evalsuite.errors import BackendError, ErrorCode, UsageError
 from evalsuite.models.backend import THINKING_SWITCHES
-from evalsuite.models.http.chat_completion import ChatCompletion, RequestBody, parse_completion
+from evalsuite.models.http.chat_completion import RequestBody
+from evalsuite.models.http.chat_reply import ChatCompletion, parse_completion
 from evalsuite.models.http.concurrency import Replica
+from evalsuite.models.http.error_report import error_message, load_json
 from evalsuite.models.http.origin import CONNECT_SECONDS
 from evalsuite.models.http.reply import (
     CHECK_NAME_AND_URL,
     RetryableError,
     ServerReply,
     classify_error,
-    error_message,
-    load_json,
 )
 from evalsuite.models.http.transport import Transport
 from evalsuite.models.redaction import Redactor

@@ -4,11 +4,13 @@ Nothing here knows what a chat completion is. What an attempt can meet, and what
 
 - no connection: the replica is suspended and its health is checked later; no attempt is counted
 - 429: the concurrency limit is halved; sent again after Retry-After, never sooner; no attempt is counted either
-- 408, 409, 425, 5xx (503 and 529 halve the limit too), a broken connection, a body that is incomplete or can't be
-  parsed, a timeout: sent again, up to 12 attempts, of which 5 may time out
+- 408, 409, 425, 5xx (503 and 529 halve the limit too), a broken connection, a body that breaks off, a timeout: sent
+  again, up to 12 attempts, of which 5 may time out
+- a whole body of an unknown shape: sent again once
+- an error inside a body whose status is a success: as its own code says
 - nothing but the first two for `patience` seconds, with no other request in flight: `BackendError`
 - 401, 402, 404, 405, a redirection, 403 before any success, an exhausted quota: `BackendError` at once
-- any other 4xx: a `PermanentRefusal`, which concerns this one request
+- any other 4xx, a context that is too short, a content filter: a `PermanentRefusal`, which concerns this one request
 
 Between attempts: full jitter over 0.5 s, doubled each time up to 30 s, on top of Retry-After.
 """
@@ -25,12 +27,15 @@ from typing import Final, Generic, TypeVar
 from evalsuite.errors import BackendError, ErrorCode, UsageError
 from evalsuite.models.http.concurrency import ConcurrencyLimit, Replica, Replicas
 from evalsuite.models.http.connection import ConnectionBroken
+from evalsuite.models.http.error_report import ErrorReport, UnreadableReply
 from evalsuite.models.http.origin import CONNECT_SECONDS, Unreachable
 from evalsuite.models.http.reply import FailureKind, PermanentRefusal, RetryableError, ServerReply, classify_error
 from evalsuite.models.redaction import Redactor
 
 ATTEMPTS: Final = 12
 TIMEOUTS: Final = 5
+_UNREADABLE: Final = 2
+"""Replies of an unknown shape that end a request: each is paid for, and a third will hardly look different."""
 FIRST_BACKOFF: Final = 0.5
 _LONGEST_BACKOFF: Final = 30.0
 _LONGEST_RETRY_AFTER: Final = 3600.0
@@ -43,7 +48,8 @@ Parsed = TypeVar("Parsed")
 class Transport(Generic[Parsed]):
     """Posts bodies to replicas until `parse` accepts a reply.
 
-    `parse` raises a `ValueError` for a reply that it can't use; the request is then sent again.
+    `parse` raises an `ErrorReport` for a reply that reports an error, an `UnreadableReply` for one of an unknown shape,
+    and another `ValueError` for one that was cut off on its way.
     """
 
     def __init__(
@@ -76,19 +82,20 @@ class Transport(Generic[Parsed]):
 
     async def post(self, path: str, body: bytes) -> Parsed | PermanentRefusal:
         """Send a request until it is answered or refused; raise a `BackendError` if no request could succeed."""
-        attempts = timeouts = failures = 0
+        attempts = timeouts = unreadable = failures = 0
         while True:
             outcome = await self._attempt(path, body)
             if not isinstance(outcome, RetryableError):
                 return outcome
             failures += 1
             # An unreachable or rate-limiting server is no failure of this request, so those attempts don't count.
-            attempts += outcome.kind in (FailureKind.FAILED, FailureKind.TIMED_OUT)
+            attempts += outcome.kind not in (FailureKind.UNREACHABLE, FailureKind.RATE_LIMITED)
             timeouts += outcome.kind is FailureKind.TIMED_OUT
+            unreadable += outcome.kind is FailureKind.UNREADABLE
             if outcome.retry_after > _LONGEST_RETRY_AFTER:
                 wait = f"it requests a wait of {outcome.retry_after:.0f} s, which is over an hour"
                 return PermanentRefusal(f"{outcome.message}; {wait}")
-            if attempts >= ATTEMPTS or timeouts >= TIMEOUTS:
+            if attempts >= ATTEMPTS or timeouts >= TIMEOUTS or unreadable >= _UNREADABLE:
                 return PermanentRefusal(f"failed after {failures} attempts: {outcome.message}")
             # An unreachable replica is paused by its suspension; the request itself may go to another at once.
             if outcome.kind is not FailureKind.UNREACHABLE:
@@ -190,7 +197,12 @@ class Transport(Generic[Parsed]):
         try:
             return self._parse(reply)
         except ValueError as error:
-            return RetryableError(FailureKind.FAILED, self._redactor.redact_line(f"HTTP {reply.status}, but {error}"))
+            report, kind, message = error, FailureKind.FAILED, str(error)
+        if isinstance(report, ErrorReport):
+            return classify_error(reply, replica.name, self._redactor, self.succeeded, report)
+        if isinstance(report, UnreadableReply):
+            kind = FailureKind.UNREADABLE
+        return RetryableError(kind, self._redactor.redact_line(f"HTTP {reply.status}, but {message}"))
 
 
 def backoff(failures: int) -> float:

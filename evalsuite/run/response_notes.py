@@ -1,0 +1,34 @@
+"""What the responses of a task show that a reader of its accuracy must know."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from evalsuite.models.finish_reason import is_known
+from evalsuite.run_folder import ResponseRecord
+
+_WORDS_SHOWN: Final = 5
+
+
+class ResponseNotes:
+    """Counts what is unusual about the responses of one task."""
+
+    def __init__(self) -> None:
+        self._unknown_finish: Counter[str] = Counter()
+
+    def add(self, record: ResponseRecord) -> None:
+        """Count a response."""
+        if not is_known(record.finish):
+            self._unknown_finish[record.finish] += 1
+
+    def lines(self) -> Iterator[str]:
+        """Yield one sentence about each kind that occurred."""
+        if self._unknown_finish:
+            total = self._unknown_finish.total()
+            words = ", ".join(f"{word} ({n:,})" for word, n in self._unknown_finish.most_common(_WORDS_SHOWN))
+            yield (
+                f"{total:,} response{'s' * (total > 1)} ended for a reason that is not known: {words}; graded as if "
+                "the model had ended them itself, so look at some of them"
+            )
