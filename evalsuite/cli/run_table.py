@@ -48,8 +48,9 @@ def print_run(graded: GradedRun, folder: Path, alarm: float) -> None:
         if task.scoring != "generate":
             console.print(Text(f"{name}, {task.scoring}: {_loglikelihood(task)}"))
     for name, task in tasks.items():
-        if task.repeated_samples:
-            console.print(Text(f"{name}, {task.samples} samples: {_repeated(task, task.repeated_samples)}"))
+        repeats = _repeated_samples(task)
+        if repeats:
+            console.print(Text(f"{name}, {task.samples} samples: {_repeated(task, repeats)}"))
     for name, task in tasks.items():
         if task.robustness:
             console.print(Text(f"{name}, options rotated: {_rotated(task.robustness)}"))
@@ -74,8 +75,7 @@ def _row(name: str, task: TaskSummary) -> list[str]:
     return [
         name,
         count if task.samples == 1 else f"{count} x {task.samples}",
-        _interval(task.accuracy),
-        percent(task.accuracy_lenient.value),
+        *_accuracy_cells(task),
         percent(task.invalid),
         percent(task.share("truncated")),
         percent(max(task.trivial_baselines.values())),
@@ -84,9 +84,21 @@ def _row(name: str, task: TaskSummary) -> list[str]:
     ]
 
 
+def _accuracy_cells(task: TaskSummary) -> list[str]:
+    """The strict accuracy with its interval and the lenient one; where strict can't apply, the lenient one has it."""
+    if task.format_known:
+        return [_interval(task.accuracy), percent(task.accuracy_lenient.value)]
+    return ["see lenient", _interval(task.accuracy_lenient)]
+
+
 def _repeated_cells(task: TaskSummary) -> list[str]:
-    repeated = task.repeated_samples
+    repeated = _repeated_samples(task)
     return [percent(repeated.pass_at[str(task.samples)].value), percent(repeated.maj_at_k.value)] if repeated else []
+
+
+def _repeated_samples(task: TaskSummary) -> RepeatedSamplesSummary | None:
+    """What repeated samples show, by the strict parse where it can apply."""
+    return task.repeated_samples_of("strict" if task.format_known else "lenient")
 
 
 def _loglikelihood(task: TaskSummary) -> str:
@@ -129,7 +141,9 @@ def _interval(estimate: Estimate) -> str:
 
 
 def _print_alarm(console: Console, graded: GradedRun, alarm: float) -> None:
-    alarming = {name: task for name, task in graded.summary.tasks.items() if task.invalid > alarm}
+    tasks = graded.summary.tasks
+    # Where the format isn't known, an answer in another one is no fault of the response.
+    alarming = {name: task for name, task in tasks.items() if task.format_known and task.invalid > alarm}
     if not alarming:
         return
     console.print(Text("\nMany responses hold no valid answer, and each of them counts as wrong:", style="bold red"))

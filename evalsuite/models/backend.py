@@ -129,6 +129,8 @@ class PromptSetup:
     """Digest that identifies the prompt that was really sent; None: the task's prompt."""
     notes: tuple[str, ...] = ()
     """What a reader of the results must know, one sentence each; printed, and stored in run.json."""
+    format_known: bool = True
+    """Whether the prompt is known to have requested `format`; else only the lenient accuracy means something."""
 
     def to_json(self, dataset: Dataset) -> dict[str, Any]:
         """Return everything besides the data that regrading needs; `items` is null if it is the whole dataset."""
@@ -139,6 +141,7 @@ class PromptSetup:
             "stop": self.stop,
             "prompt_digest": self.prompt_digest,
             "notes": self.notes,
+            **({} if self.format_known else {"format_known": False}),
         }
 
     @classmethod
@@ -156,8 +159,9 @@ class PromptSetup:
                 stop=tuple(map(str, fields["stop"])),
                 prompt_digest=fields["prompt_digest"],
                 notes=tuple(map(str, fields["notes"])),
+                format_known=fields.get("format_known") is not False,
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise RunError(
                 ErrorCode.RUN_UNREADABLE,
                 f"run.json: no valid prompt setup of {dataset.task.name} ({type(error).__name__}: {error}); "
@@ -174,6 +178,8 @@ class Backend(ABC):
     """Whether responses are generated with `settings.decoding`; False for recordings."""
     operational_args: ClassVar[frozenset[str]] = frozenset()
     """Keys of `model_args` that can't change a response (timeouts, keys): a resumed run may use other values."""
+    failures_are_final: ClassVar[bool] = False
+    """Whether a request that failed would fail again, as in a recording: then a run is finished without it."""
     failure_limit: ClassVar[int | None] = None
     """Failed requests, none having succeeded, after which a run stops; None: all requests are sent."""
 
@@ -192,6 +198,10 @@ class Backend(ABC):
     def prompt_setup(self, dataset: Dataset, format: str) -> PromptSetup:
         """Return which items can be answered and how they are presented; by default all items in `format`."""
         return PromptSetup(items=dataset.items, format=format)
+
+    def sample_notes(self, dataset: Dataset, samples: int) -> Sequence[str]:
+        """Return what a reader must know if `samples` responses to each item are requested."""
+        return ()
 
     @abstractmethod
     def answer(self, requests: Iterator[Request]) -> AsyncGenerator[Response, None]:

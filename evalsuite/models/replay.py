@@ -1,141 +1,55 @@
 """`replay/PATH`: recorded responses instead of a model; outputs of other harnesses are graded like those of runs.
 
-A recording is graded in the format that its prompt requested (the task card describes its setting), on the items that
-it covers; how it differs from a run is listed in the notes of its prompt setup.
+A recording is graded in the format that its prompt requested (the task card describes its setting, or `model_args` do),
+on the items that it covers; how it differs from a run is listed in the notes of its prompt setup.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import defaultdict
 from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from evalsuite.errors import BackendError, ErrorCode
 from evalsuite.models.backend import Backend, BackendInfo, BackendSettings, PromptSetup, Request, Response
-from evalsuite.models.finish_reason import FAILED, finish_of
-from evalsuite.models.recording import RUN_SETTING, RecordedRow, RecordingFile, find_recordings, read_rows
-from evalsuite.tasks.item import Dataset, Item
-from evalsuite.tasks.schema import RecordingFormat
+from evalsuite.models.joined_recording import RecordedSource, Recording, recording_notes, shown
+from evalsuite.models.recorded_setup import SETUP_ARGS, StatedSetup, recorded_setup
+from evalsuite.models.recording import RecordedRow, find_recordings, read_rows
+from evalsuite.tasks.item import Dataset
 
 _BATCH: Final = 64
-_NAMES_SHOWN: Final = 5
-"""How many names of a long list a message shows."""
-
-
-class RecordedSetting(NamedTuple):
-    """Which model produced the responses, and in which setting of the recording."""
-
-    model: str
-    setting: str
-
-
-class RecordedReply(NamedTuple):
-    """The parts of a recorded response that are graded or reported."""
-
-    text: str
-    reasoning: str
-    finish: str
-    opens_reasoning: bool
-    input_tokens: int | None
-    output_tokens: int | None
-    error: str | None
-    """Why there is no response, where the provider failed while it generated."""
-
-
-@dataclass(slots=True)
-class Recording:
-    """The recorded responses of one model in one setting to one task, joined to the task's items."""
-
-    source: RecordedSetting
-    format: RecordingFormat | None
-    """The form in which the prompt requested the answer; None: the task card doesn't describe this setting."""
-    prompt_digest: str
-    """Identifies the prompt as far as it is known: by the setting's name, or as the replayed run recorded it."""
-    items: dict[str, Item]
-    replies: dict[str, dict[tuple[int, int], RecordedReply]] = field(default_factory=lambda: defaultdict(dict))
-    """Item id to (option rotation, sample) to reply."""
-    file_of_item: dict[str, RecordingFile] = field(default_factory=dict)
-    files: dict[Path, RecordingFile] = field(default_factory=dict)
-    revised_gold: dict[str, str] = field(default_factory=dict)
-    """Items whose recorded gold label is not that of this data, with the recorded one."""
-    replaced: set[str] = field(default_factory=set)
-    """Items that had another number of options when recorded: another question with the same id, left out."""
-    subsets: set[str] = field(default_factory=set)
-    unknown_items: int = 0
-    """Rows about items that are not in this data."""
-
-    @property
-    def samples(self) -> int:
-        """The number of samples that every covered item has without option rotation."""
-        return min(sum(rotation == 0 for rotation, _ in replies) for replies in self.replies.values())
-
-    def __str__(self) -> str:
-        files = ", ".join(path.name for path in self.files)
-        return f"model={self.source.model} setting={self.source.setting} ({files})"
-
-    def add(self, row: RecordedRow) -> None:
-        """Add a row; an item in two files is a `BackendError`, since one of them may be a copy."""
-        self.files[row.source.path] = row.source
-        item = self.items.get(row.item)
-        if item is None:
-            self.unknown_items += 1
-            return
-        if row.count("n_options") not in (None, len(item.options)):
-            self.replaced.add(row.item)
-            return
-        # Rows of one file are samples in their order; across files there is no order, and a copy would double items.
-        if self.file_of_item.setdefault(row.item, row.source) != row.source:
-            both = f"{self.file_of_item[row.item].path} and {row.source.path}"
-            raise BackendError(
-                ErrorCode.RECORDING_MALFORMED,
-                f"replay: item {row.item} of {row.benchmark} is in {both}; name one of the files",
-            )
-        self._add_reply(row)
-        self._check_gold(row, item)
-
-    def _add_reply(self, row: RecordedRow) -> None:
-        replies = self.replies[row.item]
-        # Only journals number their samples; in other files the first row of an item is its sample 0, and so on.
-        sample = row.count("sample") if row.source.run else len(replies)
-        rotation = row.count("rotation") or 0 if row.source.run else 0
-        if sample is None or (rotation, sample) in replies:
-            raise row.source.error(row.line, f"has no sample number, or repeats one of item {row.item}")
-        replies[rotation, sample] = _parse_reply(row, self.format)
-
-    def _check_gold(self, row: RecordedRow, item: Item) -> None:
-        gold, subset = row.fields.get("gold"), row.fields.get("subset")
-        labels = self.format.labels if self.format and self.format.labels else item.labels
-        # The recorded gold label is in the labels of the recording's prompt, hence the detour by position.
-        if isinstance(gold, str) and gold != labels[item.labels.index(item.gold)]:
-            self.revised_gold[row.item] = gold
-        if isinstance(subset, str):
-            self.subsets.add(subset)
 
 
 class Replay(Backend):
-    """Yields recorded responses without any model. The model arguments `model` and `setting` select among several."""
+    """Yields recorded responses without any model.
+
+    The model arguments `model` and `setting` select among several; `format`, `labels` and `stop` state how the prompt
+    asked, where neither a task card nor a run.json does.
+    """
 
     applies_decoding = False
+    failures_are_final = True
 
     def __init__(self, settings: BackendSettings) -> None:
         super().__init__(settings)
-        settings.check_model_args(("model", "setting"), "replay")
+        settings.check_model_args(("model", "setting", *SETUP_ARGS), "replay")
+        self._stated = StatedSetup.from_args(settings.model_args)
         self._recordings: dict[str, Recording] = {}
         self._digests: dict[Path, str] = {}
 
     async def open(self, datasets: Sequence[Dataset]) -> BackendInfo:
         """Read the responses to these tasks; a task with none, or with several recordings, is a `BackendError`."""
-        recordings: dict[tuple[str, RecordedSetting], Recording] = {}
+        recordings: dict[tuple[str, RecordedSource], Recording] = {}
         benchmarks: set[str] = set()
         for file in find_recordings(Path(self.settings.model).expanduser()):
             for row in read_rows(file):
                 benchmarks.add(row.benchmark)
                 if self._is_selected(row):
-                    _assign(row, datasets, recordings)
+                    _assign(row, datasets, recordings, self._stated)
+        for recording in recordings.values():
+            recording.read_keys()
         self._recordings = {dataset.task.name: self._select(dataset, recordings, benchmarks) for dataset in datasets}
         selected = self._recordings.values()
         self._digests = {path: file.sha256() for recording in selected for path, file in recording.files.items()}
@@ -151,14 +65,28 @@ class Replay(Backend):
     def prompt_setup(self, dataset: Dataset, format: str) -> PromptSetup:
         """Return the covered items, and how the recording's prompt presented them."""
         recording = self._recordings[dataset.task.name]
-        recorded = recording.format
+        recorded = recording.setup
         return PromptSetup(
             items=tuple(item for item in dataset.items if item.id in recording.replies),
-            format=recorded.format if recorded else format,
-            labels=recorded.labels if recorded else None,
-            stop=recorded.stop if recorded else (),
-            prompt_digest=recording.prompt_digest,
-            notes=tuple(self._notes(dataset, recording, format)),
+            format=recorded.format or format,
+            labels=recorded.labels,
+            stop=recorded.stop,
+            prompt_digest=recorded.prompt_digest,
+            notes=tuple(recording_notes(recording, dataset, self._digests, self._stated)),
+            format_known=recorded.format is not None,
+        )
+
+    def sample_notes(self, dataset: Dataset, samples: int) -> Sequence[str]:
+        """Say how many recorded responses are left out, because fewer samples are requested than there are."""
+        recording = self._recordings[dataset.task.name]
+        counts = [sum(rotation == 0 for rotation, _ in replies) for replies in recording.replies.values()]
+        unused = sum(max(0, count - samples) for count in counts)
+        if not unused:
+            return ()
+        way_on = f"; --samples {recording.samples} grades {recording.samples} of each" * (recording.samples > samples)
+        return (
+            f"{unused:,} of {sum(counts):,} recorded responses are left out, since {samples} of each item "
+            f"{'was' if samples == 1 else 'were'} requested{way_on}",
         )
 
     async def answer(self, requests: Iterator[Request]) -> AsyncGenerator[Response, None]:
@@ -190,7 +118,7 @@ class Replay(Backend):
     def _select(
         self,
         dataset: Dataset,
-        recordings: dict[tuple[str, RecordedSetting], Recording],
+        recordings: dict[tuple[str, RecordedSource], Recording],
         benchmarks: Collection[str],
     ) -> Recording:
         """Return the one recording of a task, after a check that its ids are those of this data."""
@@ -200,7 +128,7 @@ class Replay(Backend):
             selection = "".join(f" with {key}={value}" for key, value in self.settings.model_args.items())
             raise BackendError(
                 ErrorCode.RECORDING_INCOMPLETE,
-                f"{name}: no response to {task}{selection}; it has responses to {_shown(sorted(benchmarks))}",
+                f"{name}: no response to {task}{selection}; it has responses to {shown(sorted(benchmarks))}",
             )
         if len(candidates) > 1:
             raise BackendError(
@@ -211,91 +139,23 @@ class Replay(Backend):
         _check_join(dataset, candidates[0], name)
         return candidates[0]
 
-    def _notes(self, dataset: Dataset, recording: Recording, format: str) -> Iterator[str]:
-        files = ", ".join(f"{path.name} (sha256 {self._digests[path][:12]})" for path in recording.files)
-        source = recording.source
-        yield f"recorded responses: model {source.model}, setting {source.setting}, {files}; no request was sent"
-        covered, total = len(recording.replies), len(dataset.items)
-        if covered < total:
-            subset = f" (subset {', '.join(sorted(recording.subsets))})" if recording.subsets else ""
-            yield f"covers {covered:,} of {total:,} items{subset}: comparable only with results on the same items"
-        if recording.revised_gold:
-            yield (
-                f"the recorded gold label of {_shown(recording.revised_gold)} differs from that of this data: the "
-                "benchmark was revised since; graded by the gold label of this data"
-            )
-        if recording.replaced:
-            yield (
-                f"{_shown(sorted(recording.replaced))} had another number of options when recorded: another question; "
-                "left out"
-            )
-        if recording.unknown_items:
-            yield f"{recording.unknown_items:,} recorded responses are to items that are not in this data; left out"
-        if recording.format is None:
-            yield f"the task card doesn't describe setting {source.setting}: graded as if {format} had been requested"
-        elif recording.format.note:
-            yield recording.format.note
-
 
 def _assign(
-    row: RecordedRow, datasets: Sequence[Dataset], recordings: dict[tuple[str, RecordedSetting], Recording]
+    row: RecordedRow,
+    datasets: Sequence[Dataset],
+    recordings: dict[tuple[str, RecordedSource], Recording],
+    stated: StatedSetup,
 ) -> None:
     """Add a row to the recordings of the tasks that it is about."""
-    source = RecordedSetting(row.model, row.setting)
+    source = RecordedSource(row.model, row.setting)
     for dataset in datasets:
         task = dataset.task
         if row.benchmark != task.name and row.benchmark not in task.aliases:
             continue
         if (task.name, source) not in recordings:
             items = {item.id: item for item in dataset.items}
-            recordings[task.name, source] = Recording(source, *_format(row, dataset), items)
+            recordings[task.name, source] = Recording(source, recorded_setup(row, dataset, stated), items)
         recordings[task.name, source].add(row)
-
-
-def _format(row: RecordedRow, dataset: Dataset) -> tuple[RecordingFormat | None, str]:
-    """Return a recording's format and prompt digest: from the task card, or from the run.json of a replayed run."""
-    task = dataset.task.name
-    if not row.source.run:
-        # The prompt itself is unknown, so its digest stands for the setting: equal settings are comparable.
-        digest = hashlib.sha256(f"recorded\0{row.setting}\0{task}".encode()).hexdigest()
-        return dataset.task.recording(row.setting), digest
-    try:
-        digest = row.source.run["identity"]["tasks"][task]["data_digest"]
-        fields = row.source.run["prompt_setups"][task]
-    except (KeyError, TypeError):
-        raise BackendError(
-            ErrorCode.RECORDING_INCOMPLETE, f"replay/{row.source.path}: its run.json has no prompt setup of {task}"
-        ) from None
-    if digest != dataset.digest:
-        raise BackendError(
-            ErrorCode.DATA_CHANGED,
-            f"replay/{row.source.path}: {task} was run on other data than this; replay it on that data",
-        )
-    setup = PromptSetup.from_json(fields, dataset)
-    notes = "; ".join(setup.notes)
-    recorded = RecordingFormat(
-        setting=RUN_SETTING,
-        format=setup.format,
-        labels=setup.labels,
-        stop=setup.stop,
-        reasoning_field="reasoning",
-        note=f"notes of the replayed run: {notes}" if notes else "",
-    )
-    return recorded, str(setup.prompt_digest)
-
-
-def _parse_reply(row: RecordedRow, recorded: RecordingFormat | None) -> RecordedReply:
-    reason = row.fields.get("finish")
-    finish = finish_of(reason)
-    return RecordedReply(
-        text=row.text(recorded.response_field if recorded else "text"),
-        reasoning=row.text(recorded.reasoning_field) if recorded and recorded.reasoning_field else "",
-        finish=finish,
-        opens_reasoning=row.fields.get("opens_reasoning") is True,
-        input_tokens=row.count("input_tokens"),
-        output_tokens=row.count("output_tokens"),
-        error=f"the provider failed while it was recorded: {reason}" if finish == FAILED else None,
-    )
 
 
 def _check_join(dataset: Dataset, recording: Recording, name: str) -> None:
@@ -316,11 +176,6 @@ def _check_join(dataset: Dataset, recording: Recording, name: str) -> None:
         raise BackendError(
             ErrorCode.DATA_CHANGED,
             f"{name}: the recorded gold label of {task} differs from that of this data for "
-            f"{len(recording.revised_gold)} of {len(recording.replies)} items: its ids mean other questions, or its "
-            "options have another order",
+            f"{len(recording.revised_gold)} of {len(recording.replies)} items: its ids mean other questions, its "
+            "options have another order, or its prompt had labels that `model_args` labels=... can state",
         )
-
-
-def _shown(names: Collection[str]) -> str:
-    first, more = list(names)[:_NAMES_SHOWN], len(names) - _NAMES_SHOWN
-    return (", ".join(first) or "nothing") + (f" and {more} more" if more > 0 else "")

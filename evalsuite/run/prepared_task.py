@@ -59,11 +59,18 @@ class PreparedTask:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know about the data and the prompts, one sentence each."""
-        return (*self.dataset.notes, *self.prompt_setup.notes, *self._rotation_notes())
+        return (*self.dataset.notes, *self.prompt_setup.notes, *self._format_notes(), *self._rotation_notes())
 
     def rotations(self, item: Item) -> range:
         """The rotations under which an item is sent; see `tasks.rotation`."""
         return rotations_of(item) if self.rotate_options else range(1)
+
+    def _format_notes(self) -> Iterator[str]:
+        if not self.prompt_setup.format_known:
+            yield (
+                "which answer format the prompts requested isn't known, so the strict accuracy can't apply (it is "
+                f"graded as if {self.prompt_setup.format} had been requested): use the lenient accuracy"
+            )
 
     def _rotation_notes(self) -> Iterator[str]:
         if self.rotate_options:
@@ -74,10 +81,12 @@ class PreparedTask:
     @property
     def identity(self) -> dict[str, Any]:
         """Everything that must be equal for two runs to have answered the same prompts."""
-        # Left out where it is off, so that runs from before there were rotations keep their identity.
+        # Left out where they say the usual, so that runs from before they existed keep their identity.
         rotation = {"rotate_options": True} if self.rotate_options else {}
+        unknown = {} if self.prompt_setup.format_known else {"format_known": False}
         return {
             **rotation,
+            **unknown,
             "version": self.dataset.task.version,
             "data_digest": self.dataset.digest,
             "variant": self.dataset.variant,
@@ -151,4 +160,9 @@ def prepare_task(spec: RunSpec, backend: Backend, dataset: Dataset) -> PreparedT
             f"`answer_format` {spec.format}: {dataset.task.name} was recorded with {setup.format} and is graded by it; "
             "leave it out",
         )
+    setup = replace(
+        setup,
+        format_known=setup.format_known or spec.format is not None,
+        notes=(*setup.notes, *backend.sample_notes(dataset, spec.samples)),
+    )
     return PreparedTask(dataset, prompt, setup, spec.limit, spec.scoring, spec.rotate_options)

@@ -53,7 +53,7 @@ class RunOutcome:
     total: int
     """Number of requests of the whole run."""
     missing: int
-    """Requests that have no response."""
+    """Requests that have no response and may be sent again."""
     grades: Mapping[str, GradeLog]
     """Grades by task, in the order of the journals."""
 
@@ -121,7 +121,7 @@ class _RunLoop:
         except EvalsuiteError as error:
             self._record_failure(error)
             raise
-        missing = total - len(self.answered)
+        missing = 0 if self.backend.failures_are_final else total - len(self.answered)
         self._record_status("incomplete" if missing else "finished")
         return RunOutcome(folder, self.prepared_tasks, total, missing, self.grades)
 

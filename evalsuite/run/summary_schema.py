@@ -141,6 +141,8 @@ class TaskSummary(_Part):
     """
 
     rotate_options: bool = False
+    format_known: bool = True
+    """Whether the prompts are known to have requested `format`; else the strict accuracy means nothing."""
     version: int | str
     data_digest: str
     variant: str = ""

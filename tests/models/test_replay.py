@@ -5,6 +5,7 @@ import gzip
 import json
 import re
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -102,9 +103,81 @@ def test_two_turns_give_reasoning_and_final_text(tmp_path):
 
 
 def test_an_unknown_setting_gets_the_format_of_this_run_and_a_note(tmp_path):
-    setup, _ = replayed(write(tmp_path / "r.jsonl", [row()]))
+    setup, _ = replayed(write(tmp_path / "r.jsonl", [row(text="The answer is yes.")]))
     assert (setup.format, setup.labels, setup.stop) == ("answer_tag", None, ())
-    assert any("plain" in note and "answer_tag" in note for note in setup.notes)
+    assert not setup.format_known and any("plain" in note and "yes, no, maybe" in note for note in setup.notes)
+
+
+def test_the_user_states_how_an_undescribed_prompt_asked(tmp_path):
+    path = write(tmp_path / "r.jsonl", [row()])
+    setup, _ = replayed(path, format="boxed", labels="a,b,c", stop="Question:")
+    assert (setup.format, setup.labels, setup.stop) == ("boxed", ("a", "b", "c"), ("Question:",))
+    assert setup.format_known
+    setup, _ = replayed(path, stop='["Q:", "\\n\\n"]')
+    assert setup.stop == ("Q:", "\n\n") and not setup.format_known
+    described = write(tmp_path / "d.jsonl", [row(setting="lettered")])
+    setup, _ = replayed(described, labels="1,2,3")
+    assert (setup.format, setup.labels, setup.stop) == ("the_answer_is", ("1", "2", "3"), ("Question:",))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("format", "shout"), ("labels", "A,B"), ("labels", "A,,C"), ("labels", "A,a,B"), ("labels", ""),
+        ("stop", ""), ("stop", "[1]"), ("stop", "[x"),
+    ],
+)  # fmt: skip
+def test_an_impossible_statement_about_the_prompt_is_refused(tmp_path, key, value):
+    path = write(tmp_path / "r.jsonl", [row()])
+    assert f"`model_args` {key}={value}" in error_of(ErrorCode.INVALID_ARGUMENT, path, **{key: value})
+
+
+def test_a_run_folder_states_itself_how_it_asked(tmp_path):
+    assert "format" in error_of(ErrorCode.CONFLICTING_ARGUMENTS, journal(tmp_path), format="boxed")
+
+
+@pytest.mark.parametrize(
+    ("keys", "labels"),
+    [
+        ("ABCABC", ("A", "B", "C")), ("abcabc", ("A", "B", "C")), ("123123", None), ("012012", None),
+        (("I", "II", "III") * 2, None),
+        (("yes", "no", "maybe") * 2, None), (("x", "y", "z") * 2, None), ([1, 2, 3, 1, 2, 3], None),
+    ],
+)  # fmt: skip
+def test_recorded_gold_labels_are_understood_from_all_of_them_together(tmp_path, keys, labels):
+    golds = ("yes", "no", "maybe") * 2
+    items = tuple(replace(item, gold=gold) for item, gold in zip(ITEMS, golds, strict=True))
+    rows = [row(item.id, "The answer is no.", gold=key) for item, key in zip(items, keys, strict=True)]
+    setup, _ = replayed(write(tmp_path / "r.jsonl", rows), replace(TOY, items=items))
+    assert not any("gold label of" in note for note in setup.notes)
+    assert setup.labels == labels
+
+
+def test_letters_are_understood_from_responses_where_nothing_else_names_them(tmp_path):
+    items = tuple(replace(item, options=item.labels) for item in ITEMS)
+    data = replace(TOY, items=items)
+    lettered = [row(item.id, f"Therefore, the answer is ({'ABC'[n % 3]}).") for n, item in enumerate(items)]
+    assert replayed(write(tmp_path / "a.jsonl", lettered), data)[0].labels == ("A", "B", "C")
+    own = [row(item.id, f"The answer is {item.labels[n % 3]}.") for n, item in enumerate(items)]
+    assert replayed(write(tmp_path / "b.jsonl", own), data)[0].labels is None
+
+
+def test_error_messages_in_the_place_of_responses_are_unanswered_and_named(tmp_path):
+    texts = ["Request timed out.", "Error code: 429 - {'error': {'message': 'slow down'}}", "The answer is (A)."]
+    rows = [row(item.id, text) for item, text in zip(ITEMS, texts, strict=False)]
+    rows.append(row("i3", None, error={"message": "boom"}))
+    setup, responses = replayed(write(tmp_path / "r.jsonl", rows))
+    assert [response.error is None for response in responses] == [False, False, True, False]
+    (note,) = [note for note in setup.notes if "count as unanswered" in note]
+    assert "3 recorded" in note and "Request timed out." in note and "Error code: 429" in note and "boom" in note
+
+
+def test_responses_that_are_not_requested_are_counted(tmp_path):
+    rows = [row(item, str(k)) for item in ("i0", "i1") for k in range(5)]
+    backend, _ = opened(write(tmp_path / "r.jsonl", rows))
+    (note,) = backend.sample_notes(TOY, 1)
+    assert "8 of 10" in note and "--samples 5" in note
+    assert backend.sample_notes(TOY, 5) == ()
 
 
 def test_several_rows_of_an_item_are_its_samples(tmp_path):
@@ -227,8 +300,8 @@ def test_a_path_without_recordings_is_an_error(tmp_path):
 
 
 def test_an_unknown_model_argument_is_an_error_that_lists_the_known_ones():
-    with pytest.raises(UsageError, match="model, setting") as caught:
-        Replay(BackendSettings("x", model_args={"format": "boxed"}))
+    with pytest.raises(UsageError, match="model, setting, format, labels, stop") as caught:
+        Replay(BackendSettings("x", model_args={"colour": "red"}))
     assert caught.value.code is ErrorCode.UNKNOWN_MODEL_ARGUMENT
 
 
