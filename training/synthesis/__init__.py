@@ -1,0 +1,1 @@
+"""Questions made from a medical knowledge graph, each with a proof of its answer."""

@@ -1,0 +1,59 @@
+"""The bytes of a graph file: unpacked within a bound, checked for UTF-8, with their checksum."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import zlib
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from evalsuite.errors import DataError, ErrorCode
+
+MAX_BYTES: Final = 4 << 30
+"""Largest file that is read, after unpacking: a small gzip file can unpack to any size."""
+_STEP: Final = 1 << 24
+
+
+class InputFile(NamedTuple):
+    """A file's name, its unpacked bytes, and the SHA-256 of the bytes as they lie on the disk."""
+
+    path: Path
+    data: bytes
+    sha256: str
+
+    def line_at(self, offset: int) -> int:
+        """Return the number, from 1, of the line that holds the byte at an offset."""
+        return self.data.count(b"\n", 0, offset) + 1
+
+    def text(self) -> str:
+        """Return the content. Raises `DataError` with file and line where it is no UTF-8 text."""
+        try:
+            return self.data.decode()
+        except UnicodeDecodeError as error:
+            message = f"{self.path}:{self.line_at(error.start)}: not UTF-8 text; save the file as UTF-8"
+            raise DataError(ErrorCode.DATA_UNREADABLE, message) from None
+
+
+def read_input(path: Path, max_bytes: int = MAX_BYTES) -> InputFile:
+    """Read a file whole, unpacking gzip. Raises `DataError` if it is absent, damaged or too large."""
+    try:
+        raw = path.read_bytes()
+        data = _unpacked(path, max_bytes) if raw[:2] == b"\x1f\x8b" else raw
+    except FileNotFoundError:
+        raise DataError(ErrorCode.DATA_NOT_FOUND, f"{path}: no such file (`graph`)") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(ErrorCode.DATA_UNREADABLE, f"{path}: can't be read ({error}); fetch it again") from error
+    if len(data) > max_bytes:
+        message = f"{path}: more than {max_bytes:,} bytes after unpacking; it is not the file that was expected"
+        raise DataError(ErrorCode.DATA_TOO_LARGE, message)
+    return InputFile(path, data, hashlib.sha256(raw).hexdigest())
+
+
+def _unpacked(path: Path, max_bytes: int) -> bytes:
+    parts, size = [], 0
+    with gzip.open(path) as stream:
+        while size <= max_bytes and (part := stream.read(_STEP)):
+            parts.append(part)
+            size += len(part)
+    return b"".join(parts)

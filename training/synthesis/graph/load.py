@@ -1,0 +1,60 @@
+"""Reads graphs by name or path into one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from evalsuite.errors import DataError, ErrorCode, UsageError
+from training.synthesis.graph.builder import GraphBuilder
+from training.synthesis.graph.bundled import hpo_folder
+from training.synthesis.graph.graph import Graph
+from training.synthesis.graph.input_file import InputFile, read_input
+from training.synthesis.graph.readers.genes import read_genes
+from training.synthesis.graph.readers.hpoa import read_hpoa
+from training.synthesis.graph.readers.obo import read_obo
+from training.synthesis.graph.sources import Problems
+
+_NAMED: Final[dict[str, Callable[[], Path]]] = {"hpo": hpo_folder}
+_BY_SUFFIX: Final[dict[str, Callable[[InputFile, GraphBuilder], None]]] = {".obo": read_obo}
+_GENE_FILES: Final = ("genes_to_disease.txt", "genes_to_phenotype.txt")
+
+
+def read_graph(graphs: Sequence[str | Path], skip_bad: bool = False) -> Graph:
+    """Read one or more graphs into one.
+
+    Each is `hpo` (from the extra `synthesis`), a folder with `hp.obo` and `phenotype.hpoa`, or a file `.obo`, each also
+    compressed with gzip. What can't be read is a `DataError` with file and line; with `skip_bad` it is left out and
+    counted in `Graph.problems`.
+    """
+    if not graphs:
+        raise UsageError(ErrorCode.MISSING_ARGUMENT, "`graph` is missing: name a graph or a file")
+    builder = GraphBuilder(Problems(skip_bad))
+    for graph in graphs:
+        _read(_NAMED[graph]() if isinstance(graph, str) and graph in _NAMED else Path(graph), builder)
+    return builder.build()
+
+
+def _read(path: Path, builder: GraphBuilder) -> None:
+    if path.is_dir():
+        _read_hpo(path, builder)
+        return
+    suffix = (path.with_suffix("") if path.suffix == ".gz" else path).suffix.lower()
+    if suffix not in _BY_SUFFIX:
+        choices = ", ".join((*_NAMED, *_BY_SUFFIX))
+        message = f"{path}: not a graph that can be read; `graph` is one of {choices}, or a folder with phenotype.hpoa"
+        raise UsageError(ErrorCode.INVALID_ARGUMENT, message)
+    _BY_SUFFIX[suffix](read_input(path), builder)
+
+
+def _read_hpo(folder: Path, builder: GraphBuilder) -> None:
+    """Read the ontology, the annotations and, where it is there, a gene file."""
+    for name in ("hp.obo", "phenotype.hpoa"):
+        if not (folder / name).is_file():
+            raise DataError(ErrorCode.DATA_NOT_FOUND, f"{folder}: no {name} (`graph`)")
+    read_obo(read_input(folder / "hp.obo"), builder)
+    read_hpoa(read_input(folder / "phenotype.hpoa"), builder)
+    genes = next((folder / name for name in _GENE_FILES if (folder / name).is_file()), None)
+    if genes is not None:
+        read_genes(read_input(genes), builder, builder.sources[-1].release)

@@ -1,0 +1,1 @@
+"""One reader for each kind of file; each adds its nodes and edges to a `GraphBuilder`."""
