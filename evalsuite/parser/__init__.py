@@ -89,4 +89,5 @@ def _final_strict(strict: StrictParse, lenient: LenientParse, cut: bool) -> Stri
 def _in_whole_text(lenient: LenientParse, start: int, cut: bool) -> LenientParse:
     if lenient.span is None:
         return lenient._replace(status=TRUNCATED) if cut and lenient.status in _WITHOUT_ANSWER else lenient
-    return lenient._replace(span=(start + lenient.span[0], start + lenient.span[1]))
+    begin, end = lenient.span
+    return LenientParse(lenient.label, lenient.status, (start + begin, start + end), lenient.form)

@@ -20,7 +20,6 @@ filler word is skipped. Where nothing more can be skipped, a label is tried:
 """
 
 import re
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from evalsuite.parser import label_context as context
@@ -57,6 +56,10 @@ _NONE_OF_THEM = re.compile(
 )
 _TO_TEXT = re.compile(r"(?:[ \t.:),(*_\"'“]|[-–—](?=\s))*+")
 _LINE_END = re.compile(r"[ \t.*_)\"'”}\]]*+(?:\Z|[\n<,])")
+_NONE_INITIALS = frozenset("nNcCuUiI")
+_IN_WORDS = ("'", "’", "_", "/")
+_ENDS = frozenset(("", ".", ")", ").", ".)", "**", "**.", ".**", ")**", ").**", ")**.", "]", "].", "`", "`."))
+_LONGEST_END = 8
 _VERB = re.compile(r"[)\s]*\b(?:is|are|was|were|does|would|may|might|can|could|has|have|causes?|should)\b", re.I)
 
 
@@ -81,34 +84,29 @@ class AnswerSlot(NamedTuple):
 
 def read_slot(segment: FinalSegment, at: int) -> AnswerSlot | None:
     """Read the slot that begins at `at`; None where nothing is stated."""
+    text, options = segment.text, segment.options
     opened = at
-    for opened in _steps(segment.text, at):
-        slot = _read_option(segment, opened)
-        if slot is not None:
-            return slot
-    slot = _read_none(segment, opened)
-    if slot is not None:
-        return slot
-    token = _TOKEN.match(segment.text, opened)
+    for step in range(_MOST_STEPS + 1):
+        if options is not None and segment.lowered[opened : opened + 1] in options.initials:
+            slot = _read_option(segment, options, opened)
+            if slot is not None:
+                return slot
+        skipped = _STEP.match(text, opened) if step < _MOST_STEPS and not _is_letter(text, opened) else None
+        if skipped is None:
+            break
+        opened = skipped.end()
+    if text[opened : opened + 1] in _NONE_INITIALS and (options is None or not options.has_none):
+        none = _NONE_OF_THEM.match(text, opened)
+        if none is not None:
+            return AnswerSlot(None, NO_ANSWER, opened, none.end())
+    token = _TOKEN.match(text, opened)
     return _read_label(segment, at, token) if token else None
 
 
-def _steps(text: str, at: int) -> Iterator[int]:
-    """Every place of a slot where its content may begin."""
-    yield at
-    for _ in range(_MOST_STEPS):
-        step = _STEP.match(text, at)
-        if step is None:
-            return
-        at = step.end()
-        yield at
-
-
-def _read_none(segment: FinalSegment, start: int) -> AnswerSlot | None:
-    if segment.options is not None and segment.options.has_none:
-        return None
-    match = _NONE_OF_THEM.match(segment.text, start)
-    return AnswerSlot(None, NO_ANSWER, start, match.end()) if match else None
+def _is_letter(text: str, at: int) -> bool:
+    """Whether a single capital letter is there, which is no filler word: it needs no look at the list of them."""
+    behind = text[at + 1 : at + 2]
+    return text[at : at + 1].isupper() and not behind.isalnum() and behind not in _IN_WORDS
 
 
 def _read_label(segment: FinalSegment, at: int, token: re.Match[str]) -> AnswerSlot | None:
@@ -117,6 +115,10 @@ def _read_label(segment: FinalSegment, at: int, token: re.Match[str]) -> AnswerS
     label = labels.lookup(token.group())
     if label is None and not labels.looks_like_label(token.group()):
         return None
+    if label is not None and not segment.cut and _is_last(text, end):
+        lead = text[at:start].rstrip()
+        also_a_text = _is_also_a_text(segment, label, token, lead)
+        return AnswerSlot(None, SEVERAL, start, end) if also_a_text else AnswerSlot(label, OK, start, end)
     closed = context.closed_at(text, end)
     own_text = 0 if label is None else own_text_end(segment, label, closed)
     if own_text > 0 and label is not None:
@@ -139,7 +141,7 @@ def _read_label(segment: FinalSegment, at: int, token: re.Match[str]) -> AnswerS
     if own_text < 0 or context.hedged_later(text, labels, label, behind):
         return AnswerSlot(None, SEVERAL, start, end)
     lead = text[at:start].rstrip()
-    if _is_also_a_text(segment, label, token, closed, lead):
+    if _is_also_a_text(segment, label, token, lead):
         return AnswerSlot(None, SEVERAL, start, end)
     marked = closed > end or lead[-1:] in _MARKS or bool(_NAMED.search(lead))
     if not _delimited(segment, token, closed, marked):
@@ -147,7 +149,12 @@ def _read_label(segment: FinalSegment, at: int, token: re.Match[str]) -> AnswerS
     return _unless_listed(segment, at, AnswerSlot(label, OK, start, end), closed)
 
 
-def _is_also_a_text(segment: FinalSegment, label: str, token: re.Match[str], closed: int, lead: str) -> bool:
+def _is_last(text: str, at: int) -> bool:
+    """Whether nothing but the marks that end a statement follows, so that no word behind it can change it."""
+    return len(text) - at <= _LONGEST_END and text[at:].rstrip() in _ENDS
+
+
+def _is_also_a_text(segment: FinalSegment, label: str, token: re.Match[str], lead: str) -> bool:
     """Whether a bare letter is one option's label and another option's whole text, so that it may mean either."""
     if segment.options is None or segment.options.letters.get(token.group()) in (None, label):
         return False
@@ -206,11 +213,9 @@ def _delimited(segment: FinalSegment, match: re.Match[str], closed: int, marked:
     return marked or len(token) > 1 or token.isupper() or ends["word"] is None
 
 
-def _read_option(segment: FinalSegment, start: int) -> AnswerSlot | None:
-    if segment.options is None:
-        return None
+def _read_option(segment: FinalSegment, options: Options, start: int) -> AnswerSlot | None:
     text = segment.text
-    label, end = segment.options.match_at(text, segment.lowered, start)
+    label, end = options.match_at(text, segment.lowered, start)
     if end == start:
         return None
     closed = context.closed_at(text, end)

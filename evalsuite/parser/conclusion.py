@@ -68,8 +68,9 @@ def _last_line(segment: FinalSegment, start: int, end: int) -> Iterator[AnswerSt
 def _superlatives(segment: FinalSegment, end: int) -> Iterator[AnswerStatement]:
     """`The most likely diagnosis is B.`: a label right behind the verb of a sentence that singles one thing out."""
     start = max(0, end - _WINDOW)
+    conclusion = segment.lowered[start:]
     for word in _SINGLING:
-        for at in occurrences(segment.lowered, word, start)[:_MOST_SENTENCES]:
+        for at in occurrences(segment.lowered, word, start)[:_MOST_SENTENCES] if word in conclusion else ():
             match = _SUPERLATIVE.match(segment.lowered, at)
             if match is None or segment.lowered[at - 1 : at].isalnum():
                 continue  # "incorrect"

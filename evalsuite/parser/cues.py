@@ -84,30 +84,38 @@ OTHER_SCRIPTS = (
 
 
 def occurrences(text: str, word: str, start: int = 0) -> list[int]:
-    """Return every position of `word` in `text[start:]`; in a text that only repeats itself, the first 128.
+    """Return every position of `word` in `text[start:]`; of a text that only repeats itself, those until it does.
 
-    Raises `TooManyCues` where there are more and the text does not repeat: reading each would not stay linear.
+    Raises `TooManyCues` where there are more than 128 and the text does not repeat: reading each would not stay linear.
     """
     positions: list[int] = []
-    if word[0] not in text:  # a single letter is looked for twenty times as fast as a word
-        return positions
-    at = text.find(word, start)
+    at = text.rfind(word, start)  # from the right, which is faster where there are few or none
     while at >= 0:
         positions.append(at)
-        if len(positions) == _MOST:
-            if _repeats(text, positions):
-                break
-            raise TooManyCues
-        at = text.find(word, at + len(word))
+        if len(positions) > _MOST:
+            return _until_repeated(text, word, start)
+        at = text.rfind(word, start, at)
+    positions.reverse()
     return positions
 
 
-def _repeats(text: str, positions: list[int]) -> bool:
-    """Whether the text behind the last place repeats, to its end, what was before it."""
-    start = positions[-1] - _CONTEXT
-    rest = text[max(0, start) :]
+def _until_repeated(text: str, word: str, start: int) -> list[int]:
+    """The first positions of a word, without those around which the text repeats what was read before."""
+    positions = [text.find(word, start)]
+    while len(positions) < _MOST:
+        positions.append(text.find(word, positions[-1] + len(word)))
+    rest = text[max(0, positions[-1] - _CONTEXT) :]
     for back in range(2, _LONGEST_LOOP + 2):
         period = positions[-1] - positions[-back]
-        if start >= period and text.startswith(rest, start - period):
-            return True
-    return False
+        at = positions[-1] - _CONTEXT - period
+        if at >= 0 and text.startswith(rest, at):
+            while len(positions) > 2 * back and _is_copy(text, positions[-1], period):
+                positions.pop()
+            return positions
+    raise TooManyCues
+
+
+def _is_copy(text: str, at: int, period: int) -> bool:
+    """Whether the text around `at` is what it was one period before."""
+    begin = at - _CONTEXT
+    return begin >= period and text.startswith(text[begin : at + _CONTEXT], begin - period)

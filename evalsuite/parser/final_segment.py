@@ -8,13 +8,11 @@ from evalsuite.parser.reasoning_dialects import DIALECTS
 
 
 class _MarkGroup(NamedTuple):
-    """Marks that share a piece of text which is rare in prose: a text without it has none of them."""
+    """Marks that share a character and a word that are rare in prose: a text without either has none of them."""
 
-    gate: str
-    is_tag: bool
-    """Whether all of them are tags: a text without "<" has none, and before the first "<" there is none."""
-    reach: int
-    """How far before the gate a mark may begin."""
+    character: str
+    """One character is found far faster than a word."""
+    word: str
     closings: tuple[str, ...]
     openings: tuple[str, ...]
 
@@ -23,22 +21,29 @@ def _unique(marks: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(marks))
 
 
-def _groups() -> tuple[_MarkGroup, ...]:
+_SHARED = (
+    ("<", "|"), ("<", "hink"), ("<", "thought>"), ("<", "reasoning>"), ("<", "<unused9"), ("[", "["), ("◁", "◁"),
+    ("#", "## "), (":", "my response:"),
+)  # fmt: skip
+
+
+def _groups() -> list[_MarkGroup]:
     closings = _unique(mark for dialect in DIALECTS for mark in dialect.closings)
     openings = _unique(mark for dialect in DIALECTS for mark in dialect.openings)
     groups = []
-    for gate in ("|", "[", "◁", "#", ":", "hink", "thought>", "reasoning>", "<unused9"):
-        closing = tuple(mark for mark in closings if gate in mark)
-        opening = tuple(mark for mark in openings if gate in mark)
-        closings = tuple(mark for mark in closings if gate not in mark)
-        openings = tuple(mark for mark in openings if gate not in mark)
-        is_tag = all(mark.startswith("<") for mark in (*closing, *opening))
-        reach = max(mark.index(gate) for mark in (*closing, *opening))
-        groups.append(_MarkGroup(gate, is_tag, reach, closing, opening))
-    return (*groups, *(_MarkGroup(mark, False, 0, (mark,), (mark,) if mark in openings else ()) for mark in closings))
+    # A mark that shares nothing with others is its own word.
+    for character, word in (*_SHARED, *((mark[0], mark) for mark in (*closings, *openings))):
+        closing = tuple(mark for mark in closings if word in mark and character in mark)
+        opening = tuple(mark for mark in openings if word in mark and character in mark)
+        closings = tuple(mark for mark in closings if mark not in closing)
+        openings = tuple(mark for mark in openings if mark not in opening)
+        if closing or opening:
+            groups.append(_MarkGroup(character, word, closing, opening))
+    return groups
 
 
-_GROUPS = _groups()
+_TAGS = [group for group in _groups() if group.character == "<"]
+_OTHERS = [group for group in _groups() if group.character != "<"]
 _SPACE = re.compile(r"\s*+")
 _LEADING = re.compile(
     r"\s*+(?P<mark>"
@@ -79,8 +84,10 @@ def without_ceremony(text: str, start: int, answer_format: str) -> tuple[int, in
     tag is never taken for a wrapper.
     """
     end = len(text)
-    if text[-_LONGEST_LEAD:].rstrip()[-1:] in _ORDINARY_ENDS and "<" not in text[start : start + _LONGEST_LEAD]:
-        return start, end  # nearly every response that has neither: this keeps the strict path short
+    last = text[-_LONGEST_LEAD:].rstrip()
+    marked = last[-1:] not in _ORDINARY_ENDS and (not last or last.endswith(_END_OF_TURN))
+    if not marked and "<" not in text[start : start + _LONGEST_LEAD]:
+        return start, end  # nearly every response has neither: this keeps the strict path short
     body = text.rstrip()
     # Each mark copies the text once more, so their number is bounded: the time stays linear.
     for _ in range(_MOST_END_MARKS):
@@ -134,24 +141,17 @@ def _skip_space(text: str, start: int) -> int:
 def _around_reasoning(text: str, prompt_opens_reasoning: bool) -> tuple[int | None, int]:
     """Where the text behind the last closed reasoning starts, if anywhere, and where reasoning reopens, or -1."""
     start = 0
-    gates: list[tuple[_MarkGroup, int]] = []
-    tag = text.find("<")
-    for group in _GROUPS:
-        if group.is_tag and tag < 0:
-            continue
-        first = text.find(group.gate, tag if group.is_tag else 0)
-        if first >= 0:
-            first = max(0, first - group.reach)
-            gates.append((group, first))
-            for mark in group.closings:
-                # From the right: one search finds the last mark, and it never meets more than one.
-                at = text.rfind(mark, first)
-                if at >= 0:
-                    start = max(start, at + len(mark))
+    present = _present(text)
+    for group in present:
+        for mark in group.closings:
+            # From the right: one search finds the last mark, and it never meets more than one.
+            at = text.rfind(mark)
+            if at >= 0:
+                start = max(start, at + len(mark))
     if start == 0 and prompt_opens_reasoning:
         return None, -1
     reopened = -1
-    for group, _ in gates:
+    for group in present:
         for mark in group.openings:
             # Most texts have none, which the search from the right finds out fastest.
             if text.rfind(mark, start) >= 0:
@@ -159,3 +159,18 @@ def _around_reasoning(text: str, prompt_opens_reasoning: bool) -> tuple[int | No
                 reopened = at if reopened < 0 else min(at, reopened)
     leading = _LEADING.match(text, start)
     return start, leading.start("mark") if leading else reopened
+
+
+def _present(text: str) -> list[_MarkGroup]:
+    """The groups of which the text may have marks."""
+    present = []
+    tag = text.find("<")
+    if tag >= 0:
+        tail = text[tag:]
+        for group in _TAGS:
+            if group.word in tail:
+                present.append(group)
+    for group in _OTHERS:
+        if group[0] in text and text.rfind(group[1]) >= 0:
+            present.append(group)
+    return present

@@ -42,7 +42,7 @@ class Labels:
 class Options:
     """The texts of an item's options, matched whole and never by likeness."""
 
-    __slots__ = ("_exact", "_folded", "_initials", "_longest", "_prefixes", "capitals", "has_none", "letters")
+    __slots__ = ("_exact", "_folded", "_longest", "_prefixes", "capitals", "has_none", "initials", "letters")
 
     def __init__(self, labels: Labels, texts: Sequence[str]) -> None:
         if len(texts) != len(labels.names):
@@ -71,7 +71,8 @@ class Options:
         self._exact = exact
         self._folded = folded
         self._prefixes = [text.lower() for text in sorted(exact, key=len, reverse=True)]
-        self._initials = frozenset(text[0] for text in self._prefixes) | {text.lower().strip()[:1] for text in texts}
+        self.initials = frozenset(text[0] for text in self._prefixes) | {text.lower().strip()[:1] for text in texts}
+        """The characters with which the text of an option begins, in lower case."""
 
     def is_option_text(self, text: str) -> bool:
         """Whether this is the whole text of an option, or of several."""
@@ -94,7 +95,7 @@ class Options:
         An end without a label means that several options share the text. What is left of the text, or of its line, is
         tried as a whole first: it may hold marks and white space that the trimmed text lacks.
         """
-        if lowered[start : start + 1] not in self._initials:
+        if lowered[start : start + 1] not in self.initials:
             return None, start
         stop = len(text) if len(text) - start <= self._longest else text.find("\n", start, start + self._longest)
         if stop > start and self.is_option_text(text[start:stop]):

@@ -24,15 +24,19 @@ and a quotation state nothing. A second thought behind the last statement takes 
 Doubt is always decided against a label: a missed answer costs a little accuracy, a wrong letter makes it meaningless.
 """
 
+from operator import attrgetter
+
 from evalsuite.parser.answer_line import lone_lines
 from evalsuite.parser.answer_slot import FinalSegment, own_text_end
 from evalsuite.parser.conclusion import conclusions
 from evalsuite.parser.cues import TooManyCues
 from evalsuite.parser.label_context import closed_at
 from evalsuite.parser.result import EMPTY, NO_ANSWER, NOT_A_LABEL, OK, SEVERAL, LenientParse
-from evalsuite.parser.retraction import retracted_after
+from evalsuite.parser.retraction import SHORTEST_DOUBT, retracted_after
 from evalsuite.parser.run_on import own_item_end
 from evalsuite.parser.statement import AnswerStatement, statements, verdicts
+
+_END = attrgetter("end")
 
 
 def parse_lenient(segment: FinalSegment) -> LenientParse:
@@ -50,13 +54,13 @@ def parse_lenient(segment: FinalSegment) -> LenientParse:
     if status != OK:
         return _none(status)
     slot, form = candidates[0]
-    if retracted_after(segment.lowered, _last_end(segment, candidates), segment.labels, str(slot.label), segment.cut):
+    if _retracted(segment, candidates):
         return _none(NO_ANSWER)
     return LenientParse(slot.label, OK, (slot.start, slot.end), form)
 
 
 def _candidates(segment: FinalSegment) -> list[AnswerStatement]:
-    candidates = list(statements(segment))
+    candidates = statements(segment)
     stated = max((statement.slot.end for statement in candidates), default=0)
     candidates.extend(lone_lines(segment))
     candidates.extend(conclusions(segment, stated))
@@ -69,6 +73,8 @@ def _none(status: str) -> LenientParse:
 
 def _common_status(candidates: list[AnswerStatement]) -> str:
     """The status of all statements together: ok where every one of them names the same label."""
+    if len(candidates) == 1:
+        return candidates[0].slot.status
     statuses = {statement.slot.status for statement in candidates}
     if not candidates or NO_ANSWER in statuses:
         return NO_ANSWER
@@ -78,8 +84,11 @@ def _common_status(candidates: list[AnswerStatement]) -> str:
     return OK if agreed else SEVERAL
 
 
-def _last_end(segment: FinalSegment, candidates: list[AnswerStatement]) -> int:
-    """Where the last statement ends: behind the label's own text, which may hold words of doubt."""
-    slot = max((statement.slot for statement in candidates), key=lambda slot: slot.end)
-    text_end = own_text_end(segment, str(slot.label), closed_at(segment.text, slot.end))
-    return max(slot.end, text_end)
+def _retracted(segment: FinalSegment, candidates: list[AnswerStatement]) -> bool:
+    """Whether a second thought follows the last statement and its label's own text, which may hold words of doubt."""
+    slot = max((statement.slot for statement in candidates), key=_END)
+    if len(segment.text) - slot.end < SHORTEST_DOUBT:
+        return False
+    label = str(slot.label)
+    text_end = own_text_end(segment, label, closed_at(segment.text, slot.end))
+    return retracted_after(segment.lowered, max(slot.end, text_end), segment.labels, label, segment.cut)

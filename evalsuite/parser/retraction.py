@@ -36,8 +36,8 @@ _QUOTES = frozenset("\"'“”«„「『‘`")
 _QUOTED = re.compile(
     r"(?:(?<!\w)[\"“”«„「『'‘]|(?<!`)`)(?:[^\S\n]|[*<]|the\b|my\b|final\b|correct\b|best\b|so\b|answer\b)*$"
 )
-_CLAUSE_END = re.compile(r"[.;:!?\n,](?=[^.;:!?\n,]*$)")
-_SENTENCE_END = re.compile(r"[.!?]\s")
+_UP_TO_CLAUSE = re.compile(r"(?s:.*)[.;:!?\n,]")
+_UP_TO_SENTENCE = re.compile(r"(?s:.*)(?<!e\.g)(?<!z\.b)[.!?]\s")
 _UNSPACED = re.compile(
     r"[不非勿别別未没沒誤误오][选選应應能会會可以该該]*$|错误?|錯誤?|不正[确確]|可能|可以?$|如果|若|假如|为什么|為什麼|为何|除了|排除"
     r"|неправильн|неверн|не\s|(?:الخاطئة|ليست)"
@@ -66,14 +66,15 @@ _ADVERSATIVE = re.compile(
     r"|let\s+me|let['’]s|now|next)\b"
 )
 _SOON = 4000
-_SHORTEST_DOUBT = 4
+SHORTEST_DOUBT = 4
+"""Fewer characters behind a statement hold no doubt."""
 
 
 def negated_before(lowered: str, at: int, labels: Labels) -> bool:
     """Whether the words before `at` take back, or only quote, what is stated there."""
     left = lowered[max(0, at - _LOOK_BACK) : at]
-    clause_end = _CLAUSE_END.search(left)
-    clause = left[clause_end.end() :] if clause_end else left
+    before = _UP_TO_CLAUSE.match(left)
+    clause = left[before.end() :] if before else left
     if not _NEGATIONS.isdisjoint(clause.split()):
         negations = _NEGATIONS.intersection(_HARMLESS.sub(" ", clause).split())
         # A label is a label everywhere: "maybe" takes nothing back where the item offers it.
@@ -83,8 +84,8 @@ def negated_before(lowered: str, at: int, labels: Labels) -> bool:
         return True
     if left.endswith(_EXAMPLE_OF):
         return True
-    example = _EXAMPLES.search(left)
-    return (example is not None and _SENTENCE_END.search(left, example.end()) is None) or _quoted(lowered, left, at)
+    before = _UP_TO_SENTENCE.match(left)
+    return _EXAMPLES.search(left, before.end() if before else 0) is not None or _quoted(lowered, left, at)
 
 
 def singles_out_the_opposite(lowered: str, at: int) -> bool:
@@ -103,7 +104,7 @@ def retracted_after(lowered: str, end: int, labels: Labels, label: str, cut: boo
     A response that the token limit ended is taken back by any "but": nobody knows where the thought led.
     """
     limit = min(len(lowered), end + _SOON)
-    if limit - end < _SHORTEST_DOUBT:
+    if limit - end < SHORTEST_DOUBT:
         return False
     for words in _SECOND_THOUGHTS:
         at = lowered.find(words, end, limit)

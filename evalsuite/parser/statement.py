@@ -1,7 +1,6 @@
 """Statements: the places in a final segment that say "this is the answer", in several languages."""
 
 import re
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from evalsuite.parser.answer_slot import AnswerSlot, FinalSegment, own_text_end, read_slot
@@ -12,10 +11,12 @@ from evalsuite.parser.retraction import negated_before, negated_before_unspaced
 
 _BOX = re.compile(r"\s*\{|\s+[\\a-z]")
 _CLOSING = 400
+_LONG = 20_000
 _COLUMN = 80
 
-_TAG_OPENS = ("<", "＜", "&lt;", "[", "<final_", "<final ")
+_TAG_OPENS = ("<", "＜", "&lt;", "[", "<final_", "<final")
 _TAG_CLOSES = ("</", "[/", "＜/", "＜／", "<\\/", "&lt;/")
+_TAG_EDGES = frozenset(mark[-1] for mark in (*_TAG_OPENS, *_TAG_CLOSES))
 _TAG_END = re.compile(r"(?:\s[^<>\n]{0,60})?\s?/?(?:>|＞|&gt;)|\]")
 _HEADING = re.compile(r"[*_]*+[ \t]*+\n")
 _HEADING_LEFT = re.compile(r"(?:\A|\n)[#*_\s]*+(?:(?:the|my|final|correct|best)\s+)*$")
@@ -79,70 +80,75 @@ class AnswerStatement(NamedTuple):
     form: str
 
 
-def statements(segment: FinalSegment) -> Iterator[AnswerStatement]:
+def statements(segment: FinalSegment) -> list[AnswerStatement]:
     """Every statement in the segment; `TooManyCues` is raised where there are too many cues to read each."""
     lowered = segment.lowered
+    found: list[AnswerStatement] = []
     for at in occurrences(lowered, "answer"):
-        yield from _at_answer(segment, at)
+        found += _at_answer(segment, at)
     if "\\" in lowered:
         for at in occurrences(lowered, "boxed"):
             if _BOX.match(lowered, at + len("boxed")):
-                yield from _stated(segment, at, at + len("boxed"), "boxed")
-    for word in QUALIFIED:
+                found += _stated(segment, at, at + len("boxed"), "boxed")
+    for word in QUALIFIED if "cho" in lowered else QUALIFIED[:1]:
         for at in occurrences(lowered, word):
             if _qualified(lowered, at, at + len(word)):
-                yield from _at_word(segment, at, word)
-    for at in occurrences(lowered, "choose"):
+                found += _at_word(segment, at, word)
+    for at in occurrences(lowered, "choose") if "cho" in lowered else ():
         if _FIRST_PERSON.search(lowered, max(0, at - 40), at):
-            yield from _stated(segment, at, at + len("choose"), "choice")
-    colon = lowered.find(":")  # one character is found far faster than a word
-    for link in ("is:", "be:") if colon >= 0 else ():
-        for at in occurrences(lowered, link, max(0, colon - 2)):
-            if not lowered[at - 1 : at].isalnum():
-                yield from _at_colon(segment, at, at + len(link))
-    yield from _rarer(segment)
-    yield from _beyond_english(segment)
+            found += _stated(segment, at, at + len("choose"), "choice")
+    if ":" in lowered:  # one character is found far faster than a word
+        for link in ("is:", "be:"):
+            for at in occurrences(lowered, link, max(0, lowered.find(":") - 2)):
+                if not lowered[at - 1 : at].isalnum():
+                    found += _at_colon(segment, at, at + len(link))
+    return found + _rarer(segment) + _beyond_english(segment)
 
 
-def _rarer(segment: FinalSegment) -> Iterator[AnswerStatement]:
+def _rarer(segment: FinalSegment) -> list[AnswerStatement]:
     """Statements by rarer words, for which only the end of a long segment is searched: there conclusions are drawn."""
     lowered = segment.lowered
     start = max(0, len(lowered) - _WINDOW)
+    end = lowered[start:]
+    found: list[AnswerStatement] = []
     for owner in ("final ", "my "):
-        for at in occurrences(lowered, owner, start):
+        for at in occurrences(lowered, owner, start) if end.rfind(owner) >= 0 else ():
             noun = DECISIONS.match(lowered, at + len(owner))
             if noun:
-                yield from _at_word(segment, noun.start(), noun.group())
+                found += _at_word(segment, noun.start(), noun.group())
     for verb in VERBS:
-        for at in occurrences(lowered, verb, start):
+        for at in occurrences(lowered, verb, start) if end.rfind(verb) >= 0 else ():
             if _FIRST_PERSON.search(lowered, max(0, at - 40), at):
-                yield from _stated(segment, at, at + len(verb), "choice")
-    if "{" in lowered:
-        yield from _in_json(segment, start)
+                found += _stated(segment, at, at + len(verb), "choice")
+    return found + _in_json(segment, start) if "{" in lowered else found
 
 
-def _in_json(segment: FinalSegment, start: int) -> Iterator[AnswerStatement]:
+def _in_json(segment: FinalSegment, start: int) -> list[AnswerStatement]:
     """The value of a key such as "choice": nothing before it can take it back."""
+    found = []
     for quote in ('":', "':"):
         for at in occurrences(segment.lowered, quote, start):
             slot = (
                 read_slot(segment, at + len(quote)) if KEYS.search(segment.lowered, max(0, at - 40), at + 1) else None
             )
             if slot is not None:
-                yield AnswerStatement(slot, "statement")
+                found.append(AnswerStatement(slot, "statement"))
+    return found
 
 
-def _at_colon(segment: FinalSegment, at: int, end: int) -> Iterator[AnswerStatement]:
+def _at_colon(segment: FinalSegment, at: int, end: int) -> list[AnswerStatement]:
     """`The next step is: B`: what precedes announces an answer, or the label is followed by its own text."""
     left = max(0, at - 320)
     announced = (
         _ANNOUNCES.search(segment.lowered, left, at) is not None
         and NAMED_BY_LETTER.search(segment.lowered, left, at) is None
     )
-    for statement in _stated(segment, at, end, "statement"):
-        slot = statement.slot
-        if announced or (slot.label and own_text_end(segment, slot.label, closed_at(segment.text, slot.end)) > 0):
-            yield statement
+    found = _stated(segment, at, end, "statement")
+    if not found or announced:
+        return found
+    slot = found[0].slot
+    own_text = slot.label and own_text_end(segment, slot.label, closed_at(segment.text, slot.end)) > 0
+    return found if own_text else []
 
 
 def verdicts(segment: FinalSegment) -> list[AnswerStatement]:
@@ -165,7 +171,7 @@ def verdicts(segment: FinalSegment) -> list[AnswerStatement]:
         if open_ended(segment.text, end) or hedged(segment.text, segment.labels, end):
             continue
         if subject is not None and (subject["mark"] or subject["named"] is not None):
-            remarks.extend(_read_subject(segment, left, subject))
+            remarks += _read_subject(segment, left, subject)
             # "so (D) is correct" may check one statement of several; "so (D) is the correct one" may not.
             concluded |= (
                 segment.lowered.startswith(" is the ", at)
@@ -175,38 +181,38 @@ def verdicts(segment: FinalSegment) -> list[AnswerStatement]:
     return remarks if concluded or _LAST_SENTENCE.match(segment.lowered, ends) else []
 
 
-def _beyond_english(segment: FinalSegment) -> Iterator[AnswerStatement]:
+def _beyond_english(segment: FinalSegment) -> list[AnswerStatement]:
     lowered = segment.lowered
+    found: list[AnswerStatement] = []
     # What begins in English is read for another language only at its end, where its conclusion is.
-    start = max(0, len(lowered) - _CLOSING) if " the " in lowered[:_CLOSING] else 0
+    start = max(0, len(lowered) - (_CLOSING if " the " in lowered[:_CLOSING] else _LONG))
+    end = lowered[start:]
     for word, qualified in WORDS:
-        if lowered.find(word, start) < 0:
-            continue
-        for at in occurrences(lowered, word, start):
+        for at in occurrences(lowered, word, start) if end.rfind(word) >= 0 else ():
             if not qualified or _qualified(lowered, at, at + len(word)):
-                yield from _at_word(segment, at, word)
-    if lowered.isascii():
-        return
-    for word, pattern in OTHER_SCRIPTS:
+                found += _at_word(segment, at, word)
+    for word, pattern in () if lowered.isascii() else OTHER_SCRIPTS:
         for at in occurrences(lowered, word):
             link = pattern.match(segment.text, at)
             if link and not negated_before_unspaced(lowered, at):
-                yield from _stated(segment, at, link.end(), "statement")
+                found += _stated(segment, at, link.end(), "statement")
+    return found
 
 
-def _at_answer(segment: FinalSegment, at: int) -> Iterator[AnswerStatement]:
+def _at_answer(segment: FinalSegment, at: int) -> list[AnswerStatement]:
     lowered = segment.lowered
-    end = at + len("answer")
     left = lowered[max(0, at - 8) : at].rstrip()
+    if left[-1:] not in _TAG_EDGES:
+        return _at_word(segment, at, "answer")
     if left.endswith(_TAG_CLOSES):
-        return
-    tag = _TAG_END.match(lowered, end) if left.endswith(_TAG_OPENS) else None
-    if tag:
-        for statement in _stated(segment, at - 1, tag.end(), "tag"):
-            more = _more_labels(segment, statement.slot.end)
-            yield statement._replace(slot=statement.slot._replace(label=None, status=SEVERAL)) if more else statement
-    else:
-        yield from _at_word(segment, at, "answer")
+        return []
+    tag = _TAG_END.match(lowered, at + len("answer")) if left.endswith(_TAG_OPENS) else None
+    if tag is None:
+        return _at_word(segment, at, "answer")
+    found = _stated(segment, at - 1, tag.end(), "tag")
+    if found and _more_labels(segment, found[0].slot.end):
+        return [AnswerStatement(found[0].slot._replace(label=None, status=SEVERAL), "tag")]
+    return found
 
 
 def _more_labels(segment: FinalSegment, at: int) -> bool:
@@ -216,17 +222,17 @@ def _more_labels(segment: FinalSegment, at: int) -> bool:
     return bool(rest) and all(segment.labels.exact(word) is not None for word in rest)
 
 
-def _at_word(segment: FinalSegment, at: int, word: str) -> Iterator[AnswerStatement]:
+def _at_word(segment: FinalSegment, at: int, word: str) -> list[AnswerStatement]:
     lowered = segment.lowered
     end = at + len(word)
-    if lowered.endswith(_BEFORE_NOUN, 0, at):
-        yield from _verdict(segment, at, end)
+    found = _verdict(segment, at, end) if lowered.endswith(_BEFORE_NOUN, 0, at) else []
     link = LINK.match(lowered, end)
     if link is None:
         if _HEADING.match(lowered, end) and _HEADING_LEFT.search(lowered, max(0, at - 40), at):
-            yield from _stated(segment, at, end, "heading")
+            found += _stated(segment, at, end, "heading")
     elif "would" not in link.group() or not _CONDITION.search(lowered, max(0, at - 160), at):
-        yield from _stated(segment, at, link.end(), "statement")
+        found += _stated(segment, at, link.end(), "statement")
+    return found
 
 
 def _qualified(lowered: str, at: int, end: int) -> bool:
@@ -234,12 +240,13 @@ def _qualified(lowered: str, at: int, end: int) -> bool:
     return lowered.endswith(_BEFORE_NOUN, 0, at) or lowered.startswith(" corre", end)
 
 
-def _stated(segment: FinalSegment, at: int, end: int, form: str) -> Iterator[AnswerStatement]:
+def _stated(segment: FinalSegment, at: int, end: int, form: str) -> list[AnswerStatement]:
     slot = read_slot(segment, end)
     if slot is None:
-        return
+        return []
     if _is_key(segment.lowered, at, end) or not negated_before(segment.lowered, at, segment.labels):
-        yield AnswerStatement(slot, form)
+        return [AnswerStatement(slot, form)]
+    return []
 
 
 def _is_key(lowered: str, at: int, end: int) -> bool:
@@ -248,41 +255,45 @@ def _is_key(lowered: str, at: int, end: int) -> bool:
     return before == "_" or (before in ('"', "'") and before in lowered[at:end])
 
 
-def _verdict(segment: FinalSegment, at: int, end: int) -> Iterator[AnswerStatement]:
+def _verdict(segment: FinalSegment, at: int, end: int) -> list[AnswerStatement]:
     """`B is the correct answer`, `making B the best choice`: the label is before the cue."""
     start = max(0, at - 64)
-    article = max(segment.lowered.rfind("the ", start, at), segment.lowered.rfind("my ", start, at))
+    article = segment.lowered.rfind("the ", start, at)
+    if article != at - len("the "):
+        article = max(article, segment.lowered.rfind("my ", start, at))
     if article < 0 or _SENTENCE_START.search(segment.lowered, max(0, article - 4), article):
-        return  # "The answer ..." has no label before it
+        return []  # "The answer ..." has no label before it
     link = _IS_THE.search(segment.lowered, start, at)
     if link is None:
-        return
+        return []
     left = max(0, link.start() - 32)
     subject = _SUBJECT.search(segment.text[left : link.start()])
     if subject is None:
-        return
+        return []
     making = _MAKING.search(segment.lowered, max(0, left - 24), left + subject.start("token"))
     # "making (B) the answer" needs no verb of its own; nothing else does without one.
     if making is None and not _has_verb(link["link"]):
-        return
+        return []
     if open_ended(segment.text, end) or hedged(segment.text, segment.labels, end):
-        return  # "B is the correct answer, or C", "... only if the kidneys are well", "...?"
+        return []  # "B is the correct answer, or C", "... only if the kidneys are well", "...?"
     if making or subject["mark"] or subject["named"] is not None:
-        yield from _read_subject(segment, left, subject)
+        return _read_subject(segment, left, subject)
+    return []
 
 
 def _has_verb(link: str) -> bool:
     return link.split()[0] not in (",", "the", "my", "as")
 
 
-def _read_subject(segment: FinalSegment, left: int, subject: re.Match[str]) -> Iterator[AnswerStatement]:
+def _read_subject(segment: FinalSegment, left: int, subject: re.Match[str]) -> list[AnswerStatement]:
     token = subject["token"]
     label = segment.labels.lookup(token)
     if label is None or (len(token) == 1 and token.islower() and not subject["mark"]):
-        return
+        return []
     start = left + subject.start("token")
     mark = left + subject.start("mark")
     row = _ROW.search(segment.text, left, mark)
     joined = _EITHER.search(segment.lowered, left, mark) or (row and segment.labels.lookup(row[1]) is not None)
-    if not joined and not negated_before(segment.lowered, start, segment.labels):
-        yield AnswerStatement(AnswerSlot(label, OK, start, start + len(token)), "verdict")
+    if joined or negated_before(segment.lowered, start, segment.labels):
+        return []
+    return [AnswerStatement(AnswerSlot(label, OK, start, start + len(token)), "verdict")]

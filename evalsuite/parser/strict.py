@@ -12,8 +12,10 @@ _Element = tuple[int, int, int] | str
 
 def _answer_tag(body: str) -> _Element:
     opened = body.rfind("<answer>")
-    if opened < 0 or not body.endswith("</answer>"):
-        return SEVERAL if body.count("<answer>") > 1 else NO_ANSWER
+    if opened < 0:
+        return NO_ANSWER
+    if not body.endswith("</answer>"):
+        return SEVERAL if body.find("<answer>") < opened else NO_ANSWER
     if body.find("<", 0, opened) >= 0:
         before = body[:opened].lower()
         if "<answer" in before or "</answer" in before:
@@ -44,8 +46,10 @@ def _the_answer_is(body: str) -> _Element:
 
 def _boxed(body: str) -> _Element:
     opened = body.rfind("\\boxed{")
-    if opened < 0 or not body.endswith("}"):
-        return SEVERAL if body.count("\\boxed{") > 1 else NO_ANSWER
+    if opened < 0:
+        return NO_ANSWER
+    if not body.endswith("}"):
+        return SEVERAL if body.find("\\boxed{") < opened else NO_ANSWER
     if body.find("\\boxed") < opened:
         return SEVERAL
     return opened, opened + len("\\boxed{"), len(body) - 1
@@ -61,7 +65,11 @@ FORMATS = tuple(_FINDERS)
 
 
 def _fenced(body: str, at: int) -> bool:
-    return any(mark in body and body.count(mark * 3, 0, at) % 2 for mark in "`~")
+    return _open_fence(body, "`", at) or _open_fence(body, "~", at)
+
+
+def _open_fence(body: str, mark: str, at: int) -> bool:
+    return mark in body and body.count(mark * 3, 0, at) % 2 == 1
 
 
 def parse_strict(text: str, start: int, end: int, labels: Labels, answer_format: str) -> StrictParse:
