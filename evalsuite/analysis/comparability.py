@@ -162,7 +162,7 @@ def settings(result: RunResult, task: str) -> dict[str, Any]:
     return {
         "prompt_digest": task_summary.prompt_digest,
         "format": task_summary.format,
-        "decoding": summary.decoding,
+        "decoding": _comparable_decoding(result),
         "samples": task_summary.samples,
         "rotate_options": task_summary.rotate_options,
         "parser": summary.parser,
@@ -203,7 +203,7 @@ def _run_mismatches(a: RunResult, b: RunResult, tasks: Sequence[str]) -> Iterato
             yield Mismatch("tasks", "", f"{run.path} has no {', '.join(absent)}")
     if is_trivial(a) or is_trivial(b):
         return
-    decoding_a, decoding_b = a.summary.decoding, b.summary.decoding
+    decoding_a, decoding_b = _comparable_decoding(a), _comparable_decoding(b)
     for key in {**decoding_a, **decoding_b}:
         one, other = decoding_a.get(key), decoding_b.get(key)
         if one != other:
@@ -211,6 +211,15 @@ def _run_mismatches(a: RunResult, b: RunResult, tasks: Sequence[str]) -> Iterato
     if a.summary.parser != b.summary.parser:
         both = f"{_short(a.summary.parser)} and {_short(b.summary.parser)}"
         yield Mismatch("parser", "", f"{both} (evalsuite regrade grades the older run with the newer parser)")
+
+
+def _comparable_decoding(result: RunResult) -> dict[str, Any]:
+    """Return a run's decoding settings, with a top_p of 1 where it can't matter.
+
+    At temperature 0 the likeliest token is taken whatever top_p is; servers are then not sent a top_p of 1.
+    """
+    decoding = result.summary.decoding
+    return {**decoding, "top_p": 1.0} if decoding.get("temperature") == 0 else decoding
 
 
 def _task_mismatches(a: RunResult, b: RunResult, pair: PairedTask) -> Iterator[Mismatch]:

@@ -186,6 +186,13 @@ class Backend(ABC):
     def __init__(self, settings: BackendSettings) -> None:
         """Store the settings; a subclass raises a `UsageError` here for arguments that it can't honour."""
         self.settings = settings
+        self.unsent: set[str] = set()
+        """Names of the decoding settings that requests go without, which may grow while requests are answered."""
+        self.notes: dict[str, str] = {}
+        """What a reader of the results must know: one sentence under each key, which a later one replaces.
+
+        A sentence is shown when its key is new; run.json and the summary have the last one.
+        """
 
     async def open(self, datasets: Sequence[Dataset]) -> BackendInfo:
         """Load the model or connect to the servers; raise a `BackendError` if no request could ever succeed.

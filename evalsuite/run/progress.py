@@ -23,6 +23,38 @@ SHOWN_FAILURES: Final = 3
 """Failed requests whose message is shown; the others are only counted."""
 
 
+class Pace:
+    """Estimates how long the rest of a run takes, once a second batch of responses is there.
+
+    The first batch says little: it waited for a model to warm up, or for the shortest of the many requests that left
+    together. What arrives within half as long again as the first response took is that batch, and the time since its
+    last response is what the estimate is made from.
+    """
+
+    def __init__(self, start: float) -> None:
+        self._start = start
+        self._batch_until: float | None = None
+        """Until when responses belong to the first batch; None before the first response."""
+        self._batch_end = start
+        self._behind = 0
+        """Responses behind the first batch."""
+
+    def count(self, now: float) -> None:
+        """Count a response that arrived at `now`, in seconds of the same clock as the start."""
+        if self._batch_until is None:
+            self._batch_until = now + (now - self._start) / 2
+        if now <= self._batch_until:
+            self._batch_end = now
+        else:
+            self._behind += 1
+
+    def seconds_for(self, responses: int, now: float) -> float | None:
+        """Return the seconds that so many more responses take; None as long as that can't be told."""
+        if not responses:
+            return 0.0
+        return responses * (now - self._batch_end) / self._behind if self._behind else None
+
+
 class SilentProgress:
     """Shows nothing; it remembers where the run is and its first failures."""
 
@@ -45,6 +77,9 @@ class SilentProgress:
         if len(self.failures) < SHOWN_FAILURES:
             self.failures.append(response)
 
+    def note(self, text: str) -> None:
+        """Nothing is shown: the summary has the notes."""
+
     def close(self) -> None:
         """Nothing is left to clear."""
 
@@ -59,6 +94,7 @@ class PlainProgress(SilentProgress):
         self.total = self.done = self.stored = self.errors = 0
         self.correct = self.invalid = self.truncated = self.tokens = 0
         self.start = self.last_shown = time.monotonic()
+        self.pace = Pace(self.start)
 
     def begin(self, folder: Path, total: int) -> None:
         """Print where the run is."""
@@ -70,6 +106,7 @@ class PlainProgress(SilentProgress):
         """Start the clocks; responses that are stored already count for the accuracy and not for the rate."""
         self.stored = self.done
         self.start = self.last_shown = time.monotonic()
+        self.pace = Pace(self.start)
         self.tokens = 0
         if self.stored:
             missing = self.total - self.stored
@@ -82,6 +119,7 @@ class PlainProgress(SilentProgress):
         self.invalid += grade.strict.status != "ok"
         self.truncated += grade.strict.status == "truncated"
         self.tokens += record.output_tokens or 0
+        self.pace.count(time.monotonic())
         self._show_if_due()
 
     def failed(self, response: Response) -> None:
@@ -91,6 +129,10 @@ class PlainProgress(SilentProgress):
         if self.errors <= SHOWN_FAILURES:
             self.print_line(f"{response.request.task} {response.request.item.id}: no response: {response.error}")
         self._show_if_due()
+
+    def note(self, text: str) -> None:
+        """Print what a reader of the results must know."""
+        self.print_line(f"note: {text}")
 
     def _show_if_due(self) -> None:
         now = time.monotonic()
@@ -105,7 +147,8 @@ class PlainProgress(SilentProgress):
     def rate(self, now: float) -> str:
         """Return responses per second, time left, tokens, and how many requests failed for good."""
         new, elapsed = self.done - self.stored, max(now - self.start, 1e-9)
-        left = clock((self.total - self.done) * elapsed / new) if new else "?"
+        seconds = self.pace.seconds_for(self.total - self.done, now)
+        left = "?" if seconds is None else clock(seconds)
         parts = [f"{new / elapsed:.1f}/s", f"{left} left", f"{self.tokens:,} tokens ({self.tokens / elapsed:,.0f}/s)"]
         if self.errors:
             parts.append(f"{self.errors} failed")

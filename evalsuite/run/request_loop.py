@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from evalsuite.errors import BackendError, ErrorCode, EvalsuiteError, RunError
 from evalsuite.grading.grade import Grade
@@ -24,6 +24,7 @@ from evalsuite.run_folder import ResponseRecord, RunFolder, RunWriter
 from evalsuite.tasks.item import Dataset, Item
 from evalsuite.tasks.rotation import rotated
 
+_EQUAL_SAMPLES: Final = "equal_samples"
 SampleKey = tuple[str, str, int, int]
 """Task, item, rotation and sample of a response."""
 
@@ -42,6 +43,9 @@ class ProgressListener(Protocol):
 
     def failed(self, response: Response) -> None:
         """A request failed for good."""
+
+    def note(self, text: str) -> None:
+        """Something that a reader of the results must know."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -101,10 +105,18 @@ class _RunLoop:
         self.answered: set[SampleKey] = set()
         self.grades = {prepared.name: GradeLog() for prepared in prepared_tasks}
         self.failures = 0
+        self.told: set[str] = set()
+        """Keys of the backend's notes that the listener has."""
 
     async def execute(self) -> RunOutcome:
         """Send, store and grade; then record in run.json how the run ended."""
         folder = self.writer.folder
+        if self._repeats_itself():
+            self.backend.notes[_EQUAL_SAMPLES] = (
+                f"temperature 0 gives the {self.spec.samples} samples of an item the same text, apart from numerical "
+                f"noise of the server or engine: they cost {self.spec.samples} times as much and add nothing "
+                "unless a temperature is set"
+            )
         self._record_status("running")
         total = self.spec.samples * sum(
             len(prepared.rotations(item)) for prepared in self.prepared_tasks for item in prepared.items
@@ -154,8 +166,10 @@ class _RunLoop:
 
     async def _send_missing(self) -> None:
         identity_digest = self.facts["identity_digest"]
+        self._tell_notes()
         async with aclosing(self._responses()) as responses:
             async for response in responses:
+                self._tell_notes()
                 request = response.request
                 if response.error is not None:
                     self._fail(response)
@@ -207,7 +221,26 @@ class _RunLoop:
                 seed = request_seed(self.spec, prepared.name, item.id, rotation, sample)
                 yield Request(prepared.name, shown, sample, messages, seed, continuations, rotation)
 
+    def _repeats_itself(self) -> bool:
+        """Whether several samples of an item are requested that can only be equal."""
+        spec, backend = self.spec, self.backend
+        return (
+            spec.samples > 1
+            and spec.settings.decoding.temperature == 0
+            and backend.applies_decoding
+            and spec.backend != "trivial"  # its random draws depend on the seed alone
+        )
+
+    def _tell_notes(self) -> None:
+        for key in self.backend.notes.keys() - self.told:
+            self.told.add(key)
+            self.listener.note(self.backend.notes[key])
+
     def _record_status(self, status: str, reason: str | None = None) -> None:
+        self.facts["decoding"] |= dict.fromkeys(self.backend.unsent)
+        self.facts["backend_notes"] |= self.backend.notes
+        if "temperature" in self.backend.unsent:  # then the server's own temperature applies
+            self.facts["backend_notes"].pop(_EQUAL_SAMPLES, None)
         self.facts["ended"] = {"status": status, "at": now(), "reason": reason}
         self.writer.folder.write_json("run.json", self.facts)
 

@@ -31,15 +31,23 @@ def run_facts(
         "parser": parser.VERSION,
         "identity": identity,
         "identity_digest": digest(identity),
+        "decoding": _decoding(identity, earlier),
         "spec": spec.to_json(),
         "prompt_setups": {prepared.name: prepared.to_json() for prepared in prepared_tasks},
         "backend": info,
+        "backend_notes": earlier.get("backend_notes", {}),
         "notes": {prepared.name: list(prepared.notes) for prepared in prepared_tasks if prepared.notes},
         "host": {"python": platform.python_version(), "system": platform.system(), "machine": platform.machine()},
         "packages": {name: version for name in _RECORDED_PACKAGES if (version := _version(name))},
         "started": earlier.get("started", now()),
         "regraded": earlier.get("regraded", []),
     }
+
+
+def _decoding(identity: Identity, earlier: dict[str, Any]) -> dict[str, Any]:
+    """Return the decoding settings, null for those that requests of an earlier process went without."""
+    sent = earlier["decoding"] if "decoding" in earlier else identity["decoding"]
+    return {name: None if sent.get(name) is None else value for name, value in identity["decoding"].items()}
 
 
 def now() -> str:

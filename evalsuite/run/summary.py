@@ -132,7 +132,8 @@ def summarise(
 
     `grades` are the grades by task that a run already has of its journal; the other responses are graded here.
     """
-    identity, known = folder.facts["identity"], grades or {}
+    facts, known = folder.facts, grades or {}
+    identity = facts["identity"]
     tallies = [_TaskTally(prepared, identity["samples"], known.get(prepared.name)) for prepared in prepared_tasks]
     examples: list[InvalidExample] = []
     file = folder.path / "grades.parquet"
@@ -141,14 +142,15 @@ def summarise(
             _write(partial, tallies, folder, examples)
     except OSError as error:
         raise disk_error(file, error) from None
+    backend_notes = facts.get("backend_notes", {}).values()
     summary = RunSummary.model_validate(
         {
             "schema": SCHEMA,
             "model": identity["model"],
             "run": folder.path.resolve().name,
             "parser": parser_of([tally.prepared for tally in tallies]),
-            "decoding": identity["decoding"],
-            "tasks": {tally.prepared.name: tally.summary() for tally in tallies},
+            "decoding": facts.get("decoding", identity["decoding"]),
+            "tasks": {tally.prepared.name: tally.summary(backend_notes) for tally in tallies},
             "macro": macro([tally.accuracy(tally.strict) for tally in tallies]),
         }
     )
@@ -254,7 +256,7 @@ class _TaskTally:
         groups = [item.group for item in self.items.values()]
         return mean(right / self.requested, groups, int(self.requested.sum()) // len(self.requested))
 
-    def summary(self) -> Json:
+    def summary(self, backend_notes: Iterable[str]) -> Json:
         """Return the task's entry in summary.json, as `TaskSummary` takes it."""
         content = {
             **self.prepared.identity,
@@ -267,7 +269,7 @@ class _TaskTally:
             "trivial_baselines": self.prepared.trivial_baselines,
             "chance": self.prepared.chance,
             "tokens": dict(self.tokens),
-            "notes": [*self.prepared.notes, *self.response_notes.lines()],
+            "notes": [*self.prepared.notes, *backend_notes, *self.response_notes.lines()],
         }
         if self.loglikelihood is not None:
             content |= self.loglikelihood.summary()

@@ -141,7 +141,7 @@ class _TaskExport:
         }
 
     def _config(self) -> Any:
-        decoding = self.facts["identity"]["decoding"]
+        decoding = self.summary.decoding
         settings = {name: decoding.get(name) for name in ("temperature", "top_p", "max_tokens", "seed")}
         return self.model.GenerateConfig(**settings, reasoning_tokens=decoding.get("thinking_budget"))
 
