@@ -53,6 +53,7 @@ class ErrorCode(StrEnum):
     ENGINE_FAILED = "engine_failed"
     SERVER_UNREACHABLE = "server_unreachable"
     SERVER_REPLY_UNUSABLE = "server_reply_unusable"
+    CERTIFICATE_REFUSED = "certificate_refused"
     AUTHENTICATION_FAILED = "authentication_failed"
     QUOTA_EXHAUSTED = "quota_exhausted"
     MODEL_NOT_SERVED = "model_not_served"

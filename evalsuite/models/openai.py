@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any, ClassVar, Final
-from urllib.parse import urlsplit
 
 from evalsuite.errors import BackendError, ErrorCode, UsageError
 from evalsuite.models.backend import Backend, BackendInfo, BackendSettings, Request, Response, Scoring
+from evalsuite.models.http.access import gain_access
+from evalsuite.models.http.adaptation import Adaptation
 from evalsuite.models.http.chat_completion import (
     TOKEN_FIELDS,
     RequestBody,
@@ -19,17 +21,32 @@ from evalsuite.models.http.chat_reply import ChatCompletion, parse_completion
 from evalsuite.models.http.concurrency import Replica
 from evalsuite.models.http.context_limit import context_limit
 from evalsuite.models.http.error_report import error_message, is_content_filter
-from evalsuite.models.http.loglikelihood import FirstTokenLogprobs, LogprobMethod, PromptLogprobs, TokenLogprobs
-from evalsuite.models.http.origin import Origin
+from evalsuite.models.http.loglikelihood import (
+    TOP_LOGPROBS,
+    FirstTokenLogprobs,
+    LogprobMethod,
+    PromptLogprobs,
+    TokenLogprobs,
+)
+from evalsuite.models.http.refusal import is_token_limit
 from evalsuite.models.http.reply import PermanentRefusal, RetryableError, ServerReply
 from evalsuite.models.http.server_probe import ServedModel, ServerProbe
+from evalsuite.models.http.thinking import ThinkingCheck
 from evalsuite.models.http.transport import Transport, allow_open_files
-from evalsuite.models.model_args import parse_seconds
-from evalsuite.models.redaction import Redactor, read_api_key, redact_url, secrets_in_url
+from evalsuite.models.model_args import parse_bool, parse_seconds
 from evalsuite.models.request_pool import FailureStreak, process_concurrently
 from evalsuite.tasks.item import Dataset, Item
 
-_MODEL_ARGS: Final = ("api_key_env", "extra_body", "max_tokens_field", "opens_reasoning", "patience", "timeout")
+_MODEL_ARGS: Final = (
+    "api_key_env",
+    "extra_body",
+    "headers",
+    "max_tokens_field",
+    "opens_reasoning",
+    "patience",
+    "stream",
+    "timeout",
+)
 _TIMEOUT: Final = "600"
 _PATIENCE: Final = "120"
 
@@ -39,19 +56,22 @@ class OpenAI(Backend):
 
     The API key is read from EVALSUITE_API_KEY, else from OPENAI_API_KEY, and never printed or stored. `adapter` is the
     name under which the server serves a LoRA adapter (vLLM: `--lora-modules NAME=PATH`). Temperature and top_p are
-    always sent; other defaults that a server takes from the model's generation_config.json (top_k,
+    sent, but for a top_p of 1 at temperature 0, where it can't matter; one that the server refuses is left out from
+    then on and recorded as null. Other defaults that a server takes from the model's generation_config.json (top_k,
     repetition_penalty) apply unless `extra_body` overrides them.
 
     Model arguments:
     api_key_env=NAME  read the key from this environment variable
     extra_body=JSON  additional fields for every request; null removes temperature, top_p or seed
+    headers=@FILE  further headers, as YAML or `Name: value` lines, such as Azure's api-key; never stored or printed
     max_tokens_field=max_completion_tokens  detected where the server's refusal names the field
     opens_reasoning=auto|true|false  whether the rendered prompt ends inside `<think>`; auto queries vLLM's /tokenize
+    stream=true  have responses streamed, for servers that do nothing else
     timeout=600  seconds for one attempt
     patience=120  seconds without any response and with nothing in flight before the run is given up
     """
 
-    operational_args: ClassVar[frozenset[str]] = frozenset({"api_key_env", "patience", "timeout"})
+    operational_args: ClassVar[frozenset[str]] = frozenset({"api_key_env", "headers", "patience", "stream", "timeout"})
     scorings: ClassVar[frozenset[Scoring]] = frozenset({"generate", "loglikelihood", "cloze"})
 
     def __init__(self, settings: BackendSettings) -> None:
@@ -67,41 +87,31 @@ class OpenAI(Backend):
             args.get("max_tokens_field", TOKEN_FIELDS[0]),
             settings.chat_template or None,
             parse_extra_body(args.get("extra_body", "{}")),
+            parse_bool(args.get("stream", "false"), "stream"),
         )
         self._logprob_method = _logprob_method(settings, self._body)
-        self._redactor, self._transport = self._connect(read_api_key(args.get("api_key_env")))
-        self._probe = ServerProbe(self._transport, self._body, self._redactor)
-
-    def _connect(self, key: str | None) -> tuple[Redactor, Transport[Any]]:
-        urls, args = self.settings.base_urls, self.settings.model_args
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        replicas = [Replica(Origin(url, headers), redact_url(url)) for url in urls]
-        if key and any(urlsplit(url).username is not None for url in urls):
-            raise UsageError(
-                ErrorCode.CONFLICTING_ARGUMENTS,
-                "`base_urls`: one contains a user, and the environment has an API key; leave one of the two out",
-            )
-        redactor = Redactor([key or "", *(value for url in urls for value in secrets_in_url(url))])
-        for name, value in args.items():
-            if redactor.redact_output(value) != value:
-                raise UsageError(
-                    ErrorCode.SECRET_IN_ARGUMENT,
-                    f"`model_args` {name}: it contains a key, which run.json would store; leave it out",
-                )
-        transport: Transport[Any] = Transport(
-            replicas,
+        access = gain_access(settings.base_urls, args)
+        self.notes |= access.notes
+        self.unsent |= self._body.unsent
+        self._redactor = access.redactor
+        self._transport: Transport[Any] = Transport(
+            access.replicas,
             parse_completion if self._logprob_method is None else self._logprob_method.parse,
-            redactor=redactor,
-            concurrency=self.settings.concurrency,
+            redactor=access.redactor,
+            concurrency=settings.concurrency,
             timeout=parse_seconds(args.get("timeout", _TIMEOUT), "timeout"),
             patience=parse_seconds(args.get("patience", _PATIENCE), "patience"),
         )
-        return redactor, transport
+        server, model = access.replicas[0].name, settings.adapter or settings.model
+        self._adaptation = Adaptation(self._body, server, model, access.redactor, self.notes)
+        self._probe = ServerProbe(self._transport, self._body, self._adaptation, self._redactor)
+        checks_thinking = settings.decoding.thinking == "off" and settings.scoring == "generate"
+        self._thinking = ThinkingCheck(server, model) if checks_thinking else None
 
     async def open(self, datasets: Sequence[Dataset]) -> BackendInfo:
         """Check every server's health; raise a `BackendError` if none is up, refuses the key or lacks the model.
 
-        The returned dictionary gains `max_tokens_field`, `seed_sent` and `lowest_concurrency` during the run.
+        The returned dictionary gains `max_tokens_field`, `top_logprobs` and `lowest_concurrency` during the run.
         """
         allow_open_files(self.settings.concurrency)
         try:
@@ -179,7 +189,10 @@ class OpenAI(Backend):
             await self._probe.generate(replica)  # adapts the name of the tokens field to the server
         item = Item("", "", ("A", "B"), ("A", "B"), "A")
         request = Request("", item, 0, ({"role": "user", "content": "Which letter? Answer:"},), 0, ("A", "B"))
-        reply = await self._transport.exchange(replica, "POST", method.path, method.encode(request))
+        while True:
+            reply = await self._transport.exchange(replica, "POST", method.path, method.encode(request))
+            if isinstance(reply, RetryableError) or reply.status not in (400, 422) or not method.adapt(reply.body):
+                break
         if isinstance(reply, ServerReply) and reply.status == 200:
             try:
                 method.parse(reply)
@@ -198,9 +211,16 @@ class OpenAI(Backend):
     def _update_info(self) -> None:
         self._info |= {
             "max_tokens_field": self._body.tokens_field,
-            "seed_sent": self._body.seeded,
             "lowest_concurrency": self._transport.limit.lowest,
         }
+        self.unsent |= self._body.unsent
+        if isinstance(self._logprob_method, FirstTokenLogprobs):
+            self._info["top_logprobs"] = self._logprob_method.top
+            if self._logprob_method.top < TOP_LOGPROBS:
+                self.notes["top_logprobs"] = (
+                    f"the server returns the {self._logprob_method.top} likeliest tokens at most: a label that is not "
+                    "among them has no log-probability"
+                )
 
     async def answer(self, requests: Iterator[Request]) -> AsyncGenerator[Response, None]:
         """Yield each response when it is complete; at most `concurrency` requests are sent or wait to be consumed."""
@@ -210,10 +230,12 @@ class OpenAI(Backend):
                 yield response
 
     async def _generate(self, request: Request) -> Response:
-        outcome = await self._post(request)
+        outcome = await self._post("chat/completions", partial(self._body.encode, request))
         if isinstance(outcome, ChatCompletion):
             self._failures.reset()
             return self._response(request, outcome)
+        if outcome.status == 400 and is_token_limit(outcome.body):
+            return Response(request, finish="length")
         if is_content_filter(outcome.body):
             return Response(request, finish="refused")
         return self._failed(request, outcome)
@@ -221,7 +243,7 @@ class OpenAI(Backend):
     async def _score(self, request: Request) -> Response:
         method = self._logprob_method
         assert method is not None
-        outcome = await self._transport.post(method.path, method.encode(request))
+        outcome = await self._post(method.path, partial(method.encode, request), method.adapt)
         if isinstance(outcome, TokenLogprobs):
             self._failures.reset()
             return method.response(request, outcome)
@@ -234,20 +256,26 @@ class OpenAI(Backend):
         self._failures.add(refusal.message, counts=not too_long)
         return Response(request, error=refusal.message)
 
-    async def _post(self, request: Request) -> ChatCompletion | PermanentRefusal:
-        """Post a request; again without a field that the refusal names, if it can be left out or renamed."""
+    async def _post(
+        self, path: str, encode: Callable[[], bytes], adapt: Callable[[bytes], object] | None = None
+    ) -> Any:
+        """Post a request; again without a field that the refusal names, if it can be left out or changed."""
         while True:
-            body = self._body.encode(request)
-            outcome = await self._transport.post("chat/completions", body)
-            if isinstance(outcome, ChatCompletion) or outcome.status not in (400, 422):
+            body = encode()
+            outcome = await self._transport.post(path, body)
+            if not isinstance(outcome, PermanentRefusal) or outcome.status not in (400, 422):
                 break
-            self._body.adapt(outcome.body)
-            if self._body.encode(request) == body:
+            self._adaptation.learn(outcome.body, accepted=self._transport.succeeded)
+            if adapt is not None:
+                adapt(outcome.body)
+            if encode() == body:
                 break
         self._update_info()
         return outcome
 
     def _response(self, request: Request, completion: ChatCompletion) -> Response:
+        if self._thinking is not None and (note := self._thinking.add(completion.text, completion.reasoning)):
+            self.notes["thinking"] = note
         return Response(
             request,
             text=self._redactor.redact_output(completion.text),

@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -153,6 +153,34 @@ def hang(seconds: float = 60.0) -> Behaviour:
     async def behave(received: ReceivedRequest, request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(seconds)
         return web.Response(status=500)
+
+    return behave
+
+
+def event(content: Any) -> bytes:
+    """One server-sent event."""
+    return b"data: " + json.dumps(content).encode() + b"\n\n"
+
+
+def events(text: str, finish: str = "stop", reasoning: str = "") -> list[bytes]:
+    """A streamed chat completion, a piece per event, as OpenAI and vLLM send it."""
+    deltas = [{"role": "assistant", "content": ""}, {"reasoning_content": reasoning}]
+    deltas += [{"content": text[:5]}, {"content": text[5:]}]
+    chunks = [{"choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
+    ended = {"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]}
+    usage = {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 3}}
+    return [*map(event, chunks), b": keep-alive\n\n", event(ended), event(usage), b"data: [DONE]\n\n"]
+
+
+def streamed(pieces: Sequence[bytes]) -> Behaviour:
+    """Stream these pieces, each in a write of its own, and end the body."""
+
+    async def behave(received: ReceivedRequest, request: web.Request) -> web.StreamResponse:
+        reply = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
+        await reply.prepare(request)
+        for piece in pieces:
+            await reply.write(piece)
+        return reply
 
     return behave
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalsuite.errors import ErrorCode, UsageError
+from evalsuite.errors import BackendError, ErrorCode, UsageError
 from evalsuite.models.http import connection as connection_module
 from evalsuite.models.http import origin as origin_module
 from evalsuite.models.http.connection import Connection, ConnectionBroken, HttpResponse
@@ -155,7 +155,7 @@ async def test_an_invalid_response_breaks_the_connection(reply, reason):
 
 
 async def test_an_endless_body_is_refused(monkeypatch):
-    monkeypatch.setattr(connection_module, "_LARGEST_BODY", 2**20)
+    monkeypatch.setattr(connection_module, "LARGEST_BODY", 2**20)
 
     async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
@@ -309,6 +309,29 @@ def certificate(tmp_path_factory) -> Path:
     return file
 
 
+@pytest.fixture(scope="module")
+def expired_certificate(certificate, tmp_path_factory) -> Path:
+    """Return a certificate of the same key that expired years ago; only `openssl ca` can date one back."""
+    folder = tmp_path_factory.mktemp("expired")
+    (folder / "index.txt").touch()
+    (folder / "serial").write_text("01")
+    (folder / "ca.cnf").write_text(
+        "[ca]\ndefault_ca=own\n[own]\ndatabase=index.txt\nserial=serial\nnew_certs_dir=.\ndefault_md=sha256\n"
+        "policy=any\ncopy_extensions=copy\n[any]\ncommonName=supplied\n"
+    )
+    key = ["-key", f"{certificate}.key"]
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    dates = ["-startdate", "20200101000000Z", "-enddate", "20200102000000Z"]
+    signed = ["-selfsign", "-keyfile", f"{certificate}.key", "-in", "request.pem", "-out", "cert.pem", "-notext"]
+    for command in (
+        ["openssl", "req", "-new", *key, *names, "-out", "request.pem"],
+        ["openssl", "ca", "-batch", "-config", "ca.cnf", *signed, *dates],
+    ):
+        subprocess.run(command, check=True, capture_output=True, cwd=folder)
+    shutil.copy(f"{certificate}.key", folder / "cert.pem.key")
+    return folder / "cert.pem"
+
+
 def replying_over_tls(certificate: Path, *replies: bytes) -> Server:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, f"{certificate}.key")
@@ -328,8 +351,40 @@ async def test_a_trusted_certificate_is_accepted(certificate, monkeypatch):
 async def test_an_unknown_certificate_is_refused(certificate):
     server = replying_over_tls(certificate, OK)
     async with server, origin_of(server, "https", "localhost") as origin:
-        with pytest.raises(Unreachable, match="certificate"):
+        with pytest.raises(BackendError, match="SSL_CERT_FILE") as caught:
             await origin.exchange("GET", "models")
+    assert caught.value.code is ErrorCode.CERTIFICATE_REFUSED
+
+
+async def test_a_certificate_for_another_host_is_refused(certificate, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    server = replying_over_tls(certificate, OK)
+    async with server, origin_of(server, "https", "127.1") as origin:
+        with pytest.raises(BackendError, match="another") as caught:
+            await origin.exchange("GET", "models")
+    assert caught.value.code is ErrorCode.CERTIFICATE_REFUSED
+
+
+async def test_an_expired_certificate_is_refused(expired_certificate, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(expired_certificate))
+    server = replying_over_tls(expired_certificate, OK)
+    async with server, origin_of(server, "https", "localhost") as origin:
+        with pytest.raises(BackendError, match="expired") as caught:
+            await origin.exchange("GET", "models")
+    assert caught.value.code is ErrorCode.CERTIFICATE_REFUSED
+
+
+async def test_a_server_without_tls_is_named_as_such():
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+
+    server = Server(refuse)
+    async with server, origin_of(server, "https", "localhost") as origin:
+        with pytest.raises(BackendError, match="http://") as caught:
+            await origin.exchange("GET", "models")
+    assert caught.value.code is ErrorCode.SERVER_REPLY_UNUSABLE
 
 
 def proxy() -> Server:

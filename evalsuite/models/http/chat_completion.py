@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -12,7 +11,7 @@ import orjson
 from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.models.backend import THINKING_SWITCHES, Decoding, Request
 from evalsuite.models.http.context_limit import context_limit
-from evalsuite.models.http.error_report import error_object
+from evalsuite.models.http.refusal import least_tokens, rejected_fields, wants_completion_tokens
 
 TOKEN_FIELDS: Final = ("max_tokens", "max_completion_tokens")
 _RESERVED: Final = frozenset({"model", "messages", "stream", "n", "temperature", "top_p", "seed", *TOKEN_FIELDS})
@@ -20,51 +19,93 @@ _RESERVED: Final = frozenset({"model", "messages", "stream", "n", "temperature",
 _REMOVABLE: Final = frozenset({"temperature", "top_p", "seed"})
 """Reserved fields that `extra_body` may remove."""
 _TEMPLATE_FIELDS: Final = frozenset({"model", "chat_template", "chat_template_kwargs"})
-_QUOTED: Final = re.compile(r"['\"`](\w+)['\"`]")
 
 
 class RequestBody:
     """Encodes the bodies of chat completion requests; leaves out or renames fields that the server refuses."""
 
     def __init__(
-        self, model: str, decoding: Decoding, tokens_field: str, template: str | None, extra: Mapping[str, Any]
+        self,
+        model: str,
+        decoding: Decoding,
+        tokens_field: str,
+        template: str | None,
+        extra: Mapping[str, Any],
+        stream: bool = False,
     ) -> None:
         self.tokens_field = tokens_field
-        self.seeded = "seed" not in extra
+        self.refused: set[str] = set()
+        """Fields that are left out because the server rejected them."""
+        self.streams = stream
         self._max_tokens = decoding.max_tokens
-        self._fixed: dict[str, Any] = {"model": model, "temperature": decoding.temperature, "top_p": decoding.top_p}
+        self._fewest_tokens = 1
+        """Tokens that a request must ask for at least."""
+        self._fixed: dict[str, Any] = {"model": model, **_sampling_fields(decoding, extra)}
         self._fixed |= _template_fields(decoding, template)
+        if stream:
+            self._fixed |= {"stream": True, "stream_options": {"include_usage": True}}
         kwargs = {**self._fixed.get("chat_template_kwargs", {}), **(extra.get("chat_template_kwargs") or {})}
-        self._fixed |= {**extra, **({"chat_template_kwargs": kwargs} if kwargs else {})}
+        self._seeded = "seed" not in extra
+        removes_kwargs = "chat_template_kwargs" in extra and extra["chat_template_kwargs"] is None
+        self._fixed |= {**extra, **({"chat_template_kwargs": kwargs} if kwargs and not removes_kwargs else {})}
         self._fixed = {name: value for name, value in self._fixed.items() if value is not None}
+
+    @property
+    def unsent(self) -> set[str]:
+        """The decoding settings that requests go without: neutral, removed by `extra_body`, or rejected."""
+        sent = self._fixed.keys() - self.refused
+        seeded = self._seeded and "seed" not in self.refused
+        return {"temperature", "top_p", "seed"} - sent - ({"seed"} if seeded else set())
+
+    @property
+    def switches_thinking(self) -> bool:
+        """Whether requests carry the chat template's thinking switch."""
+        return any(switch in self._fixed.get("chat_template_kwargs", {}) for switch in THINKING_SWITCHES)
 
     def encode(self, request: Request) -> bytes:
         """Return the body for a request."""
         fields = {**self._fixed, self.tokens_field: self._max_tokens, "messages": request.messages}
-        if self.seeded:
+        if self._seeded:
             fields["seed"] = request.seed
-        return orjson.dumps(fields)
+        return self._dump(fields)
 
     def encode_probe(self, tokens: int = 1, **fields: Any) -> bytes:
         """Return a body that generates a few tokens only, with `fields` added to it or replacing its own."""
         messages = [{"role": "user", "content": "Hello"}]
-        return orjson.dumps({**self._fixed, self.tokens_field: tokens, "messages": messages, **fields})
+        few = max(tokens, self._fewest_tokens)
+        return self._dump({**self._fixed, self.tokens_field: few, "messages": messages, **fields})
+
+    def _dump(self, fields: Mapping[str, Any]) -> bytes:
+        return orjson.dumps({name: value for name, value in fields.items() if name not in self.refused})
 
     @property
     def template_fields(self) -> dict[str, Any]:
         """The fields that determine the rendered prompt, besides the messages."""
         return {name: value for name, value in self._fixed.items() if name in _TEMPLATE_FIELDS}
 
-    def adapt(self, refusal: bytes) -> None:
-        """Change the fields that a refusal (the body of a 400 or 422) rejects: the tokens field or the seed."""
+    def adapt(self, refusal: bytes, *, accepted: bool = False) -> set[str]:
+        """Change what a refusal (the body of a 400 or 422) rejects; return the fields that are left out from now on.
+
+        `accepted`: whether a request was answered before, so that its temperature and top_p can't be what is rejected;
+        to leave them out of the rest of a run would mix two kinds of decoding.
+        """
         # Refusals of a request that is too long name these fields too, and mean their values.
         if context_limit(400, refusal) is not None:
-            return
-        message, fields = _rejected_fields(refusal)
-        if "max_completion_tokens" in message and "max_tokens" in fields:
+            return set()
+        if wants_completion_tokens(refusal):
             self.tokens_field = "max_completion_tokens"
-        elif "seed" in fields:
-            self.seeded = False
+            return set()
+        sent = {"seed", *self._fixed} if self._seeded else {*self._fixed}
+        rejected = (rejected_fields(refusal) & sent) - self.refused
+        rejected -= {"temperature", "top_p"} if accepted else set()
+        self.refused |= rejected
+        return rejected
+
+    def raise_fewest_tokens(self, refusal: bytes) -> bool:
+        """Have probes ask for more tokens if a refusal says that theirs are too few; return whether they do."""
+        more = least_tokens(refusal, self._fewest_tokens)
+        self._fewest_tokens = more or self._fewest_tokens
+        return more is not None
 
 
 def parse_extra_body(text: str) -> dict[str, Any]:
@@ -88,6 +129,17 @@ def _invalid_extra_body(problem: str) -> UsageError:
     return UsageError(ErrorCode.INVALID_ARGUMENT, f"`model_args` extra_body: {problem}")
 
 
+def _sampling_fields(decoding: Decoding, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Return temperature and top_p; the latter not where it is neutral.
+
+    At temperature 0 the likeliest token is taken whatever top_p is, and some models refuse even a top_p of 1. At other
+    temperatures a server would apply the top_p of the model's generation_config.json if none were sent.
+    """
+    greedy = decoding.temperature == 0 and "temperature" not in extra
+    top_p = {} if greedy and decoding.top_p == 1 else {"top_p": decoding.top_p}
+    return {"temperature": decoding.temperature, **top_p}
+
+
 def _template_fields(decoding: Decoding, template: str | None) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     if decoding.thinking != "auto":
@@ -98,17 +150,3 @@ def _template_fields(decoding: Decoding, template: str | None) -> dict[str, Any]
     if template is not None:
         fields["chat_template"] = template
     return fields
-
-
-def _rejected_fields(body: bytes) -> tuple[str, set[str]]:
-    """Return an error's message and the fields it names: OpenAI's `param`, FastAPI's `loc`, or quoted words."""
-    error = error_object(body)
-    if not isinstance(error, dict):
-        return "", set()
-    message = str(error.get("message", ""))
-    fields = {str(error.get("param")).rpartition(".")[2], *_QUOTED.findall(message)}
-    details = error.get("detail")
-    for detail in details if isinstance(details, list) else ():
-        if isinstance(detail, dict) and isinstance(detail.get("loc"), list):
-            fields |= {str(name) for name in detail["loc"]}
-    return message, fields

@@ -14,7 +14,8 @@ from typing import Final, cast
 import httptools
 
 _LARGEST_HEAD: Final = 2**16
-_LARGEST_BODY: Final = 64 * 2**20
+LARGEST_BODY: Final = 64 * 2**20
+"""Bytes of a body, also of one that was inflated: a few kilobytes can inflate to gigabytes."""
 _FIRST_FINAL_STATUS: Final = 200
 """Lower status codes (1xx) only announce the response."""
 
@@ -102,7 +103,7 @@ class Connection(asyncio.Protocol):
             return
         if self._complete is not None:
             self._finish(self._complete)
-        elif self._body_bytes > _LARGEST_BODY:
+        elif self._body_bytes > LARGEST_BODY:
             self._fail("a body of more than 64 MiB")
         elif not self._headers_complete and self._received_bytes > _LARGEST_HEAD:
             self._fail("headers of more than 64 KiB")

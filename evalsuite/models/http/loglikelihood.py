@@ -16,6 +16,7 @@ import orjson
 from evalsuite.models.backend import Request, Response
 from evalsuite.models.http.chat_completion import RequestBody
 from evalsuite.models.http.error_report import UnreadableReply, load_reply, outline
+from evalsuite.models.http.refusal import fewer_logprobs
 from evalsuite.models.http.reply import ServerReply
 from evalsuite.models.token_count import token_count
 from evalsuite.tasks.continuation import DELIMITER
@@ -44,6 +45,9 @@ class LogprobMethod(Protocol):
     def encode(self, request: Request) -> bytes:
         """Return the body for a request."""
 
+    def adapt(self, refusal: bytes) -> bool:
+        """Change what a refusal (the body of a 400 or 422) rejects; return whether anything was changed."""
+
     def parse(self, reply: ServerReply) -> TokenLogprobs:
         """Parse a reply; raise a `ValueError` if it has no log-probabilities."""
 
@@ -52,17 +56,25 @@ class LogprobMethod(Protocol):
 
 
 class FirstTokenLogprobs:
-    """A chat completion of one token: the log-probability of each label among its `TOP_LOGPROBS` likeliest tokens."""
+    """A chat completion of one token: the log-probability of each label among its `top` likeliest tokens."""
 
     path = "chat/completions"
     requirement = "top_logprobs of the first token of a chat completion"
 
     def __init__(self, body: RequestBody) -> None:
         self._body = body
+        self.top = TOP_LOGPROBS
+        """Number of likeliest tokens requested; lower where the server refuses so many."""
 
     def encode(self, request: Request) -> bytes:
         """Return a body that generates one token; the server's chat template renders the messages."""
-        return self._body.encode_probe(messages=request.messages, logprobs=True, top_logprobs=TOP_LOGPROBS)
+        return self._body.encode_probe(messages=request.messages, logprobs=True, top_logprobs=self.top)
+
+    def adapt(self, refusal: bytes) -> bool:
+        """Request as many likeliest tokens as the refusal allows."""
+        fewer = fewer_logprobs(refusal, self.top)
+        self.top = fewer or self.top
+        return fewer is not None
 
     def parse(self, reply: ServerReply) -> TokenLogprobs:
         """Parse the likeliest alternatives of the first token: one text, with one entry per alternative."""
@@ -107,6 +119,10 @@ class PromptLogprobs:
         prompts = [context, *(f"{context}{DELIMITER}{option}" for option in request.continuations)]
         fields = {"prompt": prompts, "echo": True, "logprobs": 1, "max_tokens": 0, "temperature": 0}
         return orjson.dumps({"model": self._model, **fields})
+
+    def adapt(self, refusal: bytes) -> bool:
+        """Nothing can be changed: each field is needed."""
+        return False
 
     def parse(self, reply: ServerReply) -> TokenLogprobs:
         """Parse the tokens of every prompt, in the order of the prompts."""

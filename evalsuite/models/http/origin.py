@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Final, cast
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
-from evalsuite.errors import ErrorCode, UsageError
+from evalsuite.errors import BackendError, ErrorCode, UsageError
 from evalsuite.models.http.connection import Connection, ConnectionBroken, HttpResponse
 from evalsuite.models.redaction import redact_url
 
@@ -19,6 +19,23 @@ CONNECT_SECONDS: Final = 10.0
 _KEEP_ALIVE_SECONDS: Final = 4.0
 """Below uvicorn's 5: a connection that the server is about to close must not be used again."""
 _DNS_CACHE_SECONDS: Final = 60.0
+_TRUST: Final = (
+    "if the server is yours, name a PEM file with its certificate, or that of its authority, in the environment "
+    "variable SSL_CERT_FILE"
+)
+_UNTRUSTED: Final = ("is not from an authority that this machine trusts", _TRUST)
+_CERTIFICATE_PROBLEMS: Final = {
+    9: ("is not valid yet", "is this machine's clock right?"),
+    10: ("has expired", "have the server's operator renew it; is this machine's clock right?"),
+    18: ("is self-signed", _TRUST),
+    19: ("is signed by an authority that this machine does not trust", _TRUST),
+    20: _UNTRUSTED,
+    62: ("is for another host", "use the name that the certificate was issued for in `base_urls`"),
+    64: ("is for another address", "use the name that the certificate was issued for in `base_urls`"),
+}
+"""What OpenSSL's verification codes (X509_V_ERR_...) mean, and what to do."""
+_NOT_TLS: Final = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "RECORD_LAYER_FAILURE")
+"""What OpenSSL says of a server that replies without TLS."""
 _LARGEST_PROXY_REPLY: Final = 2**16
 _SAFE: Final = "/%:@!$&'()*+,;=-._~?"
 
@@ -113,18 +130,23 @@ class Origin:
         host, port = self._host, self._port
         if self._proxy is not None:
             host, port = self._proxy.hostname or "", self._proxy.port or 80
-        reason = "no address"
+        reason, final = "no address", None
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 for address in await self._lookup(host, port):
                     try:
                         return await self._open(address, port)
+                    except ssl.SSLError as error:
+                        final = _tls_error(f"{self._host}:{self._port}", error)
+                        reason = f"no TLS: {error.reason or error}"
                     except (OSError, ConnectionBroken) as error:
                         reason = str(error) or type(error).__name__
         except TimeoutError:
             reason = f"no connection in {CONNECT_SECONDS:g} s"
         except OSError as error:
             reason = str(error)
+        if final is not None:
+            raise final
         raise Unreachable(f"cannot connect to {host}:{port}: {reason}")
 
     async def _lookup(self, host: str, port: int) -> list[str]:
@@ -186,6 +208,22 @@ class _Tunnel(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         if not self._established.done():
             self._established.set_exception(ConnectionBroken("the proxy closed the connection"))
+
+
+def _tls_error(server: str, error: ssl.SSLError) -> BackendError | None:
+    """Return the error for a TLS handshake that can't succeed; None if another attempt may."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        problem, advice = _CERTIFICATE_PROBLEMS.get(error.verify_code, _UNTRUSTED)
+        return BackendError(
+            ErrorCode.CERTIFICATE_REFUSED,
+            f"https://{server}: its certificate {problem} ({error.verify_message}); {advice}",
+        )
+    if error.reason in _NOT_TLS:
+        return BackendError(
+            ErrorCode.SERVER_REPLY_UNUSABLE,
+            f"https://{server}: the server doesn't speak TLS there ({error.reason}); write http:// in `base_urls`",
+        )
+    return None
 
 
 def _proxy(scheme: str, host: str) -> SplitResult | None:

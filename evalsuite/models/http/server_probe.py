@@ -10,11 +10,13 @@ import orjson
 
 from evalsuite.errors import BackendError, ErrorCode, UsageError
 from evalsuite.models.backend import THINKING_SWITCHES
+from evalsuite.models.http.adaptation import Adaptation
 from evalsuite.models.http.chat_completion import RequestBody
 from evalsuite.models.http.chat_reply import ChatCompletion, parse_completion
 from evalsuite.models.http.concurrency import Replica
 from evalsuite.models.http.error_report import error_message, load_json
 from evalsuite.models.http.origin import CONNECT_SECONDS
+from evalsuite.models.http.refusal import is_about_model, is_token_limit
 from evalsuite.models.http.reply import (
     CHECK_NAME_AND_URL,
     RetryableError,
@@ -26,7 +28,8 @@ from evalsuite.models.redaction import Redactor
 from evalsuite.parser import prompt_opens_reasoning
 
 _MODELS_SHOWN: Final = 5
-_ADAPTATIONS: Final = 3
+_ADAPTATIONS: Final = 7
+"""More than the fields that can be left out or renamed, and the token limits that are tried."""
 _REASONING_TOKENS: Final = 16
 """Tokens of a probe that is cut off within the reasoning, but long enough to have some."""
 
@@ -49,8 +52,10 @@ class ServedModel:
 class ServerProbe:
     """Sends small requests to servers, outside the run's own requests."""
 
-    def __init__(self, transport: Transport[ChatCompletion], body: RequestBody, redactor: Redactor) -> None:
-        self._transport, self._body, self._redactor = transport, body, redactor
+    def __init__(
+        self, transport: Transport[ChatCompletion], body: RequestBody, adaptation: Adaptation, redactor: Redactor
+    ) -> None:
+        self._transport, self._body, self._adaptation, self._redactor = transport, body, adaptation, redactor
 
     async def check_health(self, replica: Replica, model: str) -> ServedModel | RetryableError:
         """Look the model up in `GET /models`; raise a `BackendError` if it isn't served or the key is refused.
@@ -74,9 +79,15 @@ class ServerProbe:
         # Only a refusal speaks against the model; a busy or failing server may well serve it.
         if isinstance(reply, RetryableError) or not 400 <= reply.status < 500 or reply.status in (408, 409, 425, 429):
             return
+        if is_token_limit(reply.body):  # to run out of tokens the model must be there
+            return
         message = self._redactor.redact_line(f"HTTP {reply.status}: {error_message(reply.body)}")
         if reply.status in (401, 403):
             classify_error(reply, replica.name, self._redactor, succeeded=False)
+        if reply.status in (400, 422) and not is_about_model(reply.body, model):
+            raise BackendError(
+                ErrorCode.REQUEST_REFUSED, f"{replica.name}: refuses a request of one word to {model!r}: {message}"
+            )
         if not served.others:
             raise BackendError(
                 ErrorCode.MODEL_NOT_SERVED,
@@ -90,13 +101,14 @@ class ServerProbe:
         )
 
     async def generate(self, replica: Replica, tokens: int = 1, **fields: Any) -> ServerReply | RetryableError:
-        """Generate a few tokens, with `fields` in the body; adapt the tokens field if the server refuses it."""
+        """Generate a few tokens, with `fields` in the body; adapt what the server refuses."""
         for _ in range(_ADAPTATIONS):
             body = self._body.encode_probe(tokens, **fields)
             reply = await self._transport.exchange(replica, "POST", "chat/completions", body)
             if isinstance(reply, RetryableError) or reply.status not in (400, 422):
                 break
-            self._body.adapt(reply.body)
+            if not self._body.raise_fewest_tokens(reply.body):
+                self._adaptation.learn(reply.body)
             if self._body.encode_probe(tokens, **fields) == body:
                 break
         return reply

@@ -26,8 +26,10 @@ from typing import Final, Generic, TypeVar
 
 from evalsuite.errors import BackendError, ErrorCode, UsageError
 from evalsuite.models.http.concurrency import ConcurrencyLimit, Replica, Replicas
-from evalsuite.models.http.connection import ConnectionBroken
+from evalsuite.models.http.connection import ConnectionBroken, HttpResponse
+from evalsuite.models.http.content_encoding import DamagedBody, UnknownEncoding, decode_body
 from evalsuite.models.http.error_report import ErrorReport, UnreadableReply
+from evalsuite.models.http.event_stream import BrokenStream, assemble, is_event_stream
 from evalsuite.models.http.origin import CONNECT_SECONDS, Unreachable
 from evalsuite.models.http.reply import FailureKind, PermanentRefusal, RetryableError, ServerReply, classify_error
 from evalsuite.models.redaction import Redactor
@@ -182,7 +184,7 @@ class Transport(Generic[Parsed]):
         try:
             async with asyncio.timeout(limit):
                 response = await replica.origin.exchange(method, path, body, from_root)
-            return ServerReply(response.status, response.body, response.headers, time.perf_counter() - started)
+            return self._received(replica, response, time.perf_counter() - started)
         except Unreachable as error:
             kind, message = FailureKind.UNREACHABLE, str(error)
         except TimeoutError:
@@ -190,6 +192,23 @@ class Transport(Generic[Parsed]):
         except ConnectionBroken as error:
             kind, message = FailureKind.FAILED, str(error)
         return RetryableError(kind, self._redactor.redact_line(message))
+
+    def _received(self, replica: Replica, response: HttpResponse, seconds: float) -> ServerReply | RetryableError:
+        """Return a response with its body inflated, and assembled where it was streamed."""
+        try:
+            body = decode_body(response.body, response.headers.get("content-encoding", ""))
+            if 200 <= response.status < 300 and is_event_stream(response.headers.get("content-type", ""), body):
+                body = assemble(body)
+            return ServerReply(response.status, body, response.headers, seconds)
+        except (DamagedBody, BrokenStream) as error:
+            return RetryableError(FailureKind.FAILED, self._redactor.redact_line(str(error)))
+        except UnknownEncoding as error:
+            unknown = self._redactor.redact_line(str(error))
+        raise BackendError(
+            ErrorCode.SERVER_REPLY_UNUSABLE,
+            f"{replica.name}: its replies have the content encoding {unknown}, which was not offered; let the server, "
+            "or the proxy in front of it, send gzip, deflate or none",
+        )
 
     def _parse_reply(self, replica: Replica, reply: ServerReply) -> Parsed | PermanentRefusal | RetryableError:
         if not 200 <= reply.status < 300:
