@@ -15,6 +15,7 @@ from evalsuite.api.request import TINY_TOKENS, run_request
 from evalsuite.errors import ErrorCode, RunError, UsageError
 from evalsuite.models import TINY
 from evalsuite.models.backend import Decoding
+from evalsuite.models.redaction import Redactor
 from evalsuite.run.event_loop import run_to_end
 from evalsuite.run.execute import CompletedRun, RunRequest, resumed
 from evalsuite.run.progress import listener_for
@@ -169,7 +170,9 @@ def _resumed(ctx: click.Context, path: Path, options: dict[str, Any]) -> RunRequ
 def _pair(arg: str) -> tuple[str, str]:
     key, equals, value = arg.partition("=")
     if not equals:
-        raise UsageError(ErrorCode.INVALID_ARGUMENT, f"--model-arg {arg!r}: write it as KEY=VALUE")
+        raise UsageError(
+            ErrorCode.INVALID_ARGUMENT, f"--model-arg {Redactor([]).redact_line(arg)!r}: write it as KEY=VALUE"
+        )
     return key, value
 
 

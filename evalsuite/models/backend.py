@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Literal, Self
 
 from evalsuite.errors import ErrorCode, RunError, UsageError
+from evalsuite.models.redaction import refuse_secrets
 from evalsuite.tasks.answer_format import FORMATS
 from evalsuite.tasks.item import Dataset, Item
 from evalsuite.tasks.prompt import Message
@@ -185,6 +186,7 @@ class Backend(ABC):
 
     def __init__(self, settings: BackendSettings) -> None:
         """Store the settings; a subclass raises a `UsageError` here for arguments that it can't honour."""
+        refuse_secrets(settings.model_args)
         self.settings = settings
         self.unsent: set[str] = set()
         """Names of the decoding settings that requests go without, which may grow while requests are answered."""

@@ -22,7 +22,6 @@ from evalsuite.tasks.prompt import Message
 _BUDGET_PROVIDERS = ("anthropic", "bedrock", "google", "openrouter")
 """Providers to which inspect-ai passes `reasoning_tokens`; for the others it drops the value silently."""
 _DECODING_ARGS = frozenset({"max_tokens", "reasoning_tokens", "seed", "system_message", "temperature", "top_p"})
-_SECRET_ARGS = frozenset({"api_key"})
 _OPENAI_MODEL: Final = re.compile(r"gpt|codex|deep-research|(?<![a-z0-9])o\d", re.IGNORECASE)
 """Names that inspect-ai recognises as models of OpenAI."""
 _RETRIES = 6
@@ -162,11 +161,6 @@ def _check_settings(settings: BackendSettings) -> None:
             "`base_urls`: inspect/ accepts one; openai/ shares the load among several",
         )
     for key in settings.model_args:
-        if key in _SECRET_ARGS:
-            raise UsageError(
-                ErrorCode.SECRET_IN_ARGUMENT,
-                f"`model_args` {key}: run.json would store it; set the provider's environment variable instead",
-            )
         if key in _DECODING_ARGS:
             raise UsageError(
                 ErrorCode.CONFLICTING_ARGUMENTS,

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import importlib
 import os
-import re
 from typing import Any
 
 from evalsuite.errors import BackendError, ErrorCode
-from evalsuite.models.redaction import Redactor
+from evalsuite.models.redaction import Redactor, is_secret_name
 
 _SHORTEST_SECRET = 8
-_SECRET_VARIABLE = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS?)$", re.IGNORECASE)
 
 
 def import_optional(module: str, extra: str) -> Any:
@@ -31,7 +29,5 @@ def import_optional(module: str, extra: str) -> Any:
 
 def describe_error(error: BaseException) -> str:
     """Return an exception's message in one line, without any secret from this process's environment variables."""
-    secrets = [
-        value for name, value in os.environ.items() if _SECRET_VARIABLE.search(name) and len(value) >= _SHORTEST_SECRET
-    ]
+    secrets = [value for name, value in os.environ.items() if is_secret_name(name) and len(value) >= _SHORTEST_SECRET]
     return Redactor(secrets).redact_line(str(error) or type(error).__name__)

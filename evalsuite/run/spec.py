@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
-from urllib.parse import urlsplit, urlunsplit
 
 from evalsuite.errors import ErrorCode, RunError, UsageError
 from evalsuite.models import model_name, split_name
 from evalsuite.models.backend import BackendSettings, Decoding, Scoring, Thinking
+from evalsuite.models.redaction import redact_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class RunSpec:
         """Return everything that a resumed run needs, without secrets."""
         fields = asdict(self)
         del fields["backend"], fields["settings"]["model"]
-        fields["settings"]["base_urls"] = [_without_secrets(url) for url in self.settings.base_urls]
+        fields["settings"]["base_urls"] = [redact_url(url) for url in self.settings.base_urls]
         return {"model": self.model, **fields}
 
     @classmethod
@@ -109,9 +109,3 @@ class RunSpec:
 
 def _one_of(choices: Any) -> str:
     return f"one of {', '.join(get_args(choices))}"
-
-
-def _without_secrets(url: str) -> str:
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, "", ""))
