@@ -25,8 +25,10 @@ P = ParamSpec("P")
 
 def evaluate(
     model: Model,
-    tasks: TaskLike | Sequence[TaskLike],
+    tasks: TaskLike | Sequence[TaskLike] = (),
     *,
+    suite: str | None = None,
+    require_all: bool = False,
     name: str | None = None,
     version: str | None = None,
     base_urls: str | Sequence[str] = (),
@@ -55,6 +57,7 @@ def evaluate(
 
     `model` is `backend/name`, a `Backend`, or a plain or `async` function from chat messages to the response's text;
     an exception of the function fails that request alone. `tasks` are names, task cards or `Dataset`s of own items.
+    `suite` adds the tasks of a suite whose data is there; a warning names the others, which `require_all` refuses.
     The run is written to `out`, or else below `runs/`; the same call resumes a run that was interrupted, and sends only
     the requests that have no response. Requests that fail for good count as wrong and raise a warning; if none has a
     response, that is a `BackendError`.
@@ -103,7 +106,8 @@ async def _evaluate(request: RunRequest, progress: bool | None) -> tuple[Run, li
         listener.close()
     outcome = completed.outcome
     missing = _missing(request.spec.model, outcome, listener) if outcome.missing else None
-    return read_run(outcome.folder.path), [each for each in (note, missing) if each]
+    absent = (f"not run: {line}" for line in request.absent)
+    return read_run(outcome.folder.path), [each for each in (*absent, note, missing) if each]
 
 
 def _progress(progress: bool | None) -> bool | None:

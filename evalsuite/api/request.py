@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 from evalsuite.api.catalogue import load_task as named_task
-from evalsuite.errors import ErrorCode, UsageError
+from evalsuite.data.load import split_present
+from evalsuite.errors import DataError, ErrorCode, UsageError
 from evalsuite.models import TINY, check_scoring, make_backend, model_name, prefix_of, split_name
 from evalsuite.models.backend import Backend, BackendSettings, Decoding, Scoring, Thinking
 from evalsuite.models.function import THREADS, FunctionBackend, ModelFunction, is_async, name_of
 from evalsuite.run.execute import RunRequest, folder_choice
 from evalsuite.run.spec import RunSpec
 from evalsuite.tasks.item import Dataset
-from evalsuite.tasks.registry import load_task
+from evalsuite.tasks.registry import load_task, resolve
 from evalsuite.tasks.schema import Task
 from evalsuite.util.arguments import (
     BOOLEAN,
@@ -41,6 +42,8 @@ TINY_TOKENS: Final = 128
 """Token limit of `tiny`, several times its longest answer: an endless response would hold up the rest of its batch."""
 _BASE_SETTINGS: Final = BackendSettings("")
 _TYPES: Final = {
+    "suite": optional(NAME),
+    "require_all": BOOLEAN,
     "name": optional(NAME),
     "version": optional(NAME),
     "base_urls": NAMES,
@@ -68,8 +71,10 @@ _TYPES: Final = {
 
 def run_request(
     model: Model,
-    tasks: TaskLike | Sequence[TaskLike],
+    tasks: TaskLike | Sequence[TaskLike] = (),
     *,
+    suite: str | None = None,
+    require_all: bool = False,
     name: str | None = None,
     version: str | None = None,
     base_urls: str | Sequence[str] = (),
@@ -108,10 +113,10 @@ def run_request(
         scoring=scoring,
     )
     prefix, settings, backend = _resolve(model, settings, name, version)
-    names, datasets = _tasks(tasks)
     folder = str(Path(data_dir).resolve()) if data_dir else None
+    names, datasets, absent = _tasks(tasks, suite, None if require_all else folder or "")
     spec = RunSpec(prefix, names, settings, samples, limit, answer_format, system, folder, rotate_options)
-    return RunRequest(spec, folder_choice(spec, Path(out) if out else None), datasets, backend)
+    return RunRequest(spec, folder_choice(spec, Path(out) if out else None), datasets, backend, absent)
 
 
 def _token_limit(model: Model, scoring: Scoring) -> int:
@@ -178,7 +183,32 @@ def _resolve_instance(
     return prefix, settings, lambda: backend
 
 
-def _tasks(tasks: TaskLike | Sequence[TaskLike]) -> tuple[tuple[str, ...], dict[str, Dataset]]:
+def _tasks(
+    tasks: TaskLike | Sequence[TaskLike], suite: str | None, data_dir: str | None
+) -> tuple[tuple[str, ...], dict[str, Dataset], tuple[str, ...]]:
+    """Return the names of the tasks, the suite's first, the items that were given, and a line for each absent task.
+
+    A task of the suite is absent if its data is not in `data_dir` ("" is the default folder); None: none may be.
+    """
+    named, datasets = _named_tasks(tasks)
+    if suite is None and not named:
+        raise UsageError(ErrorCode.MISSING_ARGUMENT, "no tasks: name at least one in `tasks`, or a `suite`")
+    if suite is None:
+        return named, datasets, ()
+    known = resolve(None, suite)
+    if data_dir is None:
+        return tuple(dict.fromkeys((*(task.name for task in known), *named))), datasets, ()
+    present, absent = split_present(known, Path(data_dir) if data_dir else None)
+    names = tuple(dict.fromkeys((*(task.name for task in present), *named)))
+    if not names:
+        first = next(iter(absent.values()))
+        raise DataError(
+            ErrorCode.DATA_NOT_FOUND, f"none of the {len(known)} tasks of suite {suite} has its data: {first}"
+        )
+    return names, datasets, tuple(line for name, line in absent.items() if name not in named)
+
+
+def _named_tasks(tasks: TaskLike | Sequence[TaskLike]) -> tuple[tuple[str, ...], dict[str, Dataset]]:
     """Return the names of the tasks, each once, and the items of those that were given with them."""
     listed: Sequence[Any] = [tasks] if isinstance(tasks, str | Task | Dataset) else _listed(tasks)
     names: dict[str, None] = {}
@@ -199,8 +229,6 @@ def _tasks(tasks: TaskLike | Sequence[TaskLike]) -> tuple[tuple[str, ...], dict[
                 ErrorCode.INVALID_ARGUMENT,
                 f"`tasks` holds {with_article(type(task).__name__)}: give names, tasks or Datasets",
             )
-    if not names:
-        raise UsageError(ErrorCode.MISSING_ARGUMENT, "`tasks` is empty: name at least one task")
     return tuple(names), datasets
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import click
 
+from evalsuite.cli.exit_status import with_options
 from evalsuite.errors import DataError, ErrorCode
 from evalsuite.tasks.registry import load_task, resolve, task_names
 from evalsuite.tasks.schema import Task
+from evalsuite.util.text import visible
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,16 +45,49 @@ def data() -> None:
 @data.command()
 @_task_options
 @click.option("--revision", help="A commit, branch or tag instead of the cards'.")
-def pull(tasks: str | None, suite: str | None, data_dir: Path | None, revision: str | None) -> None:
-    """Download the benchmarks' files from the hub at a pinned revision and check their items."""
+@click.option(
+    "--split",
+    type=click.Choice(["test", "train"]),
+    default="test",
+    show_default=True,
+    help="The items that evaluation uses, or the train items.",
+)
+def pull(
+    tasks: str | None,
+    suite: str | None,
+    data_dir: Path | None,
+    revision: str | None,
+    split: Literal["test", "train"],
+) -> None:
+    """Download the benchmarks' files from the hub at a pinned revision and check their items.
+
+    A data set that can't be had, as it is gated or gone, is named, and the others are still downloaded.
+    """
+    chosen = _tasks(tasks, suite, lambda task: task.hub is not None and (split == "test" or task.hub.train is not None))
+    if split == "train" and tasks is None:
+        chosen = [task for task in chosen if task.hub is not None and task.hub.train is not None]
+    failures: list[DataError] = []
+    for task in chosen:
+        try:
+            _pull(task, data_dir, revision, split)
+        except DataError as error:
+            if len(chosen) == 1:
+                raise
+            failures.append(error)
+            click.echo(f"not pulled: {visible(with_options(str(error)))}")
+    if failures:
+        message = f"{len(failures)} of {len(chosen)} tasks could not be pulled; the lines above say why"
+        raise DataError(failures[0].code, message)
+
+
+def _pull(task: Task, data_dir: Path | None, revision: str | None, split: Literal["test", "train"]) -> None:
     from evalsuite.data.pull import pull as pull_tasks
 
-    for task in _tasks(tasks, suite, lambda task: task.hub is not None):
-        for pulled in pull_tasks([task], data_dir, revision):
-            state = f"{pulled.items:,} items as locked" if pulled.items else "not parsed"
-            click.echo(f"{pulled.task:18} {pulled.repo} at {pulled.revision[:12]}: {', '.join(pulled.files)}: {state}")
-            for note in pulled.notes:
-                click.echo(f"  note: {note}")
+    for pulled in pull_tasks([task], data_dir, revision, split):
+        state = f"{pulled.items:,} {split} items" if pulled.items else "not parsed"
+        click.echo(f"{pulled.task:18} {pulled.repo} at {pulled.revision[:12]}: {', '.join(pulled.files)}: {state}")
+        for note in pulled.notes:
+            click.echo(f"  note: {note}")
 
 
 @data.command()

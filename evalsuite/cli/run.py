@@ -12,6 +12,7 @@ import click
 
 from evalsuite.api.older_grades import execute_request
 from evalsuite.api.request import TINY_TOKENS, run_request
+from evalsuite.cli.exit_status import with_options
 from evalsuite.errors import ErrorCode, RunError, UsageError
 from evalsuite.models import TINY
 from evalsuite.models.backend import Decoding
@@ -21,6 +22,7 @@ from evalsuite.run.execute import CompletedRun, RunRequest, resumed
 from evalsuite.run.progress import listener_for
 from evalsuite.run_folder import ERRORS
 from evalsuite.tasks.registry import resolve
+from evalsuite.util.text import visible
 
 DEFAULT_SUITE: Final = "starter"
 TINY_SUITE: Final = "tinyworld"
@@ -38,6 +40,7 @@ _RESUMABLE_WITH: Final = frozenset({"base_url", "concurrency", "data_dir"})
 )
 @click.option("--tasks", help="Task names, with commas.")
 @click.option("--suite", help="A named list of tasks: fleming, reasonmed, all, tinyworld, starter (the default).")
+@click.option("--require-all", is_flag=True, help="Refuse a suite unless the data of all its tasks is there.")
 @click.option("--limit", type=AT_LEAST_ONE, help="Only the first N items of each task.")
 @click.option("--samples", type=AT_LEAST_ONE, default=1, show_default=True, help="Responses per item.")
 @click.option("--rotate-options", is_flag=True, help="Send each item once in each cyclic order of its options.")
@@ -100,6 +103,7 @@ def run(ctx: click.Context, /, resume: str | None, alarm: float, as_json: bool, 
     The same command again, or --resume DIR, sends only the requests that have no response.
     """
     request = _resumed(ctx, Path(resume), options) if resume else _new(options)
+    _print_absent(request)
     completed, note = _executed(request)
     from evalsuite.cli.run_table import print_run
 
@@ -108,6 +112,7 @@ def run(ctx: click.Context, /, resume: str | None, alarm: float, as_json: bool, 
         click.echo(json.dumps(completed.graded.summary.to_json(), indent=2))
     else:
         print_run(completed.graded, folder.path, alarm)
+    _print_absent(request)
     if note:
         click.echo(f"note: {note}", err=True)
     if missing:
@@ -146,8 +151,14 @@ def _new(options: dict[str, Any]) -> RunRequest:
         "chat_template": _template(options["chat_template"]),
     }
     same = options.keys() - {"model", "tasks", "suite", "base_url", *renamed}
-    tasks = [task.name for task in resolve(options["tasks"], suite)]
-    return run_request(model, tasks, **{name: options[name] for name in same}, **renamed)
+    tasks = [] if options["tasks"] is None else [task.name for task in resolve(options["tasks"], None)]
+    return run_request(model, tasks, suite=suite, **{name: options[name] for name in same}, **renamed)
+
+
+def _print_absent(request: RunRequest) -> None:
+    """Name the tasks of a suite that are left out: before a run, when it can be stopped, and below its table."""
+    for line in request.absent:
+        click.echo(f"not run: {visible(with_options(line))}", err=True)
 
 
 def _resumed(ctx: click.Context, path: Path, options: dict[str, Any]) -> RunRequest:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from evalsuite.data.file_formats import is_json_lines
-from evalsuite.data.item_conversion import lookup, text
+from evalsuite.data.row_fields import lookup, text
 from evalsuite.util.gzip_file import MAX_BYTES, MAX_RATIO
 
 _KEY = re.compile(r'"((?:[^"\\]|\\.){1,200})"\s*:')

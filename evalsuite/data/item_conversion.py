@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
-import json
-import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from evalsuite.data.file_formats import Row, rows_by_column, rows_by_key
+from evalsuite.data.row_fields import (
+    check_labels,
+    gold_label,
+    has_content,
+    labelled_options,
+    lookup,
+    malformed,
+    text,
+    whole_number,
+)
 from evalsuite.errors import DataError, ErrorCode
 from evalsuite.tasks.item import Item
 from evalsuite.tasks.schema import ContextField, GoldField, OptionsField, RowLayout
 
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+T = TypeVar("T")
 NATIVE = RowLayout(
     id="id",
     question="question",
@@ -26,6 +34,12 @@ NATIVE = RowLayout(
     meta={"*": "meta"},
 )
 """The native layout: {id, question, options: {label: text}, answer, context?: {headings, texts}, group?, meta?}."""
+_IMAGE_FIELDS = frozenset(
+    f"{name}{form}"
+    for name in ("image", "img", "picture", "figure")
+    for form in ("", "s", "_path", "_paths", "_url", "_urls")
+)
+"""Names of fields, in lower case, that hold what a text prompt can't show."""
 _MAX_ID = 200
 """Characters of the longest id: it is printed in messages and is part of lines in the item lock."""
 
@@ -41,71 +55,75 @@ class ConvertedRows:
     """Ids of items with white space around an option; it is stripped."""
     notes: tuple[str, ...] = ()
     """What a reader must know about the file, one sentence each."""
+    malformed: tuple[str, ...] = ()
+    """Why rows were left out that can't become items; only of train files that were never seen before."""
     sha256: str = ""
     """Of the (first) file's content, after decompression."""
 
 
-def convert(content: Any, layout: RowLayout, where: str, only: Iterable[str] | None = None) -> ConvertedRows:
+def convert(
+    content: Any, layout: RowLayout, where: str, only: Iterable[str] | None = None, skip_malformed: bool = False
+) -> ConvertedRows:
     """Turn a parsed file into items; a row that can't become one is a `DataError` with its place.
 
-    `where` starts every error message, `only` selects the items with these ids.
+    `where` starts every error message, `only` selects the items with these ids. With `skip_malformed` such rows are
+    left out and listed instead, unless no row is left: for train items, where one item more or less decides nothing.
     """
+    left_out: list[DataError] = []
+
+    def usable(name: str, row: Row, check: Callable[[str, Row], T]) -> list[T]:
+        try:
+            return [check(name, row)]
+        except DataError as error:
+            if not skip_malformed:
+                raise
+            left_out.append(error)
+            return []
+
+    rows, empty = _selected(content, layout, where, None if only is None else frozenset(only))
+    base = 0
+    if layout.gold.kind == "index":
+        indices = [index for name, row in rows for index in usable(name, row, partial(_index, layout, where))]
+        rows = [(name, row) for name, row, _ in indices]
+        base = _index_base([index for _, _, index in indices], layout, where)
+    converted = [item for name, row in rows for item in usable(name, row, partial(_item, layout, base, where))]
+    if left_out and not converted:
+        raise left_out[0]
+    items = assign_groups(_unique((item for item, _ in converted), where), layout.group)
+    trimmed = tuple(item.id for item, stripped in converted if stripped)
+    return ConvertedRows(tuple(items), tuple(empty), trimmed, malformed=tuple(map(str, left_out)))
+
+
+def _selected(
+    content: Any, layout: RowLayout, where: str, wanted: frozenset[str] | None
+) -> tuple[list[tuple[str, Row]], list[str]]:
+    """Return the wanted rows with their ids, and the places of rows without any content."""
     selected, empty = [], []
-    wanted = None if only is None else frozenset(only)
     for number, row in enumerate(_rows(content, layout, where)):
         if not all(str(lookup(row, field)) == value for field, value in layout.where.items()):
             continue
         name = _id(row, layout.id, number, where)
         if wanted is not None and name not in wanted:
             continue
-        if not any(_has_content(value) for key, value in row.items() if key != "$key"):
+        if not any(has_content(value) for key, value in row.items() if key != "$key"):
             empty.append(f"row {number}")
             continue
         if not name:
-            raise _malformed(f"{where}: row {number}: no id at {layout.id!r}")
+            raise malformed(f"{where}: row {number}: no id at {layout.id!r}")
         selected.append((name, row))
-    base = _index_base(selected, layout, where) if layout.gold.kind == "index" else 0
-    converted = [_item(name, row, layout, base, where) for name, row in selected]
-    items = assign_groups(_unique((item for item, _ in converted), where), layout.group)
-    return ConvertedRows(tuple(items), tuple(empty), tuple(item.id for item, trimmed in converted if trimmed))
-
-
-def lookup(row: Any, path: str) -> Any:
-    """Return the value at a dotted path; None if there is none. A field whose name has a dot comes first."""
-    if isinstance(row, dict) and path in row:
-        return row[path]
-    for part in path.split("."):
-        row = row.get(part) if isinstance(row, dict) else None
-    return row
-
-
-def text(value: Any) -> str:
-    """Return a cell as stripped text: None and NaN are empty, 2024.0 is `2024`."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value).strip()
-
-
-def _malformed(message: str) -> DataError:
-    return DataError(ErrorCode.DATA_MALFORMED, message)
-
-
-def _has_content(value: Any) -> bool:
-    return bool(value) if isinstance(value, (list, dict)) else text(value) != ""
+    return selected, empty
 
 
 def _rows(content: Any, layout: RowLayout, where: str) -> Sequence[Row]:
     if layout.read == "rows":
         if isinstance(content, list) and all(isinstance(row, dict) for row in content):
             return content
-        raise _malformed(f"{where}: expected one row per item, not {_shape(content)}")
+        raise malformed(f"{where}: expected one row per item, not {_shape(content)}")
     if not isinstance(content, dict):
-        raise _malformed(f"{where}: expected one JSON object, not {_shape(content)}")
+        raise malformed(f"{where}: expected one JSON object, not {_shape(content)}")
     if layout.read == "columns":
         if not all(isinstance(column, dict) for column in content.values()):
-            raise _malformed(f"{where}: expected {{column: {{row: value}}}}")
+            raise malformed(f"{where}: expected {{column: {{row: value}}}}")
         return rows_by_column(content)
     return rows_by_key(content)
 
@@ -117,129 +135,52 @@ def _shape(content: Any) -> str:
 def _id(row: Row, at: str, number: int, where: str) -> str:
     name = str(number) if at == "$row" else text(lookup(row, at))
     if not name.isprintable() or len(name) > _MAX_ID:
-        raise _malformed(f"{where}: row {number}: an id is one short line, not {name[:40]!r}")
+        raise malformed(f"{where}: row {number}: an id is one short line, not {name[:40]!r}")
     return name
 
 
-def _index_base(rows: list[tuple[str, Row]], layout: RowLayout, where: str) -> int:
+def _index(layout: RowLayout, where: str, name: str, row: Row) -> tuple[str, Row, tuple[int, int]]:
+    """Return a row with its gold index and the number of its options."""
+    index = whole_number(lookup(row, layout.gold.at), layout.gold.at, f"{where}: item {name}")
+    count = len(labelled_options(row, layout.options, name, where))
+    if not 0 <= index <= count:
+        raise malformed(f"{where}: item {name}: {layout.gold.at} is {index} with {count} options")
+    return name, row, (index, count)
+
+
+def _index_base(indices: Iterable[tuple[int, int]], layout: RowLayout, where: str) -> int:
     """Return whether a column of gold indices counts from 0 or from 1, by the whole file; never guess.
 
     Only index 0 proves that it counts from 0, and only an index equal to the number of options that it counts from 1.
     Two published copies of one benchmark differ in exactly this.
     """
     zero = one = False
-    for name, row in rows:
-        number = _number(lookup(row, layout.gold.at), layout.gold.at, f"{where}: item {name}")
-        count = len(_options(row, layout.options, name, where))
-        zero, one = zero or number == 0, one or number == count
-        if not 0 <= number <= count:
-            raise _malformed(f"{where}: item {name}: {layout.gold.at} is {number} with {count} options")
+    for index, count in indices:
+        zero, one = zero or index == 0, one or index == count
     if zero == one:
         reason = "both 0 and the number of options occur" if zero else "neither 0 nor the number of options occurs"
         message = f"{where}: {layout.gold.at} may count from 0 or from 1: {reason}; a wrong guess looks like chance"
-        raise _malformed(message)
+        raise malformed(message)
     return 0 if zero else 1
 
 
-def _number(value: Any, at: str, where: str) -> int:
-    try:
-        number = float(text(value))
-    except ValueError:
-        detail = (
-            f"the answer {value!r} at {at!r} is not a number" if _has_content(value) else f"no gold label at {at!r}"
-        )
-        raise _malformed(f"{where}: {detail}") from None
-    if number != int(number):
-        raise _malformed(f"{where}: {at} is {value!r}, not a whole number")
-    return int(number)
-
-
-def _options(row: Row, at: OptionsField, name: str, where: str) -> list[tuple[str, Any]]:
-    """Return (label, raw text) pairs in label order; options at the end without content are left out."""
-    if at.kind == "fixed":
-        return [(label, label) for label in at.labels]
-    if at.kind == "columns":
-        pairs = list(zip(LETTERS, (lookup(row, column) for column in at.columns), strict=False))
-    else:
-        pairs = _labelled(_options_value(row, at, name, where), at)
-    # Tables for up to ten options leave the unused columns of an item empty; a gap before the end is an error later.
-    given = list(pairs)
-    while pairs and not _has_content(pairs[-1][1]):
-        pairs.pop()
-    if len(pairs) < 2:
-        place = at.at or ", ".join(at.columns)
-        count = f"{len(given) or 'no'} option{'s' if not given else ''} at {place!r}"
-        detail = f"option {given[len(pairs)][0]} at {place!r} is empty" if len(given) > len(pairs) else count
-        raise _malformed(f"{where}: item {name}: {detail}; an item needs at least two options")
-    return pairs
-
-
-def _options_value(row: Row, at: OptionsField, name: str, where: str) -> Any:
-    if not at.cell:
-        return lookup(row, at.at)
-    try:
-        return lookup(json.loads(text(lookup(row, at.cell))), at.at)
-    except (ValueError, RecursionError):
-        raise _malformed(f"{where}: item {name}: {at.cell} does not hold JSON") from None
-
-
-def _labelled(options: Any, at: OptionsField) -> list[tuple[str, Any]]:
-    if at.kind == "map" and isinstance(options, dict):
-        pairs = [(str(label).strip(), value) for label, value in options.items()]
-        lettered = all(len(label) == 1 and label in LETTERS for label, _ in pairs)
-        return sorted(pairs) if lettered else pairs
-    if isinstance(options, list):
-        if at.kind == "entries":
-            return [(text(lookup(entry, at.label)), lookup(entry, at.text)) for entry in options]
-        return list(zip(LETTERS, options, strict=False))
-    return []
-
-
-def _gold(row: Row, at: GoldField, options: list[tuple[str, str]], base: int, where: str) -> str:
-    value = lookup(row, at.at)
-    labels = [label for label, _ in options]
-    if at.kind == "index":
-        place = _number(value, at.at, where) - base
-        gold = labels[place] if 0 <= place < len(labels) else f"option {place + base}"
-    elif at.kind == "text":
-        same = [label for label, option in options if option == text(value)]
-        gold = same[0] if len(same) == 1 else ""  # a text under two labels names neither
-    else:
-        gold = _single_label(value, where) if at.kind == "list" else text(value)
-        gold = next((label for label in labels if gold and label.casefold() == gold.casefold()), gold)
-    if gold not in labels:
-        if not _has_content(value):
-            raise _malformed(f"{where}: no gold label at {at.at!r}")
-        known = "the text of exactly one option" if at.kind == "text" else f"one of the labels {', '.join(labels)}"
-        raise _malformed(f"{where}: the answer {value!r} at {at.at!r} is not {known}")
-    return gold
-
-
-def _single_label(value: Any, where: str) -> str:
-    """Return the only label in a list, or in a Python list written as a string."""
-    if isinstance(value, str):
-        try:
-            value = ast.literal_eval(value)  # literals only: nothing is executed
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            raise _malformed(f"{where}: the gold label {value[:40]!r} is not a list") from None
-    if not isinstance(value, list) or len(value) != 1:
-        raise _malformed(f"{where}: the gold label {value!r} does not name one label")
-    return text(value[0])
-
-
-def _item(name: str, row: Row, layout: RowLayout, base: int, where: str) -> tuple[Item, bool]:
+def _item(layout: RowLayout, base: int, where: str, name: str, row: Row) -> tuple[Item, bool]:
     """Return the item of a row, and whether white space was stripped from an option."""
-    raw = _options(row, layout.options, name, where)
+    raw = labelled_options(row, layout.options, name, where)
     where = f"{where}: item {name}"
+    _refuse_image(row, where)
     options = [(label, text(value)) for label, value in raw]
-    question = _cut_choices(text(lookup(row, layout.question)), layout.cut)
+    asked = lookup(row, layout.question)
+    if isinstance(asked, list | dict):
+        raise malformed(f"{where}: {layout.question!r} is not a text, but a {type(asked).__name__}")
+    question = _cut_choices(text(asked), layout.cut)
     if not question:
-        raise _malformed(f"{where}: the question is empty")
+        raise malformed(f"{where}: the question is empty")
     for label, option in options:
         if not option:
-            raise _malformed(f"{where}: option {label} is empty")
-    _check_labels([label for label, _ in options], where)
-    gold = _gold(row, layout.gold, options, base, where)
+            raise malformed(f"{where}: option {label} is empty")
+    check_labels([label for label, _ in options], where)
+    gold = gold_label(row, layout.gold, options, base, where)
     item = Item(
         id=name,
         question=question,
@@ -255,13 +196,12 @@ def _item(name: str, row: Row, layout: RowLayout, base: int, where: str) -> tupl
     return (shuffled(item, layout.shuffle) if layout.shuffle else item), trimmed
 
 
-def _check_labels(labels: Sequence[str], where: str) -> None:
-    """Raise if an answer could not name one of the labels unambiguously."""
-    for label in labels:
-        if not label or label != label.strip() or not label.isprintable():
-            raise _malformed(f"{where}: {label!r} is no label: it needs a name without outer white space")
-    if len({label.casefold() for label in labels}) < len(labels):
-        raise _malformed(f"{where}: two labels are the same or differ only in case: {', '.join(labels)}")
+def _refuse_image(row: Row, where: str) -> None:
+    """Raise for a row with an image: without it the question is another one, and no prompt here shows it."""
+    field = next((key for key in row if key.casefold().strip() in _IMAGE_FIELDS and has_content(row[key])), None)
+    if field is not None:
+        message = f"{where}: it has an image ({field!r}), which no prompt shows: leave such items out"
+        raise DataError(ErrorCode.DATA_REFUSED, message)
 
 
 def _check_encodable(item: Item, where: str) -> None:
@@ -272,7 +212,7 @@ def _check_encodable(item: Item, where: str) -> None:
         texts.encode()
     except UnicodeEncodeError as error:
         place = texts[max(0, error.start - 20) : error.end]
-        raise _malformed(f"{where}: a lone surrogate at the end of {place!r}; repair the file") from None
+        raise malformed(f"{where}: a lone surrogate at the end of {place!r}; repair the file") from None
 
 
 def _cut_choices(question: str, marker: str) -> str:
@@ -290,11 +230,11 @@ def _context(row: Row, at: ContextField | None, where: str) -> tuple[tuple[str, 
     for path in (at.headings, at.texts):
         parent, _, _ = path.rpartition(".")
         value = lookup(row, parent) if parent and path not in row else None
-        if _has_content(value) and not isinstance(value, dict):
-            raise _malformed(f"{where}: {parent!r} is not a mapping with {path}")
+        if has_content(value) and not isinstance(value, dict):
+            raise malformed(f"{where}: {parent!r} is not a mapping with {path}")
     headings, texts = lookup(row, at.headings) or [], lookup(row, at.texts) or []
     if not (isinstance(headings, list) and isinstance(texts, list) and len(headings) == len(texts)):
-        raise _malformed(f"{where}: {at.headings} and {at.texts} do not fit together")
+        raise malformed(f"{where}: {at.headings} and {at.texts} do not fit together")
     return tuple((text(heading), text(section)) for heading, section in zip(headings, texts, strict=True))
 
 
@@ -302,8 +242,8 @@ def _meta(row: Row, fields: dict[str, str], where: str) -> dict[str, str]:
     meta = {}
     for name, at in fields.items():
         value = lookup(row, at)
-        if name == "*" and _has_content(value) and not isinstance(value, dict):
-            raise _malformed(f"{where}: {at!r} is not a mapping of name to text")
+        if name == "*" and has_content(value) and not isinstance(value, dict):
+            raise malformed(f"{where}: {at!r} is not a mapping of name to text")
         pairs = value.items() if name == "*" and isinstance(value, dict) else [(name, value)]
         meta.update({str(key): text(each) for key, each in pairs if text(each)})
     return meta
@@ -327,7 +267,7 @@ def _unique(items: Iterable[Item], where: str) -> list[Item]:
     by_id: dict[str, Item] = {}
     for item in items:
         if item.id in by_id:
-            raise _malformed(f"{where}: duplicate id {item.id}")
+            raise malformed(f"{where}: duplicate id {item.id}")
         by_id[item.id] = item
     return list(by_id.values())
 

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from evalsuite.data import canonical, item_lock
+from evalsuite.data.duplicates import question_key
 from evalsuite.data.error_location import damaged_item
 from evalsuite.data.file_formats import parse, read_bytes
 from evalsuite.data.item_conversion import NATIVE, ConvertedRows, assign_groups, convert, id_order
-from evalsuite.data.locate import LocatedFile, absence_message, data_folder, find, locate, sources
+from evalsuite.data.locate import (
+    LocatedFile,
+    absence_message,
+    data_folder,
+    find,
+    locate,
+    sources,
+    train_sources,
+)
 from evalsuite.errors import DataError, ErrorCode
 from evalsuite.tasks.item import Dataset, Item
-from evalsuite.tasks.schema import DataFile, RowLayout, Task
+from evalsuite.tasks.schema import UNVERIFIED, DataFile, RowLayout, Task
 
 _NAMED = 3
 """Ids that a message lists before it ends in an ellipsis."""
@@ -61,25 +71,60 @@ def load_split(task: Task, split: Literal["train", "dev"], data_dir: Path | None
     """Load the train or dev items of a task's card, wherever its test items are; a `DataError` if there are none.
 
     `data_dir` falls back as it does for `load`. Every id starts with its file's name: rows of two files may share one.
+    An item that several files hold, or one file several times, is given once.
     """
     return _load_split(task, split, existing_folder(data_dir))
 
 
 def _load_split(task: Task, split: Literal["train", "dev"], root: Path) -> tuple[Item, ...]:
-    items: dict[str, Item] = {}
-    files = task.train if split == "train" else task.dev
+    items: dict[object, Item] = {}
+    files = train_sources(task) if split == "train" else task.dev
     for source in files:
         located = find(source, root)
         if located is not None:
             rows = read_items(task, located)
             check_items(task, located, rows)
-            prefix = f"{Path(source.path).name}:"
-            items.update({prefix + item.id: replace(item, id=prefix + item.id) for item in rows.items})
+            prefix = f"{located.paths[0].name.removesuffix('.gz')}:"
+            for item in rows.items:
+                items.setdefault(_content_key(item), replace(item, id=prefix + item.id))
     if not items:
         known = ", ".join(source.path for source in files)
         where = f"none of its files is in {root}: {known}" if known else "its card names none"
-        raise DataError(ErrorCode.DATA_NOT_FOUND, f"{task.name}: no {split} items: {where}")
+        pull = f"; fetch them: evalsuite data pull --split train --tasks {task.name}" if _train_on_hub(task) else ""
+        raise DataError(ErrorCode.DATA_NOT_FOUND, f"{task.name}: no {split} items: {where}{pull * (split == 'train')}")
     return tuple(items.values())
+
+
+def _content_key(item: Item) -> object:
+    """Return what two items have in common if they are the same question with the same answer."""
+    return question_key(item, options_too=True), item.options[item.labels.index(item.gold)]
+
+
+def _train_on_hub(task: Task) -> bool:
+    return task.hub is not None and task.hub.train is not None
+
+
+def train_total(task: Task) -> int | None:
+    """Return how many train items upstream has published for a task, by its card; None if the card doesn't say."""
+    return task.hub.train.items if task.hub and task.hub.train else None
+
+
+def split_present(tasks: Sequence[Task], data_dir: Path | None = None) -> tuple[list[Task], dict[str, str]]:
+    """Divide tasks into those whose data is there, and {name: why, and where to get it} of the others.
+
+    Data that is there and damaged counts as there, so that loading it fails.
+    """
+    root = existing_folder(data_dir)
+    present, absent = [], {}
+    for task in tasks:
+        located = locate(task, root)
+        if located is None:
+            absent[task.name] = absence_message(task, root)
+        elif located.source.refuse:
+            absent[task.name] = f"{task.name}: {located.paths[0]}: {located.source.refuse}"
+        else:
+            present.append(task)
+    return present, absent
 
 
 def read_items(task: Task, located: LocatedFile) -> ConvertedRows:
@@ -106,7 +151,16 @@ def _convert(task: Task, located: LocatedFile, layout: RowLayout, content: objec
         rows = convert(content, layout.model_copy(update={"id": "$row"}), where)
         items = item_lock.identify(rows.items, _locked(task, located.source), where)
         return replace(rows, items=tuple(assign_groups(items, layout.group)))
-    return convert(content, layout, where, _locked(task, located.source) if located.source.keep == "lock" else None)
+    locked = _locked(task, located.source) if located.source.keep != "all" else {}
+    if located.source.keep == "lock":
+        return convert(content, layout, where, locked)
+    rows = convert(content, layout, where, skip_malformed=_may_skip(task, located.source))
+    return replace(rows, items=tuple(item for item in rows.items if item.id not in locked))
+
+
+def _may_skip(task: Task, source: DataFile) -> bool:
+    """Return whether rows that can't become items are left out: in train files that nobody has seen."""
+    return source.digest == UNVERIFIED and source not in sources(task)
 
 
 def _notes(task: Task, located: LocatedFile, rows: ConvertedRows) -> tuple[str, ...]:
@@ -116,6 +170,9 @@ def _notes(task: Task, located: LocatedFile, rows: ConvertedRows) -> tuple[str, 
     if rows.empty:
         places = ", ".join(rows.empty[:5]) + (", ..." if len(rows.empty) > 5 else "")
         notes.append(f"{len(rows.empty)} empty rows of {name} left out ({places})")
+    if rows.malformed:
+        first = rows.malformed[0].rpartition(": item ")[2]
+        notes.append(f"{len(rows.malformed):,} rows of {name} left out that can't become items (the first: {first})")
     return tuple(f"{task.name}: {note}" for note in notes)
 
 
@@ -123,11 +180,14 @@ def check_items(task: Task, located: LocatedFile, rows: ConvertedRows) -> Checke
     """Compare items with the lock; a `DataError` names the items that differ from it."""
     is_test = located.source in sources(task)
     expected = located.source.digest or (task.digest if is_test else "")
+    verified = expected != UNVERIFIED
     digest = canonical.digest(rows.items)
     variant = located.source.variant or task.variant
     path = located.paths[0]
     if digest == expected:
         return CheckedItems(digest, variant)
+    if not verified and rows.items:
+        return CheckedItems(digest, variant, tuple(_unverified_notes(task, located, len(rows.items), digest)))
     if not rows.items or (not expected and len(rows.items) != located.source.items):
         count = f"{len(rows.items)} items where the card says {located.source.items}"
         raise DataError(ErrorCode.DATA_CHANGED, f"{task.name}: {path}: {count}; correct one of them")
@@ -139,6 +199,13 @@ def check_items(task: Task, located: LocatedFile, rows: ConvertedRows) -> Checke
         variant = other.variant or task.variant
         return CheckedItems(digest, variant, (f"{task.name}: {path.name} holds the items of variant {variant!r}",))
     raise DataError(ErrorCode.DATA_CHANGED, _describe_change(task, located, rows, digest, expected))
+
+
+def _unverified_notes(task: Task, located: LocatedFile, count: int, digest: str) -> Iterator[str]:
+    name, expected = located.paths[0].name, located.source.items
+    yield f"{task.name}: {name} could not be seen when the card was written, so no lock pins it: its digest is {digest}"
+    if expected and count != expected:
+        yield f"{task.name}: {name} has {count:,} items, upstream's description says {expected:,}"
 
 
 def _dataset(task: Task, located: LocatedFile, rows: ConvertedRows, check: bool) -> Dataset:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
-from evalsuite.tasks.schema import DataFile, Task
+from evalsuite.tasks.schema import DataFile, HubDataset, Task
 
 FOLDER = "EVALSUITE_DATA"
 """Environment variable: the data folder, a mirror in upstream's formats."""
@@ -40,6 +42,15 @@ def sources(task: Task) -> tuple[DataFile, ...]:
     return (*task.sources, *_hub_sources(task))
 
 
+def train_sources(task: Task) -> tuple[DataFile, ...]:
+    """Return a task's known files of train items: the hub's, which are complete, before those of a mirror."""
+    if task.hub is None or task.hub.train is None:
+        return task.train
+    train = task.hub.train
+    facts = {"layout": train.layout, "items": train.items, "digest": train.digest, "keep": train.keep}
+    return (*_below_hub_folders(task.hub, train.files, facts), *task.train)
+
+
 def locate(task: Task, root: Path) -> LocatedFile | None:
     """Return the first known file of a task below `root`, or beside its card; refused ones come last."""
     known = sorted(sources(task), key=lambda source: bool(source.refuse))
@@ -62,12 +73,15 @@ def absence_message(task: Task, root: Path) -> str:
 def _hub_sources(task: Task) -> tuple[DataFile, ...]:
     if task.hub is None or not task.hub.layout:
         return ()
-    hub, names = task.hub, ",".join(task.hub.files)
+    hub, items = task.hub, task.items if task.hub.items is None else task.hub.items
+    facts = {"layout": hub.layout, "items": items, "digest": hub.digest, "variant": hub.variant, "keep": hub.keep}
+    return _below_hub_folders(hub, hub.files, facts)
+
+
+def _below_hub_folders(hub: HubDataset, files: tuple[str, ...], facts: dict[str, Any]) -> tuple[DataFile, ...]:
     # `pull` writes below hub/; a clone of the repository may also be put into the data folder by hand.
     folders = (f"hub/{hub.repo}", hub.repo)
-    return tuple(
-        DataFile(path=f"{folder}/{{{names}}}", layout=hub.layout, items=task.items, keep=hub.keep) for folder in folders
-    )
+    return tuple(DataFile(path=f"{folder}/{{{','.join(files)}}}", **facts) for folder in folders)
 
 
 def find(source: DataFile, root: Path) -> LocatedFile | None:
@@ -77,7 +91,14 @@ def find(source: DataFile, root: Path) -> LocatedFile | None:
     paths: list[Path] = []
     for pattern in patterns:
         if any(char in pattern for char in "*?["):
-            paths += sorted(path for path in root.glob(pattern) if path.is_file())
+            paths += _matching(root, pattern)
         else:
             paths += [path for path in (root / pattern, root / f"{pattern}.gz") if path.is_file()][:1]
     return LocatedFile(source, root, tuple(paths)) if paths else None
+
+
+def _matching(root: Path, pattern: str) -> list[Path]:
+    """Return the files that a shell pattern matches as the hub reads it: `*` also stands for a slash."""
+    fixed = pattern[: min(pattern.index(char) for char in "*?[" if char in pattern)].rpartition("/")[0]
+    files = (path for path in (root / fixed).rglob("*") if path.is_file())
+    return sorted(path for path in files if fnmatchcase(path.relative_to(root).as_posix(), pattern))

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from evalsuite.data.load import check_items, read_items
-from evalsuite.data.locate import data_folder, find, sources
+from evalsuite.data.locate import data_folder, find, sources, train_sources
 from evalsuite.errors import DataError, ErrorCode, UsageError
-from evalsuite.tasks.schema import HubDataset, Task
+from evalsuite.tasks.schema import UNVERIFIED, HubDataset, Task
 from evalsuite.util.atomic_write import write_atomically
 from evalsuite.util.file_digest import sha256_of
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from huggingface_hub.hf_api import RepoSibling
 
 MANIFEST = "pulled.json"
-UNVERIFIED = "unverified"
 HTTP_LIBRARIES = ("httpx", "httpx2", "httpcore", "httpcore2", "requests", "urllib3", "huggingface_hub")
 """Top-level modules of the exceptions that versions of huggingface_hub raise for a failed request."""
 T = TypeVar("T")
@@ -46,25 +45,36 @@ class Pulled:
     notes: tuple[str, ...] = ()
 
 
-def pull(tasks: Sequence[Task], data_dir: Path | None = None, revision: str | None = None) -> list[Pulled]:
+def pull(
+    tasks: Sequence[Task],
+    data_dir: Path | None = None,
+    revision: str | None = None,
+    split: Literal["test", "train"] = "test",
+) -> list[Pulled]:
     """Download each task's hub files into `hub/<repo>` of the data folder and check the items against the card.
 
-    `revision` (a commit, a branch or a tag) replaces the cards'. A manifest beside the files, written last, records
-    their commit. A repository that is absent, gated or out of reach is a `DataError` of one line, and files that were
-    downloaded before stay.
+    `split` chooses the files that evaluation uses or the train files, where the card knows some. `revision` (a commit,
+    a branch or a tag) replaces the cards'. A manifest beside the files, written last, records their commit. A
+    repository that is absent, gated or out of reach is a `DataError` of one line, and files that were downloaded
+    before stay.
     """
     without_hub = [task.name for task in tasks if task.hub is None]
     if without_hub:
         message = f"{', '.join(without_hub)}: no hub data set is known; the items come with the card or from a mirror"
         raise UsageError(ErrorCode.INVALID_ARGUMENT, message)
+    without_train = [task.name for task in tasks if task.hub is not None and task.hub.train is None]
+    if split == "train" and without_train:
+        message = f"{', '.join(without_train)}: the card knows no train items on the hub: leave the task out"
+        raise UsageError(ErrorCode.INVALID_ARGUMENT, message)
     root = data_folder(data_dir)
-    return [_pull(task, task.hub, root, revision) for task in tasks if task.hub is not None]
+    return [_pull(task, task.hub, root, revision, split) for task in tasks if task.hub is not None]
 
 
-def _pull(task: Task, hub: HubDataset, root: Path, revision: str | None) -> Pulled:
+def _pull(task: Task, hub: HubDataset, root: Path, revision: str | None, split: Literal["test", "train"]) -> Pulled:
     pinned = revision is not None or hub.revision != UNVERIFIED
     folder = root / "hub" / hub.repo
-    commit, files = _list_files(task, hub, revision or (hub.revision if pinned else hub.ref))
+    patterns = hub.train.files if split == "train" and hub.train else hub.files
+    commit, files = _list_files(task, hub, patterns, revision or (hub.revision if pinned else hub.ref))
     names = [file.rfilename for file in files]
     _from_hub(task, hub, partial(_download, hub.repo, commit, names, folder))
     for file in files:
@@ -72,21 +82,21 @@ def _pull(task: Task, hub: HubDataset, root: Path, revision: str | None) -> Pull
     _write_manifest(folder, hub.repo, commit, names)
     notes = [] if pinned else [f"{hub.repo}: revision unverified: {hub.ref} is {commit} today"]
     items = 0
-    if hub.layout:
-        items, item_notes = _check(task, root)
+    if split == "train" or hub.layout:
+        items, item_notes = _check(task, root, split)
         notes += item_notes
     else:
         notes.append(f"{task.name}: downloaded, but no layout reads these files yet: {hub.note}")
     return Pulled(task.name, hub.repo, commit, pinned, tuple(names), items, tuple(notes))
 
 
-def _list_files(task: Task, hub: HubDataset, revision: str) -> tuple[str, list[RepoSibling]]:
+def _list_files(task: Task, hub: HubDataset, patterns: Sequence[str], revision: str) -> tuple[str, list[RepoSibling]]:
     """Resolve a revision to its commit, and return it with the files of the card that it has."""
     commit, available = _from_hub(task, hub, partial(_dataset_info, hub.repo, revision))
-    files = [file for file in available if any(fnmatchcase(file.rfilename, pattern) for pattern in hub.files)]
+    files = [file for file in available if any(fnmatchcase(file.rfilename, pattern) for pattern in patterns)]
     if not files or not commit:
         offer = ", ".join(file.rfilename for file in available[:8]) or "nothing"
-        message = f"{task.name}: {hub.repo} at {revision} has no {', '.join(hub.files)}; it has: {offer}"
+        message = f"{task.name}: {hub.repo} at {revision} has no {', '.join(patterns)}; it has: {offer}"
         raise DataError(ErrorCode.HUB_UNAVAILABLE, message)
     for file in files:
         # huggingface_hub joins names to the folder without such a check, except on Windows.
@@ -166,9 +176,10 @@ def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:160] or type(error).__name__
 
 
-def _check(task: Task, root: Path) -> tuple[int, list[str]]:
+def _check(task: Task, root: Path, split: Literal["test", "train"]) -> tuple[int, list[str]]:
     """Read the downloaded files and compare their items with the lock; return the number of items, and notes."""
-    candidates = (find(source, root) for source in sources(task) if source.path.startswith("hub/"))
+    known = sources(task) if split == "test" else train_sources(task)
+    candidates = (find(source, root) for source in known if source.path.startswith("hub/"))
     located = next(each for each in candidates if each)
     rows = read_items(task, located)
     checked = check_items(task, located, rows)

@@ -96,8 +96,9 @@ def nearest(dataset: Dataset) -> Chooser:
     from bm25s import BM25
 
     from evalsuite.data.load import load_train
+    from evalsuite.data.locate import train_sources
 
-    if not dataset.task.train:
+    if not train_sources(dataset.task):
         raise BackendError(
             ErrorCode.UNSUPPORTED_BY_BACKEND,
             f"trivial/nearest: the task card of {dataset.task.name} names no train items: leave this task out",

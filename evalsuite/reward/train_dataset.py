@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.reward.ground_truth import GroundTruth
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from evalsuite.tasks.schema import Task
 
 Split = Literal["train", "dev", "test"]
+_COMPLETE: Final = 0.95
+"""Share of upstream's train items above which a data set is complete: the rest are duplicates."""
 
 
 def dataset(
@@ -34,9 +36,13 @@ def dataset(
     format: str | None = None,
     system: str | None = None,
     thinking: Thinking = "auto",
-    data_dir: Path | None = None,
+    data_dir: str | Path | None = None,
 ) -> datasets.Dataset:
     """Return a train dataset with the columns that the reward reads.
+
+    A task's train items come from the files that `evalsuite data pull --split train` downloads, or from a mirror's,
+    each item once. `dataset.info.description` says how many rows there are of how many that upstream published; if
+    some are missing, a warning says so, too.
 
     Columns: `prompt`, `gold`, `labels`, `format`, `opens_reasoning`, `item`, `task` and `ground_truth` (gold, labels,
     format and opens_reasoning in one string, for trainers that pass a reward one string).
@@ -60,13 +66,33 @@ def dataset(
     refuse_test_items(items, split, task, user_items=not isinstance(source, str | Task))
     chat = None if tokenizer is None else _chat_template(tokenizer, thinking)
     rows = list(train_rows(task, items, format, system, chat, render))
+    description = f"{len(rows):,} {split} items of {task.name}"
+    if split == "train" and isinstance(source, str | Task):
+        description = _state_share(task, len(rows))
     try:
-        from datasets import Dataset
+        from datasets import Dataset, DatasetInfo
     except ModuleNotFoundError:
         raise UsageError(
             ErrorCode.MISSING_PACKAGE, "a train dataset needs datasets: pip install 'evalsuite[train]'"
         ) from None
-    return Dataset.from_list(rows)
+    return Dataset.from_list(rows, info=DatasetInfo(description=description))
+
+
+def _state_share(task: Task, rows: int) -> str:
+    """Return how many of the train items these are; warn if the files hold fewer than upstream has published."""
+    from evalsuite.data.load import train_total
+
+    total = train_total(task)
+    if total is None:
+        return f"{rows:,} train items of {task.name}, each once"
+    share = f"{rows:,} of the {total:,} train items of {task.name}, each once"
+    if rows < total * _COMPLETE:
+        warnings.warn(
+            f"{share}: these files are a part of them; evalsuite data pull --split train --tasks {task.name} "
+            "downloads all",
+            stacklevel=3,
+        )
+    return share
 
 
 def train_rows(
@@ -103,7 +129,7 @@ def train_rows(
 
 
 def _items(
-    source: str | Task | Sequence[Item], split: Split, like: str | Task | None, data_dir: Path | None
+    source: str | Task | Sequence[Item], split: Split, like: str | Task | None, data_dir: str | Path | None
 ) -> tuple[Task, Sequence[Item]]:
     from evalsuite.data.load import load, load_split
     from evalsuite.tasks.registry import load_task
@@ -118,8 +144,8 @@ def _items(
                 ErrorCode.CONFLICTING_ARGUMENTS,
                 "`like` chooses the prompt of your own items; a task has a prompt of its own: leave `like` out",
             )
-        task = as_task(source)
-        return task, load(task, data_dir).items if split == "test" else load_split(task, split, data_dir)
+        task, folder = as_task(source), None if data_dir is None else Path(data_dir)
+        return task, load(task, folder).items if split == "test" else load_split(task, split, folder)
     if not source:
         raise UsageError(ErrorCode.INVALID_ARGUMENT, "`source` holds no items to train on")
     return as_task(like) if like is not None else Task(name="items", version=1, folder=BUILT_IN), source

@@ -48,6 +48,8 @@ class RunRequest:
     """Tasks whose items are given; those of the others are loaded by the task's name."""
     backend: Callable[[], Backend] | None = None
     """Constructs the backend; None: the one that is registered under the spec's prefix."""
+    absent: tuple[str, ...] = ()
+    """One line for each task of a suite that is left out, as its data is not there."""
     stored_in: RunFolder | None = None
     """The folder that is resumed: it may hold tasks that no name finds."""
 

@@ -47,6 +47,20 @@ class RecordingFormat(StrictModel):
     """What a reader of the grades must know, in a sentence."""
 
 
+UNVERIFIED = "unverified"
+"""In a card, for a revision or a digest: what the hub has could not be seen when the card was written."""
+
+
+class HubTrain(StrictModel):
+    """The files of a hub data set that hold train items."""
+
+    files: tuple[Inside, ...]
+    layout: str
+    items: int
+    digest: str = UNVERIFIED
+    keep: Literal["all", "lock", "not in lock"] = "all"
+
+
 class HubDataset(StrictModel):
     """The data set on the Hugging Face hub that the items come from."""
 
@@ -55,13 +69,20 @@ class HubDataset(StrictModel):
     split: str
     files: tuple[Inside, ...]
     """Paths in the repository; shell patterns allowed."""
-    revision: str = "unverified"
+    revision: str = UNVERIFIED
     """A commit; `unverified`: none could be checked, so `ref` is resolved when pulled and the digest decides."""
     ref: str = "main"
     layout: str = ""
     """The card's layout for these files; empty: none is known, so they are downloaded but not loaded."""
     keep: Literal["all", "lock"] = "all"
     """`lock`: the files hold more than the benchmark; only items whose ids are in items.lock are used."""
+    variant: str = ""
+    """Name of this form of the data; empty: the variant of the task."""
+    items: int | None = None
+    """Items of that form; None: as many as the task's."""
+    digest: str = ""
+    """Canonical digest of that form; empty: the task's; `unverified`: the items are used with a note."""
+    train: HubTrain | None = None
     note: str = ""
 
 
@@ -79,8 +100,9 @@ class DataFile(StrictModel):
     stored_sha256: str = ""
     """Of the file as the known mirror stores it."""
     digest: str = ""
-    """Canonical digest of this file's items if it differs from the task's."""
-    keep: Literal["all", "lock"] = "all"
+    """Canonical digest of this file's items if it differs from the task's; `unverified`: they are used with a note."""
+    keep: Literal["all", "lock", "not in lock"] = "all"
+    """Of the file's items all, those whose ids are in items.lock, or the others."""
     refuse: str = ""
     """Why this file can't be used, if it is known but useless; it is never read."""
     note: str = ""
@@ -112,7 +134,7 @@ class GoldField(StrictModel):
     """The field of a row that holds its gold label."""
 
     kind: Literal["label", "index", "list", "text"]
-    """A label | a number | a list of one label, perhaps written as a string | the option's text."""
+    """A label, or a list of one | a number | a list of one label, perhaps written as a string | the option's text."""
     at: str
 
 

@@ -10,7 +10,8 @@ import evalsuite as es
 from evalsuite.api.request import run_request
 
 EVALUATE = (
-    "(model: 'Model', tasks: 'TaskLike | Sequence[TaskLike]', *, name: 'str | None' = None, "
+    "(model: 'Model', tasks: 'TaskLike | Sequence[TaskLike]' = (), *, "
+    "suite: 'str | None' = None, require_all: 'bool' = False, name: 'str | None' = None, "
     "version: 'str | None' = None, base_urls: 'str | Sequence[str]' = (), samples: 'int' = 1, "
     "limit: 'int | None' = None, answer_format: 'str | None' = None, system: 'str | None' = None, "
     "temperature: 'float' = 0.0, top_p: 'float' = 1.0, "

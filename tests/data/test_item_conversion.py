@@ -10,7 +10,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from evalsuite.data.item_conversion import LETTERS, NATIVE, convert, shuffled, text
+from evalsuite.data.item_conversion import NATIVE, convert, shuffled
+from evalsuite.data.row_fields import LETTERS, text
 from evalsuite.errors import DataError, ErrorCode
 from evalsuite.tasks.item import Item
 from evalsuite.tasks.schema import RowLayout
@@ -42,6 +43,48 @@ def native(**more: Any) -> dict[str, Any]:
     return {"id": "1", "question": "q", "options": {"A": "x", "B": "y"}, "answer": "B", **more}
 
 
+def test_more_options_than_letters_are_refused_and_never_cut():
+    texts = [f"option {number}" for number in range(30)]
+    assert len(convert([native(options=texts[:26])], NATIVE, "f").items[0].options) == 26
+    listed = layout(options={"kind": "list", "at": "o"}, gold={"kind": "label", "at": "g"})
+    assert "item 1: 30 options" in refusal([{"id": "1", "q": "q", "o": texts, "g": "B"}], listed)
+    wide = layout(
+        options={"kind": "columns", "columns": [f"c{n}" for n in range(30)]}, gold={"kind": "label", "at": "g"}
+    )
+    columns = {f"c{n}": text for n, text in enumerate(texts)}
+    assert "item 1: 30 options" in refusal([{"id": "1", "q": "q", "g": "B", **columns}], wide)
+    empty = {name: (value if int(name[1:]) < 4 else "") for name, value in columns.items()}
+    assert len(convert([{"id": "1", "q": "q", "g": "B", **empty}], wide, "f").items[0].options) == 4
+    named = {f"o{number}": text for number, text in enumerate(texts)}
+    assert len(convert([native(options=named, answer="o29")], NATIVE, "f").items[0].options) == 30
+
+
+@pytest.mark.parametrize("field", ["image", "Image", "images", "image_path", "img", "figure_url"])
+def test_an_item_with_an_image_is_refused(field):
+    for content in ("x.png", ["x.png"], {"bytes": b"x", "path": None}):
+        with pytest.raises(DataError) as caught:
+            convert([native(**{field: content})], NATIVE, "f")
+        assert caught.value.code is ErrorCode.DATA_REFUSED and "item 1" in str(caught.value)
+    for content in ("", None, [], float("nan")):
+        assert len(convert([native(**{field: content})], NATIVE, "f").items) == 1
+
+
+def test_rows_of_train_files_that_cannot_become_items_are_left_out_and_listed():
+    table = [row(1, 0), row(2, 9), row(3, 2, c=""), row(4, None), row(5, 2)]
+    rows = convert(table, layout(), "f", skip_malformed=True)
+    assert [item.id for item in rows.items] == ["1", "5"] and [item.gold for item in rows.items] == ["A", "C"]
+    assert len(rows.malformed) == 3
+    with pytest.raises(DataError):
+        convert([row(1, 0, a="")], layout(), "f", skip_malformed=True)
+
+
+def test_a_label_may_be_the_only_one_of_a_list():
+    for answer in ("B", ["B"], ["b"]):
+        assert convert([native(answer=answer)], NATIVE, "f").items[0].gold == "B"
+    refusal([native(answer=["A", "B"])], NATIVE)
+    refusal([native(answer=[])], NATIVE)
+
+
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=30), st.booleans())
 def test_the_base_of_an_index_follows_from_the_whole_file_or_is_refused(golds, from_one):
     table = [row(i, float(gold + from_one)) for i, gold in enumerate(golds)]
@@ -60,7 +103,13 @@ def test_the_base_of_an_index_follows_from_the_whole_file_or_is_refused(golds, f
         ([row(1, 5)], "item 1: cop is 5 with 4 options"),
         ([row(1, -1)], "item 1: cop is -1 with 4 options"),
         ([row(1, None)], "item 1: no gold label at 'cop'"),
-        ([row(1, 1.5)], "item 1: cop is 1.5, not a whole number"),
+        *[
+            ([row(1, value)], "item 1: the answer")
+            for value in (1.5, float("inf"), "nan", "Infinity", "1e3", "1_0", "٣")
+        ],
+        ([row(1, float("nan"))], "item 1: no gold label at 'cop'"),
+        ([row(1, 4, b=["x", "y"])], "item 1: option B is not a text"),
+        ([row(1, 4, q={"text": "x"})], "item 1: 'q' is not a text"),
         ([row(1, 4), row(1, 4)], "id 1"),
         ([row(1, 4, q=" ")], "item 1: the question is empty"),
         ([row(1, 4, b=None)], "item 1: option B is empty"),

@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from evalsuite.data.file_formats import read_rows
-from evalsuite.data.load import load
+from evalsuite.data.item_lock import read_lock
+from evalsuite.data.load import load, load_split
 from evalsuite.data.verify import lock
 from evalsuite.tasks.registry import load_task
 from tests.data.conftest import COMMIT
@@ -29,18 +30,20 @@ from pathlib import Path
 from evalsuite.data.pull import pull
 from evalsuite.errors import EvalsuiteError
 from evalsuite.tasks.registry import load_task
-names, folder, revision = sys.argv[1].split(","), Path(sys.argv[2]), sys.argv[3] or None
+names, folder, revision, split = sys.argv[1].split(","), Path(sys.argv[2]), sys.argv[3] or None, sys.argv[4]
 try:
-    print(json.dumps([asdict(done) for done in pull([load_task(name) for name in names], folder, revision)]))
+    print(json.dumps([asdict(done) for done in pull([load_task(name) for name in names], folder, revision, split)]))
 except EvalsuiteError as error:
     sys.exit(f"{error.code}: {error}")
 """
 
 
-def pull(url: str, names: str, folder: Path, revision: str = "", **env: str) -> tuple[list[dict[str, Any]], str]:
+def pull(
+    url: str, names: str, folder: Path, revision: str = "", split: str = "test", **env: str
+) -> tuple[list[dict[str, Any]], str]:
     """Pull in a fresh process; return what it fetched and the last line of its errors."""
     env = {**os.environ, "HF_ENDPOINT": url, "HF_HOME": str(folder / "cache"), "HF_HUB_DISABLE_TELEMETRY": "1", **env}
-    command = [sys.executable, "-c", CODE, names, str(folder), revision]
+    command = [sys.executable, "-c", CODE, names, str(folder), revision, split]
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
     errors = done.stderr.strip().splitlines()
     return (json.loads(done.stdout) if done.returncode == 0 else [], errors[-1] if errors else "")
@@ -117,6 +120,17 @@ def careqa(mirror: Path) -> bytes:
     return json.dumps([row for row in read_rows(mirror / "careqa/care_qa.citrus.jsonl.gz") if row["cop"] > 0]).encode()
 
 
+def jmed_release(question: str = "发热三天") -> bytes:
+    """Invented rows in the shape that a public loader of the file reads: 21 options, and a label, bare or in a list."""
+    options = {chr(65 + place): f"诊断{place}" for place in range(21)}
+    return lines(
+        [
+            {"question": f"{question}{n}", "options": options, "answer": answer}
+            for n, answer in enumerate(("A", ["U"], "U"))
+        ]
+    )
+
+
 def hub_files(mirror: Path) -> dict[str, dict[str, bytes]]:
     """Every task's hub data set, remade from the mirror in the layout that its card says the hub has."""
     medqa = read_rows(mirror / "medqa/phrases_no_exclude_test.4options.jsonl.gz")
@@ -127,7 +141,7 @@ def hub_files(mirror: Path) -> dict[str, dict[str, bytes]]:
         "qiaojin/PubMedQA": {"pqa_labeled/train-00000-of-00001.parquet": pubmedqa(mirror)},
         "TsinghuaC3I/MedXpertQA": {"Text/test.jsonl": medxpertqa(mirror), "Text/dev.jsonl": b"{}"},
         "HPAI-BSC/CareQA": {"CareQA_en.json": careqa(mirror), "CareQA_es.json": b"[]"},
-        "jdh-algo/JMED": {"JMED.jsonl": b'{"question": "?"}'},
+        "jdh-algo/JMED": {"JMED.jsonl": jmed_release()},
         "mkieffer/Medbullets": {
             "data/op4_test-00000-of-00001.parquet": medbullets(mirror, 4),
             "data/op5_test-00000-of-00001.parquet": medbullets(mirror, 5),
@@ -152,7 +166,10 @@ def test_every_task_comes_from_the_hub_as_the_items_of_its_card(mirror, hub_of, 
         assert not result["pinned"]
         assert "unverified" in result["notes"][0]
         if task.name == "jmed":
-            assert "no layout" in " ".join(result["notes"])
+            dataset = load(task, tmp_path)
+            assert (dataset.variant, result["items"], len(dataset.items)) == ("release_21_options", 3, 3)
+            assert {item.labels[item.labels.index(item.gold)] for item in dataset.items} == {"A", "U"}
+            assert any("1,000" in note for note in dataset.notes), "it has fewer items than upstream describes"
             continue
         assert result["items"] == task.items
         dataset = load(task, tmp_path)
@@ -298,12 +315,12 @@ def test_a_file_name_that_only_the_second_listing_has_is_never_requested(mini, h
 
 def test_files_of_an_earlier_commit_are_not_recorded_as_those_of_a_later_one(hub_of, tmp_path):
     repo, name = "jdh-algo/JMED", "JMED.jsonl"
-    hub = hub_of({repo: {name: b'{"question": "old"}'}})
+    hub = hub_of({repo: {name: jmed_release()}})
     done, message = pull(hub.url, "jmed", tmp_path)
     assert done, message
     manifest = tmp_path / "hub" / repo / "pulled.json"
     before = manifest.read_bytes()
-    hub.commit, hub.repos[repo], hub.broken = "f" * 40, {name: b'{"question": "new"}'}, True
+    hub.commit, hub.repos[repo], hub.broken = "f" * 40, {name: jmed_release("咳嗽")}, True
     done, message = pull(hub.url, "jmed", tmp_path)
     assert not done and message.partition(":")[0] in ("data_changed", "hub_unavailable")
     assert manifest.read_bytes() == before
@@ -311,3 +328,42 @@ def test_files_of_an_earlier_commit_are_not_recorded_as_those_of_a_later_one(hub
     done, message = pull(hub.url, "jmed", tmp_path)
     assert done and done[0]["revision"] == "f" * 40, message
     assert (tmp_path / "hub" / repo / name).read_bytes() == hub.repos[repo][name]
+
+
+def test_train_files_are_pulled_once_and_give_each_item_once(mirror, hub_of, tmp_path):
+    medqa = read_rows(mirror / "train/medqa_focused_1030.4options.json.gz")[:40]
+    broken = {**medqa[0], "question": "Which?", "answer_idx": "Z"}
+    hub = hub_of(
+        {
+            "GBaker/MedQA-USMLE-4-options": {
+                "phrases_no_exclude_train.jsonl": lines([*medqa, *medqa[:5], broken]),
+                "phrases_no_exclude_test.jsonl": b"never requested",
+            },
+            "qiaojin/PubMedQA": {"pqa_labeled/train-00000-of-00001.parquet": pubmedqa(mirror)},
+        }
+    )
+    done, message = pull(hub.url, "medqa,pubmedqa", tmp_path, split="train")
+    assert [each["items"] for each in done] == [45, 500], message
+    assert any("can't become items" in note for note in done[0]["notes"])
+    assert any("10,178" in note for note in done[0]["notes"])
+    assert hub.served == ["phrases_no_exclude_train.jsonl", "pqa_labeled/train-00000-of-00001.parquet"]
+    items = load_split(load_task("medqa"), "train", tmp_path)
+    assert len(items) == 40 and items[0].id == "phrases_no_exclude_train.jsonl:0"
+    other_half = {item.id.partition(":")[2] for item in load_split(load_task("pubmedqa"), "train", tmp_path)}
+    locked = read_lock(load_task("pubmedqa").folder)["pubmedqa/ori_pqal.json:official"]
+    assert len(other_half) == 500 and not other_half & locked.keys()
+
+
+def test_a_task_without_train_files_on_the_hub_is_refused(tmp_path):
+    _, message = pull("http://127.0.0.1:9", "careqa", tmp_path, split="train")
+    assert message.startswith("invalid_argument: careqa")
+
+
+def test_what_a_pattern_downloads_is_found_again(mini, hub_of, tmp_path):
+    mini()
+    card = tmp_path / "tasks" / "mini" / "task.yaml"
+    card.write_text(card.read_text().replace("data/test-*.parquet", "*.parquet"))
+    rows = mini_rows()
+    hub = hub_of({REPO: {"data/test-0.parquet": parquet(rows[:2]), "data/more/test-1.parquet": parquet(rows[2:])}})
+    done, message = pull(hub.url, "mini", tmp_path)
+    assert done and done[0]["items"] == 3, message

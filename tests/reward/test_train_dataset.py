@@ -110,7 +110,7 @@ def test_another_benchmark_that_tests_on_the_train_items_is_named():
 
 
 @needs_data
-@pytest.mark.parametrize("name, split, number", [("medqa", "train", 1080), ("medqa", "dev", 1272)])
+@pytest.mark.parametrize("name, split, number", [("medqa", "train", 1071), ("medqa", "dev", 1272)])
 def test_every_row_of_a_cards_splits_can_earn_the_reward_and_none_is_a_test_item(name, split, number):
     task = load_task(name)
     items = load_split(task, split, DATA)
@@ -136,3 +136,12 @@ print(len(rows), [m for m in ("torch", "transformers", "datasets", "pandas") if 
 def test_ground_truth_is_plain_json():
     fields = json.loads(next(train_rows(load_task("starter_recall"), [USER_ITEM], None, None))["ground_truth"])
     assert fields == {"gold": "B", "labels": ["A", "B"], "format": "answer_line", "opens_reasoning": False}
+
+
+@needs_data
+def test_a_part_of_the_train_items_says_how_many_they_are():
+    pytest.importorskip("datasets")
+    with pytest.warns(UserWarning, match=r"1,071 of the 10,178 train items of medqa"):
+        rows = dataset("medqa", data_dir=str(DATA))
+    assert len(rows) == len(set(rows["item"])) == 1071
+    assert "1,071 of the 10,178" in rows.info.description

@@ -12,7 +12,7 @@ from typing import Any
 import verifiers as vf
 
 from evalsuite.data.load import load, load_split
-from evalsuite.data.locate import data_folder, find
+from evalsuite.data.locate import data_folder, find, train_sources
 from evalsuite.grading.grade import Grade
 from evalsuite.interop.grade_response import grade_response, grade_to_json
 from evalsuite.parser import parse
@@ -117,7 +117,7 @@ def load_environment(
 
 def _train_items(card: Task, folder: Path | None) -> tuple[Item, ...]:
     """Return the train items if any of their files is present; one that is a test item is a `UsageError`."""
-    if not any(find(source, data_folder(folder)) for source in card.train):
+    if not any(find(source, data_folder(folder)) for source in train_sources(card)):
         return ()
     items = load_split(card, "train", folder)
     refuse_test_items(items, "train", card)
