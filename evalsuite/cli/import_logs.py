@@ -13,6 +13,7 @@ import click
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the run: new or empty.")
 @click.option("--task", help="Task that the logs are about [default: found by the questions' text].")
 @click.option("--format", "answer_format", help="Answer format that their prompts requested.")
+@click.option("--labels", help="Labels that their prompts gave to the options, in order: A,B,C [default: as shown].")
 @click.option(
     "--metric", "metrics", multiple=True, help="The harness's score to use, if there are several; may be repeated."
 )
@@ -23,18 +24,19 @@ def import_(
     out: Path,
     task: str | None,
     answer_format: str | None,
+    labels: str | None,
     metrics: tuple[str, ...],
     data_dir: Path | None,
     as_json: bool,
 ) -> None:
-    """Make a run folder of logs of lm-eval (results_*.json, samples_*.jsonl) or inspect-ai (*.eval).
+    """Make a run folder of logs of lm-eval (results_*.json, samples_*.jsonl) or inspect-ai (*.eval, *.json).
 
     Responses to a task that evalsuite knows are graded by its parser, and the harness's own scores are stored beside
     them; any other task keeps the harness's scores. Several sources form one run: of one model, each task once.
     """
     from evalsuite.interop.import_logs import import_logs
 
-    graded = import_logs(sources, out, task, answer_format, metrics, data_dir)
+    graded = import_logs(sources, out, task, answer_format, metrics, data_dir, labels.split(",") if labels else None)
     if as_json:
         click.echo(json.dumps(graded.summary.to_json(), indent=2))
     else:

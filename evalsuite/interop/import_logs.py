@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evalsuite.errors import ErrorCode, RunError, UsageError
-from evalsuite.interop.importing.evalsuite_task import requested_format
+from evalsuite.interop.importing.copies import without_copies
+from evalsuite.interop.importing.evalsuite_task import requested_format, requested_labels
 from evalsuite.interop.importing.harness_log import HarnessLog
 from evalsuite.interop.importing.match_items import match_task
 from evalsuite.interop.importing.write_run import ImportedTask, write_run
@@ -26,16 +27,18 @@ def import_logs(
     format: str | None = None,
     metrics: Sequence[str] = (),
     data_dir: Path | None = None,
+    labels: Sequence[str] | None = None,
 ) -> GradedRun:
     """Write the logs of one model as the run folder `out` and return its summary.
 
     `task` names the task that the logs are about (by default it is found by content), `format` the answer format that
-    their prompts requested, and `metrics` the harness's scores to use where a log has several. Logs that cannot be
-    read, or that do not form one run, are a `RunError`.
+    their prompts requested, `labels` the labels that they gave to the options, by place, and `metrics` the harness's
+    scores to use where a log has several. Logs that cannot be read, or that do not form one run, are a `RunError`.
     """
-    logs = [log for source in sources for log in _read_source(source, metrics)]
+    logs = [without_copies(log) for source in sources for log in _read_source(source, metrics)]
     _check_one_run(logs)
-    return write_run(out, [_match(log, task, format, data_dir) for log in logs], data_dir)
+    stated = None if labels is None else tuple(labels)
+    return write_run(out, [_match(log, task, format, stated, data_dir) for log in logs], data_dir)
 
 
 def _read_source(source: Path, metrics: Sequence[str]) -> list[HarnessLog]:
@@ -49,7 +52,7 @@ def _read_source(source: Path, metrics: Sequence[str]) -> list[HarnessLog]:
     if not inspect and not lm_eval:
         raise RunError(
             ErrorCode.LOG_NOT_FOUND,
-            f"{source}: no log of lm-eval (results_*.json, samples_*.jsonl) or of inspect-ai (*.eval)",
+            f"{source}: no log of lm-eval (results_*.json, samples_*.jsonl) or of inspect-ai (*.eval, *.json)",
         )
     return inspect_log.read(source, metrics) if inspect else lm_eval_log.read(source, metrics)
 
@@ -71,13 +74,24 @@ def _check_one_run(logs: Sequence[HarnessLog]) -> None:
         raise RunError(ErrorCode.LOGS_NOT_ONE_RUN, f"the logs contain task {repeated} twice: import them one by one")
 
 
-def _match(log: HarnessLog, task: str | None, format: str | None, data_dir: Path | None) -> ImportedTask:
+def _match(
+    log: HarnessLog, task: str | None, format: str | None, labels: tuple[str, ...] | None, data_dir: Path | None
+) -> ImportedTask:
     if task is not None and not log.generated:
         raise UsageError(
             ErrorCode.CONFLICTING_ARGUMENTS,
-            f"`task` {task}: {log.files[0]} was scored by log-likelihood, so there is no response to parse",
+            f"`task` {task}: {log.files[0]} can't be parsed: {log.not_parsed}",
         )
     # An export of evalsuite names its task; that is more certain than what its content suggests.
     exported = str(log.exported_setup["task"]) if log.exported_setup and "task" in log.exported_setup else None
     match = match_task(log, task or exported, data_dir) if log.generated else None
-    return ImportedTask(log, match, requested_format(log, format) if match else None)
+    if match is None:
+        return ImportedTask(log, None, None)
+    requested = requested_format(log, format)
+    if requested is None:
+        why = (
+            f"these are items of {match.dataset.task.name}, but their prompts show no answer format: to have "
+            "evalsuite's parser grade them, name the format (evalsuite import --format)"
+        )
+        return ImportedTask(log, match, None, why_external=why)
+    return ImportedTask(log, match, requested, requested_labels(log, match, labels))

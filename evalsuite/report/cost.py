@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -38,12 +39,19 @@ def _numbers(column: Any) -> Any:
 
 
 def _seconds(entry: NamedRun) -> float | None:
-    """Return the seconds from start to end, with the pauses of a resumed run; None for a recording."""
+    """Return the seconds from start to end, with the pauses of a resumed run; None where nothing shows them.
+
+    An imported run took as long as its logs say: its own stamps are those of the import.
+    """
     about = run_json(entry.result)
+    if "imported" in about:
+        seconds = about["imported"].get("seconds") if isinstance(about["imported"], dict) else None
+        return float(seconds) if isinstance(seconds, int | float) and 0 <= seconds < inf else None
     started, ended = about.get("started"), about.get("ended", {}).get("at")
     if not started or not ended or entry.result.model.startswith("replay/"):
         return None
     try:
-        return (datetime.fromisoformat(ended) - datetime.fromisoformat(started)).total_seconds()
-    except ValueError:
+        seconds = (datetime.fromisoformat(ended) - datetime.fromisoformat(started)).total_seconds()
+    except (TypeError, ValueError):
         return None
+    return seconds if seconds >= 0 else None  # the clock was set back

@@ -12,7 +12,6 @@ from evalsuite.errors import ErrorCode, RunError
 from evalsuite.interop.importing.harness_log import HarnessLog, LoggedQuestion
 from evalsuite.interop.importing.match_items import (
     items_with_other_gold,
-    logged_gold,
     match_questions,
     match_task,
 )
@@ -120,11 +119,14 @@ def test_repeated_items_are_assigned_once_each_by_their_gold_label():
     assert ids(match_questions(data, [*questions_of(*duplicates), *questions_of(duplicates[0])])) == ["1", "2", None]
 
 
-@pytest.mark.parametrize(
-    ("target", "label"), [("B", "B"), (" B ", "B"), ("q", "B"), ("1", "B"), ("7", None), ("", None)]
-)
-def test_a_target_is_a_label_an_option_text_or_a_number(target, label):
-    assert logged_gold(LoggedQuestion("", "", target), item("1", "Which?", "p", "q")) == label
+@pytest.mark.parametrize("keys", ["ABCD", "1234", "0123", ["I", "II", "III", "IV"], ["p", "q", "r", "s"]])
+def test_all_targets_together_show_how_they_name_options(keys):
+    items = [item(str(n), f"Which one is number {n}?", "p", "q", "r", "s", gold="ABCD"[n % 4]) for n in range(8)]
+    questions = [LoggedQuestion("", prompt(one), keys["ABCD".index(one.gold)]) for one in items]
+    questions[5].target = keys[3]  # a revised gold label
+    match = match_questions(toy_dataset(*items), questions)
+    log = HarnessLog("lm-eval 1", "m", "t", 1, "acc", tuple(questions), {}, "", (Path("f"),))
+    assert [one.id for one in items_with_other_gold(match, log)] == ["5"]
 
 
 def test_a_question_that_the_named_task_lacks_is_an_error(tmp_path):

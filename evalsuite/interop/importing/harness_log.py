@@ -51,6 +51,8 @@ class LoggedQuestion:
     target: str
     options: int = 0
     """Number of options; 0: the log does not state it."""
+    sent: bool = True
+    """Whether the prompt was sent; else it is only the question and its options, which no template has shaped."""
     responses: list[LoggedResponse] = field(default_factory=list)
     """By sample; a sample that is missing from the log is a response with an error."""
 
@@ -70,11 +72,18 @@ class HarnessLog:
     decoding: Mapping[str, Any]
     started: str
     files: tuple[Path, ...]
-    generated: bool = True
-    """Whether the responses are generated texts; False: options chosen by log-likelihood."""
+    ended: str = ""
+    """When the evaluation ended, by the harness; empty: the log does not state it."""
+    not_parsed: str = ""
+    """Why evalsuite's parser can't grade the responses; empty: they are what a model wrote."""
     notes: tuple[str, ...] = ()
     exported_setup: Mapping[str, Any] | None = None
     """The prompt setup of the evalsuite run that this log was exported from, if it was."""
+
+    @property
+    def generated(self) -> bool:
+        """Whether the responses are texts that a model wrote."""
+        return not self.not_parsed
 
     @property
     def samples(self) -> int:

@@ -18,6 +18,7 @@ from evalsuite.data.load import load
 from evalsuite.errors import DataError, ErrorCode
 from evalsuite.interop.importing.harness_log import HarnessLog, LoggedQuestion
 from evalsuite.tasks.item import Dataset, Item
+from evalsuite.tasks.option_labels import KeyReading, learn_key_reading
 from evalsuite.tasks.registry import load_task, task_names
 
 _FIRST_QUESTIONS: Final = 3
@@ -36,6 +37,8 @@ class TaskMatch:
     dataset: Dataset
     items: tuple[Item | None, ...]
     """One entry per question of the log; None: it is not an item of this task."""
+    reading: KeyReading
+    """How the log's targets name options."""
 
     @property
     def complete(self) -> bool:
@@ -76,17 +79,23 @@ def match_questions(dataset: Dataset, questions: Sequence[LoggedQuestion]) -> Ta
     index = _ItemIndex(dataset.items)
     # All questions are located first: what is usual between question and options shows only in all of them together.
     occurrences = [index.find(question.prompt) for question in questions]
-    usual_text = _usual_text_between(occurrences)
+    usual_text = _usual_text_between([each for q, each in zip(questions, occurrences, strict=True) if q.sent])
+    located = [
+        (question, occurrence.items if occurrence and occurrence.allows(usual_text, question.sent) else ())
+        for question, occurrence in zip(questions, occurrences, strict=True)
+    ]
+    # A target such as "1" is ambiguous; all targets together are not.
+    reading = learn_key_reading((question.target, same_text[0]) for question, same_text in located if same_text)
     assigned: set[str] = set()
     items: list[Item | None] = []
-    for question, occurrence in zip(questions, occurrences, strict=True):
+    for question, same_text in located:
         # Two items with the same text are two questions of the log; each item is assigned to one of them.
-        same_text = occurrence.items if occurrence and occurrence.allows(usual_text) else ()
         free = [item for item in same_text if item.id not in assigned]
-        item = next((item for item in free if logged_gold(question, item) == item.gold), free[0] if free else None)
+        right = (item for item in free if reading.label_of(question.target, item) == item.gold)
+        item = next(right, free[0] if free else None)
         items.append(item)
         assigned |= {item.id} if item else set()
-    return TaskMatch(dataset, tuple(items))
+    return TaskMatch(dataset, tuple(items), reading)
 
 
 def _usual_text_between(occurrences: Sequence[_Occurrence | None]) -> str:
@@ -98,23 +107,10 @@ def _usual_text_between(occurrences: Sequence[_Occurrence | None]) -> str:
     return texts.most_common(1)[0][0] if texts else ""
 
 
-def logged_gold(question: LoggedQuestion, item: Item) -> str | None:
-    """Return the label that a log's target names, as label, option text or 0-based index; None: it names none."""
-    target = question.target.strip()
-    # From the surest to the least sure: a number may be a label, the text of an option, or an index.
-    if target in item.labels:
-        return target
-    if target in item.options:
-        return item.labels[item.options.index(target)]
-    if target.isascii() and target.isdigit() and int(target) < len(item.labels):
-        return item.labels[int(target)]
-    return None
-
-
 def items_with_other_gold(match: TaskMatch, log: HarnessLog) -> list[Item]:
     """Return the items whose gold label in the log differs from the task's."""
     pairs = zip(log.questions, match.items, strict=True)
-    return [item for question, item in pairs if item and logged_gold(question, item) not in (None, item.gold)]
+    return [item for q, item in pairs if item and match.reading.label_of(q.target, item) not in (None, item.gold)]
 
 
 def question_numbers(match: TaskMatch) -> Mapping[str, int]:
@@ -156,9 +152,9 @@ class _Occurrence(NamedTuple):
         """Whether the prompt needs no list of options, because they are their own labels (yes, no, maybe)."""
         return self.items[0].options == self.items[0].labels
 
-    def allows(self, text: str) -> bool:
-        """Whether `text` may be what is between question and options."""
-        return self.may_omit_options or text in self.text_between
+    def allows(self, text: str, sent: bool) -> bool:
+        """Whether `text` may be what is between question and options; in a prompt that was not sent, nothing is."""
+        return self.may_omit_options or (text if sent else "") in self.text_between
 
 
 class _ItemIndex:

@@ -16,9 +16,11 @@ import pyarrow.parquet as pq
 from evalsuite.errors import ErrorCode, RunError
 from evalsuite.grading.grade import grade
 from evalsuite.interop.importing import evalsuite_task
+from evalsuite.interop.importing.disagreement import Disagreement, answer_reading
 from evalsuite.interop.importing.external_task import ExternalTask
-from evalsuite.interop.importing.harness_log import DECODING_FIELDS, HarnessLog, LoggedQuestion
+from evalsuite.interop.importing.harness_log import DECODING_FIELDS, HarnessLog, LoggedQuestion, LoggedResponse
 from evalsuite.interop.importing.match_items import TaskMatch, question_numbers
+from evalsuite.interop.importing.wall_time import wall_seconds
 from evalsuite.models.backend import Request, Response
 from evalsuite.run.identity import digest
 from evalsuite.run.prepared_task import PreparedTask
@@ -30,7 +32,7 @@ from evalsuite.util.file_digest import sha256_of
 from evalsuite.version import __version__
 
 HARNESS_SCORES = "harness_scores.parquet"
-"""The harness's own scores of responses that evalsuite graded: task, item, sample, score, metric."""
+"""The harness's own scores of responses that evalsuite graded: task, item, sample, score, the label it read, metric."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,10 @@ class ImportedTask:
     log: HarnessLog
     match: TaskMatch | None
     format: str | None
+    labels: tuple[str, ...] | None = None
+    """Labels that the prompts used, by place; None: those of the items."""
+    why_external: str = ""
+    """Why the harness's scores are the grades although these are items of a known task."""
 
 
 def write_run(out: Path, imports: Sequence[ImportedTask], data_dir: Path | None) -> GradedRun:
@@ -85,47 +91,38 @@ def _write_task(
 ) -> PreparedTask | ExternalTask:
     """Write a log's responses to the journal; collect the harness's scores of those that evalsuite will grade."""
     if task.match is None or task.format is None:
-        external = ExternalTask(task.log, tuple(_why_external(task)))
+        external = ExternalTask(task.log, (task.why_external,) if task.why_external else ())
         external.check()
         pairs = list(zip(external.items, task.log.questions, strict=True))
         for _ in _write_responses(writer, external.name, pairs, scored=True):
             pass  # the generator writes as it goes; the scores are graded later, from the log
         return external
-    prepared = evalsuite_task.prepared_task(task.log, task.match, task.format)
+    prepared = evalsuite_task.prepared_task(task.log, task.match, task.format, task.labels)
     numbers = question_numbers(task.match)
     pairs = [(item, task.log.questions[numbers[item.id]]) for item in prepared.items]
-    different = total = 0
-    for item, record, score in _write_responses(writer, prepared.name, pairs, scored=False):
+    scored = ((logged, item) for item, question in pairs for logged in question.responses)
+    disagreement = Disagreement(answer_reading(scored, task.labels))
+    for item, record, logged in _write_responses(writer, prepared.name, pairs, scored=False):
         harness_scores.append(
             {
                 "task": prepared.name,
                 "item": item.id,
                 "sample": record.sample,
-                "score": score,
+                "score": logged.score,
+                "label": disagreement.label_of(logged, item),
                 "metric": task.log.metric,
             }
         )
-        if score is not None:
-            total += 1
-            different += score != grade(item, record, prepared.prompt_setup).strict.correct
-    if not total:
+        disagreement.add(logged, item, grade(item, record, prepared.prompt_setup))
+    if not disagreement.compared:
         return prepared
-    note = f"{task.log.tool}'s own {task.log.metric} differs from the strict grade (parser {prepared.parser})"
-    return evalsuite_task.with_note(prepared, f"{note} on {different:,} of {total:,} responses")
-
-
-def _why_external(task: ImportedTask) -> Iterator[str]:
-    if task.match is not None and task.log.generated:
-        yield (
-            f"these are items of {task.match.dataset.task.name}, but their prompts show no answer format: to have "
-            "evalsuite's parser grade them, name the format (evalsuite import --format)"
-        )
+    return evalsuite_task.with_note(prepared, disagreement.note(task.log.tool, task.log.metric, prepared.parser))
 
 
 def _write_responses(
     writer: RunWriter, task: str, pairs: Sequence[tuple[Item, LoggedQuestion]], scored: bool
-) -> Iterator[tuple[Item, ResponseRecord, float | None]]:
-    """Write each response and yield it with the harness's score.
+) -> Iterator[tuple[Item, ResponseRecord, LoggedResponse]]:
+    """Write each response and yield it as it was logged.
 
     A response that is missing is recorded as failed, so that it counts as wrong; with `scored`, where scores become
     the grades, so is one without a score.
@@ -146,7 +143,7 @@ def _write_responses(
                 error=error,
             )
             if error is None:
-                yield item, writer.append(response, request_digest), logged.score
+                yield item, writer.append(response, request_digest), logged
             else:
                 writer.fail(response)
 
@@ -184,10 +181,11 @@ def _run_facts(
             "at": now,
             "tools": sorted({log.tool for log in logs}),
             "files": [f"{file} sha256:{sha256}" for file, sha256 in files.items()],
+            "seconds": wall_seconds([(log.started, log.ended) for log in logs]),
         },
         "prompt_setups": {task.name: task.to_json() for task in tasks if isinstance(task, PreparedTask)},
         "notes": {task.name: list(task.notes) for task in tasks},
-        "started": min(log.started for log in logs) or None,
+        "started": min((log.started for log in logs if log.started), default=None),
         "regraded": [],
         # A log was complete when it was read, so the run is finished; it cannot be resumed.
         "ended": {"status": "finished", "at": now, "reason": None},

@@ -24,6 +24,7 @@ from evalsuite.interop.importing.harness_log import (
     choose_metric,
     content_digest,
 )
+from evalsuite.models.stored_error import stored_error
 from evalsuite.util.jsonl import JsonLineError, parse_json, read_jsonl
 
 LARGEST_RESULTS: Final = 256 << 20
@@ -37,6 +38,7 @@ _NOTE: Final = (
     "lm-eval stores neither finish reasons nor token counts: truncated responses can't be distinguished from complete "
     "ones"
 )
+_LOGLIKELIHOOD: Final = "answered by log-likelihood scoring: no text was generated"
 
 Json = dict[str, Any]
 
@@ -142,9 +144,10 @@ def _read_log(results: Json, results_file: Path, samples: Path, metrics: Sequenc
         questions=questions,
         decoding=_decoding(rows[0]) if generated else dict.fromkeys(DECODING_FIELDS),
         started=_started(results),
+        ended=_ended(results),
         files=(samples, results_file),
-        generated=generated,
-        notes=(_NOTE,) if generated else ("answered by log-likelihood scoring: no text was generated",),
+        not_parsed="" if generated else _LOGLIKELIHOOD,
+        notes=(_NOTE,) if generated else (_LOGLIKELIHOOD,),
     )
 
 
@@ -189,8 +192,7 @@ def _question(row: Json, metric: str, path: Path) -> LoggedQuestion:
     requests = [request for request in row["arguments"].values() if isinstance(request, dict)]
     if not requests or not row["resps"] or not all(isinstance(each, list) and each for each in row["resps"]):
         raise RunError(ErrorCode.LOG_MALFORMED, f"{where}: has no request or no response")
-    score = row[metric]
-    score = float(score) if isinstance(score, int | float) else None
+    score = _score(row[metric])
     generated = _is_generated(row)
     if generated:
         texts, prompt = row["resps"][0], _prompt_text(requests[0].get("arg_0"))
@@ -198,28 +200,42 @@ def _question(row: Json, metric: str, path: Path) -> LoggedQuestion:
         # One request per option: a document's prompt is all of its contexts and continuations.
         texts = [_likeliest(requests, row["resps"])]
         prompt = "\n".join(f"{_prompt_text(each.get('arg_0'))}{each.get('arg_1')}" for each in requests)
-    if not all(isinstance(text, str) for text in texts):
+    if not all(isinstance(text, str | None) for text in texts):
         raise RunError(ErrorCode.LOG_MALFORMED, f"{where}: a response is not a text")
     answer = _filtered_text(row.get("filtered_resps")) if generated else texts[0]
-    # With repeats lm-eval scores what its filter made of all responses together: no response has a score of its own.
-    responses = (
-        [LoggedResponse(text=text, answer=answer, score=score) for text in texts]
-        if len(texts) == 1
-        else [LoggedResponse(text=text) for text in texts]
-    )
+    # With repeats lm-eval scores what its filter made of all responses together: a response has a score of its own only
+    # where all of them are the same.
+    same = len(set(texts)) == 1
+    responses = [_response(text, answer if same else None, score if same else None) for text in texts]
     options = 0 if generated else len(requests)
-    return LoggedQuestion(content_digest(row["doc"]), prompt, str(row["target"]), options, responses)
+    return LoggedQuestion(content_digest(row["doc"]), prompt, str(row["target"]), options, responses=responses)
+
+
+def _response(text: str | None, answer: str | None, score: float | None) -> LoggedResponse:
+    """Return a response; one that failed has no text, or its error message as the text."""
+    error = "the log holds no response" if text is None else stored_error(text)
+    if text is None or error is not None:
+        return LoggedResponse(score=score, error=error)
+    return LoggedResponse(text=text, answer=answer, score=score, no_answer=answer is None)
+
+
+def _score(value: Any) -> float | None:
+    """Return a score as a number. NaN, which metrics give where they fail, is wrong: 0."""
+    if not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) else 0.0
 
 
 def _is_generated(row: Json) -> bool:
-    """Whether a row's responses are texts; those of log-likelihood requests are pairs of numbers."""
-    return isinstance(row["resps"][0], list) and bool(row["resps"][0]) and isinstance(row["resps"][0][0], str)
+    """Whether a row's responses are texts: then its request states how to generate one, not a continuation."""
+    request = next(iter(row["arguments"].values()), None)
+    return isinstance(request, dict) and isinstance(request.get("arg_1"), dict)
 
 
 def _filtered_text(responses: Any) -> str | None:
     """Return what lm-eval's filter extracted, if it is a text."""
     first = responses[0] if isinstance(responses, list) and responses else None
-    return first if isinstance(first, str) and first != _INVALID else None
+    return first if isinstance(first, str) and first.strip() not in ("", _INVALID) else None
 
 
 def _likeliest(requests: Sequence[Json], responses: Sequence[Any]) -> str:
@@ -244,9 +260,10 @@ def _prompt_text(context: Any) -> str:
 
 def _check_mean(path: Path, metric: str, questions: Sequence[LoggedQuestion], reported: Any) -> None:
     """Refuse samples whose mean is not the reported one: lm-eval appends to a file that another run left there."""
-    scores = [response.score for question in questions for response in question.responses]
-    # Scores of corpus-level metrics, and of repeats, are not numbers per response and cannot be checked.
-    if not isinstance(reported, int | float) or None in scores:
+    scores = [question.responses[0].score for question in questions]
+    # Scores of corpus-level metrics, and of repeats, are not numbers per response and cannot be checked; nor can a mean
+    # that a score without a value has spoilt.
+    if not isinstance(reported, int | float) or not math.isfinite(reported) or None in scores:
         return
     mean = sum(score for score in scores if score is not None) / len(scores)
     if not math.isclose(mean, reported, abs_tol=1e-6):
@@ -289,8 +306,16 @@ def _decoding(row: Json) -> Mapping[str, Any]:
 
 
 def _started(results: Json) -> str:
-    date = results.get("date")
+    return _stamp(results.get("date"), 0)
+
+
+def _ended(results: Json) -> str:
+    """Return the start and lm-eval's own duration; its `start_time` and `end_time` are of a clock without an origin."""
+    return _stamp(results.get("date"), results.get("total_evaluation_time_seconds"))
+
+
+def _stamp(date: Any, seconds: Any) -> str:
     try:
-        return datetime.fromtimestamp(float(date), UTC).isoformat(timespec="seconds") if date else ""
+        return datetime.fromtimestamp(float(date) + float(seconds), UTC).isoformat(timespec="seconds") if date else ""
     except (TypeError, ValueError, OverflowError, OSError):
         return ""
