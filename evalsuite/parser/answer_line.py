@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from evalsuite.parser.answer_slot import AnswerSlot, FinalSegment
 from evalsuite.parser.result import OK
-from evalsuite.parser.retraction import singles_out_the_opposite
+from evalsuite.parser.retraction import asked_before, singles_out_the_opposite
 from evalsuite.parser.statement import AnswerStatement
 
 _LONGEST = 600
@@ -24,6 +24,11 @@ _LONE = re.compile(
     re.S,
 )
 _BULLET = re.compile(r"\s*(?:[*\-•]\s|\d+[.)]\s)")
+_BEGINS_REVIEW = re.compile(
+    r"\b(?:evaluat\w+|analy[sz]\w+|consider\w*|examin\w+|review\w*|compar\w+|assess\w*|discuss\w*|break\w*\s?down|go(?:ing)?\s+(?:through|over)"
+    r"|look(?:ing)?\s+(?:at|into)|overview|one\s+by\s+one|in\s+turn|each\s+(?:of|option|choice|one|answer))\b"
+    r"(?:(?!\b(?:answer|best|correct|right|most|therefore|thus|so|is|be)\b)[^.!?\n])*:[\s*]*\Z"
+)
 _INTRODUCES_LIST = re.compile(
     r"\b(?:each|every|options|choices|following|evaluate|analy[sz]e|consider|examine|review|compare|let['’]s|let\s+us)\b"
     r"[^.!?\n]*:[\s*]*\Z"
@@ -35,6 +40,9 @@ _WORD = re.compile(r"\w")
 _CHARGES = ("+", "-", "⁺", "⁻", "²", "³")
 """What makes a letter a symbol: H+."""
 _GAP = re.compile(r"(?:[\s(*_=→]|[–—-](?=\s))*")
+_REASON = re.compile(r"\s*[,;:–—-]?\s*(?:because|since|due\s+to|given)\b", re.I)
+_OTHERS = re.compile(r"(?<!\w)[A-Z](?!\w)|[?？]|\b(?:if|unless|but)\b")
+_BEHIND_TEXT = re.compile(r"\s*[(\[](?:[Oo]ption\s+)?([A-Z])[)\]][*.\s]*\Z")
 _WRAPPED = re.compile(r"\W*(?:\([^()]*\)\W*)?")
 
 
@@ -63,6 +71,10 @@ def _lone_line(segment: FinalSegment, start: int, end: int) -> Iterator[AnswerSt
     colon = _COLON.search(segment.text, max(0, start - 16), start)
     if colon is not None and singles_out_the_opposite(segment.lowered, colon.start()):
         return  # "The drug to avoid would be:"
+    if colon is not None and _BEGINS_REVIEW.search(segment.lowered, max(0, start - 120), start):
+        return
+    if colon is not None and asked_before(segment.lowered, start):
+        return  # "Which of the following is the best treatment:"
     # Where a colon announces it ("the next step is most likely:"), even a line of a list is a statement.
     if colon is not None or not _listed(segment, slot):
         yield AnswerStatement(slot, "line")
@@ -76,6 +88,10 @@ def _read_line(segment: FinalSegment, start: int, end: int) -> AnswerSlot | None
         label = segment.options.label_of(line) or segment.options.label_of(line.lstrip("#> \t"))
         if label is not None:
             return AnswerSlot(label, OK, start, end)
+        behind = _BEHIND_TEXT.search(line)
+        label = segment.options.label_of(line[: behind.start()]) if behind else None
+        if behind is not None and label is not None and segment.labels.exact(behind[1]) == label:
+            return AnswerSlot(label, OK, start + behind.start(1), start + behind.end(1))
     match = _LONE.match(line)
     label = segment.labels.lookup(match["token"]) if match else None
     if match is None or label is None:
@@ -84,6 +100,9 @@ def _read_line(segment: FinalSegment, start: int, end: int) -> AnswerSlot | None
     letters = {} if bracketed or segment.options is None else segment.options.letters
     if letters.get(match["token"], label) != label:
         return None  # the letter may be the text of another option
+    reason = _REASON.match(match["rest"]) if match["token"].isupper() else None
+    if reason is not None and not _OTHERS.search(match["rest"]):
+        return AnswerSlot(label, OK, start + match.start("token"), start + match.end("token"))
     if not _bare(match) and not _with_its_text(segment, label, start + match.start("rest"), end):
         return None
     return AnswerSlot(label, OK, start + match.start("token"), start + match.end("token"))

@@ -39,7 +39,7 @@ _FILLERS = (
     r"|选项|選項|选择|選擇|选|選|選択肢|記号"
 )
 _STEP = re.compile(
-    rf"[\s:：=]++|[*_`$#\"'“”‘’„«»「『【〔{{{INVISIBLE}]++|[（(\[]|<\|begin_of_box\|>|{LATEX}|{HTML}|{_FILLERS}"
+    rf"[\s:：=]++|[*_`$#\"'“”‘’„«»「『【〔{{}}{INVISIBLE}]++|[（(\[]|<\|begin_of_box\|>|{LATEX}|{HTML}|{_FILLERS}"
 )
 _MOST_STEPS = 24
 _TOKEN = re.compile(r"[0-9A-Za-z０-９Ａ-Ｚａ-ｚ]{1,40}+(?![0-9A-Za-z０-９Ａ-Ｚａ-ｚ])")
@@ -47,7 +47,10 @@ _MARKS = frozenset("*_`$\"'“‘„«「『【〔（([{>")
 _NAMED = re.compile(
     r"(?:option|choice|letter|letra|lettre|lettera|buchstabe|opzione|вариант|буква|选项|選項)[\s*]*$", re.I
 )
-_GOES_ON = re.compile(r"\s+(?!(?:or|and|nor|vs|is|are|was|were|does|may|might|could|can)\b)\w", re.I)
+_GOES_ON = re.compile(
+    r"\s+(?!(?:or|and|nor|vs|is|are|was|were|does|may|might|could|can|should|must|would|will|has|seems?|appears?|fails?)\b)\w",
+    re.I,
+)
 _NONE_OF_THEM = re.compile(
     r"(?:none|neither|no\s+(?:option|answer)|n/a|not\s+(?:listed|applicable|given|provided|available|among|in)"
     r"|not\s+a\s+single"

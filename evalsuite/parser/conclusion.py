@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 from evalsuite.parser.answer_slot import AnswerSlot, FinalSegment, own_text_end, read_slot
 from evalsuite.parser.cues import occurrences
-from evalsuite.parser.label_context import closed_at
+from evalsuite.parser.label_context import closed_at, open_ended
 from evalsuite.parser.result import OK
-from evalsuite.parser.retraction import negated_before
+from evalsuite.parser.retraction import asked_before, negated_before, singles_out_the_opposite
 from evalsuite.parser.statement import NAMED_BY_LETTER, AnswerStatement
 
 _SENTENCE = 300
@@ -28,14 +28,25 @@ _SINGLING = ("most ", "best", "correct", "right", "next step", "of choice")
 _SUPERLATIVE = re.compile(
     r"(?:most\s+(?:likely|appropriate|probable|consistent|suitable|accurate|plausible|reasonable)|best|correct|right|next\s+step"
     r"|of\s+choice)\b[^.!?\n]{0,160}?\b(?:is|be|are|remains)\b"
+    r"|(?<=is\s)most\s+(?:likely|probably)(?=\s+(?:option\s+)?[*(\[]*[a-z]\b)"
 )
-_CONCLUDES = re.compile(
+_SHORTEST = 80
+_SO_IT_IS = re.compile(
+    r"(?:\A|[.!?\n]\s*)[*_]*(?:[Ss]o|[Tt]hus|[Tt]herefore|[Hh]ence)[,:]?\s+(?:(?:it|this|that)\s+(?:is|must\s+be|has\s+to\s+be|should\s+be)\s+)?"
+    r"(?:[Oo]ption\s+|[Cc]hoice\s+)?[(\[*]*(?P<token>[A-ZＡ-Ｚ])[)\]*]*[.!]?[*\s]*\Z"
+)
+CONCLUDES = re.compile(
     r"\b(?:therefore|thus|hence|so,|consequently|in\s+conclusion|overall|next\s+(?:best\s+)?step|of\s+choice|most\s+(?:likely|appropriate|probable|consistent|suitable|accurate)"
     r"|best|correct\s+(?:answer|choice|option|diagnosis|step))\b"
 )
-_AT_END = re.compile(r"[(\[](?:[Oo]ption\s+)?(?P<token>[A-ZＡ-Ｚ])[)\]][*_\s]*[.!]?[*_\s]*\Z")
-_BRACKETED = re.compile(r"[(\[](?:[Oo]ption\s+)?([A-ZＡ-Ｚ])[)\]]")
-_SENTENCE_START = re.compile(r"(?:[.!?]\s|\n)(?=\S)")
+_LABEL = re.compile(
+    r"(?:[(\[](?:[Oo]ption\s+|[Cc]hoice\s+)?(?P<bracketed>[A-ZＡ-Ｚ])[)\]]|\*\*(?:[Oo]ption\s+)?(?P<bold>[A-ZＡ-Ｚ])(?=\*\*|[.:]\s))"
+)
+_SENTENCE_START = re.compile(r"(?s:.*)(?:[.!?][*_)]*\s+|\n\s*)")
+_AT_END = re.compile(r"[*_)\]]*(?:[.!,;]|\s*\Z|\s*\n|\s+(?:because|since|due|as|which|given)\b)")
+_LATER_LABEL = re.compile(
+    r"\b(?:[Oo]ptions?|[Cc]hoices?|[Hh]owever|[Bb]ut|[Aa]lthough|[Aa]lternatively)\b|[(\[*][A-ZＡ-Ｚ][)\]*.:]"
+)
 _WORD = re.compile(r"\w+")
 
 
@@ -48,7 +59,8 @@ def conclusions(segment: FinalSegment, stated: int) -> Iterator[AnswerStatement]
         yield from _last_line(segment, last, end)
     if stated == 0:
         yield from _superlatives(segment, end)
-        yield from _last_letter(segment, last, end)
+        yield from _last_letter(segment, end)
+        yield from _bare(segment, end)
 
 
 def _last_line(segment: FinalSegment, start: int, end: int) -> Iterator[AnswerStatement]:
@@ -79,23 +91,42 @@ def _superlatives(segment: FinalSegment, end: int) -> Iterator[AnswerStatement]:
                     yield statement
 
 
-def _last_letter(segment: FinalSegment, last: int, end: int) -> Iterator[AnswerStatement]:
-    """`The best step is therefore to replace the hormone (B).`: a conclusion that ends in its only bracketed label."""
+def _last_letter(segment: FinalSegment, end: int) -> Iterator[AnswerStatement]:
+    """`The best step is therefore to replace the hormone (B).`: a conclusion that ends in its only marked label.
+
+    A reason may follow, but no other label and no "however".
+    """
     text = segment.text
-    start = max(last, end - _SENTENCE)
-    for stop in _SENTENCE_START.finditer(text, start, end):
-        start = stop.end()
-    match = _AT_END.search(text, start, end) if text.find("(", start, end) >= 0 else None
-    label = segment.labels.lookup(match["token"]) if match else None
-    if match is None or label is None or len(_BRACKETED.findall(text, start, end)) != 1:
+    matches = list(_LABEL.finditer(text, max(0, end - _WINDOW), end))
+    if not matches or segment.cut:
         return
-    if not _CONCLUDES.search(segment.lowered, start, match.start()) or segment.cut:
+    match = matches[-1]
+    label = segment.labels.lookup(match[match.lastgroup or 0])
+    begin = max(0, match.start() - _SENTENCE)
+    before = _SENTENCE_START.match(text, begin, match.start())
+    begin = before.end() if before else begin
+    if label is None or _LABEL.search(text, begin, match.start()) or open_ended(text, closed_at(text, match.end())):
         return
-    if negated_before(segment.lowered, match.start(), segment.labels):
+    closed = max(closed_at(text, match.end()), own_text_end(segment, label, closed_at(text, match.end())))
+    if _AT_END.match(text, closed) is None or _LATER_LABEL.search(text, closed, end):
         return
-    slot = AnswerSlot(label, OK, match.start("token"), match.end("token"))
-    if not _may_be_a_name(segment, slot, start, match.start()) and not _names_another(segment, label, start, end):
+    if not CONCLUDES.search(segment.lowered, begin, match.start()):
+        return
+    if negated_before(segment.lowered, match.start(), segment.labels) or asked_before(segment.lowered, match.start()):
+        return
+    if singles_out_the_opposite(segment.lowered, match.start()):
+        return
+    slot = AnswerSlot(label, OK, *match.span(match.lastgroup or 0))
+    if not _may_be_a_name(segment, slot, begin, match.start()) and not names_another(segment, label, begin, closed):
         yield AnswerStatement(slot, "conclusion")
+
+
+def _bare(segment: FinalSegment, end: int) -> Iterator[AnswerStatement]:
+    """`So it must be B.`: a last sentence of nothing but a conclusion and a label."""
+    match = None if segment.cut else _SO_IT_IS.search(segment.text, max(0, end - _SHORTEST), end)
+    label = segment.labels.lookup(match["token"]) if match else None
+    if match is not None and label is not None:
+        yield AnswerStatement(AnswerSlot(label, OK, *match.span("token")), "conclusion")
 
 
 def _read(segment: FinalSegment, at: int) -> Iterator[AnswerStatement]:
@@ -105,7 +136,11 @@ def _read(segment: FinalSegment, at: int) -> Iterator[AnswerStatement]:
         return
     if slot.end - slot.start > 1 and segment.labels.lookup(segment.text[slot.start : slot.end]) is None:
         return
-    if not negated_before(segment.lowered, at, segment.labels):
+    # What a colon introduces is negated before the colon.
+    cue = max(0, at - _SENTENCE) + len(segment.lowered[max(0, at - _SENTENCE) : at].rstrip(" \n*:："))
+    if asked_before(segment.lowered, at):
+        return
+    if not any(negated_before(segment.lowered, place, segment.labels) for place in {at, cue}):
         yield AnswerStatement(slot, "conclusion")
 
 
@@ -122,7 +157,7 @@ def _may_be_a_name(segment: FinalSegment, slot: AnswerSlot, start: int, verb: in
     return segment.options is not None and token in segment.options.capitals
 
 
-def _names_another(segment: FinalSegment, label: str, start: int, end: int) -> bool:
+def names_another(segment: FinalSegment, label: str, start: int, end: int) -> bool:
     """Whether the text of another option is in the sentence."""
     if segment.options is None:
         return False

@@ -12,7 +12,8 @@ class TooManyCues(Exception):
 
 
 LINK = re.compile(
-    r"(?:(?<=antwo)(?:rt|ord))?+(?:[_ ]?(?:choice|option|letter))?+"
+    r"(?:(?<=antwo)(?:rt|ord))?+(?:[_ ]?(?:choice|option|letter)|_(?:idx|index|key|id|label))?+"
+    r"(?:\s+(?:left|remaining|(?:that|which)\s+(?:fits|remains|works|matches|applies|(?:is|are|does|do)\s[^.!?\n,;:]{1,60}?)(?=\s(?:is|would)\s)))?+"
     r"(?P<kind>\s+(?:correct[aeo]?|corret[ao]|corretta|exact[ae]|esatta|final[ae]?|definitiva|juste|certa|adecuada"
     r"|adequada|giusta|đúng))?+"
     # What the answer is to; a question that is quoted there may hold any punctuation.
@@ -32,11 +33,11 @@ DECISIONS = re.compile(
     r"(?:decision|selection|verdict|prediction|conclusion|output|response|determination|judge?ment|pick|guess|diagnosis)\b"
 )
 """English nouns that announce an answer behind "final" or "my"."""
-VERBS = ("select", "go with", "going with", "opt for", "pick")
+VERBS = ("select", "go with", "going with", "go for", "going for", "opt for", "opting for", "pick", "choosing")
 """What a writer does with an option in the first person, beside choosing it: "I'll go with B"."""
 KEYS = re.compile(
     r"(?:\A|[{,\[\s])[\"'](?:(?:final|selected|chosen|correct|best|predicted|model|my|the)[_ ]?)?"
-    r"(?:choice|option|prediction|pred|letter|selection|label|diagnosis)"
+    r"(?:choice|option|prediction|pred|letter|selection|label|diagnosis|result|response|output|verdict|decision|conclusion)"
     r"(?:[_ ]?(?:letter|choice|label|option|id|key|index))?[\"']\Z"
 )
 """JSON keys that hold an answer; those that hold the word itself are found by it."""
@@ -81,6 +82,13 @@ OTHER_SCRIPTS = (
     ("جواب", re.compile(r"جواب\s*(?:الصحيح|النهائي)?\s*(?:هو|هي|:|：)")),
 )
 """Chinese, Japanese, Korean, Russian and Arabic cues, each with its own links."""
+
+
+CHINESE_VERDICT = re.compile(
+    r"(?:\A|[，,。；;：:\n\s]|所以|因此|故|只有|则)(?:选项|選項|答案)?\s*[(（*]*(?P<token>[A-ZＡ-Ｚ])[)）*]*\s*(?:选?项|選?項)?\s*"
+    r"(?:(?:是|为|為)\s*)?(?:最)?(?:正确|正確)(?:的?(?:答案|选项|選項|选择|選擇)|的)?[*。.!！\s]*\Z"
+)
+"""One label, called right at the end of a Chinese response."""
 
 
 def occurrences(text: str, word: str, start: int = 0) -> list[int]:

@@ -107,6 +107,14 @@ class Options:
                     return self.label_of(text[start:end]), end
         return None, start
 
+    def start_before(self, text: str, lowered: str, end: int, label: str) -> int | None:
+        """Where the text of the option `label` begins that ends at `end`; None where it doesn't end there."""
+        for option in self._prefixes:
+            start = end - len(option)
+            if start >= 0 and lowered.startswith(option, start) and not text[start - 1 : start].isalnum():
+                return start if self.label_of(text[start:end]) == label else None
+        return None
+
 
 def trimmed(text: str) -> str:
     """`text` with single spaces, without outer decoration and full stop."""

@@ -30,17 +30,22 @@ _CLAUSE = re.compile(
     r"|making)\b|n['’]t\b)",
     re.I,
 )
+_CONTRAST = re.compile(r"\b(?:not|rather|instead|unlike|than)\b", re.I)
 _ROMAN = re.compile(r"\s*+(?:,|;|/|&|and|or|,\s*and)\s*+[(]?[IVX]{1,4}(?![A-Za-z])")
 _ROMAN_NUMERALS = frozenset("IVX")
 _SENTENCE_END = re.compile(r"[.;!?]\s")
 _DENIED = re.compile(
     r"[ \t,;(—–-]*+(?:(?:which|that)\s+)?(?:(?:is|was|would\s+be)\s+"
-    r"(?:(?:not|wrong|incorrect|false|excluded|ruled\s+out|eliminated)\b|(?:the\s+)?least\b)|(?:is|was)n['’]t\b|(?:can(?:not|['’]t)|should\s+not|does\s+not|doesn['’]t)\b"
+    r"(?:(?:not|wrong|incorrect|false|excluded|ruled\s+out|eliminated|avoided|contraindicated|inappropriate|unsuitable|unlikely|less)\b"
+    r"|(?:the\s+)?(?:least|worst)\b)|(?:is|was)n['’]t\b|(?:can(?:not|['’]t)|(?:should|would|must|could|does)\s+not|(?:does|would|should)n['’]t)\b"
+    r"|(?:can|should|must|may|is\s+to|has\s+to)\s+be\s+(?:avoided|excluded|ruled\s+out|eliminated|rejected|discarded|dismissed)\b"
     r"|(?:wrong|incorrect|false|eliminated|excluded)\b|不对|不正确|错|ではな|じゃな|[이가]\s?아니|nicht\b)",
     re.I,
 )
 _TEXT_DENIED = re.compile(
-    r"[)\s*]*\s(?:is|was)\s+(?:wrong|incorrect|false|not\s+(?:the\s+)?(?:correct|right|best|answer))\b|[)\s*]*\bisn['’]t\s+(?:correct|right)",
+    r"[)\s*]*\s(?:is|was)\s+(?:wrong|incorrect|false|contraindicated|inappropriate|unlikely|not\s+(?:the\s+)?(?:correct|right|best|answer))\b"
+    r"|[)\s*]*\bisn['’]t\s+(?:correct|right)"
+    r"|[)\s*]*\s(?:can|should|must|is\s+to)\s+(?:not\s+|be\s+(?:avoided|excluded|ruled\s+out|eliminated|rejected)\b)",
     re.I,
 )
 _OPEN_ENDED = re.compile(r"[ \t]*+(?:[?？]|,?[ \t]*+[(]?(?:only\s+)?(?:if|unless|provided|assuming|depending)\b)", re.I)
@@ -127,7 +132,7 @@ def hedged_later(text: str, labels: Labels, label: str, at: int) -> bool:
     if match is None or labels.lookup(match["other"]) in (None, label):
         return False
     if match["join"].lower() in ("or", "oder", "ou"):
-        return True
+        return _CONTRAST.search(match["between"]) is None
     return bool(match["mark"]) and _CLAUSE.search(match["between"]) is None
 
 

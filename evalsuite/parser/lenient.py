@@ -13,7 +13,8 @@
 | `choice` | I choose X, I'll go with X |
 | `line` | the first or the last line is only X, (X), X. with its own text, or the full text of one option |
 | `conclusion` | the last line leads up to one label in bold or brackets: Therefore the diagnosis is **(X)** |
-| | the most likely diagnosis is X; or the last sentence concludes and ends in its only label in brackets |
+| | the most likely diagnosis is X; or a sentence near the end concludes and ends in its only marked label; or a |
+| | sentence leads up to the only label of the response, beside its own text |
 
 X is a label in either case, full-width or with invisible characters around it, or the full text of one option. Every
 statement must name the same label; so a correction of an earlier answer is no answer. A label beside another option's
@@ -31,6 +32,7 @@ from evalsuite.parser.answer_slot import FinalSegment, own_text_end
 from evalsuite.parser.conclusion import conclusions
 from evalsuite.parser.cues import TooManyCues
 from evalsuite.parser.label_context import closed_at
+from evalsuite.parser.only_label import only_label
 from evalsuite.parser.result import EMPTY, NO_ANSWER, NOT_A_LABEL, OK, SEVERAL, LenientParse
 from evalsuite.parser.retraction import SHORTEST_DOUBT, retracted_after
 from evalsuite.parser.run_on import own_item_end
@@ -64,7 +66,7 @@ def _candidates(segment: FinalSegment) -> list[AnswerStatement]:
     stated = max((statement.slot.end for statement in candidates), default=0)
     candidates.extend(lone_lines(segment))
     candidates.extend(conclusions(segment, stated))
-    return candidates or verdicts(segment)
+    return candidates or verdicts(segment) or only_label(segment)
 
 
 def _none(status: str) -> LenientParse:

@@ -12,7 +12,7 @@ _NEGATIONS = frozenset({
     "potential", "alternative", "tempting", "previous", "might", "may", "could", "perhaps", "maybe", "suppose",
     "supposing", "assume", "assuming", "instead", "than", "cannot", "say", "said", "says", "claim", "claims",
     "avoid", "avoided", "exclude", "excluded", "eliminate", "eliminated", "inclined", "tempted", "except",
-    "contraindicated", "inappropriate",
+    "contraindicated", "inappropriate", "exception", "distractor",
     "incorrecta", "errónea", "mauvaise", "fausse", "falsche", "nicht", "errada", "sbagliata", "неправильный",
     "неверный",
 })  # fmt: skip
@@ -20,8 +20,10 @@ _NEGATIONS = frozenset({
 _HARMLESS = re.compile(
     r"\b(?:(?:best|only|single\s+best)\s+(?:possible|plausible|alternative)|most\s+plausible|if\s+(?:forced|pressed)"
     r"|(?:explains?|explained|explaining|is|reasons?|shows?|see|understand|demonstrates?|illustrates?|clarifies)\s+why"
-    r"|other\s+than|rather\s+than|whether\s+or\s+not|not\s+only)\b"
+    r"|other\s+than|rather\s+than|whether\s+or\s+not|not\s+only|(?:answer|question)\s+(?:to|of)\s+whether"
+    r"|other(?=\s+(?:\w+\s+)?(?!answer|option|choice|diagnosis|candidate|possibility)\w+\s+(?:\w+\s+)*(?:is|are|was|were)\b))\b"
 )
+_AT_FIRST = re.compile(r"\bat\s+first\b|\bfirst\s+(?:glance|sight|thought|instinct|impression|guess)\b")
 _EXAMPLES = re.compile(
     r"for example|example (?:answer|output|response|of (?:an answer|a response|the answer|the format))|example:"
     r"|an example is|e\.g\.|for instance|such as|like this|format (?:is|was|would|should)|format: |template|placeholder"
@@ -29,8 +31,12 @@ _EXAMPLES = re.compile(
 )
 _EXAMPLE_OF = ("example of an ", "example of a ", "example of the ")
 _OPPOSITES = re.compile(
-    r"\b(?:avoid(?:ed)?|worst|least|wrong|incorrect|inappropriate|unsuitable|contraindicated|except|excluded?|eliminated?|unlikely|false)\b"
+    r"\b(?:avoid(?:ed)?|worst|least|wrong|incorrect|inappropriate|unsuitable|contraindicated|except|excluded?|eliminated?|unlikely|false|distractor|exception"
+    r"|(?:to|should)\s+(?:be\s+)?(?:stop(?:ped)?|discontinued?|withh[eo]ld|withdrawn?))\b"
     r"[^.!?\n]*\Z"
+)
+_QUESTION = re.compile(
+    r"(?:\A|[.!?:\n*\"“])\s*(?:which\s+(?:one\s+)?of\s+the|what\s+is\s+the|which\s+is\s+the)\b[^.!?\n]*\Z"
 )
 _QUOTES = frozenset("\"'“”«„「『‘`")
 _QUOTED = re.compile(
@@ -58,8 +64,14 @@ _DOUBTS = re.compile(
     r"|\b(?:i\s+would|i['’]d)\s+not\s+rule\s+out\b)"
 )
 _OTHER_OFFERED = re.compile(
-    r"(?:[.;!?\n—–-]|\.\s*\.\s*\.)\s*(?:or\s+)?(?:maybe|perhaps|possibly|alternatively,?|otherwise,?|or\s+(?:else\s+)?)\s+(?:it(?:['’]s|\s+is|\s+could\s+be)\s+)?"
+    r"[.;!?\n…—–-]\s*(?:(?:(?:or|and|but)\s+)?(?:maybe|perhaps|possibly|potentially|alternatively|otherwise),?\s+|or\s+(?:else\s+)?|(?=(?:it|that)\s+(?:could|may|might)))"
+    r"(?:(?:it|that)(?:['’]s|\s+is|\s+(?:could|may|might)\s+(?:also\s+|even\s+)?be)\s+)?"
     r"(?:the\s+answer\s+is\s+)?(?:option\s+)?[(*\[]*([a-z]+)(?=[)*\]]*(?:\Z|[.,;!?\n]))"
+)
+_ALSO_OFFERED = re.compile(
+    r"[.;!?\n—–-]\s*(?:(?:but|although|though|however,?)\s+)?(?:option\s+|choice\s+)?[(*\[]*([a-z]+)[)*\]]*\s+"
+    r"(?:(?:is|seems|remains)\s+(?:also\s+|equally\s+|just\s+as\s+|as\s+)(?:a\s+)?(?:possib|plausib|likely|correct|right|good|valid|accept|reasonab)"
+    r"|(?:could|may|might)\s+(?:also|equally|well)\s+be\b)"
 )
 _ADVERSATIVE = re.compile(
     r"(?:[.!?\n,;]\s*|\A\s*)(?:but|however|although|though|yet|wait|hmm+|actually|alternatively|on\s+the\s+other\s+hand"
@@ -80,12 +92,17 @@ def negated_before(lowered: str, at: int, labels: Labels) -> bool:
         # A label is a label everywhere: "maybe" takes nothing back where the item offers it.
         if any(labels.exact(word) is None for word in negations):
             return True
-    if "n't" in clause or "n’t" in clause:
+    if "n't" in clause or "n’t" in clause or ("first" in clause and _AT_FIRST.search(clause)):
         return True
     if left.endswith(_EXAMPLE_OF):
         return True
     before = _UP_TO_SENTENCE.match(left)
     return _EXAMPLES.search(left, before.end() if before else 0) is not None or _quoted(lowered, left, at)
+
+
+def asked_before(lowered: str, at: int) -> bool:
+    """Whether the sentence before `at` repeats the question: "Which of the following is the best answer:"."""
+    return _QUESTION.search(lowered, max(0, at - 320), at) is not None
 
 
 def singles_out_the_opposite(lowered: str, at: int) -> bool:
@@ -114,8 +131,8 @@ def retracted_after(lowered: str, end: int, labels: Labels, label: str, cut: boo
             at = lowered.find(words, at + len(words), limit)
     if _DOUBTS.search(lowered, end, limit) or (cut and _ADVERSATIVE.search(lowered, end, limit)):
         return True
-    other = _OTHER_OFFERED.search(lowered, end, limit)
-    return other is not None and labels.exact(other[1]) not in (None, label)
+    offered = (_OTHER_OFFERED.search(lowered, end, limit), _ALSO_OFFERED.search(lowered, end, limit))
+    return any(other is not None and labels.exact(other[1]) not in (None, label) for other in offered)
 
 
 def _quoted(lowered: str, left: str, at: int) -> bool:

@@ -4,10 +4,20 @@ import re
 from typing import NamedTuple
 
 from evalsuite.parser.answer_slot import AnswerSlot, FinalSegment, own_text_end, read_slot
-from evalsuite.parser.cues import DECISIONS, KEYS, LINK, OTHER_SCRIPTS, QUALIFIED, VERBS, WORDS, occurrences
+from evalsuite.parser.cues import (
+    CHINESE_VERDICT,
+    DECISIONS,
+    KEYS,
+    LINK,
+    OTHER_SCRIPTS,
+    QUALIFIED,
+    VERBS,
+    WORDS,
+    occurrences,
+)
 from evalsuite.parser.label_context import closed_at, hedged, open_ended
 from evalsuite.parser.result import OK, SEVERAL
-from evalsuite.parser.retraction import negated_before, negated_before_unspaced
+from evalsuite.parser.retraction import asked_before, negated_before, negated_before_unspaced
 
 _BOX = re.compile(r"\s*\{|\s+[\\a-z]")
 _CLOSING = 400
@@ -18,8 +28,10 @@ _TAG_OPENS = ("<", "＜", "&lt;", "[", "<final_", "<final")
 _TAG_CLOSES = ("</", "[/", "＜/", "＜／", "<\\/", "&lt;/")
 _TAG_EDGES = frozenset(mark[-1] for mark in (*_TAG_OPENS, *_TAG_CLOSES))
 _TAG_END = re.compile(r"(?:\s[^<>\n]{0,60})?\s?/?(?:>|＞|&gt;)|\]")
+_TAG_CLOSED = re.compile(r"[\s*]*(?:</|\[/)[A-Za-z_ ]{1,20}[>\]]")
 _HEADING = re.compile(r"[*_]*+[ \t]*+\n")
 _HEADING_LEFT = re.compile(r"(?:\A|\n)[#*_\s]*+(?:(?:the|my|final|correct|best)\s+)*$")
+_REJECTED = re.compile(r"\b(?:avoid\w*|exclude\w*|eliminate\w*|reject\w*|wrong|incorrect|false|worst|least)\b")
 _CONDITION = re.compile(r"\bif\b[^.!?\n]*$")
 # What is right before a noun that announces an answer: "the correct option is", "B is the best choice".
 _BEFORE_NOUN = (
@@ -28,7 +40,7 @@ _BEFORE_NOUN = (
     "mejor ", "bonne ", "meilleure ", "richtige ", "korrekte ", "beste ", "melhor ", "migliore ",
 )  # fmt: skip
 _FIRST_PERSON = re.compile(
-    r"(?<!\w)(?:i|we)(?:['’](?:d|ll|m|re))?(?:\s+(?:would|will|must|shall|should|am|are|therefore|thus|have\s+to|need\s+to))*\s+\Z"
+    r"(?<!\w)(?:i|we|let['’]s|let\s+(?:us|me))(?:['’](?:d|ll|m|re))?(?:\s+(?:would|will|must|shall|should|am|are|therefore|thus|have\s+to|need\s+to))*\s+\Z"
 )
 _ADVERB = r"(?:indeed|clearly|therefore|thus|then|also|probably|likely|definitely|most\s+likely)"
 _SUPERLATIVE = (
@@ -42,11 +54,11 @@ _IS_THE = re.compile(
 )
 _MAKING = re.compile(
     r"(?<!not )(?<!would )(?<!could )(?<!might )(?<!may )(?<!to )\b(?:mak|leav)(?:es|ing|e)\s+(?:only\s+)?(?:the\s+)?"
-    r"(?:option\s+|choice\s+|answer\s+)?[(\[*\"]*\Z"
+    r"(?:[^.,;:!?\n()]{1,40}\s(?=[(\[]))?(?:option\s+|choice\s+|answer\s+)?[(\[*\"]*(?:option\s+|choice\s+)?\Z"
 )
 _SENTENCE_START = re.compile(r"(?:\A|[.!?:\n])[\s*#_]*\Z")
-_IS_CORRECT = " is correct"
-_IS_BEST = re.compile(r" is the (?:correct|right|best|only|most)\b[^.!?\n,;:]{0,80}")
+_IS_RIGHT = (" is correct", " is right")
+_IS_BEST = re.compile(r" is the (?:(?:correct|right|best|only|most)\b|\w+(?: \w+)? of choice\b)[^.!?\n,;:]{0,80}")
 _RESTRICTED = re.compile(r"\b(?:if|unless|provided|assuming|depending|when|or|not|except)\b")
 _LAST_SENTENCES = 600
 _HENCE = re.compile(r"\b(?:so|thus|hence|therefore),?\s+(?:option\s+|choice\s+)?[(\[*\"]*\Z")
@@ -68,7 +80,7 @@ _ANNOUNCES = re.compile(
 NAMED_BY_LETTER = re.compile(
     r"\b(?:vitamin|vitamins|type|types|group|groups|class|classes|grade|stage|score|status|hepatitis|virus|influenza|factor|antigen|protein"
     r"|strain|serotype|subtype|variant|category|phase|level|lead|chain|cell|cells|organism|bacterium|isoform|genotype|allele|immunoglobulin"
-    r"|letter)\s*\Z"
+    r"|(?<!correct )(?<!right )(?<!answer )letter)\s*\Z"
 )
 _WINDOW = 800
 
@@ -156,10 +168,12 @@ def verdicts(segment: FinalSegment) -> list[AnswerStatement]:
 
     Elsewhere they are remarks in a discussion.
     """
-    remarks: list[AnswerStatement] = []
+    remarks = [] if segment.lowered.isascii() else _chinese_verdict(segment)
+    if remarks:
+        return remarks
     concluded = False
     ends = 0
-    verbs = [(at, at + len(_IS_CORRECT)) for at in occurrences(segment.lowered, _IS_CORRECT)]
+    verbs = [(at, at + len(word)) for word in _IS_RIGHT for at in occurrences(segment.lowered, word)]
     tail = max(0, len(segment.lowered) - _LAST_SENTENCES)
     for at in occurrences(segment.lowered, " is the ", tail):
         best = _IS_BEST.match(segment.lowered, at)
@@ -179,6 +193,16 @@ def verdicts(segment: FinalSegment) -> list[AnswerStatement]:
             )
             ends = max(ends, end)
     return remarks if concluded or _LAST_SENTENCE.match(segment.lowered, ends) else []
+
+
+def _chinese_verdict(segment: FinalSegment) -> list[AnswerStatement]:
+    """`选项B正确。`: the last sentence calls one label right."""
+    end = len(segment.text)
+    match = CHINESE_VERDICT.search(segment.text, max(0, end - _COLUMN), end)
+    label = segment.labels.lookup(match["token"]) if match else None
+    if match is None or label is None or segment.cut:
+        return []
+    return [AnswerStatement(AnswerSlot(label, OK, *match.span("token")), "verdict")]
 
 
 def _beyond_english(segment: FinalSegment) -> list[AnswerStatement]:
@@ -210,6 +234,9 @@ def _at_answer(segment: FinalSegment, at: int) -> list[AnswerStatement]:
     if tag is None:
         return _at_word(segment, at, "answer")
     found = _stated(segment, at - 1, tag.end(), "tag")
+    closing = _TAG_CLOSED.match(segment.text, found[0].slot.end) if found else None
+    if closing is not None and open_ended(segment.text, closing.end()):
+        return []
     if found and _more_labels(segment, found[0].slot.end):
         return [AnswerStatement(found[0].slot._replace(label=None, status=SEVERAL), "tag")]
     return found
@@ -230,6 +257,8 @@ def _at_word(segment: FinalSegment, at: int, word: str) -> list[AnswerStatement]
     if link is None:
         if _HEADING.match(lowered, end) and _HEADING_LEFT.search(lowered, max(0, at - 40), at):
             found += _stated(segment, at, end, "heading")
+    elif _REJECTED.search(link.group()) or asked_before(lowered, at):
+        return found
     elif "would" not in link.group() or not _CONDITION.search(lowered, max(0, at - 160), at):
         found += _stated(segment, at, link.end(), "statement")
     return found
@@ -273,6 +302,8 @@ def _verdict(segment: FinalSegment, at: int, end: int) -> list[AnswerStatement]:
     making = _MAKING.search(segment.lowered, max(0, left - 24), left + subject.start("token"))
     # "making (B) the answer" needs no verb of its own; nothing else does without one.
     if making is None and not _has_verb(link["link"]):
+        return []
+    if "would" in link["link"] and _CONDITION.search(segment.lowered, max(0, at - 160), at):
         return []
     if open_ended(segment.text, end) or hedged(segment.text, segment.labels, end):
         return []  # "B is the correct answer, or C", "... only if the kidneys are well", "...?"
