@@ -8,23 +8,51 @@ from typing import Final
 
 from evalsuite.errors import DataError, ErrorCode, UsageError
 from training.synthesis.graph.builder import GraphBuilder
-from training.synthesis.graph.bundled import hpo_folder
+from training.synthesis.graph.bundled import hpo_folder, icd10cm_file
 from training.synthesis.graph.graph import Graph
 from training.synthesis.graph.input_file import InputFile, read_input
 from training.synthesis.graph.readers.genes import read_genes
 from training.synthesis.graph.readers.hpoa import read_hpoa
+from training.synthesis.graph.readers.icd10cm import read_icd10cm
+from training.synthesis.graph.readers.indications import COLUMNS as INDICATION_COLUMNS
+from training.synthesis.graph.readers.indications import read_indications
 from training.synthesis.graph.readers.obo import read_obo
+from training.synthesis.graph.readers.obo_graphs import read_obo_graphs
+from training.synthesis.graph.readers.triples import read_triples
 from training.synthesis.graph.sources import Problems
 
-_NAMED: Final[dict[str, Callable[[], Path]]] = {"hpo": hpo_folder}
-_BY_SUFFIX: Final[dict[str, Callable[[InputFile, GraphBuilder], None]]] = {".obo": read_obo}
+_NAMED: Final[dict[str, Callable[[], Path]]] = {"hpo": hpo_folder, "icd10cm": icd10cm_file}
+
+
+def _read_tsv(file: InputFile, builder: GraphBuilder) -> None:
+    """Read a table of indications if its header says so, or else triples."""
+    header = file.data[: file.data.find(b"\n")].decode(errors="replace").strip().split("\t")
+    (read_indications if set(INDICATION_COLUMNS) <= set(header) else read_triples)(file, builder)
+
+
+def _read_hpoa(file: InputFile, builder: GraphBuilder) -> None:
+    """Read annotations after the ontology beside them, unless it has been read."""
+    if not any(node_id.startswith("HP:") for node_id in builder.nodes.ids):
+        read_obo(read_input(file.path.parent / "hp.obo"), builder)
+    read_hpoa(file, builder)
+
+
+_BY_SUFFIX: Final[dict[str, Callable[[InputFile, GraphBuilder], None]]] = {
+    ".obo": read_obo,
+    ".json": read_obo_graphs,
+    ".tsv": _read_tsv,
+    ".hpoa": _read_hpoa,
+    ".xml": read_icd10cm,
+}
 _GENE_FILES: Final = ("genes_to_disease.txt", "genes_to_phenotype.txt")
 
 
 def read_graph(graphs: Sequence[str | Path], skip_bad: bool = False) -> Graph:
     """Read one or more graphs into one.
 
-    Each is `hpo` (from the extra `synthesis`), a folder with `hp.obo` and `phenotype.hpoa`, or a file `.obo`, each also
+    Each is `hpo` or `icd10cm` (from the extra `synthesis`), a folder with `hp.obo` and `phenotype.hpoa`, or a file: OBO
+    (`.obo`), OBO Graphs (`.json`), triples or indications (`.tsv`), annotations beside their `hp.obo` (`.hpoa`),
+    ICD-10-CM's tabular list (`.xml`), each also
     compressed with gzip. What can't be read is a `DataError` with file and line; with `skip_bad` it is left out and
     counted in `Graph.problems`.
     """

@@ -33,10 +33,9 @@ _JOINTS: Final = re.compile(r"\s*,\s*(?:and/or|and|or|as well as)\s+|\s*,\s+|\s+
 _EDGES: Final = re.compile(
     r"^(?:,|and/or|and|or|the|a|an|both|either|also|is|are|\s)+\b\s*|(?:[\s,;:.]|\b(?:and/or|and|or|is|are|also|with|the|a|an)\s*$)+$"
 )
-_NO_LIST: Final = re.compile(
-    r"\b\w+(?:ing|ed)\s+(?:in|into|to|from|by|on|of|with|at)\b|\bbetween\b"
-    r"|\b(?:of|in) (?:the )?\w+(?: \w+)? (?:and|or)\b"
-)
+_OPEN_END: Final = re.compile(r"\s(?:in|into|to|from|by|on|of|with|at|around|over|near|between|during|after|for)\s")
+"""What follows such a part may go on with its end: "lesions on the face, hands and feet"."""
+_WORD: Final = re.compile(r"(?!respectively\b)[^\W\d_]{3}")
 _ADJECTIVE: Final = re.compile(
     r"^[\w-]+(?:al|ic|ar|ary|ous|ive|oid|ed|ior|er|ical|ory|ent|ant|ile)$|^(?:left|right|one|two|small|large|type)$"
 )
@@ -52,13 +51,13 @@ def relations_in(definition: str) -> list[tuple[Relation, str]]:
     found: dict[tuple[Relation, str], None] = {}
     for sentence in _SENTENCE_END.split(definition):
         phrases = list(_PHRASE.finditer(sentence))
-        for phrase, following in zip(phrases, [*phrases[1:], None], strict=True):
+        for phrase, end in zip(phrases, [*(each.start() for each in phrases[1:]), len(sentence)], strict=False):
             if re.search(r"\b(?:not|never|rarely|without)\s+(?:be\s+|is\s+)?$", sentence[: phrase.start()]):
                 continue
             relation = _PHRASES[
                 phrase[1].replace(" ", "_").removesuffix("s") if "symptom" in phrase[1] else phrase[1].replace(" ", "_")
             ]
-            text = sentence[phrase.end() : following.start() if following else None]
+            text = sentence[phrase.end() : end]
             for target in _targets(text):
                 found.setdefault((relation, target))
     return list(found)
@@ -74,9 +73,12 @@ def _targets(text: str) -> list[str]:
     text = re.sub(r"\([^()]*\)", hide, text)
     text = _trimmed(_CLAUSE.split(f" {text}", maxsplit=1)[0])
     parts = [_trimmed(part) for part in _JOINTS.split(text)]
-    whole = len(parts) > 1 and (_NO_LIST.search(text) or any(_ADJECTIVE.match(part) for part in parts[:-1]))
+    whole = len(parts) > 1 and (
+        any(_ADJECTIVE.match(part) or _OPEN_END.search(part) for part in parts[:-1])
+        or not all(_WORD.search(part) for part in parts)
+    )
     shown = [re.sub("\0(\\d+)\0", lambda part: hidden[int(part[1])], part) for part in ([text] if whole else parts)]
-    return [part for part in shown if part and len(part.split()) <= _LONGEST]
+    return [part for part in shown if _WORD.search(part) and len(part.split()) <= _LONGEST]
 
 
 def _trimmed(text: str) -> str:
