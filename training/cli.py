@@ -128,6 +128,22 @@ def export(run: Path, out: Path) -> None:
     click.echo(f"{out}: {len(manifest.files)} files; to check them: {command}")
 
 
+@cli.command(short_help="Show what a medical graph holds.")
+@click.option("--graph", "graphs", multiple=True, required=True, help="hpo, icd10cm, a file or a folder; repeatable.")
+@click.option("--skip-bad", is_flag=True, help="Leave out what can't be read, and count it.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def graph(graphs: tuple[str, ...], skip_bad: bool, as_json: bool) -> None:
+    """Read one or more graphs into one, and show its nodes and edges, its sources with their licences, its digest."""
+    from training.synthesis.graph import read_graph
+    from training.synthesis.graph.summary import lines, summary
+
+    facts = summary(read_graph(graphs, skip_bad))
+    if as_json:
+        click.echo(json.dumps(facts, indent=2))
+    else:
+        click.echo("\n".join(visible(line) for line in lines(facts)))
+
+
 @cli.command(short_help="Check every checksum of a manifest.")
 @click.argument("manifest", type=click.Path(path_type=Path))
 @click.option("--data", type=_FOLDER, help="Folder with the data folders that an export was made from, to check too.")

@@ -43,7 +43,7 @@ def test_a_missing_package_is_one_line():
 
 
 def test_the_commands_are_those_that_people_call():
-    assert cli.commands.keys() == {"run", "resume", "plan", "report", "export", "verify", "freeze"}
+    assert cli.commands.keys() == {"run", "resume", "plan", "report", "export", "verify", "freeze", "graph"}
 
 
 @pytest.mark.parametrize(

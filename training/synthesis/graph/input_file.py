@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import zlib
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from evalsuite.errors import DataError, ErrorCode
+from evalsuite.util.gzip_file import GzipError, GzipTooLargeError, open_gzip
 
-MAX_BYTES: Final = 4 << 30
-"""Largest file that is read, after unpacking: a small gzip file can unpack to any size."""
-_STEP: Final = 1 << 24
+_GZIP: Final = b"\x1f\x8b"
 
 
 class InputFile(NamedTuple):
@@ -35,25 +32,21 @@ class InputFile(NamedTuple):
             raise DataError(ErrorCode.DATA_UNREADABLE, message) from None
 
 
-def read_input(path: Path, max_bytes: int = MAX_BYTES) -> InputFile:
+def read_input(path: Path) -> InputFile:
     """Read a file whole, unpacking gzip. Raises `DataError` if it is absent, damaged or too large."""
     try:
         raw = path.read_bytes()
-        data = _unpacked(path, max_bytes) if raw[:2] == b"\x1f\x8b" else raw
+        data = _unpacked(path) if raw[:2] == _GZIP else raw
     except FileNotFoundError:
         raise DataError(ErrorCode.DATA_NOT_FOUND, f"{path}: no such file (`graph`)") from None
-    except (OSError, EOFError, zlib.error) as error:
+    except GzipTooLargeError as error:
+        message = f"{path}: {error}; it is not the file that was expected"
+        raise DataError(ErrorCode.DATA_TOO_LARGE, message) from error
+    except (OSError, GzipError) as error:
         raise DataError(ErrorCode.DATA_UNREADABLE, f"{path}: can't be read ({error}); fetch it again") from error
-    if len(data) > max_bytes:
-        message = f"{path}: more than {max_bytes:,} bytes after unpacking; it is not the file that was expected"
-        raise DataError(ErrorCode.DATA_TOO_LARGE, message)
     return InputFile(path, data, hashlib.sha256(raw).hexdigest())
 
 
-def _unpacked(path: Path, max_bytes: int) -> bytes:
-    parts, size = [], 0
-    with gzip.open(path) as stream:
-        while size <= max_bytes and (part := stream.read(_STEP)):
-            parts.append(part)
-            size += len(part)
-    return b"".join(parts)
+def _unpacked(path: Path) -> bytes:
+    with open_gzip(path) as stream:
+        return stream.read()

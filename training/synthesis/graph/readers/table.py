@@ -91,20 +91,20 @@ def read_rows(
     file: InputFile, body: bytes, header: list[str], wanted: list[str], first_line: int, problems: Problems
 ) -> Table:
     """Read the rows in `body`, whose columns are `header`; the first one stands in line `first_line`."""
-    short: list[int] = []
+    wrong: dict[int, str] = {}
 
-    def wrong_width(row: Any) -> str:
-        line = row.number + first_line - 1
-        short.append(row.number - 1)
-        problems.add(file.path, line, f"{row.actual_columns} fields, not {row.expected_columns}")
+    def wrong_width(row: Any) -> str:  # an error that is raised here would be lost
+        wrong[row.number - 1] = f"{row.actual_columns} fields, not {row.expected_columns}"
         return "skip"
 
     if not body.strip():
         empty = np.empty(0, dtype=np.int32)
         return Table(file, {name: Coded([], empty) for name in wanted}, empty)
     table = _parsed(file, body, header, wanted, wrong_width)
-    lines = np.arange(first_line, first_line + table.num_rows + len(short), dtype=np.int32)
-    lines = np.delete(lines, short)
+    for place, reason in wrong.items():
+        problems.add(file.path, first_line + place, reason)
+    lines = np.arange(first_line, first_line + table.num_rows + len(wrong), dtype=np.int32)
+    lines = np.delete(lines, list(wrong))
     read = Table(file, {name: _coded(table[name]) for name in wanted}, lines)
     read.good = ~np.all([_empty(column) for column in read.columns.values()], axis=0)
     return read.rows()
