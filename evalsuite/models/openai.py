@@ -27,6 +27,7 @@ from evalsuite.models.http.loglikelihood import (
     LogprobMethod,
     PromptLogprobs,
     TokenLogprobs,
+    check_unconstrained,
 )
 from evalsuite.models.http.refusal import is_token_limit
 from evalsuite.models.http.reply import PermanentRefusal, RetryableError, ServerReply
@@ -81,12 +82,15 @@ class OpenAI(Backend):
         self._info: BackendInfo = {}
         self._opens_reasoning = args.get("opens_reasoning") == "true"
         self._failures = FailureStreak()
+        extra = parse_extra_body(args.get("extra_body", "{}"))
+        if settings.scoring != "generate":
+            check_unconstrained(extra)
         self._body = RequestBody(
             settings.adapter or settings.model,
             settings.decoding,
             args.get("max_tokens_field", TOKEN_FIELDS[0]),
             settings.chat_template or None,
-            parse_extra_body(args.get("extra_body", "{}")),
+            extra,
             parse_bool(args.get("stream", "false"), "stream"),
         )
         self._logprob_method = _logprob_method(settings, self._body)

@@ -8,11 +8,13 @@ with `echo` return the log-probability of every prompt token, which suffices for
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import orjson
 
+from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.models.backend import Request, Response
 from evalsuite.models.http.chat_completion import RequestBody
 from evalsuite.models.http.error_report import UnreadableReply, load_reply, outline
@@ -21,6 +23,11 @@ from evalsuite.models.http.reply import ServerReply
 from evalsuite.models.token_count import token_count
 from evalsuite.tasks.continuation import DELIMITER
 
+_CONSTRAINING: Final = frozenset(
+    {"structured_outputs", "structural_tag", "response_format", "json_schema", "format", "grammar", "regex", "ebnf"}
+    | {"logit_bias", "logits_processors", "allowed_token_ids", "bad_words", "tools", "tool_choice"}
+)
+"""Fields of OpenAI, vLLM, SGLang, llama.cpp and Ollama."""
 TOP_LOGPROBS: Final = 20
 """Number of likeliest tokens requested: the most that OpenAI's API and vLLM's default settings allow."""
 
@@ -148,6 +155,20 @@ class PromptLogprobs:
         if not all(map(math.isfinite, sums)):
             return Response(request, error="the server returned no finite log-probability")
         return _response(request, logprobs, sums)
+
+
+def check_unconstrained(fields: Mapping[str, Any]) -> None:
+    """Raise a `UsageError` for fields of `extra_body` that constrain or shift the tokens that can be generated.
+
+    Log-probabilities are then renormalised over what is left: P(A) + P(B) = 1.000 of a model for which it is .008.
+    """
+    constraining = [name for name in fields if name.startswith("guided_") or name in _CONSTRAINING]
+    if constraining:
+        raise UsageError(
+            ErrorCode.CONFLICTING_ARGUMENTS,
+            f"`scoring`: `model_args` extra_body has {', '.join(constraining)}, which changes the log-probabilities "
+            "that are to be measured; leave it out",
+        )
 
 
 def _log_sum_exp(values: list[float]) -> float:

@@ -7,7 +7,7 @@ the file's path alone, and no message shows them.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +26,7 @@ _OWN: Final = frozenset(
 _KEYS: Final = ("authorization", "api-key", "x-api-key", "x-goog-api-key", "ocp-apim-subscription-key")
 _SHORTEST_SECRET: Final = 6
 """Characters; a shorter value of a header that carries no key ("prod", "1") would blank out words of messages."""
+_NOT_YAML: Final = object()
 _OTHERS_MAY_READ: Final = 0o044
 
 
@@ -38,12 +39,7 @@ def read_headers(argument: str) -> dict[str, str]:
             "`model_args` headers: write the headers into a file and name it as headers=@FILE, so that no key is seen",
         )
     path = Path(argument[1:]).expanduser()
-    pairs = _lines(path)
-    if pairs is None:
-        content = read_yaml(path, _LARGEST_FILE, UsageError, ErrorCode.UNREADABLE_ARGUMENT_FILE)
-        if not isinstance(content, dict):
-            raise _invalid(path, "it isn't a mapping of names to values")
-        pairs = list(content.items())
+    pairs: Sequence[tuple[object, object]] = _lines(_text(path)) or _mapping(path)
     headers: dict[str, str] = {}
     for number, (name, value) in enumerate(pairs, 1):
         _check(path, number, name, value)
@@ -72,25 +68,43 @@ def advice_on_mode(argument: str) -> str | None:
     return f"{path} holds keys and other users of this machine may read it: chmod 600 {path}" if readable else None
 
 
-def _lines(path: Path) -> list[tuple[str, str]] | None:
-    """Return the headers of a file of `Name: value` lines; None for a file that is something else."""
+def _text(path: Path) -> str:
     try:
         if not path.is_file():  # a pipe would block for ever
             raise OSError(0, "not a file" if path.exists() else "no such file")
         with path.open("rb") as stream:
             raw = stream.read(_LARGEST_FILE + 1)
-        text = raw.decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise UsageError(
-            ErrorCode.UNREADABLE_ARGUMENT_FILE, f"`model_args` headers: {path} can't be read: {reason}"
-        ) from None
+        text, problem = raw.decode("utf-8-sig"), None
+    except OSError as error:
+        raw, text, problem = b"", "", error.strerror
+    except UnicodeDecodeError:
+        text, problem = "", "not UTF-8"
+    # Raised out here: what a failed decoding holds is the file's content, which no traceback may show.
+    if problem:
+        raise _unreadable(path, problem)
     if len(raw) > _LARGEST_FILE:
         raise _invalid(path, f"it is larger than {_LARGEST_FILE} bytes")
+    return text
+
+
+def _lines(text: str) -> list[tuple[str, str]] | None:
+    """Return the headers in lines of the form `Name: value`; None for text of another form."""
     matches = [_LINE.fullmatch(line) for line in re.split(r"\r?\n", text) if line.strip() and not line.startswith("#")]
     pairs = [(match[1], match[2]) for match in matches if match is not None and match[2]]
     quoted = any(value[0] in "\"'|>&*!" for _, value in pairs)
     return pairs if pairs and len(pairs) == len(matches) and not quoted else None
+
+
+def _mapping(path: Path) -> list[tuple[object, object]]:
+    try:
+        content = read_yaml(path, _LARGEST_FILE, UsageError, ErrorCode.UNREADABLE_ARGUMENT_FILE)
+    except UsageError:  # its message quotes the file
+        content = _NOT_YAML
+    if content is _NOT_YAML:
+        raise _unreadable(path, "neither YAML nor lines of the form Name: value")
+    if not isinstance(content, dict):
+        raise _invalid(path, "it isn't a mapping of names to values")
+    return list(content.items())
 
 
 def _check(path: Path, number: int, name: object, value: object) -> None:
@@ -103,6 +117,10 @@ def _check(path: Path, number: int, name: object, value: object) -> None:
         raise _invalid(path, f"the value of {name} is no text; quote it")
     if not (value.isascii() and value.isprintable()):
         raise _invalid(path, f"the value of {name} has a character that no header can carry, such as a line break")
+
+
+def _unreadable(path: Path, problem: str) -> UsageError:
+    return UsageError(ErrorCode.UNREADABLE_ARGUMENT_FILE, f"`model_args` headers: {path} can't be read: {problem}")
 
 
 def _invalid(path: Path, problem: str) -> UsageError:
