@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, ClassVar, Final, Literal, Self
 
 from evalsuite.errors import ErrorCode, RunError, UsageError
@@ -188,6 +189,8 @@ class Backend(ABC):
         """Store the settings; a subclass raises a `UsageError` here for arguments that it can't honour."""
         refuse_secrets(settings.model_args)
         self.settings = settings
+        self.prompt_day = datetime.now(UTC).date()
+        """The day that chat templates may write into prompts; a resumed run has that of its first start."""
         self.unsent: set[str] = set()
         """Names of the decoding settings that requests go without, which may grow while requests are answered."""
         self.notes: dict[str, str] = {}

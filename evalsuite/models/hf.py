@@ -137,6 +137,9 @@ class HF(Backend):
 
     async def answer(self, requests: Iterator[Request]) -> AsyncGenerator[Response, None]:
         """Generate in batches or continuously, or score continuations; see `Backend.answer`."""
+        assert self._chat is not None
+        if note := self._chat.freeze_day(self.prompt_day):
+            self.notes["prompt_day"] = note
         if self._scorer is not None:
             async for response in self._score(requests, self._scorer):
                 yield response

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
+from datetime import date
 from functools import partial
 from typing import Any, ClassVar, Final
 
@@ -22,12 +23,11 @@ from evalsuite.models.http.concurrency import Replica
 from evalsuite.models.http.context_limit import context_limit
 from evalsuite.models.http.error_report import error_message, is_content_filter
 from evalsuite.models.http.loglikelihood import (
-    TOP_LOGPROBS,
     FirstTokenLogprobs,
     LogprobMethod,
     PromptLogprobs,
     TokenLogprobs,
-    check_unconstrained,
+    choose_method,
 )
 from evalsuite.models.http.refusal import is_token_limit
 from evalsuite.models.http.reply import PermanentRefusal, RetryableError, ServerReply
@@ -35,7 +35,9 @@ from evalsuite.models.http.server_probe import ServedModel, ServerProbe
 from evalsuite.models.http.thinking import ThinkingCheck
 from evalsuite.models.http.transport import Transport, allow_open_files
 from evalsuite.models.model_args import parse_bool, parse_seconds
+from evalsuite.models.prompt_day import server_day_note
 from evalsuite.models.request_pool import FailureStreak, process_concurrently
+from evalsuite.parser import prompt_opens_reasoning
 from evalsuite.tasks.item import Dataset, Item
 
 _MODEL_ARGS: Final = (
@@ -83,8 +85,6 @@ class OpenAI(Backend):
         self._opens_reasoning = args.get("opens_reasoning") == "true"
         self._failures = FailureStreak()
         extra = parse_extra_body(args.get("extra_body", "{}"))
-        if settings.scoring != "generate":
-            check_unconstrained(extra)
         self._body = RequestBody(
             settings.adapter or settings.model,
             settings.decoding,
@@ -93,7 +93,7 @@ class OpenAI(Backend):
             extra,
             parse_bool(args.get("stream", "false"), "stream"),
         )
-        self._logprob_method = _logprob_method(settings, self._body)
+        self._logprob_method = choose_method(settings, self._body, extra)
         access = gain_access(settings.base_urls, args)
         self.notes |= access.notes
         self.unsent |= self._body.unsent
@@ -172,8 +172,12 @@ class OpenAI(Backend):
             await self._probe.require_field(replica, "chat_template", "chat_template", advice)
         if settings.decoding.thinking != "auto":
             self._info["template_switches_thinking"] = await self._probe.honours_thinking_switch(replica)
+        prompt = await self._probe.render_prompt(replica)
+        if note := server_day_note(settings.adapter or settings.model, prompt, date.today()):
+            self.notes["prompt_day"] = note
         setting = settings.model_args.get("opens_reasoning", "auto")
-        opens = await self._probe.opens_reasoning(replica) if setting == "auto" else setting == "true"
+        rendered = None if prompt is None else prompt_opens_reasoning(prompt)
+        opens = rendered if setting == "auto" else setting == "true"
         # A server that returns reasoning separately has closed the block itself: the text starts outside it.
         separates = await self._probe.separates_reasoning(replica) if opens else None
         self._opens_reasoning = bool(opens) and not separates
@@ -220,11 +224,8 @@ class OpenAI(Backend):
         self.unsent |= self._body.unsent
         if isinstance(self._logprob_method, FirstTokenLogprobs):
             self._info["top_logprobs"] = self._logprob_method.top
-            if self._logprob_method.top < TOP_LOGPROBS:
-                self.notes["top_logprobs"] = (
-                    f"the server returns the {self._logprob_method.top} likeliest tokens at most: a label that is not "
-                    "among them has no log-probability"
-                )
+            if self._logprob_method.note:
+                self.notes["top_logprobs"] = self._logprob_method.note
 
     async def answer(self, requests: Iterator[Request]) -> AsyncGenerator[Response, None]:
         """Yield each response when it is complete; at most `concurrency` requests are sent or wait to be consumed."""
@@ -316,29 +317,3 @@ def _check_settings(settings: BackendSettings) -> None:
         raise UsageError(
             ErrorCode.INVALID_ARGUMENT, f"`model_args` max_tokens_field: expected {' or '.join(TOKEN_FIELDS)}"
         )
-
-
-def _logprob_method(settings: BackendSettings, body: RequestBody) -> LogprobMethod | None:
-    """Choose how to request log-probabilities: through the chat template or without one; None: text is generated."""
-    without_template = settings.chat_template == ""
-    if settings.scoring == "generate":
-        if without_template:
-            raise UsageError(
-                ErrorCode.UNSUPPORTED_BY_BACKEND,
-                "`chat_template` none: chat completions need a template; vllm/ and hf/ can do without",
-            )
-        return None
-    if without_template and settings.decoding.thinking != "auto":
-        raise UsageError(
-            ErrorCode.CONFLICTING_ARGUMENTS,
-            "`thinking`: it switches a chat template, and `chat_template` none uses none; leave one of the two out",
-        )
-    if without_template:
-        return PromptLogprobs(settings.adapter or settings.model)
-    if settings.scoring == "cloze":
-        raise UsageError(
-            ErrorCode.UNSUPPORTED_BY_BACKEND,
-            "`scoring` cloze: a server can't score given text as the start of a chat's response; "
-            "set `chat_template` to none, or use vllm/ or hf/",
-        )
-    return FirstTokenLogprobs(body)

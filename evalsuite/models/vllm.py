@@ -147,6 +147,9 @@ class VLLM(Backend):
 
     async def answer(self, requests: Iterator[Request]) -> AsyncGenerator[Response, None]:
         """Have `concurrency` requests in the engine; closing the generator aborts them there."""
+        assert self._chat is not None
+        if note := self._chat.freeze_day(self.prompt_day):
+            self.notes["prompt_day"] = note
         concurrency = self.settings.concurrency
         if self.settings.scoring == "generate":
             results = process_concurrently(requests, self._generate, concurrency)

@@ -17,7 +17,7 @@ from evalsuite.models.optional_packages import describe_error
 from evalsuite.run.folder_choice import FolderChoice
 from evalsuite.run.identity import request_digest, request_seed, run_identity
 from evalsuite.run.prepared_task import PreparedTask, prepare_task
-from evalsuite.run.run_facts import now, run_facts
+from evalsuite.run.run_facts import day_of, now, run_facts
 from evalsuite.run.spec import RunSpec
 from evalsuite.run.stored_tasks import store_tasks
 from evalsuite.run_folder import ResponseRecord, RunFolder, RunWriter
@@ -81,6 +81,7 @@ async def run(
         with folder.writing() as writer:
             store_tasks(folder, [prepared.dataset for prepared in prepared_tasks])
             facts = run_facts(spec, identity, info, folder, prepared_tasks)
+            backend.prompt_day = day_of(facts)
             return await _RunLoop(spec, backend, prepared_tasks, writer, listener, facts).execute()
     finally:
         await backend.close()

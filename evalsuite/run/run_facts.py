@@ -6,10 +6,11 @@ import importlib.metadata
 import platform
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from evalsuite import parser
+from evalsuite.errors import ErrorCode, RunError
 from evalsuite.models.backend import BackendInfo
 from evalsuite.run.identity import Identity, digest
 from evalsuite.run.prepared_task import PreparedTask
@@ -53,6 +54,16 @@ def _decoding(identity: Identity, earlier: dict[str, Any]) -> dict[str, Any]:
 def now() -> str:
     """Return the present time in UTC, to the second, in ISO format."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def day_of(facts: dict[str, Any]) -> date:
+    """Return the day on which a run was started first."""
+    try:
+        return datetime.fromisoformat(facts["started"]).date()
+    except (TypeError, ValueError):
+        raise RunError(
+            ErrorCode.RUN_UNREADABLE, f"run.json: `started` is no time: {str(facts['started'])[:40]!r}; was it edited?"
+        ) from None
 
 
 def _version(package: str) -> str | None:

@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 import orjson
 
 from evalsuite.errors import ErrorCode, UsageError
-from evalsuite.models.backend import Request, Response
+from evalsuite.models.backend import BackendSettings, Request, Response
 from evalsuite.models.http.chat_completion import RequestBody
 from evalsuite.models.http.error_report import UnreadableReply, load_reply, outline
 from evalsuite.models.http.refusal import fewer_logprobs
@@ -72,6 +72,16 @@ class FirstTokenLogprobs:
         self._body = body
         self.top = TOP_LOGPROBS
         """Number of likeliest tokens requested; lower where the server refuses so many."""
+
+    @property
+    def note(self) -> str | None:
+        """What a reader must know about labels that may lack a log-probability."""
+        if self.top == TOP_LOGPROBS:
+            return None
+        return (
+            f"the server returns the {self.top} likeliest tokens at most: a label that is not among them has no "
+            "log-probability"
+        )
 
     def encode(self, request: Request) -> bytes:
         """Return a body that generates one token; the server's chat template renders the messages."""
@@ -157,7 +167,34 @@ class PromptLogprobs:
         return _response(request, logprobs, sums)
 
 
-def check_unconstrained(fields: Mapping[str, Any]) -> None:
+def choose_method(settings: BackendSettings, body: RequestBody, extra: Mapping[str, Any]) -> LogprobMethod | None:
+    """Choose how to request log-probabilities: through the chat template or without one; None: text is generated."""
+    without_template = settings.chat_template == ""
+    if settings.scoring == "generate":
+        if without_template:
+            raise UsageError(
+                ErrorCode.UNSUPPORTED_BY_BACKEND,
+                "`chat_template` none: chat completions need a template; vllm/ and hf/ can do without",
+            )
+        return None
+    _check_unconstrained(extra)
+    if without_template and settings.decoding.thinking != "auto":
+        raise UsageError(
+            ErrorCode.CONFLICTING_ARGUMENTS,
+            "`thinking`: it switches a chat template, and `chat_template` none uses none; leave one of the two out",
+        )
+    if without_template:
+        return PromptLogprobs(settings.adapter or settings.model)
+    if settings.scoring == "cloze":
+        raise UsageError(
+            ErrorCode.UNSUPPORTED_BY_BACKEND,
+            "`scoring` cloze: a server can't score given text as the start of a chat's response; "
+            "set `chat_template` to none, or use vllm/ or hf/",
+        )
+    return FirstTokenLogprobs(body)
+
+
+def _check_unconstrained(fields: Mapping[str, Any]) -> None:
     """Raise a `UsageError` for fields of `extra_body` that constrain or shift the tokens that can be generated.
 
     Log-probabilities are then renormalised over what is left: P(A) + P(B) = 1.000 of a model for which it is .008.

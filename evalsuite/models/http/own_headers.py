@@ -42,10 +42,10 @@ def read_headers(argument: str) -> dict[str, str]:
     pairs: Sequence[tuple[object, object]] = _lines(_text(path)) or _mapping(path)
     headers: dict[str, str] = {}
     for number, (name, value) in enumerate(pairs, 1):
-        _check(path, number, name, value)
-        if name.lower() in {known.lower() for known in headers}:
+        checked, text = _check(path, number, name, value)
+        if checked.lower() in {known.lower() for known in headers}:
             raise _invalid(path, f"header {number} has the name of an earlier one")
-        headers[name] = value.strip()
+        headers[checked] = text
     return headers
 
 
@@ -107,8 +107,8 @@ def _mapping(path: Path) -> list[tuple[object, object]]:
     return list(content.items())
 
 
-def _check(path: Path, number: int, name: object, value: object) -> None:
-    """Refuse what would be another header, or another request, when it is written behind the last one."""
+def _check(path: Path, number: int, name: object, value: object) -> tuple[str, str]:
+    """Return name and value; refuse what would be another header, or another request, behind the last one."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise _invalid(path, f"header {number} has a name that no header can have")
     if name.lower() in _OWN:
@@ -117,6 +117,7 @@ def _check(path: Path, number: int, name: object, value: object) -> None:
         raise _invalid(path, f"the value of {name} is no text; quote it")
     if not (value.isascii() and value.isprintable()):
         raise _invalid(path, f"the value of {name} has a character that no header can carry, such as a line break")
+    return name, value.strip()
 
 
 def _unreadable(path: Path, problem: str) -> UsageError:

@@ -25,7 +25,6 @@ from evalsuite.models.http.reply import (
 )
 from evalsuite.models.http.transport import Transport
 from evalsuite.models.redaction import Redactor
-from evalsuite.parser import prompt_opens_reasoning
 
 _MODELS_SHOWN: Final = 5
 _ADAPTATIONS: Final = 7
@@ -133,11 +132,6 @@ class ServerProbe:
             raise UsageError(
                 ErrorCode.REQUEST_REFUSED, f"`{argument}`: {replica.name} refuses {name}: {message}; {advice}"
             )
-
-    async def opens_reasoning(self, replica: Replica) -> bool | None:
-        """Return whether the prompt ends inside `<think>` as the server's template renders it; None: unknown."""
-        prompt = await self.render_prompt(replica)
-        return None if prompt is None else prompt_opens_reasoning(prompt)
 
     async def render_prompt(self, replica: Replica, **fields: Any) -> str | None:
         """Return a prompt as the server's chat template renders it; None if the server can't report it.
