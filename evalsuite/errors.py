@@ -115,6 +115,10 @@ class EvalsuiteError(Exception):
         return type(self), (self.code, str(self))
 
 
+class ExtensionWarning(UserWarning):
+    """Something that another package or a user's folder adds can't be used; it is left out, and nothing else is."""
+
+
 class UsageError(EvalsuiteError):
     """The caller's arguments name something that doesn't exist or don't fit together."""
 

@@ -11,7 +11,7 @@ import click
 
 from evalsuite.cli.exit_status import with_options
 from evalsuite.errors import DataError, ErrorCode
-from evalsuite.tasks.registry import load_task, resolve, task_names
+from evalsuite.tasks.registry import all_tasks, resolve
 from evalsuite.tasks.schema import Task
 from evalsuite.util.text import visible
 
@@ -34,7 +34,7 @@ def _tasks(names: str | None, suite: str | None, default: Callable[[Task], bool]
     """Return the tasks that were named; without a name, all for which `default` is true."""
     if names is not None or suite is not None:
         return resolve(names, suite)
-    return [task for task in map(load_task, task_names()) if default(task)]
+    return [task for task in all_tasks() if default(task)]
 
 
 @click.group()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import os
 import platform
@@ -14,7 +13,8 @@ import click
 from evalsuite import parser
 from evalsuite.cli.exit_status import with_options
 from evalsuite.errors import DataError, ErrorCode
-from evalsuite.tasks.registry import load_task, task_names
+from evalsuite.tasks.registry import all_tasks
+from evalsuite.util.package_version import package_version
 from evalsuite.util.text import visible
 from evalsuite.version import __version__
 
@@ -62,8 +62,8 @@ def _data_lines(data_dir: Path | None) -> Iterator[str]:
     except DataError as error:
         yield visible(str(error))
         return
-    for name in task_names():
-        task = load_task(name)
+    for task in all_tasks():
+        name = task.name
         try:
             dataset = load(task, data_dir)
             yield f"{name}: {len(dataset.items):,} items, variant {dataset.variant}, digest as locked"
@@ -79,4 +79,4 @@ def _state(extra: str, modules: tuple[str, ...]) -> str:
     missing = [module for module in modules if importlib.util.find_spec(module) is None]
     if missing:
         return f"needs pip install 'evalsuite[{extra}]' ({', '.join(missing)} not found)"
-    return "ready (" + ", ".join(f"{m} {importlib.metadata.version(m.replace('_', '-'))}" for m in modules) + ")"
+    return "ready (" + ", ".join(f"{m} {package_version(m) or 'of unknown version'}" for m in modules) + ")"

@@ -6,17 +6,23 @@ import errno
 import re
 import sys
 import traceback
-from collections.abc import Sequence
-from typing import Final
+import warnings
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final
 
 import click
 
-from evalsuite.errors import ErrorCode, EvalsuiteError, UsageError
+from evalsuite.errors import ErrorCode, EvalsuiteError, ExtensionWarning, UsageError
 from evalsuite.util.text import visible
 
 STOPPED: Final = 130
 """Exit code after Ctrl-C."""
 _ARGUMENT: Final = re.compile(r"`([a-z][a-z0-9_]*)`")
+_PATH_ERRORS: Final = frozenset(
+    {errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EPERM, errno.EROFS}
+)
+"""What is wrong with a path that somebody named, and not with this program."""
 _OPTIONS: Final = {
     "answer_format": "--format",
     "base_urls": "--base-url",
@@ -32,6 +38,19 @@ def ended(cli: click.Group, name: str, arguments: Sequence[str] | None) -> int:
     `--debug` as the first argument shows the traceback of an error.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    with warnings.catch_warnings():
+        warnings.showwarning = partial(_show_warning, name, warnings.showwarning)
+        return _code_of(cli, name, given)
+
+
+def _show_warning(name: str, otherwise: Callable[..., None], message: Warning | str, *where: Any, **more: Any) -> None:
+    if isinstance(message, ExtensionWarning):
+        print(f"{name}: warning: {visible(str(message))}", file=sys.stderr)
+    else:
+        otherwise(message, *where, **more)
+
+
+def _code_of(cli: click.Group, name: str, given: list[str]) -> int:
     try:
         _check_text(given)
         code = cli.main(given, prog_name=name, standalone_mode=False)
@@ -52,9 +71,12 @@ def ended(cli: click.Group, name: str, arguments: Sequence[str] | None) -> int:
         print(message, file=sys.stderr)  # a group without a command: its help
         return 2
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) and not (error.filename and error.errno in _PATH_ERRORS):
             raise
-        return _failed(name, f"{error}: free some space, then run the command again [{ErrorCode.OUTPUT_NOT_WRITABLE}]")
+        if "--debug" in given[:1]:
+            traceback.print_exc()
+        advice = "choose another path" if error.filename else "free some space, then run the command again"
+        return _failed(name, f"{error}: {advice} [{ErrorCode.OUTPUT_NOT_WRITABLE}]")
     except (click.Abort, KeyboardInterrupt):
         return STOPPED
 

@@ -13,7 +13,7 @@ import click
 from evalsuite.api.older_grades import execute_request
 from evalsuite.api.request import TINY_TOKENS, run_request
 from evalsuite.cli.exit_status import with_options
-from evalsuite.errors import ErrorCode, RunError, UsageError
+from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.models import TINY
 from evalsuite.models.backend import Decoding
 from evalsuite.models.redaction import Redactor
@@ -27,6 +27,8 @@ from evalsuite.util.text import visible
 DEFAULT_SUITE: Final = "starter"
 TINY_SUITE: Final = "tinyworld"
 """What the model of this package was trained for: the default if neither a model nor tasks are named."""
+INCOMPLETE: Final = 1
+"""Exit code of a run that went to its end while requests have no response; 2 is for a run that can't be made."""
 AT_LEAST_ONE: Final = click.IntRange(1)
 _RESUMABLE_WITH: Final = frozenset({"base_url", "concurrency", "data_dir"})
 """Options that can't change a response, so that a resumed run may take other values."""
@@ -118,11 +120,12 @@ def run(ctx: click.Context, /, resume: str | None, alarm: float, as_json: bool, 
     if missing:
         errors = folder.path / ERRORS
         reason = f"why: {errors}" if errors.exists() else "the backend returned nothing for them"
-        raise RunError(
-            ErrorCode.RUN_INCOMPLETE,
+        message = (
             f"{missing} requests have no response and count as wrong ({reason}); "
-            f"send them again: {_resume_command(folder.path)}",
+            f"send them again: {_resume_command(folder.path)}"
         )
+        click.echo(f"evalsuite: {visible(message)} [{ErrorCode.RUN_INCOMPLETE}]", err=True)
+        return INCOMPLETE
     return 0
 
 

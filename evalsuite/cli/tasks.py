@@ -10,7 +10,7 @@ import click
 
 from evalsuite.cli.exit_status import with_options
 from evalsuite.errors import DataError, ErrorCode
-from evalsuite.tasks.registry import load_suites, load_task, resolve, task_names
+from evalsuite.tasks.registry import all_tasks, load_suites, load_task, resolve
 from evalsuite.tasks.schema import Task
 from evalsuite.util.text import visible
 
@@ -33,7 +33,7 @@ class NameOrCommand(click.Group):
 def tasks(ctx: click.Context, /, as_json: bool) -> None:
     """List the tasks, show one's card, or check them all without a model."""
     if ctx.invoked_subcommand is None:
-        cards = [load_task(name) for name in task_names()]
+        cards = all_tasks()
         if as_json:
             click.echo(json.dumps([_brief(card) for card in cards], indent=2))
         else:
@@ -67,7 +67,7 @@ def check(listed: tuple[str, ...], names: str | None, suite: str | None, data_di
     if listed:  # `tasks NAME` shows a task, so people type `tasks check NAME`
         names = ",".join([*listed, *([names] if names else [])])
     named = names is not None or suite is not None
-    chosen = resolve(names, suite) if named else [load_task(name) for name in task_names()]
+    chosen = resolve(names, suite) if named else all_tasks()
     faults = absent = 0
     for task in chosen:
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,9 @@ from evalsuite.tasks.item import Item
 from evalsuite.tasks.schema import DataFile
 
 LOCK = "items.lock"
+_MAX_BYTES = 64 << 20
+_SECTION = re.compile(r"\[(.+)\] ?[0-9a-f]*\r?")
+_ENTRY = re.compile(rf"([0-9a-f]{{{SHORT}}}) (.+?)\r?")
 
 
 def section_name(source: DataFile) -> str:
@@ -40,16 +44,29 @@ def read_lock(folder: Path) -> dict[str, dict[str, str]]:
     if not path.is_file():
         return {}
     sections: dict[str, dict[str, str]] = {}
-    current: dict[str, str] = {}
-    for number, text in enumerate(path.read_text("utf-8").splitlines(), 1):
-        if text.startswith("["):
-            current = sections.setdefault(text[1 : text.rindex("]")], {})
+    current: dict[str, str] | None = None
+    for number, text in enumerate(_lines(path), 1):
+        section, entry = _SECTION.fullmatch(text), _ENTRY.fullmatch(text)
+        if section and section[1] not in sections:
+            current = sections[section[1]] = {}
+        elif entry and current is not None and entry[2] not in current:
+            current[entry[2]] = entry[1]
         elif text:
-            short_digest, _, item = text.partition(" ")
-            if len(short_digest) != SHORT or not item:
-                raise DataError(ErrorCode.INVALID_TASK_CARD, f"{path}:{number}: not a line of a lock file")
-            current[item] = short_digest
+            message = f"{path}:{number}: not a line of a lock file; evalsuite data lock writes it again"
+            raise DataError(ErrorCode.INVALID_TASK_CARD, message)
     return sections
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(_MAX_BYTES + 1)
+        if len(content) > _MAX_BYTES:
+            raise DataError(ErrorCode.INVALID_TASK_CARD, f"{path}: larger than {_MAX_BYTES:,} bytes: no lock file")
+        return content.decode("utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{path}: can't be read ({error}); evalsuite data lock writes it again"
+        raise DataError(ErrorCode.INVALID_TASK_CARD, message) from None
 
 
 def differences(items: Iterable[Item], locked: Mapping[str, str]) -> tuple[list[str], list[str], list[str]]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
-from evalsuite.errors import ErrorCode, UsageError
+from evalsuite.errors import BackendError, ErrorCode, UsageError
 from evalsuite.models.backend import Backend, BackendSettings, Scoring
 
 _BUILT_IN = {
@@ -33,10 +33,22 @@ def backend_class(prefix: str) -> type[Backend]:
         return built_in
     plugins = entry_points(group=ENTRY_POINTS)
     if prefix in plugins.names:
-        plugin: type[Backend] = plugins[prefix].load()
-        return plugin
+        return _plugin(plugins[prefix])
     known = ", ".join(sorted({*_BUILT_IN, *plugins.names}))
     raise UsageError(ErrorCode.UNKNOWN_BACKEND, f"`model` {prefix}/...: no backend has this name; known: {known}")
+
+
+def _plugin(point: EntryPoint) -> type[Backend]:
+    """Import another package's backend; whatever is wrong with it is a `BackendError` that names it."""
+    try:
+        plugin = point.load()
+    except Exception as error:
+        message = f"{point.name}/: {point.value} can't be imported: {type(error).__name__}: {error}; update the package"
+        raise BackendError(ErrorCode.MISSING_PACKAGE, message) from error
+    if not (isinstance(plugin, type) and issubclass(plugin, Backend)):
+        message = f"{point.name}/: {point.value} is no Backend; update the package"
+        raise BackendError(ErrorCode.MISSING_PACKAGE, message)
+    return plugin
 
 
 def split_name(model: str) -> tuple[str, str]:

@@ -7,12 +7,12 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from typing import Any, ClassVar, Final
 
-import yaml
 from rich.text import Text
 
 from evalsuite.errors import BackendError, ErrorCode, UsageError
 from evalsuite.models.backend import Backend, BackendInfo, BackendSettings, Request, Response
 from evalsuite.models.finish_reason import finish_of
+from evalsuite.models.model_args import parse_yaml_value
 from evalsuite.models.optional_packages import describe_error, import_optional
 from evalsuite.models.redaction import redact_url
 from evalsuite.models.request_pool import FailureStreak, process_concurrently
@@ -44,7 +44,7 @@ class Inspect(Backend):
     def __init__(self, settings: BackendSettings) -> None:
         super().__init__(settings)
         _check_settings(settings)
-        self._model_args = {key: yaml.safe_load(value) for key, value in settings.model_args.items()}
+        self._model_args = {key: parse_yaml_value(value, key) for key, value in settings.model_args.items()}
         self._info: BackendInfo = {}
         self._failures = FailureStreak()
         self._model: Any = None

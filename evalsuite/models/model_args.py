@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from math import inf
+from typing import Any, Final
 
 from evalsuite.errors import ErrorCode, UsageError
+
+_LONGEST_VALUE: Final = 10_000
+_SCALAR: Final = re.compile(r"[-+.\w]{1,100}|'[^']*'|\"[^\"]*\"")
+"""One word, which YAML may take for a number, a truth value or nothing, or a quoted text."""
 
 
 def parse_bool(value: str, key: str) -> bool:
@@ -36,6 +42,27 @@ def parse_seconds(value: str, key: str) -> float:
     if not 0 < number < inf:
         raise invalid_value(key, value, "expected a number of seconds above 0")
     return number
+
+
+def parse_yaml_value(value: str, key: str) -> Any:
+    """Parse a value as inspect-ai does, as YAML; what isn't a number, list or mapping of YAML is the text itself."""
+    import yaml
+
+    if len(value) > _LONGEST_VALUE:
+        raise invalid_value(key, value[:40] + "...", f"expected at most {_LONGEST_VALUE:,} characters")
+    # Without aliases a value is as large as its text. A colon or a bracket in a note makes it no mapping.
+    nested = value.lstrip().startswith(("[", "{"))
+    if not nested and not _SCALAR.fullmatch(value.strip()):
+        return value
+    try:
+        if any(isinstance(token, yaml.AliasToken | yaml.TagToken) for token in yaml.scan(value)):
+            raise invalid_value(key, value, "expected a value without aliases and tags")
+        parsed = yaml.safe_load(value)
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError):
+        if not nested:
+            return value
+        raise invalid_value(key, value, "expected YAML: quote a text that begins with a bracket") from None
+    return parsed if nested or isinstance(parsed, str | int | float | None) else value  # a date stays a text
 
 
 def invalid_value(key: str, value: str, expected: str) -> UsageError:

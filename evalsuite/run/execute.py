@@ -101,7 +101,9 @@ def resumed(
         base_urls=spec.settings.base_urls if base_urls is None else tuple(base_urls),
         concurrency=spec.settings.concurrency if concurrency is None else concurrency,
     )
-    spec = replace(spec, settings=settings, data_dir=spec.data_dir if data_dir is None else data_dir)
+    spec = replace(
+        spec, settings=settings, data_dir=spec.data_dir if data_dir is None else str(Path(data_dir).resolve())
+    )
     return RunRequest(spec, partial(named_folder, path), stored_in=folder)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import platform
 import sys
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from evalsuite.run.identity import Identity, digest
 from evalsuite.run.prepared_task import PreparedTask
 from evalsuite.run.spec import RunSpec
 from evalsuite.run_folder import SCHEMA, RunFolder
+from evalsuite.util.package_version import package_version
 from evalsuite.version import __version__
 
 _RECORDED_PACKAGES = ("httptools", "inspect-ai", "numpy", "torch", "transformers", "vllm")
@@ -68,9 +68,4 @@ def day_of(facts: dict[str, Any]) -> date:
 
 def _version(package: str) -> str | None:
     """Return the version of an imported package: one that wasn't imported can't have shaped the run."""
-    if package.replace("-", "_") not in sys.modules:
-        return None
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+    return package_version(package) if package.replace("-", "_") in sys.modules else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Iterator
 from difflib import get_close_matches
 from functools import cache
@@ -12,7 +13,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from evalsuite.errors import ErrorCode, TaskError, UsageError
+from evalsuite.errors import ErrorCode, ExtensionWarning, TaskError, UsageError
 from evalsuite.tasks.answer_format import FORMATS
 from evalsuite.tasks.schema import BUILT_IN, Suite, Task
 from evalsuite.util.validation import StrictModel, first_problem
@@ -37,9 +38,16 @@ def _folders(path_list: str) -> tuple[Path, ...]:
         if not folder.is_dir():
             raise TaskError(ErrorCode.INVALID_ARGUMENT, f"{FOLDERS}: {folder} is not a folder")
     for point in entry_points(group=ENTRY_POINTS):
-        folder = point.load()
-        named.append(Path(folder() if callable(folder) else folder))
+        try:
+            folder = point.load()
+            named.append(Path(folder() if callable(folder) else folder))
+        except Exception as error:  # whatever is wrong with another package stops nothing but its own tasks
+            _leave_out(f"the tasks of {point.name} ({point.value})", f"{type(error).__name__}: {error}")
     return (*named, BUILT_IN)
+
+
+def _leave_out(what: str, reason: object) -> None:
+    warnings.warn(f"{what} can't be used and are left out: {' '.join(str(reason).split())}", ExtensionWarning, 3)
 
 
 def _task_folders() -> Iterator[tuple[str, Path]]:
@@ -54,6 +62,20 @@ def _task_folders() -> Iterator[tuple[str, Path]]:
 def task_names() -> tuple[str, ...]:
     """Return the names of all tasks, each once, those of plug-ins and user folders first."""
     return tuple(dict(_task_folders()))
+
+
+def all_tasks() -> list[Task]:
+    """Return the cards of all tasks; a malformed one that is not built in is left out with an `ExtensionWarning`."""
+    tasks = []
+    for name, folder in dict(reversed([*_task_folders()])).items():
+        try:
+            tasks.append(load_task(name, folder))
+        except TaskError as error:
+            if folder.parent == BUILT_IN:
+                raise
+            _leave_out(f"the items of task {name}", error)
+    order = {name: place for place, name in enumerate(task_names())}
+    return sorted(tasks, key=lambda task: order[task.name])
 
 
 def _invalid(message: str) -> TaskError:
@@ -114,12 +136,20 @@ def load_suites() -> dict[str, Suite]:
         path = root / "suites.yaml"
         if not path.is_file():
             continue
-        content = read_yaml(path, MAX_CARD_BYTES, TaskError, ErrorCode.INVALID_TASK_CARD)
-        if not isinstance(content, dict) or not all(isinstance(suite, dict) for suite in content.values()):
-            raise _invalid(f"{path}: a mapping of suite name to {{about, tasks}}")
-        for name, suite in content.items():
-            suites[str(name)] = _validated(Suite, path, {**suite, "name": str(name)})
+        try:
+            suites |= _read_suites(path)
+        except TaskError as error:
+            if root == BUILT_IN:
+                raise
+            _leave_out(f"the suites of {path}", error)
     return suites
+
+
+def _read_suites(path: Path) -> dict[str, Suite]:
+    content = read_yaml(path, MAX_CARD_BYTES, TaskError, ErrorCode.INVALID_TASK_CARD)
+    if not isinstance(content, dict) or not all(isinstance(suite, dict) for suite in content.values()):
+        raise _invalid(f"{path}: a mapping of suite name to {{about, tasks}}")
+    return {str(name): _validated(Suite, path, {**suite, "name": str(name)}) for name, suite in content.items()}
 
 
 def resolve(tasks: str | None, suite: str | None) -> list[Task]:
@@ -139,7 +169,7 @@ def resolve(tasks: str | None, suite: str | None) -> list[Task]:
 
 
 def _alias(name: str) -> str:
-    owner = next((known for known in task_names() if name in load_task(known).aliases), None)
+    owner = next((task.name for task in all_tasks() if name in task.aliases), None)
     return f" ({name} is what recordings call {owner})" if owner else ""
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evalsuite.cli import main
 from evalsuite.data.audit.item_audit import audit
 from evalsuite.data.audit.item_checks import CHECKS, missing_figure, option_is_another_label
 from evalsuite.data.audit.missing_letters import missing_letters
@@ -200,3 +201,10 @@ def test_typing_errors_are_not_missing_letters():
     assert missing_letters(typos, others) == {}
     damaged = [(str(i), {("ahritis", "aery", "moality")[i % 3]}) for i in range(60)]
     assert set(missing_letters(damaged + typos, others)) == {"rt"}
+
+
+def test_an_audit_to_a_place_that_cannot_be_written_is_one_line(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("x")
+    assert main(["data", "audit", "--tasks", "starter_recall", "--out", str(tmp_path / "file" / "x")]) == 2
+    error = capsys.readouterr().err
+    assert error.rstrip().endswith("[output_not_writable]") and error.count("\n") == 1 and "Traceback" not in error

@@ -62,11 +62,25 @@ def test_a_lock_names_what_changed_is_missing_or_extra(tmp_path_factory, names, 
     assert item_lock.differences([*items, extra], locked) == ([], [], [extra.id])
 
 
-def test_an_incomplete_lock_is_an_error(tmp_path):
-    (tmp_path / "items.lock").write_text("[x] y\nabc\n")
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b"[x] " + b"0" * 64 + b"\nabc\n", ":2"),
+        (b"[x\n", ":1"),
+        (b"[]\n", ":1"),
+        (b"0123456789 one\n", ":1"),
+        (b"[x] 0\n0123456789 \n", ":2"),
+        (b"[x] 0\nzzzzzzzzzz one\n", ":2"),
+        (b"[x] 0\n0123456789 one\n0123456789 one\n", ":3"),
+        (b"[x] 0\n[x] 0\n", ":2"),
+        (b"\xff\xfe", ""),
+    ],
+)
+def test_a_malformed_lock_is_an_error(tmp_path, content, line):
+    (tmp_path / "items.lock").write_bytes(content)
     with pytest.raises(DataError) as caught:
         item_lock.read_lock(tmp_path)
-    assert caught.value.code is ErrorCode.INVALID_TASK_CARD and "items.lock:2" in str(caught.value)
+    assert caught.value.code is ErrorCode.INVALID_TASK_CARD and f"items.lock{line}" in str(caught.value)
 
 
 def test_items_without_ids_are_identified_by_content():

@@ -5,7 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalsuite.errors import ErrorCode, UsageError
-from evalsuite.models.model_args import parse_bool, parse_fraction, parse_positive_int, parse_seconds
+from evalsuite.models.model_args import (
+    parse_bool,
+    parse_fraction,
+    parse_positive_int,
+    parse_seconds,
+    parse_yaml_value,
+)
 
 
 @given(st.integers(1))
@@ -38,3 +44,39 @@ def test_other_values_are_errors_that_name_the_argument(parse, values):
             parse(value, "key")
         assert caught.value.code is ErrorCode.INVALID_ARGUMENT
         assert f"`model_args` key={value}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("a: b: c", "a: b: c"),
+        ("note: x", "note: x"),
+        ("http://host:80/v1", "http://host:80/v1"),
+        ("1:20:30", "1:20:30"),
+        ("2026-01-31", "2026-01-31"),
+        ("2026-02-31", "2026-02-31"),
+        ("- x", "- x"),
+        ("*alias", "*alias"),
+        ("!tag", "!tag"),
+        ("# no comment", "# no comment"),
+        ("", ""),
+        ("high", "high"),
+        ("'7'", "7"),
+        ("7", 7),
+        ("-0.5", -0.5),
+        ("1e-3", "1e-3"),
+        ("true", True),
+        ("null", None),
+        ("[1, two]", [1, "two"]),
+        ("{a: 1, b: {c: x}}", {"a": 1, "b": {"c": "x"}}),
+    ],
+)
+def test_a_value_of_an_inspect_provider_is_yaml_or_the_text_itself(text, value):
+    assert parse_yaml_value(text, "key") == value
+
+
+@pytest.mark.parametrize("text", ["[1", "{a: b: c}", "[" * 5000, "[&a 1, *a]", "{a: !!set {x}}", "x" * 20_000])
+def test_a_value_of_an_inspect_provider_that_is_neither_is_refused_in_one_line(text):
+    with pytest.raises(UsageError) as caught:
+        parse_yaml_value(text, "key")
+    assert caught.value.code is ErrorCode.INVALID_ARGUMENT and "\n" not in str(caught.value)

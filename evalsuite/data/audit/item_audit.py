@@ -18,6 +18,7 @@ from evalsuite.data.locate import LocatedFile, data_folder, find, locate
 from evalsuite.errors import DataError, ErrorCode
 from evalsuite.tasks.item import Item
 from evalsuite.tasks.schema import RowLayout, Task
+from evalsuite.util.atomic_write import write_atomically
 
 SCHEMA = 2
 """Version of the keys in audit.json."""
@@ -32,13 +33,17 @@ class Audit:
     content: dict[str, Any]
 
     def write(self, folder: Path) -> tuple[Path, Path]:
-        """Write `audit.json` and `audit.md`; return their paths."""
+        """Write `audit.json` and `audit.md`; return their paths. A folder that can't be written is a `DataError`."""
         from evalsuite.data.audit.markdown import markdown
 
-        folder.mkdir(parents=True, exist_ok=True)
         json_file, page = folder / "audit.json", folder / "audit.md"
-        json_file.write_text(json.dumps(self.content, ensure_ascii=False, indent=1) + "\n", "utf-8")
-        page.write_text(markdown(self.content), "utf-8")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(json_file, (json.dumps(self.content, ensure_ascii=False, indent=1) + "\n").encode())
+            write_atomically(page, markdown(self.content).encode())
+        except OSError as error:
+            message = f"`out` {folder}: can't be written: {error.strerror or error}; choose another folder"
+            raise DataError(ErrorCode.OUTPUT_NOT_WRITABLE, message) from None
         return json_file, page
 
 
