@@ -105,6 +105,23 @@ async def test_samples_depend_only_on_their_seeds(engine):
     assert part == {key: every[key] for key in part}
 
 
+async def test_nothing_constrains_the_tokens(engine, monkeypatch):
+    """Constrained decoding renormalises log-probabilities over the tokens that it leaves."""
+    seen = []
+    run = type(engine)._run
+
+    async def recorded(self, ids, sampling):
+        seen.append(sampling)
+        return await run(self, ids, sampling)
+
+    monkeypatch.setattr(type(engine), "_run", recorded)
+    await collect(with_decoding(engine), requests(2))
+    assert seen
+    for sampling in seen:
+        for name in ("structured_outputs", "guided_decoding", "logit_bias", "allowed_token_ids", "bad_words"):
+            assert not getattr(sampling, name, None)
+
+
 async def test_end_tokens_end_a_response_and_are_not_part_of_it(engine):
     responses = await collect(with_decoding(engine, temperature=1.3, max_tokens=300), requests(40))
     assert {response.finish for response in responses.values()} == {"stop", "length"}
