@@ -101,6 +101,7 @@ class ErrorCode(StrEnum):
     TRAINING_FAILED = "training_failed"
     STAGES_NOT_REUSABLE = "stages_not_reusable"
     EXPORT_NOT_POSSIBLE = "export_not_possible"
+    MERGE_MISMATCH = "merge_mismatch"
 
 
 class EvalsuiteError(Exception):

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.models.local.generate import end_token_id
+from evalsuite.models.local.tied_embeddings import adapted_tied_embedding, describe
 from evalsuite.models.optional_packages import describe_error
 from evalsuite.util.atomic_write import atomic_folder
 from training import trainer_config
+from training.merge_check import ROUNDING_TOLERANCE, TOLERANCE, prompt_logits, refuse_difference
 from training.recipe import Base, Recipe
 
 if TYPE_CHECKING:
+    import torch
     from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -137,28 +141,77 @@ def train_in_float32(model: Any) -> None:
             weight.data = weight.data.to(torch.float32)
 
 
+def refuse_tied_embeddings(model: Any, adapter: str) -> None:
+    """Raise a `UsageError` where the adapter of a `PeftModel` changes one of two embeddings that share weights."""
+    embedding = adapted_tied_embedding(model)
+    if embedding is not None:
+        raise UsageError(ErrorCode.ADAPTER_NOT_LOADABLE, describe(adapter, embedding))
+
+
+def refuse_unfit_targets(recipe: Recipe, data: Path) -> None:
+    """Raise a `UsageError` where the recipe's adapter can't be put on its base model, of which only the config is read.
+
+    The base model is built on the meta device, where tensors have shapes but no storage.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    base = base_model(recipe.base, data)
+    config = _from_pretrained(AutoConfig, base, revision=_revision(recipe.base, base, base))
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # peft warns in several lines of what is refused here in one
+        _add_adapter(recipe, model)
+
+
 def merge(recipe: Recipe, start: str | Path, data: Path, out: Path, dtype: Dtype) -> Path:
     """Write full weights with their tokenizer into a folder: the start's own, or its adapter added to its base weights.
 
     The sum is computed in float32 and written in `dtype`. The configs end a response where the tokenizer does, as the
-    trainer's do. A folder that exists is left as it is, since it appears only when it is complete.
+    trainer's do. A folder that exists is left as it is, since it appears only when it is complete, and once the weights
+    in it are known to answer as the start does: else that is a `RunError` (see `training.merge_check`).
     """
     if out.is_dir():
         return out
-    if is_adapter(start):
-        base = _load_causal_lm(recipe.base, base_weights_of(recipe, start, data), data, "float32")
-        model = _with_adapter(base, start).merge_and_unload()
-    else:
+    tokenizer = load_tokenizer(recipe, start, data, chat=False)
+    model, expected = _merged(recipe, start, data, tokenizer, out)
+    with atomic_folder(out) as partial:
+        written = _save_rounded(model, tokenizer, partial, dtype)
+        refuse_difference(written, expected, ROUNDING_TOLERANCE[dtype], out)
+        del model  # or two models were in memory
+        read = prompt_logits(_load_causal_lm(recipe.base, partial, data, "float32"), tokenizer)
+        refuse_difference(read, written, TOLERANCE, out)
+    return out
+
+
+def _merged(recipe: Recipe, start: str | Path, data: Path, tokenizer: Any, out: Path) -> tuple[Any, torch.Tensor]:
+    """Return the full weights of a start in float32, and the logits that the start itself has."""
+    if not is_adapter(start):
         model = _load_causal_lm(recipe.base, start, data, "float32")
+        return model, prompt_logits(model, tokenizer)
+    adapted = _with_adapter(_load_causal_lm(recipe.base, base_weights_of(recipe, start, data), data, "float32"), start)
+    expected = prompt_logits(adapted, tokenizer)
+    model = adapted.merge_and_unload()
+    refuse_difference(prompt_logits(model, tokenizer), expected, TOLERANCE, out)
+    return model, expected
+
+
+def _save_rounded(model: Any, tokenizer: Any, folder: Path, dtype: Dtype) -> torch.Tensor:
+    """Write a float32 model in a dtype, and return the logits of the weights written, computed in float32."""
     import torch
     from transformers.trainer_utils import align_special_tokens
 
-    tokenizer = load_tokenizer(recipe, start, data, chat=False)
-    with atomic_folder(out) as partial:
-        align_special_tokens(model, tokenizer)
-        model.to(getattr(torch, dtype)).save_pretrained(partial)
-        tokenizer.save_pretrained(partial)
-    return out
+    rounded = getattr(torch, dtype)
+    with torch.no_grad():
+        # The weights alone: `model.to` would also round what is computed, not read, such as the rotary frequencies.
+        for weight in model.parameters():
+            weight.copy_(weight.to(rounded))
+    logits = prompt_logits(model, tokenizer)
+    align_special_tokens(model, tokenizer)
+    model.to(rounded).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return logits
 
 
 def _load_causal_lm(base: Base, start: str | Path, data: Path, dtype: Dtype, **options: Any) -> Any:
@@ -235,9 +288,11 @@ def _as_text(value: Any) -> str:
 def _with_adapter(base: Any, adapter: str | Path, is_trainable: bool = False) -> Any:
     from peft import PeftModel
 
-    return PeftModel.from_pretrained(
+    model = PeftModel.from_pretrained(
         base, str(adapter), is_trainable=is_trainable, autocast_adapter_dtype=_adapter_in_float32()
     )
+    refuse_tied_embeddings(model, str(adapter))
+    return model
 
 
 def _add_adapter(recipe: Recipe, base: Any) -> Any:
@@ -247,7 +302,13 @@ def _add_adapter(recipe: Recipe, base: Any) -> Any:
 
     assert recipe.lora is not None
     set_seed(recipe.seed)
-    return get_peft_model(base, trainer_config.lora(recipe.lora), autocast_adapter_dtype=_adapter_in_float32())
+    try:
+        model = get_peft_model(base, trainer_config.lora(recipe.lora), autocast_adapter_dtype=_adapter_in_float32())
+    except ValueError as error:  # peft finds none of the targets, or can't adapt one
+        message = f"recipe {recipe.name}: lora.targets: {describe_error(error)[:300]}"
+        raise UsageError(ErrorCode.INVALID_RECIPE, message) from None
+    refuse_tied_embeddings(model, f"recipe {recipe.name}: lora.targets")
+    return model
 
 
 def _adapter_in_float32() -> bool:

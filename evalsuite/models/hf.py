@@ -16,6 +16,7 @@ from evalsuite.models.local.continuation_tree import ContinuationRequest, tokeni
 from evalsuite.models.local.generate import BatchGenerator, ContinuousGenerator, end_token_id
 from evalsuite.models.local.loglikelihood import LoglikelihoodScorer
 from evalsuite.models.local.partial_generation import PartialGeneration, check_budget
+from evalsuite.models.local.tied_embeddings import adapted_tied_embedding, describe
 from evalsuite.models.local.weights_digest import weights_revision
 from evalsuite.models.model_args import invalid_value, parse_bool, parse_positive_int
 from evalsuite.models.optional_packages import describe_error, import_optional
@@ -101,8 +102,14 @@ class HF(Backend):
         end_ids = self._model.generation_config.eos_token_id
         self._model.generation_config = transformers.GenerationConfig(eos_token_id=end_ids)
         if settings.adapter is not None:
-            self._model = import_optional("peft", "hf").PeftModel.from_pretrained(self._model, settings.adapter)
+            self._add_adapter(settings.adapter)
         self._model.eval()
+
+    def _add_adapter(self, adapter: str) -> None:
+        self._model = import_optional("peft", "hf").PeftModel.from_pretrained(self._model, adapter)
+        embedding = adapted_tied_embedding(self._model)
+        if embedding is not None:
+            raise BackendError(ErrorCode.ADAPTER_NOT_LOADABLE, describe(f"`adapter` {adapter}", embedding))
 
     def _choose_batching(self, torch: Any, transformers: Any) -> None:
         if self._continuous is None:

@@ -17,6 +17,7 @@ from evalsuite.models.local.chat_template import ChatTemplate
 from evalsuite.models.local.continuation_tree import ContinuationRequest, TokenTree, tokenize_continuations
 from evalsuite.models.local.generate import end_token_id
 from evalsuite.models.local.partial_generation import PartialGeneration, check_budget
+from evalsuite.models.local.tied_embeddings import describe, targeted_embedding
 from evalsuite.models.local.weights_digest import weights_revision
 from evalsuite.models.model_args import parse_bool, parse_fraction, parse_positive_int
 from evalsuite.models.optional_packages import describe_error, import_optional
@@ -91,6 +92,7 @@ class VLLM(Backend):
             message = f"vllm/{self.settings.model}: the engine didn't start: {describe_error(error)}"
             raise BackendError(ErrorCode.MODEL_NOT_LOADABLE, message) from error
         if adapter is not None:
+            self._refuse_tied_embeddings(adapter)
             self._lora = import_optional("vllm.lora.request", "vllm").LoRARequest("adapter", 1, str(adapter))
             await self._add_adapter()
         return self._info()
@@ -118,6 +120,17 @@ class VLLM(Backend):
         if "eos" in settings.model_args:
             self._end_ids = [end_token_id(tokenizer, settings.model_args["eos"], f"vllm/{settings.model}")]
         return ChatTemplate(tokenizer, settings.chat_template, settings.decoding.thinking, f"vllm/{settings.model}")
+
+    def _refuse_tied_embeddings(self, adapter: Path) -> None:
+        if not self._engine.model_config.hf_text_config.tie_word_embeddings:
+            return
+        try:
+            embedding = targeted_embedding(adapter)
+        except Exception as error:  # somebody else's files, and safetensors has errors of its own
+            message = f"`adapter` {adapter}: it can't be read: {describe_error(error)}"
+            raise BackendError(ErrorCode.ADAPTER_NOT_LOADABLE, message) from error
+        if embedding is not None:
+            raise BackendError(ErrorCode.ADAPTER_NOT_LOADABLE, describe(f"`adapter` {adapter}", embedding))
 
     async def _add_adapter(self) -> None:
         try:

@@ -205,6 +205,24 @@ async def test_a_model_that_cannot_be_used_is_an_error_of_one_line(tiny_model, m
     assert named in str(caught.value) and "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("tied", [True, False])
+async def test_an_adapter_of_the_head_needs_a_model_that_is_not_tied(tmp_path, tied):
+    model = tiny.make_model(tmp_path / "model", tied=tied)
+    adapter = tiny.make_head_adapter(tmp_path / "adapter", model)
+    backend = vllm(model, chat_template=tiny.OPENING_TEMPLATE, adapter=str(adapter), concurrency=2)
+    try:
+        if tied:
+            with pytest.raises(BackendError) as caught:
+                await backend.open([])
+            assert caught.value.code is ErrorCode.ADAPTER_NOT_LOADABLE
+            assert "lm_head" in str(caught.value) and "\n" not in str(caught.value)
+        else:
+            await backend.open([])
+            assert not (await collect(backend, requests(1))).popitem()[1].error
+    finally:
+        await backend.close()
+
+
 @pytest.mark.parametrize(
     ("args", "code"),
     [

@@ -61,7 +61,7 @@ def make_tokenizer(folder: Path) -> int:
     return len(tokenizer)
 
 
-def make_model(folder: Path, seed: int = 0, context: int = CONTEXT) -> Path:
+def make_model(folder: Path, seed: int = 0, context: int = CONTEXT, tied: bool = False) -> Path:
     """Save a random Qwen3 model with its tokenizer (about half a million parameters, float32)."""
     import torch
     from transformers import GenerationConfig, Qwen3Config, Qwen3ForCausalLM
@@ -76,7 +76,7 @@ def make_model(folder: Path, seed: int = 0, context: int = CONTEXT) -> Path:
         num_key_value_heads=KV_HEADS,
         head_dim=HEAD_DIM,
         max_position_embeddings=context,
-        tie_word_embeddings=False,
+        tie_word_embeddings=tied,
         # A wide initialisation gives peaked distributions, so that few tokens are near ties that rounding decides.
         initializer_range=0.15,
         eos_token_id=2,
@@ -93,19 +93,50 @@ def make_model(folder: Path, seed: int = 0, context: int = CONTEXT) -> Path:
     return folder
 
 
+def train_adapter(folder: Path, base: Path, **targets: object) -> Path:
+    """Save an adapter that peft itself has put on a base model, with every weight of it changed at random."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    config = LoraConfig(r=4, lora_alpha=8, task_type="CAUSAL_LM", **targets)
+    model = get_peft_model(AutoModelForCausalLM.from_pretrained(base), config)
+    generator = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.requires_grad:
+                weight.add_(torch.randn(weight.shape, generator=generator) * 0.05)
+    model.save_pretrained(folder)
+    return folder
+
+
 def make_adapter(folder: Path, base: Path, rank: int = 8, seed: int = 1) -> Path:
     """Save a random LoRA adapter for `make_model`'s model, in peft's format."""
+    widths = {"q_proj": HEADS * HEAD_DIM, "v_proj": KV_HEADS * HEAD_DIM}
+    shapes = {
+        f"model.layers.{layer}.self_attn.{name}": width for layer in range(LAYERS) for name, width in widths.items()
+    }
+    return _save_adapter(folder, base, shapes, rank, seed)
+
+
+def make_head_adapter(folder: Path, base: Path) -> Path:
+    """Save a random LoRA adapter of the output head of `make_model`'s model, written without peft."""
+    vocabulary = json.loads((base / "config.json").read_text())["vocab_size"]
+    return _save_adapter(folder, base, {"lm_head": vocabulary}, rank=8, seed=1)
+
+
+def _save_adapter(folder: Path, base: Path, widths: dict[str, int], rank: int, seed: int) -> Path:
+    """Save an adapter of the named modules, each with its number of outputs; all have `HIDDEN` inputs."""
     import torch
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
     generator = torch.Generator().manual_seed(seed)
     weights = {}
-    for layer in range(LAYERS):
-        for name, width in (("q_proj", HEADS * HEAD_DIM), ("v_proj", KV_HEADS * HEAD_DIM)):
-            prefix = f"base_model.model.model.layers.{layer}.self_attn.{name}"
-            weights[f"{prefix}.lora_A.weight"] = torch.randn(rank, HIDDEN, generator=generator) * 0.3
-            weights[f"{prefix}.lora_B.weight"] = torch.randn(width, rank, generator=generator) * 0.3
+    for module, width in widths.items():
+        prefix = f"base_model.model.{module}"
+        weights[f"{prefix}.lora_A.weight"] = torch.randn(rank, HIDDEN, generator=generator) * 0.3
+        weights[f"{prefix}.lora_B.weight"] = torch.randn(width, rank, generator=generator) * 0.3
     save_file(weights, folder / "adapter_model.safetensors")
     config = {
         "peft_type": "LORA",
@@ -115,7 +146,7 @@ def make_adapter(folder: Path, base: Path, rank: int = 8, seed: int = 1) -> Path
         "lora_alpha": 16,
         "lora_dropout": 0.0,
         "bias": "none",
-        "target_modules": ["q_proj", "v_proj"],
+        "target_modules": sorted({module.rpartition(".")[2] for module in widths}),
     }
     (folder / "adapter_config.json").write_text(json.dumps(config))
     return folder

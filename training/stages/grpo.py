@@ -68,6 +68,8 @@ def prepare(job: StageJob) -> tuple[PolicyTrainer, dict[str, Any]]:
         processing_class=tokenizer,
         peft_config=None if job.recipe.lora is None else trainer_config.lora(job.recipe.lora),
     )
+    if job.recipe.lora is not None:
+        weights.refuse_tied_embeddings(trainer.model, f"recipe {job.recipe.name}: lora.targets")
     _add_curriculum(job, stage, trainer, pool)
     return trainer, {"rows": len(pool), "control": job.control}
 

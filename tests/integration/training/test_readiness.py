@@ -4,6 +4,7 @@ import shutil
 
 import mini
 import pytest
+from tiny import make_model
 
 from training.data.manifest import freeze
 
@@ -80,3 +81,10 @@ def test_a_benchmark_without_data_is_refused(refused, monkeypatch, tmp_path):
 
 def test_an_absent_data_folder_is_refused(refused, tmp_path):
     assert str(tmp_path / "absent") in refused([mini.text_stage()], tmp_path / "absent")
+
+
+def test_an_adapter_of_tied_embeddings_is_refused(refused, data, tmp_path):
+    copy = shutil.copytree(data, tmp_path / "data")
+    make_model(copy / "base", tied=True)
+    line = refused([mini.trace_stage()], copy, lora={"r": 4, "alpha": 8, "targets": ["q_proj", "lm_head"]})
+    assert "lora.targets" in line and "lm_head" in line and line.endswith("[adapter_not_loadable]")
