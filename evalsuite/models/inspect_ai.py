@@ -46,6 +46,8 @@ class Inspect(Backend):
         _check_settings(settings)
         self._model_args = {key: parse_yaml_value(value, key) for key, value in settings.model_args.items()}
         self._info: BackendInfo = {}
+        if settings.decoding.top_p == 1:
+            self.unsent.add("top_p")
         self._failures = FailureStreak()
         self._model: Any = None
         self._library: Any = None

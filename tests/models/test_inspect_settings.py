@@ -1,9 +1,9 @@
-"""Settings that `inspect/` refuses before anything is sent."""
+"""Settings that `inspect/` refuses before anything is sent, and those that it leaves to the provider."""
 
 import pytest
 
 from evalsuite.errors import ErrorCode, UsageError
-from evalsuite.models.backend import BackendSettings
+from evalsuite.models.backend import BackendSettings, Decoding
 from evalsuite.models.inspect_ai import Inspect
 
 SERVER = ("http://127.0.0.1:1/v1",)
@@ -28,3 +28,9 @@ def test_a_foreign_model_behind_the_openai_provider_is_refused(model):
 )
 def test_models_of_openai_and_other_providers_are_not(model, urls):
     Inspect(BackendSettings(model, base_urls=urls))
+
+
+@pytest.mark.parametrize(("top_p", "unsent"), [(1.0, {"top_p"}), (0.9, set())])
+def test_a_top_p_of_1_is_left_to_the_provider_and_recorded_as_not_sent(top_p, unsent):
+    backend = Inspect(BackendSettings("mockllm/model", Decoding(top_p=top_p)))
+    assert backend.unsent == unsent

@@ -16,10 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalsuite.errors import BackendError, ErrorCode, UsageError
+from evalsuite.models.backend import BackendSettings
 from evalsuite.models.http import connection as connection_module
 from evalsuite.models.http import origin as origin_module
 from evalsuite.models.http.connection import Connection, ConnectionBroken, HttpResponse
 from evalsuite.models.http.origin import Origin, Unreachable
+from evalsuite.models.openai import OpenAI
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -354,6 +356,16 @@ async def test_an_unknown_certificate_is_refused(certificate):
         with pytest.raises(BackendError, match="SSL_CERT_FILE") as caught:
             await origin.exchange("GET", "models")
     assert caught.value.code is ErrorCode.CERTIFICATE_REFUSED
+
+
+async def test_a_certificate_that_is_refused_ends_the_run_without_a_storm_of_retries(certificate):
+    server = replying_over_tls(certificate, OK)
+    async with server:
+        backend = OpenAI(BackendSettings("m", base_urls=(f"https://localhost:{server.port}/v1",)))
+        with pytest.raises(BackendError) as caught:
+            await backend.open(())
+    assert caught.value.code is ErrorCode.CERTIFICATE_REFUSED and "\n" not in str(caught.value)
+    assert server.connections == 0, "a handshake that failed is tried once, and no request was sent"
 
 
 async def test_a_certificate_for_another_host_is_refused(certificate, monkeypatch):
