@@ -226,6 +226,9 @@ def _read_option(segment: FinalSegment, options: Options, start: int) -> AnswerS
         return AnswerSlot(None, SEVERAL, start, end) if context.ends_statement(text, closed) else None
     if _another_option(segment, closed) or context.another_label(text, segment.labels, label, closed):
         return AnswerSlot(None, SEVERAL, start, end)
+    own_label = context.closed_at(text, context.bracketed_end(text, closed))
+    if own_label > closed and (context.hedged(text, segment.labels, own_label) or _another_option(segment, own_label)):
+        return AnswerSlot(None, SEVERAL, start, end)
     if context.denied(text, closed) or context.open_ended(text, closed):
         return None
     ends = context.ends_statement(text, closed)

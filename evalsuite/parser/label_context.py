@@ -30,6 +30,7 @@ _CLAUSE = re.compile(
     r"|making)\b|n['’]t\b)",
     re.I,
 )
+_RELATIVE = re.compile(r",?\s*(which|that|because|for|as|if)\b")
 _CONTRAST = re.compile(r"\b(?:not|rather|instead|unlike|than)\b", re.I)
 _ROMAN = re.compile(r"\s*+(?:,|;|/|&|and|or|,\s*and)\s*+[(]?[IVX]{1,4}(?![A-Za-z])")
 _ROMAN_NUMERALS = frozenset("IVX")
@@ -133,6 +134,9 @@ def hedged_later(text: str, labels: Labels, label: str, at: int) -> bool:
         return False
     if match["join"].lower() in ("or", "oder", "ou"):
         return _CONTRAST.search(match["between"]) is None
+    relative = _RELATIVE.match(match["between"])
+    if relative is not None and text.startswith(relative[1], match.end() + 1):
+        return True  # "(F) which includes mammals, and (G) which includes reptiles"
     return bool(match["mark"]) and _CLAUSE.search(match["between"]) is None
 
 
@@ -140,6 +144,11 @@ def another_label(text: str, labels: Labels, label: str, at: int) -> bool:
     """Whether another label in brackets follows: "metoprolol (A)"."""
     bracketed = _BRACKETED.match(text, at)
     return bracketed is not None and labels.lookup(bracketed[1]) not in (None, label)
+
+
+def bracketed_end(text: str, at: int) -> int:
+    """The end of the label in brackets at `at`, if there is one: "metoprolol (B)"."""
+    return end_of(_BRACKETED, text, at)
 
 
 def next_head(text: str, labels: Labels, label: str, at: int) -> int:

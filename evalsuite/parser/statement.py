@@ -31,6 +31,9 @@ _TAG_END = re.compile(r"(?:\s[^<>\n]{0,60})?\s?/?(?:>|＞|&gt;)|\]")
 _TAG_CLOSED = re.compile(r"[\s*]*(?:</|\[/)[A-Za-z_ ]{1,20}[>\]]")
 _HEADING = re.compile(r"[*_]*+[ \t]*+\n")
 _HEADING_LEFT = re.compile(r"(?:\A|\n)[#*_\s]*+(?:(?:the|my|final|correct|best)\s+)*$")
+_ONE_BY_ONE = re.compile(
+    r"\b(?:each|every|all|following)\s+(?:(?:of|the|possible|given|listed|individual|single|answer)\s+)*\Z"
+)
 _REJECTED = re.compile(r"\b(?:avoid\w*|exclude\w*|eliminate\w*|reject\w*|wrong|incorrect|false|worst|least)\b")
 _CONDITION = re.compile(r"\bif\b[^.!?\n]*$")
 # What is right before a noun that announces an answer: "the correct option is", "B is the best choice".
@@ -257,7 +260,9 @@ def _at_word(segment: FinalSegment, at: int, word: str) -> list[AnswerStatement]
     if link is None:
         if _HEADING.match(lowered, end) and _HEADING_LEFT.search(lowered, max(0, at - 40), at):
             found += _stated(segment, at, end, "heading")
-    elif _REJECTED.search(link.group()) or asked_before(lowered, at):
+    elif (
+        _ONE_BY_ONE.search(lowered, max(0, at - 40), at) or _REJECTED.search(link.group()) or asked_before(lowered, at)
+    ):
         return found
     elif "would" not in link.group() or not _CONDITION.search(lowered, max(0, at - 160), at):
         found += _stated(segment, at, link.end(), "statement")
