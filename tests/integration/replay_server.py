@@ -67,6 +67,16 @@ def _text(content):
     return content if isinstance(content, str) else "".join(part["text"] for part in content)
 
 
+def _events(reply):
+    """Return a completion as server-sent events: the message, its finish reason, the usage, and the end."""
+    (choice,), usage = reply["choices"], reply["usage"]
+    chunk = {**reply, "object": "chat.completion.chunk", "usage": None}
+    delta = {"index": 0, "delta": choice["message"], "finish_reason": None}
+    end = {"index": 0, "delta": {}, "finish_reason": choice["finish_reason"]}
+    chunks = [{**chunk, "choices": [delta]}, {**chunk, "choices": [end]}, {**chunk, "choices": [], "usage": usage}]
+    return "".join(f"data: {each}\n\n" for each in (*map(json.dumps, chunks), "[DONE]")).encode()
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 1024
@@ -92,13 +102,17 @@ class _Handler(BaseHTTPRequestHandler):
         reply = self.server.replay.reply(body)
         if reply is None:
             self._send(400, {"error": {"message": f"nothing recorded for this prompt of {body['model']}"}})
+        elif body.get("stream"):
+            self._send_payload(200, "text/event-stream", _events(reply))
         else:
             self._send(200, reply)
 
     def _send(self, status, content):
-        payload = json.dumps(content).encode()
+        self._send_payload(status, "application/json", json.dumps(content).encode())
+
+    def _send_payload(self, status, kind, payload):
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(payload)))
         self.end_headers()
         self.wfile.write(payload)

@@ -1,4 +1,4 @@
-"""Tasks as single-turn environments of verifiers, with evalsuite's prompt, parser and grades.
+"""Tasks as single-turn environments of verifiers 0.3, with evalsuite's prompt, parser and grades; 0.4 has none.
 
 `vf-eval` and the environments hub expect an environment to be a package: examples/environments/evalsuite_medqa is one.
 """
@@ -13,6 +13,7 @@ import verifiers as vf
 
 from evalsuite.data.load import load, load_split
 from evalsuite.data.locate import data_folder, find, train_sources
+from evalsuite.errors import BackendError, ErrorCode
 from evalsuite.grading.grade import Grade
 from evalsuite.interop.grade_response import grade_response, grade_to_json
 from evalsuite.parser import parse
@@ -21,6 +22,13 @@ from evalsuite.reward.train_dataset import refuse_test_items, train_rows
 from evalsuite.tasks.item import Item
 from evalsuite.tasks.registry import load_task
 from evalsuite.tasks.schema import Task
+
+if not hasattr(vf, "SingleTurnEnv"):
+    raise BackendError(
+        ErrorCode.MISSING_PACKAGE,
+        f"verifiers {vf.__version__} has no SingleTurnEnv, which load_environment returns: use ItemsTaskset with its "
+        "`vf-eval`, or pip install 'verifiers<0.4'",
+    )
 
 
 class StrictParser(vf.Parser):
