@@ -72,6 +72,7 @@ class ErrorCode(StrEnum):
     RUN_MISMATCH = "run_mismatch"
     RUN_INCONSISTENT = "run_inconsistent"
     RUN_INCOMPLETE = "run_incomplete"
+    RUN_NEEDS_PERMISSION = "run_needs_permission"
     RUN_NOT_RESUMABLE = "run_not_resumable"
     RUN_NOT_REGRADABLE = "run_not_regradable"
     JOURNAL_MALFORMED = "journal_malformed"

@@ -6,14 +6,18 @@
     tasks/<name>/             tasks whose items a program handed over; see `run.stored_tasks`
 
 A response is one `write` of one line, with nothing buffered in the process: a kill loses only requests in flight. A
-line that a crash or a full disk cut short is dropped when the folder is next opened for writing.
+line that a crash or a full disk cut short is dropped when the folder is next opened for writing. Every other damage is
+an error that names the file and the line: run.json and each line have a checksum, a line's starts from the run's
+`journal_id`, and run.json counts the lines of each journal whenever a run stops. No link in the folder is followed.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator, Sequence
+import secrets
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -25,14 +29,13 @@ from evalsuite import run_folder_v1
 from evalsuite.errors import ErrorCode, RunError
 from evalsuite.models.backend import Response
 from evalsuite.models.token_count import token_count
+from evalsuite.run_json import SCHEMA, read_run_json
 from evalsuite.util.atomic_write import write_atomically
-from evalsuite.util.jsonl import JsonLineError, dump_json_line, read_jsonl
+from evalsuite.util.checksum import line_key, read_checked_jsonl, with_checksum, with_line_checksum
+from evalsuite.util.jsonl import JsonLine, JsonLineError, dump_json_line
+from evalsuite.util.regular_file import cut_behind_last_line, links_in, open_for_appending
 
-SCHEMA = 2
-"""Version of the keys in run.json and summary.json; folders of version 1 are read through `run_folder_v1`."""
 ERRORS: Final = "errors.jsonl"
-_BLOCK: Final = 65536
-"""Bytes that are read at a time when the last line feed of a journal is searched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,28 +73,21 @@ class FailedRequest:
 
 
 class RunFolder:
-    """One run's files. Reading needs no lock; writing does: `with folder.writing() as writer:`."""
+    """One run's files. Reading needs no lock; writing does: `with folder.writing() as writer:`.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    `lost_lines` accepts journals with fewer lines than run.json counts: whoever sends requests can send theirs again.
+    """
+
+    def __init__(self, path: Path, lost_lines: bool = False) -> None:
+        self.path, self.lost_lines = path, lost_lines
 
     @property
     def facts(self) -> dict[str, Any]:
-        """The content of run.json; a missing or unreadable one is a `RunError`."""
-        file = self.path / "run.json"
-        try:
-            facts = orjson.loads(file.read_bytes())
-        except FileNotFoundError:
-            raise RunError(ErrorCode.RUN_NOT_FOUND, f"{self.path}: there is no run (no run.json)") from None
-        except (OSError, orjson.JSONDecodeError) as error:
-            raise RunError(ErrorCode.RUN_UNREADABLE, f"{file}: can't be read: {error}") from None
-        if isinstance(facts, dict) and facts.get("schema") == 1:
-            facts = run_folder_v1.upgrade_run(facts)
-        if not isinstance(facts, dict) or facts.get("schema") != SCHEMA or not {"identity", "ended"} <= facts.keys():
-            raise RunError(
-                ErrorCode.RUN_SCHEMA_UNSUPPORTED, f"{file}: not a run of schema {SCHEMA} or 1, which this version reads"
-            )
-        return facts
+        """The content of run.json with the keys of the present schema; a missing or damaged one is a `RunError`.
+
+        `began_as` is the schema version with which the run started.
+        """
+        return read_run_json(self.path / "run.json")
 
     def is_unfinished(self, identity: Any) -> bool:
         """Return whether a run of this identity is here and lacks responses; an unreadable folder has no run."""
@@ -108,38 +104,63 @@ class RunFolder:
     def records(self, task: str) -> Iterator[ResponseRecord]:
         """Read a task's responses in the order of arrival.
 
-        An incomplete last line is skipped; any other line that isn't a response is a `RunError`.
+        An incomplete last line is skipped; any other line that isn't a response of this run is a `RunError`, and so is
+        a journal with fewer lines than run.json counts, unless `lost_lines` accepts it.
         """
-        path = self.journal(task)
-        if not path.exists():
-            return
-        try:
-            with path.open("rb") as lines:
-                for line in read_jsonl(lines, skip_incomplete=True):
-                    yield _record(line.value, path, line.number)
-        except JsonLineError as error:
-            raise _malformed(path, error.number) from None
+        path, lines = self.journal(task), 0
+        if not path.exists() and not (self.path / "run.json").exists():
+            return  # a baseline of which only the summary and the grades were kept
+        facts = self.facts
+        for line in self._lines(path, facts, task):
+            yield _record(line.value, path, line.number)
+            lines = line.number
+        counted = facts["journals"].get(task, 0)
+        if lines < counted and not self.lost_lines:
+            raise RunError(
+                ErrorCode.JOURNAL_MALFORMED,
+                f"{path}: has {lines} lines, and run.json counts {counted}: restore the file, or request the missing "
+                "responses again with evalsuite run --resume",
+            )
+        if lines > counted and facts["ended"]["status"] == "finished" and facts["began_as"] == SCHEMA:
+            raise RunError(
+                ErrorCode.JOURNAL_MALFORMED,
+                f"{path}: line {counted + 1} was added after the run had finished; delete what follows line {counted}",
+            )
 
     def failed_requests(self) -> list[FailedRequest]:
         """Read the requests that failed for good; one that failed in several processes is there once, the last time."""
         path = self.path / ERRORS
-        if not path.exists():
-            return []
         failed: dict[tuple[Any, ...], FailedRequest] = {}
         try:
-            with path.open("rb") as lines:
-                for line in read_jsonl(lines, skip_incomplete=True):
-                    each = FailedRequest(**line.value)
-                    failed[each.task, each.item, each.rotation, each.sample] = each
-        except (JsonLineError, OSError, TypeError) as error:
+            for line in self._lines(path, self.facts, ERRORS):
+                each = FailedRequest(**line.value)
+                failed[each.task, each.item, each.rotation, each.sample] = each
+        except TypeError as error:
             raise RunError(ErrorCode.JOURNAL_MALFORMED, f"{path}: can't be read: {error}; delete it") from None
         return list(failed.values())
 
-    def write_json(self, name: str, content: Any) -> None:
-        """Replace a JSON file of the folder; a reader sees the old content or the new one, never a part."""
-        file = self.path / name
+    def _lines(self, path: Path, facts: Mapping[str, Any], kind: str) -> Iterator[JsonLine]:
+        """Yield the lines of a journal whose checksums hold; anything else is a `RunError` that names the line."""
+        if not path.exists():
+            return
         try:
-            write_atomically(file, orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+            if not path.is_file():
+                raise RunError(ErrorCode.JOURNAL_MALFORMED, f"{path}: not a file; delete it and resume the run")
+            with path.open("rb") as lines:
+                key = line_key(str(facts["journal_id"]), kind)
+                yield from read_checked_jsonl(lines, key, required=facts["began_as"] == SCHEMA)
+        except JsonLineError as error:
+            advice = "delete the line and resume the run, which requests it again"
+            raise RunError(ErrorCode.JOURNAL_MALFORMED, f"{path}: {error}; {advice}") from None
+        except OSError as error:
+            message = f"{path}: can't be read: {error.strerror or error}"
+            raise RunError(ErrorCode.JOURNAL_MALFORMED, message) from None
+
+    def write_json(self, name: str, content: Mapping[str, Any]) -> None:
+        """Replace a JSON file of the folder, with a checksum; a reader sees the old content or the new one, no part."""
+        file, option = self.path / name, orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+        try:
+            write_atomically(file, orjson.dumps(with_checksum(content), option=option))
         except OSError as error:
             raise disk_error(file, error) from None
 
@@ -151,23 +172,37 @@ class RunFolder:
 class RunWriter:
     """The one writer of a run folder; a second one, in this process or another, is a `RunError`."""
 
+    journal_id: str
+    """Random id of the run, from which the checksums of its lines start."""
+
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
+        self.lines: Counter[str] = Counter()
+        """Lines of each task's journal: those that this writer wrote, and those that its user has counted."""
         self._files: dict[str, int] = {}
+        self._keys: dict[str, int] = {}
 
     def __enter__(self) -> Self:
         import filelock
 
+        path = self.folder.path
         try:
-            (self.folder.path / "responses").mkdir(parents=True, exist_ok=True)
-            self._lock = filelock.FileLock(self.folder.path / ".lock")
+            _refuse_links(path)
+            (path / "responses").mkdir(parents=True, exist_ok=True)
+            self._lock = filelock.FileLock(path / ".lock")
             self._lock.acquire(blocking=False)
         except filelock.Timeout:
             raise RunError(
-                ErrorCode.RUN_LOCKED, f"{self.folder.path}: another process writes this run; wait for it or stop it"
+                ErrorCode.RUN_LOCKED, f"{path}: another process writes this run; wait for it or stop it"
             ) from None
         except OSError as error:
-            raise disk_error(self.folder.path, error) from None
+            raise disk_error(path, error) from None
+        try:
+            facts = self.folder.facts if (path / "run.json").exists() else {}
+        except RunError:
+            self._lock.release()
+            raise
+        self.journal_id = facts.get("journal_id") or secrets.token_hex(8)
         return self
 
     def __exit__(
@@ -194,28 +229,43 @@ class RunWriter:
             logprobs=response.logprobs,
             rotation=response.request.rotation,
         )
-        self._write(f"responses/{response.request.task}.jsonl", _line(record))
+        task = response.request.task
+        self._write(f"responses/{task}.jsonl", _line(record), task)
+        self.lines[task] += 1
         return record
 
     def fail(self, response: Response) -> None:
         """Write down a request that failed for good."""
         request = response.request
         key = {"task": request.task, "item": request.item.id, "rotation": request.rotation, "sample": request.sample}
-        self._write(ERRORS, dump_json_line({**key, "error": response.error}))
+        self._write(ERRORS, dump_json_line({**key, "error": response.error}), ERRORS)
 
-    def _write(self, name: str, line: bytes) -> None:
+    def _write(self, name: str, line: bytes, kind: str) -> None:
         path = self.folder.path / name
         try:
             if name not in self._files:
-                self._files[name] = _open_at_last_line(path)
-            written = os.write(self._files[name], line)
+                self._files[name] = open_for_appending(path)
+                self._keys[name] = line_key(self.journal_id, kind)
+                cut_behind_last_line(self._files[name])
+            checked = with_line_checksum(line, self._keys[name])
+            written = os.write(self._files[name], checked)
         except OSError as error:
             raise disk_error(path, error) from None
-        if written != len(line):
+        if written != len(checked):
             raise RunError(
                 ErrorCode.OUTPUT_NOT_WRITABLE,
                 f"{path}: only a part of a line could be written: free some space, then resume the run",
             )
+
+
+def _refuse_links(folder: Path) -> None:
+    """Raise a `RunError` for a link below a folder that is about to be written: it may point at a file of the user."""
+    link = next(links_in(folder), None)
+    if link is not None:
+        raise RunError(
+            ErrorCode.OUTPUT_NOT_WRITABLE,
+            f"{link}: a link in a run folder, which is not followed; replace it by the file or folder itself",
+        )
 
 
 def disk_error(path: Path, error: OSError) -> RunError:
@@ -225,22 +275,6 @@ def disk_error(path: Path, error: OSError) -> RunError:
     return RunError(ErrorCode.OUTPUT_NOT_WRITABLE, f"{path}: {error.strerror or error}: {advice}")
 
 
-def _open_at_last_line(path: Path) -> int:
-    """Open a journal for appending and cut it off behind its last complete line."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    end = os.lseek(file, 0, os.SEEK_END)
-    while end > 0:
-        start = max(0, end - _BLOCK)
-        newline = os.pread(file, end - start, start).rfind(b"\n")
-        if newline >= 0:
-            end = start + newline + 1
-            break
-        end = start
-    os.ftruncate(file, end)
-    os.lseek(file, end, os.SEEK_SET)
-    return file
-
-
 def _line(record: ResponseRecord) -> bytes:
     try:
         return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
@@ -248,6 +282,8 @@ def _line(record: ResponseRecord) -> bytes:
         return dump_json_line({name: getattr(record, name) for name in ResponseRecord.__slots__})
 
 
+_NUMBERS: Final = ("sample", "rotation", "latency")
+_MOST: Final = 1 << 53
 _COUNTS: Final = ("input_tokens", "output_tokens")
 _TYPES: Final = {
     "item": str,
@@ -258,6 +294,7 @@ _TYPES: Final = {
     "opens_reasoning": bool,
     "latency": float | int | None,
     "rotation": int,
+    "request": str,
 }
 
 
@@ -269,6 +306,8 @@ def _record(fields: Any, path: Path, number: int) -> ResponseRecord:
         record = ResponseRecord(**fields | {name: token_count(fields[name]) for name in _COUNTS if name in fields})
         if any(not isinstance(getattr(record, name), type_) for name, type_ in _TYPES.items()):
             raise ValueError("a field of another type")
+        if any(isinstance(getattr(record, name), bool) or (getattr(record, name) or 0) > _MOST for name in _NUMBERS):
+            raise ValueError("a number out of range")
         return record
     except (TypeError, ValueError, AttributeError):
         raise _malformed(path, number) from None

@@ -21,6 +21,8 @@ from evalsuite.stats.intervals import mean
 from evalsuite.stats.macro_average import macro
 from evalsuite.tasks.answer_format import write
 from evalsuite.tasks.registry import load_task
+from evalsuite.util.checksum import with_checksum
+from evalsuite.util.file_digest import sha256_of
 
 # A shell that starts the tests in the background has them, and all that they start, ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -121,9 +123,10 @@ def _made(path: Path, model: str, tasks: dict[str, object], **settings: object) 
     pq.write_table(pa.concat_tables(each.rows(task) for task, each in given.items()), path / "grades.parquet")
     task_summaries = {task: each.facts_of(settings) for task, each in given.items()}
     average = macro([each.estimates[0] for each in given.values()])
-    summary = {"schema": 2, "model": model, "run": path.name, "parser": settings.get("parser", "1")}
+    summary = {"schema": 3, "model": model, "run": path.name, "parser": settings.get("parser", "1")}
     summary |= {"decoding": settings.get("decoding", DECODING), "tasks": task_summaries, "macro": average._asdict()}
-    (path / "summary.json").write_bytes(orjson.dumps(summary))
+    summary["digests"] = {"grades": sha256_of(path / "grades.parquet"), "responses": {}}
+    (path / "summary.json").write_bytes(orjson.dumps(with_checksum(summary)))
     return path
 
 

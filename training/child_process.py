@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 from evalsuite.errors import ErrorCode, RunError
 from evalsuite.tasks.registry import FOLDERS as TASKS
+from evalsuite.util.regular_file import open_for_appending
 from training.recipe import Hardware, Recipe
 
 GRACE_SECONDS: Final = 10.0
@@ -79,8 +80,8 @@ def run_module(module: Sequence[str], env: Mapping[str, str], log: Path, cwd: Pa
     command = [sys.executable, "-m", *module]
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as out:
-            log_start = out.tell()
+        with os.fdopen(open_for_appending(log), "ab") as out:
+            log_start = log.stat().st_size
             child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=cwd, env=env)
     except OSError as error:
         message = f"{log}: can't be written: {error.strerror or error}"

@@ -111,6 +111,7 @@ def report(run: Path) -> None:
     from training.run_spec import read_spec
 
     folder = TrainingFolder(run.resolve())
+    folder.refuse_links()
     for file in write_report(folder, read_spec(folder)):
         click.echo(file)
 
@@ -123,7 +124,9 @@ def export(run: Path, out: Path) -> None:
     from training.export import export as write
     from training.run_folder import TrainingFolder
 
-    manifest = write(TrainingFolder(run.resolve()), out)
+    folder = TrainingFolder(run.resolve())
+    folder.refuse_links()
+    manifest = write(folder, out)
     command = shlex.join(["evalsuite", "train", "verify", str(out / "manifest.json")])
     click.echo(f"{out}: {len(manifest.files)} files; to check them: {command}")
 
@@ -163,8 +166,9 @@ def _run(folder: TrainingFolder, spec: TrainingSpec, source: TrainingFolder | No
     from training.pipeline.folder_lock import locked
     from training.pipeline.run import prepare_folder, refuse_other_content, run_stages
 
-    # Both checks come before the lock, which would create the folder.
+    # All checks come before the lock, which would create the folder.
     refuse_other_content(folder)
+    folder.refuse_links()
     refuse_unready(spec, folder)
     with _stopped_by_sigterm(), locked(folder.path):
         prepare_folder(spec, folder, source)

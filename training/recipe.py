@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.gate import GatePolicy
-from evalsuite.models.backend import Scoring
+from evalsuite.models.backend import BackendSettings, Scoring
+from evalsuite.models.model_args import guarded_code
+from evalsuite.tasks.schema import Inside
 from evalsuite.util.validation import StrictModel, first_problem
 from evalsuite.util.yaml_file import read_yaml
 
@@ -37,7 +39,7 @@ class Base(RecipeSection):
     """The base model; with another `model` the recipe is one for that model."""
 
     model: str
-    """A hub name, a folder, or `./NAME`: a folder among the recipe's data."""
+    """A hub name, the absolute path of a folder, or `./NAME`: a folder among the recipe's data."""
     revision: str | None = None
     """A commit of the hub's repository."""
     dtype: Literal["bfloat16", "float32"] = "bfloat16"
@@ -45,6 +47,13 @@ class Base(RecipeSection):
     """`nf4`: the frozen weights in 4 bits (QLoRA, Dettmers et al. 2023); needs `lora`."""
     eos: str | None = None
     """Token that ends a turn, where the base model's tokenizer names another."""
+
+    @field_validator("model")
+    @classmethod
+    def _stays_among_the_data(cls, model: str) -> str:
+        if ".." in PurePosixPath(model).parts or "\\" in model:
+            raise ValueError("no ..: give a hub name, an absolute path, or ./NAME for a folder among the data")
+        return model
 
 
 class Lora(RecipeSection):
@@ -118,7 +127,7 @@ class Need(RecipeSection):
 class Data(RecipeSection):
     """The stage's data folder, and the sources that it is made from."""
 
-    folder: str
+    folder: Inside
     """Name of the folder, below the run's `--data`."""
     needs: list[Need] = Field(default_factory=list)
 
@@ -148,6 +157,13 @@ class Evaluation(RecipeSection):
     backend: Literal["hf", "vllm"] = "hf"
     args: dict[str, str] = Field(default_factory=dict)
     """Model arguments of the backend (`--model-arg`), such as vllm's `tensor_parallel_size`."""
+
+    @field_validator("args")
+    @classmethod
+    def _loads_no_code(cls, args: dict[str, str]) -> dict[str, str]:
+        if guarded_code(BackendSettings("", model_args=args)):
+            raise ValueError("trust_remote_code: a recipe can't allow that a model's code is run")
+        return args
 
 
 class _Stage(RecipeSection):

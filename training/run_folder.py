@@ -24,6 +24,7 @@ from typing import Any, Final, Literal
 
 from evalsuite.errors import ErrorCode, RunError
 from evalsuite.util.atomic_write import write_atomically
+from evalsuite.util.regular_file import links_in
 from training import step_log
 from training.run_folder_v1 import upgrade_file, upgrade_metrics
 
@@ -108,6 +109,15 @@ class StageFolder(Folder):
 
 class TrainingFolder(Folder):
     """One training run."""
+
+    def refuse_links(self) -> None:
+        """Raise a `RunError` for a link in the folder, which may be somebody else's: it may lead anywhere."""
+        link = next(links_in(self.path), None)
+        if link is not None:
+            message = (
+                f"{link}: a link in a training run, which is not followed; replace it by the file or folder itself"
+            )
+            raise RunError(ErrorCode.OUTPUT_NOT_WRITABLE, message)
 
     @property
     def data(self) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +11,7 @@ from typing import Any, Final
 from evalsuite.errors import ErrorCode, RunError
 from evalsuite.util.atomic_write import atomic_path
 from evalsuite.util.jsonl import JsonLineError, parse_json, read_jsonl
+from evalsuite.util.regular_file import open_for_appending
 
 _TAIL_BYTES: Final = 1 << 16
 
@@ -20,8 +22,8 @@ def append(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Lone surrogates, which a completion cut in mid-character holds, are written as their JSON escapes.
-        with path.open("a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
-            file.write(text)
+        with os.fdopen(open_for_appending(path), "wb") as file:
+            file.write(text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise RunError(ErrorCode.OUTPUT_NOT_WRITABLE, f"{path}: can't be written: {error.strerror or error}") from None
 

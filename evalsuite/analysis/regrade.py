@@ -20,9 +20,9 @@ from typing import Any, Final, NamedTuple
 import pyarrow as pa
 
 from evalsuite import parser
-from evalsuite.analysis.run_result import read_result
+from evalsuite.analysis.run_result import check_columns, read_result
 from evalsuite.errors import ErrorCode, RunError
-from evalsuite.run.reload import reload_tasks
+from evalsuite.run.reload import check_responses, reload_tasks, without_loglikelihoods
 from evalsuite.run.summary import GRADES, read_grades, summarise
 from evalsuite.run.summary_schema import ParseMode, RunSummary
 from evalsuite.run_folder import RunFolder, disk_error
@@ -110,19 +110,22 @@ class Regraded:
         }
 
 
-def regrade(path: Path, data_dir: Path | None = None) -> Regraded:
+def regrade(path: Path, data_dir: Path | None = None, lost_lines: bool = False) -> Regraded:
     """Grade a run's responses again and replace its grades and its summary; the data must be those of the run.
 
-    A run without grades, or one that another tool graded, is a `RunError`.
+    A run without grades, or one that another tool graded, is a `RunError`. `lost_lines` is that of `RunFolder`.
     """
-    folder = RunFolder(path)
-    prepared_tasks = reload_tasks(folder, data_dir)
+    folder = RunFolder(path, lost_lines)
+    prepared_tasks = without_loglikelihoods(reload_tasks(folder, data_dir))
     with folder.writing():
+        check_responses(folder, prepared_tasks)
         was = _previous_parser(folder)
         renewed = was != parser.VERSION
         # With an unchanged parser version there is nothing to preserve, unless the grades turn out to differ.
         old_grades = _read_grades(_graded_by(path, "grades.parquet", was) if renewed else path / "grades.parquet")
         before = read_result(_graded_by(path, "summary.json", was) if renewed else path).summary
+        if before.tasks.keys() != {prepared.name for prepared in prepared_tasks}:
+            raise RunError(ErrorCode.RUN_INCONSISTENT, f"{path}: summary.json has other tasks than run.json")
         copies = _copy_files(path, was)
         after = summarise(folder, prepared_tasks).summary
         changes = tuple(_changes(old_grades, _read_grades(path / "grades.parquet"), path))
@@ -141,7 +144,7 @@ def _previous_parser(folder: RunFolder) -> str:
     It is the one in summary.json, except after a regrading that was killed between the new summary.json and run.json.
     Then summary.json names the present parser already and run.json still the previous one, of which there is a copy.
     """
-    graded_by, recorded = read_result(folder.path).summary.parser, str(folder.facts["parser"])
+    graded_by, recorded = read_result(folder.path).summary.parser, str(folder.facts.get("parser"))
     killed = graded_by == parser.VERSION != recorded and _copy_path(folder.path, "summary.json", recorded).is_file()
     return recorded if killed else graded_by
 
@@ -191,8 +194,9 @@ def _record_regrading(folder: RunFolder, regraded: Regraded) -> None:
 def _read_grades(path: Path) -> pa.Table:
     try:
         table = read_grades(path)
+        check_columns(table, path)
         return table.select(GRADES.names).sort_by([(name, "ascending") for name in _KEY])
-    except (OSError, KeyError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException) as error:
         raise RunError(ErrorCode.RUN_UNREADABLE, f"{path}: can't be read: {' '.join(str(error).split())}") from None
 
 

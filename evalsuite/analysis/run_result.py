@@ -6,7 +6,6 @@ complete, finite and the same in both files, or it is a `RunError`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,17 +20,21 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from evalsuite.analysis.grade_checks import COLUMNS, contradictions, macro_contradiction
 from evalsuite.errors import ErrorCode, RunError
 from evalsuite.run.summary import GRADES, read_grades
 from evalsuite.run.summary_schema import ParseMode, RunSummary, TaskSummary
-from evalsuite.run_folder import SCHEMA
 from evalsuite.run_folder_v1 import upgrade_summary
+from evalsuite.run_json import SCHEMA
 from evalsuite.stats.clusters import Floats, Ints
+from evalsuite.util.checksum import checksum_error
+from evalsuite.util.file_digest import sha256_of
+from evalsuite.util.regular_file import read_regular_file
 from evalsuite.util.validation import first_problem
 
 LARGEST = 16 << 20
 """Bytes of the largest summary.json that is read."""
-_REQUIRED_COLUMNS = (
+_FILLED_COLUMNS = (
     "task",
     "item",
     "rotation",
@@ -43,11 +46,7 @@ _REQUIRED_COLUMNS = (
     "status_lenient",
     "correct_lenient",
 )
-_COLUMNS: dict[ParseMode, tuple[str, str]] = {
-    "strict": ("correct", "status"),
-    "lenient": ("correct_lenient", "status_lenient"),
-}
-"""Columns of grades.parquet by parse mode."""
+"""Columns that have a value in every row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,7 @@ class ItemScores:
 
     def share(self, status: str, parse_mode: ParseMode = "strict") -> float:
         """Share of responses that have this status."""
-        column = self.table[_COLUMNS[parse_mode][1]]
+        column = self.table[COLUMNS[parse_mode][1]]
         return int(pc.sum(pc.equal(column, status)).as_py()) / int(self.table.num_rows)
 
     def invalid(self, parse_mode: ParseMode = "strict") -> float:
@@ -106,6 +105,8 @@ class RunResult:
 
     path: Path
     summary: RunSummary
+    written_as: int = SCHEMA
+    """Schema version of the summary.json on disk."""
 
     @property
     def model(self) -> str:
@@ -126,6 +127,12 @@ class RunResult:
                 raise RunError(
                     ErrorCode.RUN_INCONSISTENT, f"{path}: has {rows} rows; summary.json counts {expected} responses"
                 )
+            digests = self.summary.digests
+            if digests is not None and sha256_of(path) != digests.grades:
+                raise self._inconsistent(
+                    "grades.parquet isn't the file that summary.json was made with: make them anew with evalsuite "
+                    "regrade or evalsuite runs finish"
+                )
             table = read_grades(path)
         except FileNotFoundError:
             raise RunError(
@@ -133,13 +140,7 @@ class RunResult:
             ) from None
         except (OSError, pa.ArrowException) as error:
             raise RunError(ErrorCode.RUN_UNREADABLE, f"{path}: can't be read: {' '.join(str(error).split())}") from None
-        for name in _REQUIRED_COLUMNS:
-            if name not in table.column_names or table.schema.field(name).type != GRADES.field(name).type:
-                raise RunError(ErrorCode.RUN_UNREADABLE, f"{path}: column {name} is missing or of another type")
-            if table[name].null_count:
-                raise RunError(
-                    ErrorCode.RUN_UNREADABLE, f"{path}: column {name} has {table[name].null_count} empty cells"
-                )
+        check_columns(table, path)
         return table
 
     def scores(self, task: str) -> ItemScores:
@@ -165,47 +166,83 @@ class RunResult:
             starts=starts,
             table=table,
         )
-        self._check_totals(task, scores)
+        self._check(task, scores)
         return scores
 
-    def _check_totals(self, task: str, scores: ItemScores) -> None:
-        """Refuse grades that disagree with summary.json."""
-        summary = self.tasks[task]
-        for parse_mode, (correct, status) in _COLUMNS.items():
-            stated = summary.accuracy_of(parse_mode).value
-            graded = (scores.strict if parse_mode == "strict" else scores.lenient).mean()
-            if not math.isclose(graded, stated, abs_tol=1e-9):
-                raise self._inconsistent(f"the grades of {task} give {graded:.4f}, summary.json states {stated:.4f}")
-            counts = {str(row["values"]): row["counts"] for row in scores.table[status].value_counts().to_pylist()}
-            if counts != {name: count for name, count in getattr(summary, status).items() if count}:
-                raise self._inconsistent(f"the grades of {task} have other {status} counts than summary.json")
-            if pc.any(pc.and_(scores.table[correct], pc.not_equal(scores.table[status], "ok"))).as_py():
-                raise self._inconsistent(f"grades.parquet marks a response to {task} right that has no valid label")
+    def _check(self, task: str, scores: ItemScores) -> None:
+        """Refuse grades that contradict themselves or summary.json."""
+        by_mode: dict[ParseMode, Floats] = {"strict": scores.strict, "lenient": scores.lenient}
+        groups, exact = [str(group) for group in scores.groups], self.written_as > 1
+        for problem in contradictions(task, self.tasks[task], scores.table, by_mode, groups, exact):
+            raise self._inconsistent(problem)
+        average = macro_contradiction(self.summary.macro, [each.accuracy for each in self.tasks.values()], exact)
+        if average is not None:
+            raise self._inconsistent(average)
+
+    def check_responses(self) -> tuple[str, ...]:
+        """Compare the journals with the digests in summary.json; another content is a `RunError`.
+
+        Returns what could not be compared, one sentence each.
+        """
+        digests = self.summary.digests
+        if digests is None:
+            return (f"its summary.json (schema {self.written_as}) has no digests to compare its responses with",)
+        journals = {task: self.path / "responses" / f"{task}.jsonl" for task in self.tasks}
+        if not any(journal.exists() for journal in journals.values()):
+            return ("there are no responses to compare its grades with",)
+        for task, journal in journals.items():
+            stated = digests.responses.get(task)
+            try:
+                found = sha256_of(journal) if journal.is_file() else None
+            except OSError as error:
+                message = f"{journal}: can't be read: {error.strerror or error}"
+                raise RunError(ErrorCode.RUN_UNREADABLE, message) from None
+            if found != stated:
+                raise self._inconsistent(
+                    f"responses/{task}.jsonl isn't the journal that summary.json was made from: make them anew with "
+                    "evalsuite runs finish"
+                )
+        return ()
 
     def _inconsistent(self, message: str) -> RunError:
         return RunError(ErrorCode.RUN_INCONSISTENT, f"{self.path}: {message}")
+
+
+def check_columns(table: pa.Table, path: Path) -> None:
+    """Raise a `RunError` unless a table of grades has every column, of its type, and no empty cell where one is wrong.
+
+    `path` names its file.
+    """
+    for field in GRADES:
+        name = field.name
+        if name not in table.column_names or table.schema.field(name).type != field.type:
+            raise RunError(ErrorCode.RUN_UNREADABLE, f"{path}: column {name} is missing or of another type")
+        if name in _FILLED_COLUMNS and table[name].null_count:
+            raise RunError(ErrorCode.RUN_UNREADABLE, f"{path}: column {name} has {table[name].null_count} empty cells")
 
 
 def read_result(path: Path) -> RunResult:
     """Read a run folder, or the summary.json in it; anything that isn't a summary of this schema is a `RunError`."""
     file = path / "summary.json" if path.is_dir() else path
     try:
-        if file.stat().st_size > LARGEST:
-            raise RunError(ErrorCode.RUN_UNREADABLE, f"{file}: larger than {LARGEST} bytes; that is no summary")
-        content = orjson.loads(file.read_bytes())
+        content = orjson.loads(read_regular_file(file, LARGEST))
     except FileNotFoundError:
         raise _not_found(path, file) from None
     except (OSError, orjson.JSONDecodeError) as error:
         raise RunError(ErrorCode.RUN_UNREADABLE, f"{file}: can't be read: {error}") from None
-    if isinstance(content, dict) and content.get("schema") == 1:
-        content = upgrade_summary(content)
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA or not content.get("tasks"):
+    written_as = content.get("schema") if isinstance(content, dict) else None
+    if type(written_as) is not int or not 1 <= written_as <= SCHEMA or not content.get("tasks"):
         raise RunError(
             ErrorCode.RUN_SCHEMA_UNSUPPORTED,
-            f"{file}: not a summary of schema {SCHEMA} or 1, which this version reads",
+            f"{file}: not a summary of schema 1 to {SCHEMA}, which this version reads",
         )
+    damage = checksum_error(content, required=written_as == SCHEMA)
+    if damage is not None:
+        raise RunError(ErrorCode.RUN_UNREADABLE, f"{file}: {damage}; restore it, or run evalsuite runs finish")
+    if written_as == 1:
+        content = upgrade_summary(content)
     try:
-        return RunResult(file.parent, RunSummary.model_validate(content))
+        return RunResult(file.parent, RunSummary.model_validate({**content, "schema": SCHEMA}), written_as)
     except ValidationError as error:
         raise RunError(ErrorCode.RUN_UNREADABLE, f"{file}: {first_problem(error, 'summary')}") from None
 

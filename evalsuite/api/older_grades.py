@@ -75,7 +75,7 @@ def _is_complete(folder: RunFolder) -> bool:
 def _regraded(folder: RunFolder, graded_by: str, data_dir: Path | None) -> str:
     from evalsuite.analysis.regrade import regrade
 
-    regrade(folder.path, data_dir)
+    regrade(folder.path, data_dir, folder.lost_lines)
     return (
         f"{folder.path}: regraded by parser {parser.VERSION}, since the missing requests are sent now; "
         f"the grades by parser {graded_by} are in grades.{graded_by}.parquet and summary.{graded_by}.json"

@@ -26,6 +26,7 @@ _COMMANDS = {
     "tasks": ("evalsuite.cli.tasks:tasks", "List the tasks, show a task card, or check all tasks without a model."),
     "data": ("evalsuite.cli.data:data", "Fetch, verify and audit benchmark data."),
     "baselines": ("evalsuite.cli.baselines:baselines", "List published scores, or check them for errors."),
+    "runs": ("evalsuite.cli.runs:runs", "Check a run folder, or finish it without its model."),
     "regrade": ("evalsuite.cli.regrade:regrade", "Grade a run's responses again with the current parser."),
     "import": ("evalsuite.cli.import_logs:import_", "Turn logs of lm-eval or inspect-ai into a run folder."),
     "export": ("evalsuite.cli.export:export", "Export a run, or the tasks, for another tool."),

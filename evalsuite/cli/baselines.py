@@ -12,6 +12,7 @@ from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.published import PublishedDocument, ReportedValue, documents, find_values
 from evalsuite.tasks.registry import load_task
 from evalsuite.util.format import percent
+from evalsuite.util.text import visible
 
 
 @click.group(invoke_without_command=True, subcommand_metavar="[check [FILE...]]")
@@ -56,10 +57,10 @@ def check(files: tuple[Path, ...], as_json: bool) -> None:
         click.echo(json.dumps(content, indent=2, ensure_ascii=False))
         return
     for finding in findings:
-        click.secho(f"{finding.document}: {finding.where}", bold=True)
-        click.echo(f"  {finding.kind}: {finding.what}")
+        click.secho(visible(f"{finding.document}: {finding.where}"), bold=True)
+        click.echo(visible(f"  {finding.kind}: {finding.what}"))
         for line in finding.arithmetic:
-            click.secho(f"    {line}", dim=True)
+            click.secho(visible(f"    {line}"), dim=True)
     click.echo(f"{count} published scores in {len(read)} documents: {len(findings) or 'no'} findings")
 
 
@@ -78,7 +79,7 @@ def _print_values(chosen: tuple[ReportedValue, ...]) -> None:
             cell.rjust(width) if i == 3 else cell.ljust(width)
             for i, (cell, width) in enumerate(zip(row, [*widths, 0], strict=True))
         ]
-        click.secho("  ".join(cells), bold=head)
+        click.secho(visible("  ".join(cells)), bold=head)
     click.echo(f"{len(rows)} published scores, none of them measured here; baselines check finds inconsistencies")
 
 
@@ -98,4 +99,4 @@ def _print_claims(read: tuple[PublishedDocument, ...]) -> None:
     click.echo("\nSystems without a value:")
     for document in read:
         for claim in document.claims:
-            click.echo(f"{claim.model}: {claim.text} ({document.name}: {claim.at})")
+            click.echo(visible(f"{claim.model}: {claim.text} ({document.name}: {claim.at})"))

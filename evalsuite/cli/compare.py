@@ -55,7 +55,7 @@ def compare(a: Path, b: Path, allow: tuple[str, ...], lenient: bool, as_json: bo
 
 def print_comparison(result: Comparison) -> None:
     """Print the paired table and, below it, what it means in words."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
     console.width = max(console.width, _WIDTH)
     for name, run in (("A", result.pairing.a), ("B", result.pairing.b)):
         console.print(Text(f"{name}  {visible(run.model)}", style="bold"), Text(f"  {visible(str(run.path))}"))

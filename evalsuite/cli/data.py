@@ -87,7 +87,7 @@ def _pull(task: Task, data_dir: Path | None, revision: str | None, split: Litera
         state = f"{pulled.items:,} {split} items" if pulled.items else "not parsed"
         click.echo(f"{pulled.task:18} {pulled.repo} at {pulled.revision[:12]}: {', '.join(pulled.files)}: {state}")
         for note in pulled.notes:
-            click.echo(f"  note: {note}")
+            click.echo(visible(f"  note: {note}"))
 
 
 @data.command()
@@ -99,7 +99,7 @@ def verify(tasks: str | None, suite: str | None, data_dir: Path | None) -> None:
     chosen = _tasks(tasks, suite, lambda task: True)
     result = verify_tasks(chosen, data_dir)
     for finding in result.findings:
-        click.echo(f"{finding.severity}: {finding.task}: {finding.file}: {finding.message}")
+        click.echo(visible(f"{finding.severity}: {finding.task}: {finding.file}: {finding.message}"))
     errors = sum(finding.severity == "error" for finding in result.findings)
     if errors and errors == len(result.missing):  # nothing differs from the lock: there is nothing to compare with it
         message = (

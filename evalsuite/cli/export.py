@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from evalsuite.util.text import visible
+
 
 @click.group()
 def export() -> None:
@@ -50,4 +52,4 @@ def lm_eval(out: Path, tasks: str, suite: str | None, answer_format: str | None,
     for file in files:
         click.echo(file)
     for reason in left_out:
-        click.echo(f"left out: {reason}", err=True)
+        click.echo(visible(f"left out: {reason}"), err=True)

@@ -26,6 +26,7 @@ from evalsuite.gate import (
 )
 from evalsuite.gate import gate as judge
 from evalsuite.gate.policy import MACRO
+from evalsuite.util.atomic_write import write_output
 from evalsuite.util.format import percent, points
 from evalsuite.util.text import visible
 
@@ -84,7 +85,7 @@ def gate(
 
 def print_decision(decision: GateDecision) -> None:
     """Print the rules, the reasons of those that don't pass, and the outcome last."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
     console.width = max(console.width, _WIDTH)
     for name, result in (("candidate", decision.candidate), ("baseline ", decision.baseline)):
         console.print(Text(f"{name}  {visible(result.model)}", style="bold"), Text(f"  {visible(str(result.path))}"))
@@ -137,7 +138,7 @@ def _write_both(junit_file: Path | None, markdown_file: Path | None, xml: bytes,
             continue
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+            write_output(path, content)
         except OSError as error:
             raise RunError(
                 ErrorCode.OUTPUT_NOT_WRITABLE, f"{path}: can't be written: {error.strerror or error}"

@@ -14,6 +14,7 @@ from rich.text import Text
 from evalsuite.analysis.regrade import PARSE_MODES, GradeChange, Regraded
 from evalsuite.analysis.regrade import regrade as regrade_run
 from evalsuite.util.format import percent
+from evalsuite.util.text import visible
 
 _WIDTH = 110
 
@@ -36,9 +37,9 @@ def regrade(run: Path, data_dir: Path | None, as_json: bool) -> None:
 
 
 def _print(regraded: Regraded) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
     console.width = max(console.width, _WIDTH)
-    console.print(Text(f"{regraded.after.model}: parser {regraded.was} -> {regraded.now}", style="bold"))
+    console.print(Text(visible(f"{regraded.after.model}: parser {regraded.was} -> {regraded.now}"), style="bold"))
     console.print(_accuracies(regraded), soft_wrap=False, crop=False)
     for parse_mode in PARSE_MODES:
         changes = [change for change in regraded.changes if change.parse_mode == parse_mode]
@@ -47,7 +48,7 @@ def _print(regraded: Regraded) -> None:
             console.print(_changes(changes), soft_wrap=False, crop=False)
     if not regraded.changes:
         console.print("no grade changed")
-    console.print(Text(f"run folder: {regraded.path}"))
+    console.print(Text(visible(f"run folder: {regraded.path}")))
 
 
 def _accuracies(regraded: Regraded) -> Table:
@@ -69,11 +70,11 @@ def _changes(changes: list[GradeChange]) -> Table:
         now = f"{change.now}, another label" if change.other_label else change.now
         table.add_row(
             change.task,
-            change.was,
-            now,
+            visible(change.was),
+            visible(now),
             str(change.count),
             f"+{change.gained}" if change.gained else "",
             f"-{change.lost}" if change.lost else "",
-            ", ".join(change.examples),
+            visible(", ".join(change.examples)),
         )
     return table

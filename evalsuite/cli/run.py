@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -18,8 +17,9 @@ from evalsuite.models import TINY
 from evalsuite.models.backend import Decoding
 from evalsuite.models.redaction import Redactor
 from evalsuite.run.event_loop import run_to_end
-from evalsuite.run.execute import CompletedRun, RunRequest, resumed
+from evalsuite.run.execute import CompletedRun, RunRequest
 from evalsuite.run.progress import listener_for
+from evalsuite.run.resume import resume_command, resumed
 from evalsuite.run_folder import ERRORS
 from evalsuite.tasks.registry import resolve
 from evalsuite.util.text import visible
@@ -30,8 +30,8 @@ TINY_SUITE: Final = "tinyworld"
 INCOMPLETE: Final = 1
 """Exit code of a run that went to its end while requests have no response; 2 is for a run that can't be made."""
 AT_LEAST_ONE: Final = click.IntRange(1)
-_RESUMABLE_WITH: Final = frozenset({"base_url", "concurrency", "data_dir"})
-"""Options that can't change a response, so that a resumed run may take other values."""
+_RESUMABLE_WITH: Final = frozenset({"base_url", "concurrency", "data_dir", "model_args"})
+"""Options of a resumed run: those that can't change a response, and those that its folder alone may not decide."""
 
 
 @click.command()
@@ -116,13 +116,13 @@ def run(ctx: click.Context, /, resume: str | None, alarm: float, as_json: bool, 
         print_run(completed.graded, folder.path, alarm)
     _print_absent(request)
     if note:
-        click.echo(f"note: {note}", err=True)
+        click.echo(visible(f"note: {note}"), err=True)
     if missing:
         errors = folder.path / ERRORS
         reason = f"why: {errors}" if errors.exists() else "the backend returned nothing for them"
         message = (
             f"{missing} requests have no response and count as wrong ({reason}); "
-            f"send them again: {_resume_command(folder.path)}"
+            f"send them again: {resume_command(folder.path, request.spec)}"
         )
         click.echo(f"evalsuite: {visible(message)} [{ErrorCode.RUN_INCOMPLETE}]", err=True)
         return INCOMPLETE
@@ -136,7 +136,7 @@ def _executed(request: RunRequest) -> tuple[CompletedRun, str | None]:
     except KeyboardInterrupt:
         listener.close()
         if listener.folder is not None:
-            command = _resume_command(listener.folder)
+            command = resume_command(listener.folder, request.spec)
             print(f"stopped; every response is on disk. Resume with: {command}", file=sys.stderr)
         raise
     finally:
@@ -178,6 +178,7 @@ def _resumed(ctx: click.Context, path: Path, options: dict[str, Any]) -> RunRequ
         base_urls=options["base_url"] if "base_url" in given else None,
         concurrency=options["concurrency"] if "concurrency" in given else None,
         data_dir=options["data_dir"] if "data_dir" in given else None,
+        model_args=dict(_pair(arg) for arg in options["model_args"]),
     )
 
 
@@ -207,7 +208,3 @@ def _content(path: Path, option: str) -> str:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(ErrorCode.UNREADABLE_ARGUMENT_FILE, f"{option}: can't be read: {error}") from None
-
-
-def _resume_command(path: Path) -> str:
-    return shlex.join(["evalsuite", "run", "--resume", str(path)])

@@ -26,7 +26,7 @@ _COLUMNS = ("task", "n", "accuracy % [95%]", "lenient", "invalid", "trunc.", "tr
 
 def print_run(graded: GradedRun, folder: Path, alarm: float) -> None:
     """Print the table of a run, its notes, a warning where many answers are invalid, and the paths."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
     tasks = graded.summary.tasks
     samples = max(task.samples for task in tasks.values())
     repeated = (f"pass@{samples}", f"maj@{samples}") if samples > 1 else ()
@@ -58,7 +58,7 @@ def print_run(graded: GradedRun, folder: Path, alarm: float) -> None:
         console.print(Text(visible(f"{', '.join(names)}: {note}"), style="yellow"))
     _print_alarm(console, graded, alarm)
     report = shlex.join(["evalsuite", "report", str(folder), "--out", str(folder / "report")])
-    console.print(Text(f"run folder: {folder}\nreport: {report}"))
+    console.print(Text(f"run folder: {visible(str(folder))}\nreport: {visible(report)}"))
 
 
 def _notes(tasks: Mapping[str, TaskSummary]) -> dict[str, list[str]]:
@@ -149,7 +149,7 @@ def _print_alarm(console: Console, graded: GradedRun, alarm: float) -> None:
     console.print(Text("\nMany responses hold no valid answer, and each of them counts as wrong:", style="bold red"))
     for name, task in alarming.items():
         reasons = ", ".join(f"{count} {status}" for status, count in task.status.items() if status != "ok")
-        console.print(Text(f"  {name}: {task.invalid:.1%} invalid ({reasons})"))
+        console.print(Text(visible(f"  {name}: {task.invalid:.1%} invalid ({reasons})")))
         if task.share("truncated") > alarm:
             console.print(
                 Text("    stopped at the token limit before an answer: --max-tokens was too small", style="red")
@@ -162,7 +162,8 @@ def _print_example(console: Console, example: InvalidExample) -> None:
     strict, lenient = example.grade.strict, example.grade.lenient
     console.print(
         Text(
-            f"  {example.task} {example.record.item}: strict {strict.status}, lenient {lenient.label or lenient.status}"
+            visible(f"  {example.task} {example.record.item}: strict {strict.status}, ")
+            + visible(f"lenient {lenient.label or lenient.status}")
         )
     )
     span = strict.span or lenient.span

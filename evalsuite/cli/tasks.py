@@ -101,4 +101,4 @@ def _print_list(cards: list[Task]) -> None:
         click.echo(f"{card.name:{width}}  {card.items:6,} items  chance {card.chance:5.1%}  {visible(card.title)}")
     click.echo("")
     for suite in load_suites().values():
-        click.echo(f"--suite {suite.name}: {', '.join(suite.tasks)}")
+        click.echo(visible(f"--suite {suite.name}: {', '.join(suite.tasks)}"))

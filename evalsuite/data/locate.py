@@ -8,7 +8,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from evalsuite.tasks.schema import DataFile, HubDataset, Task
+from evalsuite.errors import DataError, ErrorCode
+from evalsuite.tasks.schema import BUILT_IN, DataFile, HubDataset, Task, alternatives
+from evalsuite.util.regular_file import check_inside
 
 FOLDER = "EVALSUITE_DATA"
 """Environment variable: the data folder, a mirror in upstream's formats."""
@@ -52,12 +54,18 @@ def train_sources(task: Task) -> tuple[DataFile, ...]:
 
 
 def locate(task: Task, root: Path) -> LocatedFile | None:
-    """Return the first known file of a task below `root`, or beside its card; refused ones come last."""
+    """Return the first known file of a task below `root`, or beside its card; refused ones come last.
+
+    A link that leads out of the card's folder, which may be somebody else's, is a `DataError`; the data folder is the
+    user's own, and so are its links.
+    """
     known = sorted(sources(task), key=lambda source: bool(source.refuse))
     for folder in (root, task.folder):
         for source in known:
             located = find(source, folder)
             if located is not None:
+                if folder != root and folder != BUILT_IN / task.name:  # an installer may link the package's files
+                    _check_links(located)
                 return located
     return None
 
@@ -84,12 +92,18 @@ def _below_hub_folders(hub: HubDataset, files: tuple[str, ...], facts: dict[str,
     return tuple(DataFile(path=f"{folder}/{{{','.join(files)}}}", **facts) for folder in folders)
 
 
+def _check_links(located: LocatedFile) -> None:
+    for path in located.paths:
+        try:
+            check_inside(path, located.root)
+        except OSError as error:
+            raise DataError(ErrorCode.DATA_REFUSED, f"{path}: {error.strerror}") from None
+
+
 def find(source: DataFile, root: Path) -> LocatedFile | None:
     """Find a source's files below a folder: a path, the same with `.gz`, or `folder/{pattern,pattern}`."""
-    folder, brace, names = source.path.partition("{")
-    patterns = [folder + name for name in names.removesuffix("}").split(",")] if brace else [source.path]
     paths: list[Path] = []
-    for pattern in patterns:
+    for pattern in alternatives(source.path):
         if any(char in pattern for char in "*?["):
             paths += _matching(root, pattern)
         else:

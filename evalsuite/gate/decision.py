@@ -9,7 +9,7 @@ judged.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from evalsuite.analysis.comparability import PairedTask, Pairing, is_trivial, pair
@@ -111,7 +111,13 @@ def gate(candidate: RunResult, baseline: RunResult, policy: GatePolicy) -> GateD
                 )
     pairing = pair(candidate, baseline, tasks)
     policy.check_tasks([each.task for each in pairing.pairs])
-    return decide(pairing, policy)
+    decision = decide(pairing, policy)
+    unchecked = [
+        f"{role}, not checked: {reason}."
+        for result, role in ((candidate, "Candidate"), (baseline, "Baseline"))
+        for reason in result.check_responses()
+    ]
+    return replace(decision, notes=(*decision.notes, *unchecked))
 
 
 def decide(pairing: Pairing, policy: GatePolicy) -> GateDecision:

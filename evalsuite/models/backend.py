@@ -185,6 +185,15 @@ class Backend(ABC):
     failure_limit: ClassVar[int | None] = None
     """Failed requests, none having succeeded, after which a run stops; None: all requests are sent."""
 
+    @classmethod
+    def guarded(cls, settings: BackendSettings) -> frozenset[str]:
+        """Return which of these settings decide what code is loaded, where keys are sent or what holds them.
+
+        They are `base_urls` and keys of `model_args`. A run is resumed with them only if the call repeats them, since
+        its folder may be somebody else's. By default that is all of them: only a backend knows which are harmless.
+        """
+        return frozenset({"base_urls", *settings.model_args})
+
     def __init__(self, settings: BackendSettings) -> None:
         """Store the settings; a subclass raises a `UsageError` here for arguments that it can't honour."""
         refuse_secrets(settings.model_args)

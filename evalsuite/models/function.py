@@ -45,6 +45,11 @@ class FunctionBackend(Backend):
     applies_decoding = False
     failure_limit = FAILURE_LIMIT
 
+    @classmethod
+    def guarded(cls, settings: BackendSettings) -> frozenset[str]:
+        """Return nothing: no code is loaded by a setting, and no key is read."""
+        return frozenset()
+
     def __init__(
         self, settings: BackendSettings, function: ModelFunction | None = None, version: str | None = None
     ) -> None:

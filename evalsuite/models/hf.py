@@ -18,7 +18,7 @@ from evalsuite.models.local.loglikelihood import LoglikelihoodScorer
 from evalsuite.models.local.partial_generation import PartialGeneration, check_budget
 from evalsuite.models.local.tied_embeddings import adapted_tied_embedding, describe
 from evalsuite.models.local.weights_digest import weights_revision
-from evalsuite.models.model_args import invalid_value, parse_bool, parse_positive_int
+from evalsuite.models.model_args import guarded_code, invalid_value, parse_bool, parse_positive_int
 from evalsuite.models.optional_packages import describe_error, import_optional
 from evalsuite.tasks.item import Dataset
 
@@ -41,6 +41,11 @@ class HF(Backend):
 
     operational_args: ClassVar[frozenset[str]] = frozenset({"batch", "continuous", "device"})
     scorings: ClassVar[frozenset[Scoring]] = frozenset({"generate", "loglikelihood", "cloze"})
+
+    @classmethod
+    def guarded(cls, settings: BackendSettings) -> frozenset[str]:
+        """Return `trust_remote_code` where it would run the code of a model's repository."""
+        return guarded_code(settings)
 
     def __init__(self, settings: BackendSettings) -> None:
         super().__init__(settings)

@@ -7,6 +7,7 @@ from math import inf
 from typing import Any, Final
 
 from evalsuite.errors import ErrorCode, UsageError
+from evalsuite.models.backend import BackendSettings
 
 _LONGEST_VALUE: Final = 10_000
 _SCALAR: Final = re.compile(r"[-+.\w]{1,100}|'[^']*'|\"[^\"]*\"")
@@ -18,6 +19,12 @@ def parse_bool(value: str, key: str) -> bool:
     if value.lower() not in ("true", "false"):
         raise invalid_value(key, value, "expected true or false")
     return value.lower() == "true"
+
+
+def guarded_code(settings: BackendSettings) -> frozenset[str]:
+    """Return `trust_remote_code` if the settings have it, unless it is switched off; see `Backend.guarded`."""
+    value = settings.model_args.get("trust_remote_code", "false")
+    return frozenset() if value.lower() == "false" else frozenset({"trust_remote_code"})
 
 
 def parse_positive_int(value: str, key: str) -> int:

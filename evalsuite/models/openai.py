@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final
 
 from evalsuite.errors import BackendError, ErrorCode, UsageError
 from evalsuite.models.backend import Backend, BackendInfo, BackendSettings, Request, Response, Scoring
-from evalsuite.models.http.access import gain_access
+from evalsuite.models.http.access import gain_access, guarded_access
 from evalsuite.models.http.adaptation import Adaptation
 from evalsuite.models.http.chat_completion import (
     TOKEN_FIELDS,
@@ -76,6 +76,11 @@ class OpenAI(Backend):
 
     operational_args: ClassVar[frozenset[str]] = frozenset({"api_key_env", "headers", "patience", "stream", "timeout"})
     scorings: ClassVar[frozenset[Scoring]] = frozenset({"generate", "loglikelihood", "cloze"})
+
+    @classmethod
+    def guarded(cls, settings: BackendSettings) -> frozenset[str]:
+        """Return what names a key, and where there is a key the addresses to which it is sent."""
+        return guarded_access(settings.model_args)
 
     def __init__(self, settings: BackendSettings) -> None:
         super().__init__(settings)

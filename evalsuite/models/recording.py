@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-import orjson
-
 from evalsuite import run_folder_v1
-from evalsuite.errors import BackendError, ErrorCode
+from evalsuite.errors import BackendError, ErrorCode, RunError
 from evalsuite.models.token_count import token_count
+from evalsuite.run_json import SCHEMA, read_run_json
+from evalsuite.util.checksum import line_key, read_checked_jsonl
 from evalsuite.util.file_digest import sha256_of
 from evalsuite.util.gzip_file import GzipError, GzipTooLargeError, open_gzip
-from evalsuite.util.jsonl import JsonLineError, read_jsonl
+from evalsuite.util.jsonl import JsonLine, JsonLineError, read_jsonl
 
 RUN_SETTING: Final = "run"
 """The setting of responses from a run folder."""
@@ -116,14 +116,24 @@ def read_rows(source: RecordingFile) -> Iterator[RecordedRow]:
 
 
 def _parse_lines(source: RecordingFile, lines: BinaryIO) -> Iterator[RecordedRow]:
+    count = 0
     try:
-        # A killed run can leave an incomplete last line in its journal; resuming that run discards it as well.
-        for line in read_jsonl(lines, skip_blank=True, skip_incomplete=bool(source.run)):
+        for line in _journal_lines(source, lines) if source.run else read_jsonl(lines, skip_blank=True):
             if not isinstance(line.value, dict):
                 raise source.error(line.number, "is not a JSON object")
             yield _parse_row(source, line.number, line.value)
+            count = line.number
     except JsonLineError as error:
         raise source.error(error.number, error.reason) from None
+    counted = source.run.get("journals", {}).get(source.task, 0)
+    if count < counted:
+        raise source.error(count + 1, f"is missing: run.json counts {counted} lines")
+
+
+def _journal_lines(source: RecordingFile, lines: BinaryIO) -> Iterator[JsonLine]:
+    """Yield the lines of a run's journal, but for an incomplete last one, which a kill leaves."""
+    key = line_key(str(source.run["journal_id"]), source.task)
+    return read_checked_jsonl(lines, key, required=source.run["began_as"] == SCHEMA)
 
 
 def _parse_row(source: RecordingFile, number: int, fields: dict[str, Any]) -> RecordedRow:
@@ -143,11 +153,9 @@ def _run_json(file: Path) -> Mapping[str, Any]:
     if file.parent.name != "responses" or not path.is_file():
         return {}
     try:
-        run: dict[str, Any] = orjson.loads(path.read_bytes())
+        run = read_run_json(path)
         if not (run["identity"]["model"] and isinstance(run.get("backend", {}), dict)):
-            raise ValueError("no model")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise BackendError(
-            ErrorCode.RUN_UNREADABLE, f"{path}: not the run.json of a run, so {file.name} beside it can't be replayed"
-        ) from None
-    return run_folder_v1.upgrade_run(run) if run.get("schema") == 1 else run
+            raise RunError(ErrorCode.RUN_UNREADABLE, f"{path}: names no model")
+    except RunError as error:
+        raise BackendError(error.code, f"{error}; so {file.name} beside it can't be replayed") from None
+    return run

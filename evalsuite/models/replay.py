@@ -32,6 +32,11 @@ class Replay(Backend):
     applies_decoding = False
     failures_are_final = True
 
+    @classmethod
+    def guarded(cls, settings: BackendSettings) -> frozenset[str]:
+        """Return nothing: no code is loaded by a setting, and no key is read."""
+        return frozenset()
+
     def __init__(self, settings: BackendSettings) -> None:
         super().__init__(settings)
         settings.check_model_args(("model", "setting", *SETUP_ARGS), "replay")

@@ -33,6 +33,11 @@ _WORD: Final = re.compile(r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+")
 class TrivialBaseline(Backend):
     """Answers by a rule, in the requested answer format."""
 
+    @classmethod
+    def guarded(cls, settings: BackendSettings) -> frozenset[str]:
+        """Return nothing: no code is loaded by a setting, and no key is read."""
+        return frozenset()
+
     def __init__(self, settings: BackendSettings) -> None:
         super().__init__(settings)
         if settings.model not in RULES:

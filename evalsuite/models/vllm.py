@@ -19,7 +19,7 @@ from evalsuite.models.local.generate import end_token_id
 from evalsuite.models.local.partial_generation import PartialGeneration, check_budget
 from evalsuite.models.local.tied_embeddings import describe, targeted_embedding
 from evalsuite.models.local.weights_digest import weights_revision
-from evalsuite.models.model_args import parse_bool, parse_fraction, parse_positive_int
+from evalsuite.models.model_args import guarded_code, parse_bool, parse_fraction, parse_positive_int
 from evalsuite.models.optional_packages import describe_error, import_optional
 from evalsuite.models.request_pool import process_concurrently
 from evalsuite.tasks.item import Dataset
@@ -58,6 +58,11 @@ class VLLM(Backend):
         {"enforce_eager", "gpu_memory_utilization", "tensor_parallel_size"}
     )
     scorings: ClassVar[frozenset[Scoring]] = frozenset({"generate", "loglikelihood", "cloze"})
+
+    @classmethod
+    def guarded(cls, settings: BackendSettings) -> frozenset[str]:
+        """Return `trust_remote_code` where it would run the code of a model's repository."""
+        return guarded_code(settings)
 
     def __init__(self, settings: BackendSettings) -> None:
         super().__init__(settings)

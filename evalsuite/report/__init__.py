@@ -20,6 +20,7 @@ from evalsuite.report.markdown import markdown
 from evalsuite.report.run_names import display_name
 from evalsuite.report.training_stages import stage_gains
 from evalsuite.run.summary_schema import ParseMode
+from evalsuite.util.atomic_write import write_atomically
 
 
 def write_report(
@@ -58,7 +59,7 @@ def write_report(
             "leaderboard.json": orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE),
         }
         for name, text in files.items():
-            (out / name).write_bytes(text)
+            write_atomically(out / name, text)
     except OSError as error:
         message = f"{out}: the report can't be written: {error.strerror or error}"
         raise RunError(ErrorCode.OUTPUT_NOT_WRITABLE, message) from None

@@ -5,9 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
+
+from evalsuite.util.text import visible
 
 Json = dict[str, Any]
+_FORMULA: Final = ("=", "+", "-", "@")
+"""How a formula begins."""
 
 _CSV = (
     "measured_here",
@@ -49,9 +53,17 @@ def csv_text(board: Json) -> str:
     out = io.StringIO()
     writer = csv.DictWriter(out, _CSV, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(_measured(board))
-    writer.writerows(_quoted(board))
+    for row in (*_measured(board), *_quoted(board)):
+        writer.writerow({name: _harmless(value) for name, value in row.items()})
     return out.getvalue()
+
+
+def _harmless(value: Any) -> Any:
+    """Return a cell that no spreadsheet takes for a formula, and no terminal for a command."""
+    if not isinstance(value, str):
+        return value
+    shown = visible(value)
+    return f"'{shown}" if shown.startswith(_FORMULA) else shown
 
 
 def _measured(board: Json) -> Iterator[Json]:

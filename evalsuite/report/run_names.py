@@ -6,18 +6,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from evalsuite.analysis.run_result import RunResult
+from evalsuite.run_json import read_run_json
 
 
 def run_json(result: RunResult) -> Mapping[str, Any]:
     """Return the content of run.json; empty if only the summary and the grades were kept."""
-    try:
-        content = orjson.loads((result.path / "run.json").read_bytes())
-    except (OSError, orjson.JSONDecodeError):
-        return {}
-    return content if isinstance(content, dict) else {}
+    file = result.path / "run.json"
+    return read_run_json(file) if file.exists() else {}
 
 
 def display_name(result: RunResult) -> str:

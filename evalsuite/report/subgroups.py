@@ -8,6 +8,7 @@ import orjson
 
 from evalsuite.analysis.leaderboard import Leaderboard, LeaderboardColumn
 from evalsuite.analysis.run_result import ItemScores
+from evalsuite.errors import ErrorCode, RunError
 from evalsuite.stats.subgroups import subgroups
 
 Json = dict[str, Any]
@@ -38,7 +39,18 @@ def _tables(board: Leaderboard, column: LeaderboardColumn) -> list[Json]:
 
 def _keys(scores: ItemScores) -> dict[str, list[str]]:
     """Return each item's value of every metadata field that has between 2 and `MOST_SUBGROUPS` values."""
-    metas = [orjson.loads(text) for text in scores.of_items("meta")]
+    metas = [_meta(text, str(item)) for text, item in zip(scores.of_items("meta"), scores.items, strict=True)]
     names = dict.fromkeys(name for meta in metas for name in meta)
     values = {name: [str(meta.get(name, "")) for meta in metas] for name in names}
     return {name: each for name, each in values.items() if 1 < len(set(each)) <= MOST_SUBGROUPS}
+
+
+def _meta(text: str | None, item: str) -> Json:
+    try:
+        meta = orjson.loads(text or "{}")
+        if not isinstance(meta, dict):
+            raise ValueError("not an object")
+    except ValueError as error:
+        message = f"grades.parquet: meta of item {item} can't be read: {error}"
+        raise RunError(ErrorCode.RUN_UNREADABLE, message) from None
+    return meta

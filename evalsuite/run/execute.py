@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from evalsuite.data.load import load
-from evalsuite.errors import ErrorCode, RunError
 from evalsuite.models import make_backend
 from evalsuite.models.backend import Backend
 from evalsuite.run.folder_choice import FolderChoice, named_folder, new_or_unfinished
@@ -80,31 +79,6 @@ class CompletedRun:
 def folder_choice(spec: RunSpec, out: Path | None) -> FolderChoice:
     """Return how a new run chooses its folder: `out`, or else below `runs/`, where an unfinished equal run goes on."""
     return partial(named_folder, out) if out is not None else partial(new_or_unfinished, RUNS, spec.model)
-
-
-def resumed(
-    path: Path,
-    base_urls: Sequence[str] | None = None,
-    concurrency: int | None = None,
-    data_dir: str | None = None,
-) -> RunRequest:
-    """Return the request that resumes the run in `path`; only what can't change a response may be given anew."""
-    folder = RunFolder(path)
-    facts = folder.facts
-    if "imported" in facts:
-        raise RunError(
-            ErrorCode.RUN_NOT_RESUMABLE, f"{path}: this run was imported, so there is no model to send requests to"
-        )
-    spec = RunSpec.from_json(facts["spec"])
-    settings = replace(
-        spec.settings,
-        base_urls=spec.settings.base_urls if base_urls is None else tuple(base_urls),
-        concurrency=spec.settings.concurrency if concurrency is None else concurrency,
-    )
-    spec = replace(
-        spec, settings=settings, data_dir=spec.data_dir if data_dir is None else str(Path(data_dir).resolve())
-    )
-    return RunRequest(spec, partial(named_folder, path), stored_in=folder)
 
 
 async def execute(request: RunRequest, listener: ProgressListener, preload: Sequence[str] = ()) -> CompletedRun:

@@ -15,7 +15,7 @@ from evalsuite.run_folder import RunFolder, disk_error
 from evalsuite.util.atomic_write import is_partial_of
 
 FolderChoice = Callable[[Identity], RunFolder]
-"""Returns the folder of a run, given the run's identity."""
+"""Returns the folder of a run, given the run's identity; it accepts lost lines, whose requests are sent again."""
 _SUFFIXES = ("", *(f"-{number}" for number in range(1, 100)))
 """Behind the time of the start, for runs that start in the same second."""
 
@@ -24,7 +24,7 @@ def new_or_unfinished(parent: Path, model: str, identity: Identity) -> RunFolder
     """Return the latest unfinished run of this identity below `parent`, or a new folder `parent/<model>/<time>`."""
     runs = parent / re.sub(r"[^\w.@+-]+", "_", model).strip("._")
     for file in sorted(runs.glob("*/run.json"), reverse=True):
-        folder = RunFolder(file.parent)
+        folder = RunFolder(file.parent, lost_lines=True)
         if folder.is_unfinished(identity):
             return folder
     start = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
@@ -41,7 +41,7 @@ def new_or_unfinished(parent: Path, model: str, identity: Identity) -> RunFolder
 
 def named_folder(path: Path, identity: Identity) -> RunFolder:
     """Return the run in `path`, or an empty folder there; another run is a `RunError` that names the difference."""
-    folder = RunFolder(path)
+    folder = RunFolder(path, lost_lines=True)
     if not (path / "run.json").exists():
         if path.exists() and not (path.is_dir() and _has_only_run_files(path)):
             raise RunError(ErrorCode.OUTPUT_EXISTS, f"{path}: not empty and not a run; choose another `out`")

@@ -40,10 +40,10 @@ def digest(content: Any) -> str:
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def request_seed(spec: RunSpec, task: str, item: str, rotation: int, sample: int) -> int:
+def request_seed(run_seed: int, task: str, item: str, rotation: int, sample: int) -> int:
     """Return a request's own seed, in [0, 2^31): a function of the run's seed, task, item, rotation and sample."""
     # Rotation 0 is left out, so that a run with rotations has the seeds of one without them.
-    key = f"{spec.settings.decoding.seed}\0{task}\0{item}\0{sample}" + (f"\0{rotation}" if rotation else "")
+    key = f"{run_seed}\0{task}\0{item}\0{sample}" + (f"\0{rotation}" if rotation else "")
     return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=4).digest()) >> 1
 
 

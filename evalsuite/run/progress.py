@@ -66,6 +66,10 @@ class SilentProgress:
         """Remember where the run is."""
         self.folder = folder
 
+    def lost(self, journal: Path, lines: int) -> None:
+        """Print it although nothing else is shown: responses that were there are gone."""
+        self.print_line(f"{journal}: {lines} lines are gone since the run last stopped; requesting them again")
+
     def sending(self) -> None:
         """Nothing is shown."""
 
@@ -79,6 +83,10 @@ class SilentProgress:
 
     def note(self, text: str) -> None:
         """Nothing is shown: the summary has the notes."""
+
+    def print_line(self, line: str) -> None:
+        """Print a line."""
+        print(visible(line), file=sys.stderr, flush=True)
 
     def close(self) -> None:
         """Nothing is left to clear."""
@@ -166,10 +174,6 @@ class PlainProgress(SilentProgress):
                 f"truncated {self.truncated / max(self.done, 1):.1%}",
             )
         )
-
-    def print_line(self, line: str) -> None:
-        """Print a line."""
-        print(visible(line), file=sys.stderr, flush=True)
 
 
 class BarProgress(PlainProgress):

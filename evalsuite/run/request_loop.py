@@ -15,10 +15,11 @@ from evalsuite.grading.grade_log import GradeLog
 from evalsuite.models.backend import Backend, Request, Response
 from evalsuite.models.optional_packages import describe_error
 from evalsuite.run.folder_choice import FolderChoice
-from evalsuite.run.identity import request_digest, request_seed, run_identity
+from evalsuite.run.identity import request_digest, run_identity
 from evalsuite.run.prepared_task import PreparedTask, prepare_task
 from evalsuite.run.run_facts import day_of, now, run_facts
 from evalsuite.run.spec import RunSpec
+from evalsuite.run.stored_responses import SentRequests, prompt_of, stored_responses
 from evalsuite.run.stored_tasks import store_tasks
 from evalsuite.run_folder import ResponseRecord, RunFolder, RunWriter
 from evalsuite.tasks.item import Dataset, Item
@@ -34,6 +35,9 @@ class ProgressListener(Protocol):
 
     def begin(self, folder: Path, total: int) -> None:
         """The run starts; responses that are stored from an earlier process are graded first."""
+
+    def lost(self, journal: Path, lines: int) -> None:
+        """A journal lacks lines that it had when the run last stopped; their requests are sent again."""
 
     def sending(self) -> None:
         """The first request is about to be sent: clocks start here."""
@@ -80,7 +84,7 @@ async def run(
         folder = choose_folder(identity)
         with folder.writing() as writer:
             store_tasks(folder, [prepared.dataset for prepared in prepared_tasks])
-            facts = run_facts(spec, identity, info, folder, prepared_tasks)
+            facts = run_facts(spec, identity, info, writer, prepared_tasks)
             backend.prompt_day = day_of(facts)
             return await _RunLoop(spec, backend, prepared_tasks, writer, listener, facts).execute()
     finally:
@@ -103,6 +107,7 @@ class _RunLoop:
         self.writer, self.listener, self.facts = writer, listener, facts
         self.by_task = {prepared.name: prepared for prepared in prepared_tasks}
         self.items: dict[str, dict[str, Item]] = {b.name: {item.id: item for item in b.items} for b in prepared_tasks}
+        self.sent = SentRequests(facts["identity_digest"], spec.settings.decoding.seed, spec.samples)
         self.answered: set[SampleKey] = set()
         self.grades = {prepared.name: GradeLog() for prepared in prepared_tasks}
         self.failures = 0
@@ -118,13 +123,15 @@ class _RunLoop:
                 f"noise of the server or engine: they cost {self.spec.samples} times as much and add nothing "
                 "unless a temperature is set"
             )
-        self._record_status("running")
+        if not (folder.path / "run.json").exists():
+            self._record_status("running")
         total = self.spec.samples * sum(
             len(prepared.rotations(item)) for prepared in self.prepared_tasks for item in prepared.items
         )
         self.listener.begin(folder.path, total)
         for grade, record in self._stored():
             self.listener.graded(grade, record)
+        self._record_status("running")  # of a run that is resumed only now: what is stored can be read
         self.listener.sending()
         try:
             await self._send_missing()
@@ -141,24 +148,16 @@ class _RunLoop:
     def _stored(self) -> Iterator[tuple[Grade, ResponseRecord]]:
         """Grade the responses that earlier processes stored, and remember which requests they answer."""
         for prepared in self.prepared_tasks:
-            for record in self.writer.folder.records(prepared.name):
-                key = (prepared.name, record.item, record.rotation, record.sample)
-                if key in self.answered or not self._is_requested(prepared, record):
-                    sample = f"item {record.item}, rotation {record.rotation}, sample {record.sample}"
-                    raise RunError(
-                        ErrorCode.JOURNAL_MALFORMED,
-                        f"{self.writer.folder.journal(prepared.name)}: {sample} occurs twice or isn't part of this run",
-                    )
-                self.answered.add(key)
+            # Version 1 had other keys in a run's identity, and so other digests of the same requests. Of a recording's
+            # prompts only a digest is known.
+            same = self.facts["began_as"] > 1 and prepared.prompt_setup.prompt_digest is None
+            for record in stored_responses(self.writer.folder, prepared, self.sent, same_prompt=same):
+                self.answered.add((prepared.name, record.item, record.rotation, record.sample))
+                self.writer.lines[prepared.name] += 1
                 yield self._grade(prepared.name, record), record
-
-    def _is_requested(self, prepared: PreparedTask, record: ResponseRecord) -> bool:
-        item = self.items[prepared.name].get(record.item)
-        return (
-            item is not None
-            and record.rotation in prepared.rotations(item)
-            and record.sample in range(self.spec.samples)
-        )
+            lost = self.facts["journals"].get(prepared.name, 0) - self.writer.lines[prepared.name]
+            if lost > 0:
+                self.listener.lost(self.writer.folder.journal(prepared.name), lost)
 
     def _grade(self, task: str, record: ResponseRecord) -> Grade:
         grade = self.by_task[task].grade(self.items[task][record.item], record)
@@ -217,10 +216,9 @@ class _RunLoop:
         samples = [k for k in range(self.spec.samples) if (prepared.name, item.id, rotation, k) not in self.answered]
         if samples:
             shown = rotated(item, rotation)
-            messages, continuations = prepared.prompt.messages(shown), prepared.continuations(shown)
+            prompt = prompt_of(prepared, shown)
             for sample in samples:
-                seed = request_seed(self.spec, prepared.name, item.id, rotation, sample)
-                yield Request(prepared.name, shown, sample, messages, seed, continuations, rotation)
+                yield self.sent.request(prepared, shown, sample, rotation, prompt)
 
     def _repeats_itself(self) -> bool:
         """Whether several samples of an item are requested that can only be equal."""
@@ -243,6 +241,8 @@ class _RunLoop:
         if "temperature" in self.backend.unsent:  # then the server's own temperature applies
             self.facts["backend_notes"].pop(_EQUAL_SAMPLES, None)
         self.facts["ended"] = {"status": status, "at": now(), "reason": reason}
+        if status != "running":  # until then the lines that are there are at least those of the last stop
+            self.facts["journals"] = dict(self.writer.lines)
         self.writer.folder.write_json("run.json", self.facts)
 
     def _record_failure(self, error: EvalsuiteError) -> None:

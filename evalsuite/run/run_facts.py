@@ -14,7 +14,8 @@ from evalsuite.models.backend import BackendInfo
 from evalsuite.run.identity import Identity, digest
 from evalsuite.run.prepared_task import PreparedTask
 from evalsuite.run.spec import RunSpec
-from evalsuite.run_folder import SCHEMA, RunFolder
+from evalsuite.run_folder import RunWriter
+from evalsuite.run_json import SCHEMA
 from evalsuite.util.package_version import package_version
 from evalsuite.version import __version__
 
@@ -22,12 +23,14 @@ _RECORDED_PACKAGES = ("httptools", "inspect-ai", "numpy", "torch", "transformers
 
 
 def run_facts(
-    spec: RunSpec, identity: Identity, info: BackendInfo, folder: RunFolder, prepared_tasks: Sequence[PreparedTask]
+    spec: RunSpec, identity: Identity, info: BackendInfo, writer: RunWriter, prepared_tasks: Sequence[PreparedTask]
 ) -> dict[str, Any]:
     """Return the content of run.json, but for how the run ended; a resumed run keeps the time of its first start."""
+    folder = writer.folder
     earlier = folder.facts if (folder.path / "run.json").exists() else {}
     return {
         "schema": SCHEMA,
+        "began_as": earlier.get("began_as", SCHEMA),
         "evalsuite": __version__,
         "parser": parser.VERSION,
         "identity": identity,
@@ -41,6 +44,8 @@ def run_facts(
         "host": {"python": platform.python_version(), "system": platform.system(), "machine": platform.machine()},
         "packages": {name: version for name in _RECORDED_PACKAGES if (version := _version(name))},
         "started": earlier.get("started", now()),
+        "journal_id": writer.journal_id,
+        "journals": earlier.get("journals", {}),
         "regraded": earlier.get("regraded", []),
     }
 

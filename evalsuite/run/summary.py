@@ -24,12 +24,15 @@ from evalsuite.grading.repeated_samples import RepeatedSampleTally
 from evalsuite.grading.robustness import RotationTally
 from evalsuite.run.response_notes import ResponseNotes
 from evalsuite.run.summary_schema import UNANSWERED, RunSummary
-from evalsuite.run_folder import SCHEMA, ResponseRecord, RunFolder, disk_error
+from evalsuite.run_folder import ResponseRecord, RunFolder, disk_error
+from evalsuite.run_json import SCHEMA
 from evalsuite.stats.clusters import Floats
 from evalsuite.stats.intervals import Estimate, mean
 from evalsuite.stats.macro_average import macro
 from evalsuite.tasks.item import Item
 from evalsuite.util.atomic_write import atomic_path
+from evalsuite.util.checksum import with_checksum
+from evalsuite.util.file_digest import sha256_of
 
 EXAMPLES = 3
 """Invalid responses of each task that are shown."""
@@ -152,16 +155,30 @@ def summarise(
             "decoding": facts.get("decoding", identity["decoding"]),
             "tasks": {tally.prepared.name: tally.summary(backend_notes) for tally in tallies},
             "macro": macro([tally.accuracy(tally.strict) for tally in tallies]),
+            "digests": _digests(folder, [tally.prepared.name for tally in tallies]),
         }
     )
-    folder.write_json("summary.json", summary.to_json())
-    return GradedRun(summary, examples)
+    content = with_checksum(summary.to_json())
+    folder.write_json("summary.json", content)
+    return GradedRun(RunSummary.model_validate(content), examples)
+
+
+def _digests(folder: RunFolder, tasks: Iterable[str]) -> Json:
+    """Return the digests of the files that a summary is made from."""
+    files = {task: folder.journal(task) for task in tasks}
+    try:
+        return {
+            "grades": sha256_of(folder.path / "grades.parquet"),
+            "responses": {task: sha256_of(file) for task, file in files.items() if file.exists()},
+        }
+    except OSError as error:
+        raise disk_error(folder.path, error) from None
 
 
 def read_grades(path: Path) -> pa.Table:
     """Read a grades.parquet; one that was written before options could be rotated gets the column, 0 in every row."""
     # Without threads, for the reason given in `data.file_formats`.
-    with pq.ParquetFile(path, pre_buffer=False) as file:
+    with pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as file:
         table = file.read(use_threads=False)
     if "shift" in table.column_names:  # schema version 1
         table = table.rename_columns(["rotation" if name == "shift" else name for name in table.column_names])
@@ -177,7 +194,7 @@ def parser_of(prepared_tasks: Iterable[GradedTask]) -> str:
 
 
 def _write(path: Path, tallies: Iterable[_TaskTally], folder: RunFolder, examples: list[InvalidExample]) -> None:
-    with pq.ParquetWriter(path, GRADES, compression="zstd") as table:
+    with pq.ParquetWriter(path, GRADES, compression="zstd", write_page_checksum=True) as table:
         for tally in tallies:
             for batch in _batches(tally.rows(folder, examples)):
                 table.write_table(_table(batch))
@@ -253,7 +270,7 @@ class _TaskTally:
 
     def accuracy(self, right: Floats) -> Estimate:
         """Return the accuracy in one parse mode, given how often each item was right."""
-        groups = [item.group for item in self.items.values()]
+        groups = [item.group or item.id for item in self.items.values()]  # as grades.parquet has them
         return mean(right / self.requested, groups, int(self.requested.sum()) // len(self.requested))
 
     def summary(self, backend_notes: Iterable[str]) -> Json:

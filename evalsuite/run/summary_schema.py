@@ -22,6 +22,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from evalsuite.models.backend import Scoring
 from evalsuite.stats.intervals import Estimate
+from evalsuite.tasks.schema import is_task_name
 
 UNANSWERED = "unanswered"
 """Status of a sample that has no response; it counts as wrong, like every status but `ok`."""
@@ -213,17 +214,39 @@ class TaskSummary(_Part):
         return (total - self.status.get("ok", 0)) / total
 
 
+class SummaryDigests(_Part):
+    """SHA-256 of the files that a summary was made from, in hexadecimal digits."""
+
+    grades: str
+    """Of grades.parquet."""
+    responses: dict[str, str]
+    """Of each task's journal; a task without one has no response."""
+
+
 class RunSummary(_Part):
     """The content of summary.json."""
 
-    schema_: Annotated[Literal[2], Field(alias="schema")]
+    schema_: Annotated[Literal[3], Field(alias="schema")]
     model: str
     run: str
     """Name of the run folder."""
-    parser: str
+    parser: Annotated[str, Field(max_length=200)]
+    """Names copies of files, hence the limit."""
     decoding: Json
     tasks: Annotated[dict[str, TaskSummary], Field(min_length=1)]
     macro: FiniteInterval | None = None
+    digests: SummaryDigests | None = None
+    """None in summaries of schema version 2 and 1."""
+    checksum: str = ""
+    """See `util.checksum`."""
+
+    @field_validator("tasks")
+    @classmethod
+    def _have_names(cls, tasks: dict[str, TaskSummary]) -> dict[str, TaskSummary]:
+        unfit = next((name for name in tasks if not is_task_name(name)), None)
+        if unfit is not None:
+            raise ValueError(f"{unfit[:80]!r} is no name of a task")
+        return tasks
 
     def to_json(self) -> Json:
         """The content as plain data, without the keys that were not set."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from evalsuite.errors import ErrorCode, TaskError, UsageError
 from evalsuite.util.arguments import TEXT, check_arguments, instance_of, optional
+from evalsuite.util.regular_file import check_inside, read_regular_file
 from evalsuite.util.validation import StrictModel
 
 if TYPE_CHECKING:
@@ -17,15 +19,35 @@ if TYPE_CHECKING:
     from evalsuite.tasks.prompt import Message, TaskPrompt
 
 
+_TASK_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+
+
+def is_task_name(name: object) -> bool:
+    """Return whether a value may name a task: a file of it is named by it, so that it can't be a path."""
+    return isinstance(name, str) and _TASK_NAME.fullmatch(name) is not None
+
+
+def alternatives(path: str) -> list[str]:
+    """Return the paths that `folder/{pattern,pattern}` stands for; any other path stands for itself."""
+    folder, brace, names = path.partition("{")
+    return [folder + name for name in names.removesuffix("}").split(",")] if brace else [path]
+
+
 def _inside(path: str) -> str:
-    parts = PurePosixPath(path)
-    if parts.is_absolute() or ".." in parts.parts or "\\" in path:
-        raise ValueError("a path stays below its folder: no .., no leading /")
+    for each in alternatives(path):
+        parts = PurePosixPath(each)
+        # A drive or a stream of Windows is written with a colon; a second brace would change what `alternatives` finds.
+        if not each or parts.is_absolute() or ".." in parts.parts or any(char in each for char in "\\:\0{}"):
+            raise ValueError("a path stays below its folder: no .., no leading /")
     return path
 
 
 Inside = Annotated[str, AfterValidator(_inside)]
 """A relative path that can't leave the folder in which it is looked up; cards are untrusted."""
+
+
+LARGEST_TEMPLATE: Final = 1 << 20
+"""Bytes of the largest prompt template that is read."""
 
 
 class RecordingFormat(StrictModel):
@@ -252,7 +274,9 @@ class Task(StrictModel):
         if self.prompt_template:
             return self.prompt_template
         try:
-            return self.prompt.read_text("utf-8")
+            if self.prompt.parent not in (BUILT_IN, BUILT_IN / self.name):  # an installer may link the package's files
+                check_inside(self.prompt, self.prompt.parent)
+            return read_regular_file(self.prompt, LARGEST_TEMPLATE).decode("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise TaskError(ErrorCode.INVALID_PROMPT_TEMPLATE, f"{self.prompt}: can't be read: {error}") from None
 

@@ -46,6 +46,17 @@ def write_atomically(target: Path, content: bytes) -> None:
         partial.write_bytes(content)
 
 
+def write_output(target: Path, content: bytes) -> None:
+    """Write a file that a command names, which may be a device such as /dev/stdout. Raises `OSError`.
+
+    A link elsewhere is replaced and not written through: somebody may have put it into a folder that is passed on.
+    """
+    if target.is_absolute() and target.parts[1:2] == ("dev",):
+        target.write_bytes(content)
+    else:
+        write_atomically(target, content)
+
+
 @contextmanager
 def atomic_folder(target: Path) -> Iterator[Path]:
     """Yield a new, empty folder beside `target`; at the end it is renamed to `target`, which must not hold anything.

@@ -28,8 +28,12 @@ class JsonLineError(ValueError):
         self.number, self.reason = number, reason
 
 
-class _Readable(Protocol):
-    def readline(self, size: int = -1, /) -> bytes: ...
+class Readable(Protocol):
+    """What lines are read from: a binary file, also one that is being decompressed."""
+
+    def readline(self, size: int = -1, /) -> bytes:
+        """Return the next line, or its first `size` bytes."""
+        ...
 
 
 def parse_json(text: bytes | str) -> Any:
@@ -55,7 +59,7 @@ def dump_json_line(value: Any) -> bytes:
         return json.dumps(value).encode() + b"\n"
 
 
-def read_jsonl(stream: _Readable, *, skip_blank: bool = False, skip_incomplete: bool = False) -> Iterator[JsonLine]:
+def read_jsonl(stream: Readable, *, skip_blank: bool = False, skip_incomplete: bool = False) -> Iterator[JsonLine]:
     """Yield the lines of a stream one at a time, each with its number and its value.
 
     A line that isn't JSON or is longer than `MAX_LINE_BYTES` is a `JsonLineError`. `skip_blank` skips blank lines,

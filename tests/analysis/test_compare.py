@@ -18,6 +18,7 @@ from evalsuite.analysis.compare import compare
 from evalsuite.analysis.run_result import read_result
 from evalsuite.errors import ErrorCode, RunError, UsageError
 from evalsuite.stats.power import detectable, power_at
+from evalsuite.util.checksum import with_checksum
 
 ROOT = Path(__file__).parents[2]
 RECORDED = ROOT.parent / "shared" / "data" / "recorded"
@@ -275,18 +276,18 @@ def test_a_trivial_baseline_has_no_prompt_that_could_differ(made, answers):
 # Files that can't be trusted
 
 
-def damage(folder, change):
+def damage(folder, change, edited_only=False):
     path = folder / "summary.json"
     content = json.loads(path.read_text())
     change(content)
-    path.write_text(json.dumps(content))
+    path.write_text(json.dumps(content if edited_only else with_checksum(content)))
 
 
 @pytest.mark.parametrize(
     ("change", "code", "value"),
     [
-        (lambda s: s.update(schema=3), ErrorCode.RUN_SCHEMA_UNSUPPORTED, "schema 2"),
-        (lambda s: s.update(tasks={}), ErrorCode.RUN_SCHEMA_UNSUPPORTED, "schema 2"),
+        (lambda s: s.update(schema=4), ErrorCode.RUN_SCHEMA_UNSUPPORTED, "schema 1 to 3"),
+        (lambda s: s.update(tasks={}), ErrorCode.RUN_SCHEMA_UNSUPPORTED, "schema 1 to 3"),
         (lambda s: s.pop("parser"), ErrorCode.RUN_UNREADABLE, "parser"),
         (lambda s: s["tasks"]["t"].pop("data_digest"), ErrorCode.RUN_UNREADABLE, "tasks.t.data_digest"),
         (lambda s: s["tasks"]["t"].update(n=True), ErrorCode.RUN_UNREADABLE, "tasks.t.n"),
@@ -295,7 +296,10 @@ def damage(folder, change):
         (lambda s: s["tasks"]["t"]["accuracy"].update(high=1.01), ErrorCode.RUN_UNREADABLE, "tasks.t.accuracy.high"),
         (lambda s: s["tasks"]["t"].update(chance=-0.1), ErrorCode.RUN_UNREADABLE, "tasks.t.chance"),
         (lambda s: s["tasks"]["t"].update(accuracy=[0.5, 0.4, 0.6]), ErrorCode.RUN_UNREADABLE, "tasks.t.accuracy"),
-        (lambda s: s["tasks"]["t"]["accuracy"].update(value=float("nan")), ErrorCode.RUN_UNREADABLE, "summary.json"),
+        (lambda s: s["tasks"]["t"]["accuracy"].update(low=0.3), ErrorCode.RUN_INCONSISTENT, "0.3"),
+        (lambda s: s["tasks"]["t"]["accuracy_lenient"].update(high=0.99), ErrorCode.RUN_INCONSISTENT, "0.99"),
+        (lambda s: s["macro"].update(low=0.01), ErrorCode.RUN_INCONSISTENT, "0.01"),
+        (lambda s: s["digests"].update(grades="0" * 64), ErrorCode.RUN_INCONSISTENT, "grades.parquet"),
         (lambda s: s["tasks"]["t"]["accuracy"].update(value=0.999), ErrorCode.RUN_INCONSISTENT, "0.999"),
         (lambda s: s["tasks"]["t"]["accuracy_lenient"].update(value=0.999), ErrorCode.RUN_INCONSISTENT, "0.999"),
         (lambda s: s["tasks"]["t"].update(n=39), ErrorCode.RUN_INCONSISTENT, "40 rows"),
@@ -309,6 +313,20 @@ def test_a_summary_that_was_edited_or_is_incomplete_is_an_error(made, copied, ch
     with pytest.raises(RunError) as caught:
         paired(folder, copied(folder))
     assert caught.value.code is code and value in str(caught.value) and str(folder) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda s: s["tasks"]["t"].update(chance=0.1),
+        lambda s: s.pop("checksum"),
+        lambda s: s["tasks"]["t"]["accuracy"].update(value=float("nan")),
+    ],
+)
+def test_a_summary_whose_checksum_does_not_hold_is_an_error(made, copied, change):
+    folder = made("a", {"t": random_grades(22, 40)})
+    damage(folder, change, edited_only=True)
+    assert refused_pair(folder, copied(folder)).code is ErrorCode.RUN_UNREADABLE
 
 
 def test_grades_that_are_missing_cut_or_no_parquet_are_errors(made, answers, copied):

@@ -15,6 +15,7 @@ from evalsuite.analysis.run_result import read_result
 from evalsuite.cli import main
 from evalsuite.errors import DataError, ErrorCode, EvalsuiteError, RunError
 from evalsuite.run_folder import RunFolder
+from evalsuite.util.checksum import with_checksum
 
 ROOT = Path(__file__).parents[2]
 RECORDING = ROOT / "examples" / "starter_recording.jsonl"
@@ -47,8 +48,8 @@ def age(run, edit):
     summary["parser"] = "0"
     facts = json.loads((run / "run.json").read_text())
     pq.write_table(pa.Table.from_pylist(rows, pq.read_schema(run / "grades.parquet")), run / "grades.parquet")
-    (run / "summary.json").write_text(json.dumps(summary))
-    (run / "run.json").write_text(json.dumps({**facts, "parser": "0"}))
+    (run / "summary.json").write_text(json.dumps(with_checksum(summary)))
+    (run / "run.json").write_text(json.dumps(with_checksum({**facts, "parser": "0"})))
     return rows
 
 
@@ -72,7 +73,7 @@ def test_a_present_run_changes_in_nothing(run):
     found = regrade(run)
     assert (found.changes, found.was, found.now) == ((), parser.VERSION, parser.VERSION)
     _, summary = contents(run)
-    assert summary == {**json.loads(before["summary.json"]), "run": run.name}
+    assert summary == {**json.loads(before["summary.json"]), "run": run.name, "checksum": summary["checksum"]}
     assert {file.name for file in run.iterdir() if file.is_file()} == set(before)
     assert json.loads((run / "run.json").read_text()) == json.loads(before["run.json"])
 
@@ -131,7 +132,7 @@ def test_other_data_than_the_runs_is_an_error(run, tmp_path, monkeypatch):
     locked = facts["identity"]["tasks"][TASK]["data_digest"]
     other = "0" * 64
     facts["identity"]["tasks"][TASK]["data_digest"] = other
-    (run / "run.json").write_text(json.dumps(facts))
+    (run / "run.json").write_text(json.dumps(with_checksum(facts)))
     assert locked in card.read_text("utf-8")
     with pytest.raises(DataError) as caught:
         regrade(run)
@@ -151,7 +152,7 @@ def test_a_run_that_another_process_writes_is_left_alone(run):
         (lambda run: (run / "grades.parquet").unlink(), ErrorCode.RUN_UNREADABLE),
         (lambda run: (run / "grades.parquet").write_bytes(b"PAR1 and no more"), ErrorCode.RUN_UNREADABLE),
         (lambda run: (run / "summary.json").unlink(), ErrorCode.RUN_NOT_FOUND),
-        (lambda run: (run / "run.json").write_text('{"schema": 3}'), ErrorCode.RUN_SCHEMA_UNSUPPORTED),
+        (lambda run: (run / "run.json").write_text('{"schema": 4}'), ErrorCode.RUN_SCHEMA_UNSUPPORTED),
         (lambda run: (run / "run.json").write_text('{"schema": 2, "identity": {}, "ended": {}}'), None),
         (lambda run: (run / "run.json").unlink(), ErrorCode.RUN_NOT_FOUND),
         (lambda run: (run / "responses" / f"{TASK}.jsonl").write_text("[]\n"), ErrorCode.JOURNAL_MALFORMED),

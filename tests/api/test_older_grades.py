@@ -8,6 +8,7 @@ import pytest
 import evalsuite as es
 from evalsuite import parser
 from evalsuite.cli import main
+from evalsuite.util.checksum import with_checksum
 
 FILES = ("summary.json", "grades.parquet", "run.json")
 
@@ -18,7 +19,7 @@ def run(tmp_path, monkeypatch):
     es.evaluate("trivial/first", "starter_recall", out="run")
     for name in ("summary.json", "run.json"):
         file = Path("run", name)
-        file.write_text(json.dumps({**json.loads(file.read_text()), "parser": "0"}))
+        file.write_text(json.dumps(with_checksum({**json.loads(file.read_text()), "parser": "0"})))
     return Path("run")
 
 

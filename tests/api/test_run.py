@@ -10,6 +10,7 @@ import pytest
 
 import evalsuite as es
 from evalsuite.errors import RunError, UsageError
+from evalsuite.util.checksum import with_checksum
 
 TASKS = ["starter_recall", "starter_evidence"]
 
@@ -101,7 +102,7 @@ class Elements(HTMLParser):
 def test_the_notebooks_view_is_well_formed_and_escapes_the_models_name(run, tmp_path, shown):
     evil = '<script>alert("x")</script>&\x1b[2J'
     summary = json.loads((run.path / "summary.json").read_text()) | {"model": evil}
-    (tmp_path / "summary.json").write_text(json.dumps(summary))
+    (tmp_path / "summary.json").write_text(json.dumps(with_checksum(summary)))
     (tmp_path / "grades.parquet").write_bytes((run.path / "grades.parquet").read_bytes())
     named = es.read_run(tmp_path)
     page = (named if shown == "run" else es.compare(named, run))._repr_html_()

@@ -325,10 +325,10 @@ def journal(folder, model="openai/tiny", texts=("<answer>yes</answer>",), trunca
         setup = PromptSetup(ITEMS[:2], "boxed", ("A", "B", "C"), ("Question:",), "its digest", ("A note.",)).to_json(
             TOY
         )
-        identity = {"model": model, "tasks": {"toy": {"data_digest": digest}}}
-        RunFolder(folder).write_json(
-            "run.json", {"schema": 2, "identity": identity, "prompt_setups": {"toy": setup}, **fields}
-        )
+        identity = {"model": model, "samples": 1, "decoding": {}, "tasks": {"toy": {"data_digest": digest}}}
+        facts = {"schema": 3, "began_as": 3, "identity": identity, "prompt_setups": {"toy": setup}}
+        facts |= {"journal_id": writer.journal_id, "journals": dict(writer.lines), "ended": {"status": "finished"}}
+        RunFolder(folder).write_json("run.json", facts | fields)
     if truncated:
         with RunFolder(folder).journal("toy").open("ab") as file:
             file.write(b'{"item": "i5", "sample": 0, "te')

@@ -115,9 +115,14 @@ def test_a_name_is_no_markup_in_a_plot():
     assert len(label("m" * 300)) < 50
 
 
-def test_a_task_that_is_not_known_is_told_and_stays_inside_the_folder(made, tmp_path):
-    write_report([made("a", {"../../../evil task": [True, False] * 20})], tmp_path / "deep" / "out")
+def test_a_task_that_is_named_like_a_path_is_refused(made, tmp_path):
+    with pytest.raises(RunError):
+        write_report([made("a", {"../../../evil": [True, False] * 20})], tmp_path / "deep" / "out")
     assert not list(tmp_path.glob("*evil*")) and not list((tmp_path / "deep").glob("*evil*"))
+
+
+def test_a_task_that_is_not_known_is_told(made, tmp_path):
+    write_report([made("a", {"unknown": [True, False] * 20})], tmp_path / "deep" / "out")
     data = re.search(r'id="data">(.*?)</script>', (tmp_path / "deep" / "out" / "report.html").read_text(), re.DOTALL)
     assert "aren't shown" in json.loads(data[1])["items"][0]["without"]
 

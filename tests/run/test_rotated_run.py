@@ -20,9 +20,13 @@ from evalsuite.cli import main
 from evalsuite.data.load import load
 from evalsuite.errors import ErrorCode, EvalsuiteError, RunError, UsageError
 from evalsuite.report import write_report
+from evalsuite.run_folder import RunFolder
 from evalsuite.tasks.answer_format import write
 from evalsuite.tasks.registry import load_task
 from evalsuite.tasks.rotation import rotated, rotations_of
+from evalsuite.util.checksum import line_key, with_checksum, with_line_checksum
+from evalsuite.util.file_digest import sha256_of
+from evalsuite.util.jsonl import dump_json_line
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data"
@@ -45,9 +49,16 @@ def task_summaries(run):
     return json.loads((run / "summary.json").read_text())["tasks"]
 
 
+def resealed(record, journal_id, task):
+    """The line of a record that was edited by somebody who computes its checksum anew."""
+    record.pop("crc32", None)
+    return with_line_checksum(dump_json_line(record), line_key(journal_id, task))
+
+
 def with_answers(run, place, label_of):
     """A copy of a run with the label `label_of(item, shown)` as the answer to each request."""
     out = Path(shutil.copytree(run, place))
+    journal_id = RunFolder(out).facts["journal_id"]
     for task in task_summaries(out):
         dataset, file = load(load_task(task)), out / "responses" / f"{task}.jsonl"
         items = {item.id: item for item in dataset.items}
@@ -56,8 +67,8 @@ def with_answers(run, place, label_of):
             record = json.loads(line)
             item = items[record["item"]]
             text = label_of(item, rotated(item, record["rotation"]))
-            lines.append(json.dumps({**record, "text": write(dataset.task.format, text)}) + "\n")
-        file.write_text("".join(lines))
+            lines.append(resealed({**record, "text": write(dataset.task.format, text)}, journal_id, task))
+        file.write_bytes(b"".join(lines))
     regrade(out)
     return out
 
@@ -120,7 +131,8 @@ def test_rotation_0_is_what_a_run_without_rotations_sends(first, unrotated):
     rotated_record, record = (
         json.loads((run / "responses" / "starter_recall.jsonl").open().readline()) for run in (first, unrotated)
     )
-    assert {**rotated_record, "request": ""} == {**record, "request": ""}
+    own = {"request": "", "crc32": ""}
+    assert {**rotated_record, **own} == {**record, **own}
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
@@ -196,7 +208,8 @@ def test_a_journal_with_an_order_that_does_not_exist_is_refused(first, tmp_path,
     run = Path(shutil.copytree(first, tmp_path / "run"))
     file = run / "responses" / "starter_vignette.jsonl"
     line, *rest = file.read_text().splitlines(keepends=True)
-    file.write_text(json.dumps({**json.loads(line), **edit}) + "\n" + "".join(rest))
+    edited = resealed({**json.loads(line), **edit}, RunFolder(run).facts["journal_id"], "starter_vignette")
+    file.write_text(edited.decode() + "".join(rest))
     with pytest.raises(EvalsuiteError, match="starter_vignette"):
         regrade(run)
     assert main(["run", "--resume", str(run)]) == 2
@@ -257,12 +270,16 @@ def test_a_run_from_before_there_were_rotations_is_read_and_regraded(unrotated, 
     pq.write_table(table, old / "grades.parquet")
     for file in (old / "responses").iterdir():
         lines = [json.loads(line) for line in file.read_text().splitlines()]
-        file.write_text(
-            "".join(json.dumps({k: v for k, v in line.items() if k != "rotation"}) + "\n" for line in lines)
-        )
-    facts = json.loads((old / "run.json").read_text())
+        kept = [{k: v for k, v in line.items() if k not in ("rotation", "crc32")} for line in lines]
+        file.write_text("".join(json.dumps(line) + "\n" for line in kept))
+    facts, summary = (json.loads((old / name).read_text()) for name in ("run.json", "summary.json"))
     del facts["spec"]["rotate_options"]
+    for content in (facts, summary):
+        for key in ("began_as", "journal_id", "journals", "digests", "checksum"):
+            content.pop(key, None)
+        content["schema"] = 2
     (old / "run.json").write_text(json.dumps(facts))
+    (old / "summary.json").write_text(json.dumps(summary))
     assert pair(read_result(old), read_result(unrotated), allow=()).identical
     assert regrade(old).changes == ()
     assert main(["run", "--resume", str(old)]) == 0
@@ -278,7 +295,8 @@ def test_summary_and_grades_that_disagree_are_refused(first, tmp_path):
         read_result(run).scores("starter_recall")
     summary = json.loads((run / "summary.json").read_text())
     summary["tasks"]["starter_recall"]["status"] = {"ok": 80}
-    (run / "summary.json").write_text(json.dumps(summary))
+    summary["digests"]["grades"] = sha256_of(run / "grades.parquet")
+    (run / "summary.json").write_text(json.dumps(with_checksum(summary)))
     with pytest.raises(RunError, match="twice, or one with too few"):
         read_result(run).scores("starter_recall")
 

@@ -88,7 +88,8 @@ def test_after_three_kills_and_a_resume_the_journal_is_exact(server, tmp_path):
     assert len(records) == REQUESTS and set(records.values()) == {1}
     assert request_count(server) <= REQUESTS + lost, "only requests in flight may be sent again"
     summary, expected = json.loads(done.stdout), json.loads(complete)
-    assert {**summary, "run": ""} == {**expected, "run": ""}
+    own = dict.fromkeys(("run", "digests", "checksum"))  # the latencies in the files differ
+    assert {**summary, **own} == {**expected, **own}
     drop = ["latency"]
     grades = [
         pq.read_table(path / "grades.parquet")

@@ -1,5 +1,6 @@
 """The run folder keeps every complete line, whatever happens to the last one, and has one writer."""
 
+import json
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from evalsuite.errors import ErrorCode, RunError
 from evalsuite.models.backend import Request, Response
 from evalsuite.run.folder_choice import named_folder
 from evalsuite.run_folder import ResponseRecord, RunFolder
+from evalsuite.run_json import SCHEMA
 from evalsuite.tasks.item import Item
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=60)
@@ -24,8 +26,18 @@ def response(name: str, text: str, reasoning: str = "") -> Response:
     return Response(Request("t", item, 0, (), 7), text, reasoning, "length", True, 11, 22, 0.5)
 
 
+def start(path: Path) -> RunFolder:
+    """Write the run.json of a run that goes on, unless it is there."""
+    folder = RunFolder(path)
+    identity = {"model": "m", "samples": 1, "decoding": {}, "tasks": {"t": {}}}
+    facts = {"schema": SCHEMA, "journal_id": "of this run", "identity": identity, "ended": {"status": "running"}}
+    if not (path / "run.json").exists():
+        folder.write_json("run.json", facts)
+    return folder
+
+
 def write(path: Path, texts: list[str]) -> None:
-    with RunFolder(path).writing() as writer:
+    with start(path).writing() as writer:
         for number, text in enumerate(texts):
             writer.append(response(str(number), text, text[::-1]), "digest")
 
@@ -83,7 +95,13 @@ def test_a_damaged_line_that_is_not_the_last_is_named(tmp_path):
 def test_token_counts_that_no_column_holds_are_read_as_unknown_and_never_written(tmp_path, count):
     write(tmp_path, ["one"])
     file = RunFolder(tmp_path).journal("t")
-    file.write_text(file.read_text().replace('"output_tokens":22', f'"output_tokens":{count}'))
+    facts = {**RunFolder(tmp_path).facts, "schema": 2}  # the version that stored them
+    for key in ("began_as", "journal_id", "journals", "checksum"):
+        del facts[key]
+    (tmp_path / "run.json").write_text(json.dumps(facts))
+    line = json.loads(file.read_text().replace('"output_tokens":22', '"output_tokens":"count"'))
+    del line["crc32"]
+    file.write_text(json.dumps(line).replace('"count"', count) + "\n")
     [record] = RunFolder(tmp_path).records("t")
     assert (record.input_tokens, record.output_tokens) == (11, None)
     with RunFolder(tmp_path).writing() as writer:
@@ -118,9 +136,9 @@ def test_a_full_disk_is_one_error_and_earlier_lines_are_kept(tmp_path):
     script = (
         "import resource, sys; from pathlib import Path\n"
         "sys.path.insert(0, sys.argv[2])\n"
-        "from test_run_folder import response, RunFolder\n"
+        "from test_run_folder import response, start\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
-        "with RunFolder(Path(sys.argv[1])).writing() as writer:\n"
+        "with start(Path(sys.argv[1])).writing() as writer:\n"
         "    for n in range(100): writer.append(response(str(n), 'y' * 200), 'd')"
     )
     run = [sys.executable, "-c", script, str(tmp_path), str(Path(__file__).parent)]

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 from pydantic import Field, ValidationError
 
 from evalsuite.errors import DataError, ErrorCode
+from evalsuite.util.atomic_write import write_atomically
 from evalsuite.util.file_digest import sha256_of
 from evalsuite.util.validation import StrictModel, first_problem
 
@@ -177,4 +178,4 @@ def _count_rows(file: Path) -> int:
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write manifest.json next to the files that it describes."""
     text = json.dumps(manifest.to_json(), indent=2, ensure_ascii=False)
-    (folder / FILE).write_text(text + "\n", "utf-8")
+    write_atomically(folder / FILE, (text + "\n").encode())

@@ -32,7 +32,7 @@ _CLAIMS = (
 
 def print_plan(plan: RecipeEstimate) -> None:
     """Print an estimate: parameters, stages, memory, data, and what doesn't fit."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
     console.width = max(console.width, _MIN_WIDTH)
     console.print(Text(visible(f"{plan.recipe.name} on {plan.architecture.model}"), style="bold"))
     console.print(Text(f"{visible(_parameters(plan))}\n{_hardware(plan)}"))

@@ -57,6 +57,9 @@ def reuse_stages(run: TrainingFolder, spec: TrainingSpec, report: Callable[[str]
     so that a run has one history. Each folder appears once it is complete; after a kill the next call copies the rest.
     """
     reused = reused_from(run)
+    known = {str(folder.path.relative_to(run.path)) for folder in spec.stages(run)}
+    if reused is not None and not known.issuperset(reused.stages):
+        raise RunError(ErrorCode.RUN_UNREADABLE, f"{run.path}: run.json reuses what is no stage of it; was it edited?")
     missing = [] if reused is None else [name for name in reused.stages if not (run.path / name).exists()]
     if reused is None or not missing:
         return

@@ -25,7 +25,8 @@ from evalsuite.models.backend import Request, Response
 from evalsuite.run.identity import digest
 from evalsuite.run.prepared_task import PreparedTask
 from evalsuite.run.summary import GradedRun, parser_of, summarise
-from evalsuite.run_folder import SCHEMA, ResponseRecord, RunFolder, RunWriter, disk_error
+from evalsuite.run_folder import ResponseRecord, RunFolder, RunWriter, disk_error
+from evalsuite.run_json import SCHEMA
 from evalsuite.tasks.item import Item
 from evalsuite.util.atomic_write import new_partial_folder, partial_folder
 from evalsuite.util.file_digest import sha256_of
@@ -80,7 +81,10 @@ def _write(folder: RunFolder, imports: Sequence[ImportedTask], data_dir: Path | 
                 ErrorCode.LOGS_NOT_ONE_RUN,
                 f"the logs contain {', '.join(sorted(names))}: the same task twice; import them one by one",
             )
-        folder.write_json("run.json", _run_facts(imports, tasks, data_dir))
+        facts = _run_facts(imports, tasks, data_dir)
+        folder.write_json(
+            "run.json", facts | {"journal_id": writer.journal_id, "journals": dict(writer.lines), "began_as": SCHEMA}
+        )
     if harness_scores:
         pq.write_table(pa.Table.from_pylist(harness_scores), folder.path / HARNESS_SCORES, compression="zstd")
     return summarise(folder, tasks)

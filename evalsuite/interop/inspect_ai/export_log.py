@@ -28,7 +28,7 @@ from evalsuite.interop.inspect_ai.scores import (
 from evalsuite.models.optional_packages import describe_error, import_optional
 from evalsuite.models.recording import answering_model
 from evalsuite.run.prepared_task import PreparedTask
-from evalsuite.run.reload import reload_tasks
+from evalsuite.run.reload import reload_tasks, without_loglikelihoods
 from evalsuite.run.summary_schema import RunSummary, TaskSummary
 from evalsuite.run_folder import ResponseRecord, RunFolder, disk_error
 from evalsuite.tasks.item import Item
@@ -49,7 +49,7 @@ def export_inspect(run: Path, out: Path | None = None, data_dir: Path | None = N
     """
     library = import_optional("inspect_ai.log", "inspect")
     folder = RunFolder(run)
-    prepared_tasks = reload_tasks(folder, data_dir)
+    prepared_tasks = without_loglikelihoods(reload_tasks(folder, data_dir))
     summary = read_result(run).summary
     return [_TaskExport(folder, prepared, summary).write(library, out or run / FOLDER) for prepared in prepared_tasks]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -10,7 +11,7 @@ from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.models.http.concurrency import Replica
 from evalsuite.models.http.origin import Origin
 from evalsuite.models.http.own_headers import advice_on_mode, carries_key, read_headers, secrets_in_headers
-from evalsuite.models.redaction import Redactor, read_api_key, redact_url, secrets_in_url
+from evalsuite.models.redaction import KEY_VARIABLES, Redactor, read_api_key, redact_url, secrets_in_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,13 @@ def gain_access(urls: Sequence[str], args: Mapping[str, str]) -> Access:
     replicas = [Replica(Origin(url, headers), redact_url(url)) for url in urls]
     advice = advice_on_mode(args["headers"]) if own else None
     return Access(replicas, redactor, {"headers": advice} if advice else {})
+
+
+def guarded_access(args: Mapping[str, str]) -> frozenset[str]:
+    """Return the settings that say what holds a key, and where there is one also `base_urls`; see `Backend.guarded`."""
+    named = args.keys() & {"api_key_env", "headers"}
+    has_key = named or any(os.environ.get(variable) for variable in KEY_VARIABLES)
+    return frozenset(named | {"base_urls"} if has_key else named)
 
 
 def _check_one_authorization(urls: Sequence[str], key: str | None, own: Mapping[str, str]) -> None:

@@ -1,0 +1,171 @@
+"""A damaged run folder is refused by name, or what was damaged changes nothing: no result is wrong in silence."""
+
+import random
+import shutil
+from pathlib import Path
+
+import orjson
+import pyarrow.parquet as pq
+import pytest
+
+import evalsuite as es
+from evalsuite.analysis.regrade import regrade
+from evalsuite.analysis.run_result import read_result
+from evalsuite.errors import ErrorCode, EvalsuiteError
+from evalsuite.run.event_loop import run_to_end
+from evalsuite.run.execute import execute
+from evalsuite.run.progress import SilentProgress
+from evalsuite.run.resume import resumed
+from evalsuite.run_folder import RunFolder
+from evalsuite.util.checksum import line_key, with_checksum, with_line_checksum
+from evalsuite.util.jsonl import dump_json_line
+
+FLIPS = 200
+SHARDS = 4
+OWN = [{"question": f"Question {n}?", "options": ["x", "y", "z"], "answer": "ABC"[n % 3]} for n in range(6)]
+JOURNAL = "responses/own.jsonl"
+
+
+def evaluated(out, **settings):
+    return es.evaluate("trivial/random", [es.Dataset(OWN, name="own")], samples=2, out=out, **settings).path
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    return evaluated(tmp_path_factory.mktemp("finished") / "run")
+
+
+@pytest.fixture
+def run(finished, tmp_path):
+    return Path(shutil.copytree(finished, tmp_path / "run"))
+
+
+def resume(run):
+    return run_to_end(lambda: execute(resumed(run), SilentProgress()))
+
+
+def result(run):
+    """What reports and gates read of a run, after the check of all that they read it from."""
+    read = read_result(run)
+    read.check_responses()
+    tables = {task: read.scores(task).table.to_pylist() for task in read.tasks}
+    own = {"run", "checksum", "digests"}
+    return {key: value for key, value in read.summary.to_json().items() if key not in own}, tables
+
+
+WAYS = {"read": lambda run: None, "regrade": regrade, "resume": resume}
+
+
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_a_flipped_bit_is_refused_or_harmless(finished, tmp_path, shard):
+    expected = result(finished)
+    files = sorted(path.relative_to(finished) for path in finished.rglob("*") if path.is_file() and path.stat().st_size)
+    sizes = [(finished / file).stat().st_size for file in files]
+    draw = random.Random(shard)
+    wrong = []
+    for number in range(FLIPS // SHARDS):
+        # Half the places are drawn by file, or else the largest file would take nearly all of them.
+        file = draw.choices(files, sizes if number % 2 else None)[0]
+        content = bytearray((finished / file).read_bytes())
+        place, bit = draw.randrange(len(content)), draw.randrange(8)
+        content[place] ^= 1 << bit
+        for name, way in WAYS.items():
+            run = Path(shutil.copytree(finished, tmp_path / f"{number}-{name}"))
+            (run / file).write_bytes(content)
+            try:
+                way(run)
+                if result(run) != expected:
+                    wrong.append((str(file), place, bit, name))
+            except EvalsuiteError as error:
+                assert "\n" not in str(error)
+    assert wrong == []
+
+
+@pytest.mark.parametrize("way", ["regrade", "resume"])
+@pytest.mark.parametrize("settings", [{}, {"seed": 1}])
+def test_another_runs_lines_are_refused(run, tmp_path, way, settings):
+    other = evaluated(tmp_path / "other", **settings)
+    (run / JOURNAL).write_bytes((other / JOURNAL).read_bytes())
+    with pytest.raises(EvalsuiteError) as caught:
+        WAYS[way](run)
+    assert caught.value.code is ErrorCode.JOURNAL_MALFORMED and f"{run / JOURNAL}: line 1 " in str(caught.value)
+
+
+def edited_lines(run, edit):
+    """Edit the lines of the journal."""
+    lines = (run / JOURNAL).read_bytes().splitlines(keepends=True)
+    (run / JOURNAL).write_bytes(b"".join(edit(lines)))
+
+
+@pytest.mark.parametrize("way", ["regrade", "resume"])
+@pytest.mark.parametrize(
+    ("edit", "line"),
+    [
+        (lambda lines: [*lines, lines[2]], ""),
+        (lambda lines: [lines[0][:-9] + b"\n", *lines[1:]], "line 1 "),
+        (lambda lines: [*lines[:3], lines[3].replace(b'"text":"', b'"text":" '), *lines[4:]], "line 4 "),
+        (lambda lines: [*lines[:3], b"[]\n", *lines[4:]], "line 4 "),
+        (lambda lines: [*lines[:3], b"\n", *lines[4:]], "line 4 "),
+        (lambda lines: [lines[0][: lines[0].index(b',"crc32"')] + b"}\n", *lines[1:]], "line 1 "),
+    ],
+    ids=["doubled", "cut", "changed", "no object", "emptied", "no checksum"],
+)
+def test_a_damaged_journal_is_named_with_its_line(run, way, edit, line):
+    edited_lines(run, edit)
+    with pytest.raises(EvalsuiteError) as caught:
+        WAYS[way](run)
+    assert caught.value.code is ErrorCode.JOURNAL_MALFORMED and f"{run / JOURNAL}: {line}" in str(caught.value)
+
+
+def test_lines_in_another_order_change_nothing(run):
+    expected = result(run)
+    edited_lines(run, reversed)
+    assert regrade(run).changes == () and result(run) == expected
+
+
+@pytest.mark.parametrize("cut", [-1, -10, -200])
+def test_a_journal_that_was_cut_off_is_named_and_its_requests_are_sent_again(run, cut, capsys):
+    expected = result(run)
+    (run / JOURNAL).write_bytes((run / JOURNAL).read_bytes()[:cut])
+    with pytest.raises(EvalsuiteError) as caught:
+        regrade(run)
+    assert caught.value.code is ErrorCode.JOURNAL_MALFORMED and str(run / JOURNAL) in str(caught.value)
+    resume(run)
+    assert str(run / JOURNAL) in capsys.readouterr().err
+    assert result(run) == expected and regrade(run).changes == ()
+
+
+def test_a_response_to_another_request_is_refused_even_with_a_checksum_of_its_own(run):
+    """As a tool would write it that moves an answer from one item to another."""
+    key = line_key(RunFolder(run).facts["journal_id"], "own")
+    edited_lines(run, lambda lines: [with_line_checksum(moved(lines[0]), key), *lines[1:]])
+    for way in (regrade, resume):
+        with pytest.raises(EvalsuiteError) as caught:
+            way(run)
+        assert caught.value.code is ErrorCode.JOURNAL_MALFORMED
+
+
+def moved(line):
+    record = orjson.loads(line)
+    request = record.pop("request")
+    del record["crc32"]
+    return dump_json_line({**record, "request": request[::-1]})
+
+
+def test_a_later_schema_is_refused(run):
+    for name in ("run.json", "summary.json"):
+        content = orjson.loads((run / name).read_bytes())
+        (run / name).write_bytes(dump_json_line(with_checksum({**content, "schema": 4})))
+        with pytest.raises(EvalsuiteError) as caught:
+            read_result(run) if name == "summary.json" else resume(run)
+        assert caught.value.code is ErrorCode.RUN_SCHEMA_UNSUPPORTED
+
+
+def test_the_pages_of_the_grades_have_checksums(run):
+    grades = run / "grades.parquet"
+    content = bytearray(grades.read_bytes())
+    column = pq.read_metadata(grades).row_group(0).column(1)
+    content[column.data_page_offset + column.total_compressed_size - 3] ^= 1
+    grades.write_bytes(content)
+    with pytest.raises(OSError, match=r"(?i)crc|checksum"):
+        pq.ParquetFile(grades, page_checksum_verification=True).read()
