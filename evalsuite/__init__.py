@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 
-from evalsuite.util import lazy_api
+from evalsuite.util import lazy_api, other_distribution
 from evalsuite.version import __version__ as __version__
 
 TYPE_CHECKING = False  # as type checkers know it: importing `typing` would take most of the time of this import
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from evalsuite.api.results import compare as compare
     from evalsuite.api.results import gate as gate
     from evalsuite.api.results import import_log as import_log
+    from evalsuite.api.results import regrade as regrade
     from evalsuite.api.results import report as report
     from evalsuite.api.run import Run as Run
     from evalsuite.api.run import read_run as read_run
@@ -35,12 +36,16 @@ if TYPE_CHECKING:
     from evalsuite.api.scoring import reward as reward
     from evalsuite.errors import ErrorCode as ErrorCode
     from evalsuite.errors import EvalsuiteError as EvalsuiteError
+    from evalsuite.gate.policy import GatePolicy as GatePolicy
+    from evalsuite.models.backend import Backend as Backend
     from evalsuite.tasks.item import Item as Item
 
 __all__ = [
+    "Backend",
     "Dataset",
     "ErrorCode",
     "EvalsuiteError",
+    "GatePolicy",
     "Item",
     "Run",
     "compare",
@@ -53,12 +58,14 @@ __all__ = [
     "load_task",
     "parse",
     "read_run",
+    "regrade",
     "report",
     "reward",
     "tasks",
 ]
 
 sys.modules[__name__].__class__ = lazy_api.Package
+other_distribution.warn()
 
 
 def __getattr__(name: str) -> Any:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 from evalsuite.analysis import compare as comparing
+from evalsuite.analysis import regrade as regrading
 from evalsuite.analysis.comparability import check_distinct, pair
 from evalsuite.analysis.compare import Comparison
+from evalsuite.analysis.regrade import Regraded
 from evalsuite.analysis.run_result import RunResult, read_result
 from evalsuite.api.run import RUN, Run, RunLike, read_run
 from evalsuite.gate import decision
@@ -90,6 +92,17 @@ def gate(
     runs = _result(candidate), _result(baseline)
     check_distinct(runs)
     return decision.gate(*runs, rules)
+
+
+def regrade(run: RunLike, data_dir: str | Path | None = None) -> Regraded:
+    """Grade a run's stored responses again with the present parser; return what changed. No request is sent.
+
+    The previous grades and summary are stored beside the new ones, under the previous parser's name. `data_dir` is
+    where the questions are, if not where the run had them from.
+    """
+    check_arguments({"run": RUN, "data_dir": optional(PATH)}, locals())
+    path = run.path if isinstance(run, Run | RunResult) else Path(run)
+    return regrading.regrade(path, None if data_dir is None else Path(data_dir))
 
 
 def report(

@@ -14,6 +14,7 @@ from evalsuite import parser
 from evalsuite.cli.exit_status import with_options
 from evalsuite.errors import DataError, ErrorCode
 from evalsuite.tasks.registry import all_tasks
+from evalsuite.util import other_distribution
 from evalsuite.util.package_version import package_version
 from evalsuite.util.text import visible
 from evalsuite.version import __version__
@@ -39,6 +40,8 @@ def doctor(data_dir: Path | None) -> None:
         f"{platform.python_implementation()} {platform.python_version()} on {platform.system()} {platform.machine()}"
     )
     click.echo(f"evalsuite {__version__}, answer parser {parser.VERSION}, {system}")
+    if other := other_distribution.message():
+        click.echo(f"conflict  {visible(other)}")
     click.echo("backends  openai, replay, trivial: ready")
     for name, modules in _EXTRAS.items():
         click.echo(f"          {name}: {_state(name.split()[0], modules)}")

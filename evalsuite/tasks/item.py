@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +27,9 @@ class Item:
     meta: Mapping[str, str] = field(default_factory=dict)
     """Subgroups to report by (subject, body system, ...)."""
 
+    def __repr__(self) -> str:
+        return f"Item({self.id!r}, {len(self.options)} options, gold {self.gold!r})"
+
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
@@ -42,3 +45,12 @@ class Dataset:
     """The folder in which its files were found."""
     notes: tuple[str, ...] = ()
     """What a reader must know about this copy, one sentence each."""
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self.items)
+
+    def __repr__(self) -> str:
+        return f"Dataset({self.task.name!r}, {len(self.items)} items, digest {self.digest[:12]})"

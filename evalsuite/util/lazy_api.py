@@ -17,9 +17,11 @@ else:
     ModuleType = type(import_module("sys"))
 
 PUBLIC = {
+    "Backend": "evalsuite.models.backend",
     "Dataset": "evalsuite.api.dataset:OwnDataset",
     "ErrorCode": "evalsuite.errors",
     "EvalsuiteError": "evalsuite.errors",
+    "GatePolicy": "evalsuite.gate.policy",
     "Item": "evalsuite.tasks.item",
     "Run": "evalsuite.api.run",
     "compare": "evalsuite.api.results",
@@ -32,6 +34,7 @@ PUBLIC = {
     "load_task": "evalsuite.api.catalogue",
     "parse": "evalsuite.api.scoring",
     "read_run": "evalsuite.api.run",
+    "regrade": "evalsuite.api.results",
     "report": "evalsuite.api.results",
     "reward": "evalsuite.api.scoring",
     "tasks": "evalsuite.api.catalogue",

@@ -22,6 +22,7 @@ EVALUATE = (
     "data_dir: 'str | Path | None' = None, out: 'str | Path | None' = None, progress: 'bool | None' = None) -> 'Run'"
 )
 SIGNATURES = {
+    "Backend": "(settings: 'BackendSettings') -> 'None'",
     "Dataset": "(items: 'Iterable[Item | Mapping[str, Any]]', answer_format: 'str' = 'answer_tag', "
     "name: 'str' = 'custom', prompt: 'str | None' = None, language: \"Literal['en', 'zh']\" = 'en') -> 'None'",
     "EvalsuiteError": "(code: 'ErrorCode', message: 'str') -> 'None'",
@@ -45,6 +46,7 @@ SIGNATURES = {
     "parse": "(text: 'str', labels: 'Sequence[str]', options: 'Sequence[str] | None' = None, *, "
     "answer_format: 'str' = 'answer_tag', finish: 'Finish' = 'stop', opens_reasoning: 'bool' = False) -> 'ParseResult'",
     "read_run": "(path: 'str | Path | Run') -> 'Run'",
+    "regrade": "(run: 'RunLike', data_dir: 'str | Path | None' = None) -> 'Regraded'",
     "report": "(runs: 'RunLike | Sequence[RunLike]', out: 'str | Path', *, stages: 'Sequence[str]' = (), "
     "allow: 'Sequence[str]' = (), data_dir: 'str | Path | None' = None, parse_mode: 'ParseMode' = 'strict') "
     "-> 'tuple[Path, ...]'",
@@ -60,7 +62,7 @@ HEAVY = ("torch", "pandas", "plotly", "numpy", "scipy", "pyarrow", "pydantic", "
 
 
 def test_the_names_are_these():
-    assert sorted(es.__all__) == sorted({*SIGNATURES, "ErrorCode"})
+    assert sorted(es.__all__) == sorted({*SIGNATURES, "ErrorCode", "GatePolicy"})
     assert set(dir(es)) == {*es.__all__, "__version__"}
 
 
