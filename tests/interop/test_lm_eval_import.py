@@ -7,12 +7,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from evalsuite import parser
+from evalsuite.analysis.leaderboard import NamedRun, leaderboard
 from evalsuite.analysis.regrade import regrade
 from evalsuite.analysis.run_result import read_result
 from evalsuite.cli import main
 from evalsuite.data.load import load
 from evalsuite.errors import ErrorCode, EvalsuiteError
 from evalsuite.interop.import_logs import import_logs
+from evalsuite.interop.importing.wall_time import wall_seconds
+from evalsuite.report.cost import run_cost
 from evalsuite.tasks.registry import load_task
 
 DATE = "2026-11-20T13-09-10.007480"
@@ -316,3 +319,107 @@ def test_an_imported_run_cannot_be_resumed(tmp_path, capsys):
     import_logs([write(tmp_path / "logs", {"t": rows})], tmp_path / "run")
     assert main(["run", "--resume", str(tmp_path / "run")]) == 2
     assert "imported" in capsys.readouterr().err
+
+
+def test_where_the_harness_read_other_answers_is_counted_by_kind(tmp_path):
+    """lm-eval's regex took a letter out of a word, missed a sentence, and read the first of two letters."""
+    golds = [item.gold for item in RECALL[:6]]
+    wrong = [next(label for label in item.labels if label != item.gold) for item in RECALL[:6]]
+    cases = [
+        (f"Not sure, vitamin {golds[0]}.", golds[0], 1.0),
+        (f"Vitamin {wrong[1]} perhaps?", f"({wrong[1]})", 0.0),
+        (f"The answer is {golds[2]}.", "[invalid]", 0.0),
+        (f"Not {wrong[3]}. <answer>{golds[3]}</answer>", wrong[3], 0.0),
+        (f"<answer>{golds[4]}</answer>", golds[4], 1.0),
+        ("No idea.", "[invalid]", 0.0),
+    ]
+    rows = [
+        item_row(n, item, text, score, filtered_resps=[read])
+        for n, (item, (text, read, score)) in enumerate(zip(RECALL, cases, strict=False))
+    ]
+    import_logs([write(tmp_path / "logs", {"t": rows})], tmp_path / "run")
+    (note,) = [n for n in read_result(tmp_path / "run").tasks["starter_recall"].notes if "differs from the strict" in n]
+    assert "33.3%" in note and "2 of 6 responses" in note
+    kinds = dict(part.rsplit(": ", 1) for part in note[note.rindex("responses (") + 11 : -1].split("; "))
+    assert list(kinds.values()) == ["2", "1", "1"]
+    scores = pq.read_table(tmp_path / "run" / "harness_scores.parquet").to_pylist()
+    labels = {row["item"]: row["label"] for row in scores}
+    assert [labels[item.id] for item in RECALL[:6]] == [golds[0], wrong[1], None, wrong[3], golds[4], None]
+
+
+def test_what_failed_in_the_harness_counts_as_wrong(tmp_path):
+    """No response at all, an error message in its place, and a score that is not a number."""
+    rows = [item_row(n, item, f"<answer>{item.gold}</answer>", 1.0) for n, item in enumerate(RECALL[:6])]
+    rows[0]["resps"], rows[0]["filtered_resps"] = [[None]], [""]
+    rows[1]["resps"] = [["Error code: 500 - {'error': {'message': 'boom'}}"]]
+    for row in rows[:3]:
+        row["exact_match"] = float("nan")
+    task = import_logs([write(tmp_path / "logs", {"t": rows})], tmp_path / "run").summary.to_json()["tasks"]
+    assert task["starter_recall"]["n"] == 6 and task["starter_recall"]["status"] == {"ok": 4, "unanswered": 2}
+    (note,) = [note for note in task["starter_recall"]["notes"] if "differs from the strict" in note]
+    assert "50.0%" in note and "1 of 6 responses" in note
+    other = likelihoods([0, 1, 2, 3], lambda n: True)
+    other[0]["acc"] = float("nan")
+    task = import_logs([write(tmp_path / "other", {"t": other})], tmp_path / "o", metrics=["acc,none"])
+    assert task.summary.tasks["lm_eval_t"].accuracy.value == 0.75
+
+
+def repeated(texts_of, temperature):
+    rows = [item_row(n, item, "", 1.0) for n, item in enumerate(RECALL)]
+    for row, item in zip(rows, RECALL, strict=True):
+        row["resps"] = [texts_of(item)]
+        row["arguments"]["gen_args_0"]["arg_1"]["temperature"] = temperature
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("texts_of", "temperature", "samples"),
+    [
+        (lambda item: ["<answer>A</answer>"] * 3, 0.7, 1),
+        (lambda item: ["<answer>A</answer>"] * 3, 0.0, 3),
+        (lambda item: ["<answer>A</answer>", "<answer>A</answer>", "<answer>B</answer>"], 0.7, 2),
+        (lambda item: ["<answer>A</answer>", "<answer>B</answer>", "<answer>C</answer>"], 0.7, 3),
+        # Engines aren't fully deterministic: most long texts are equal, some differ.
+        (lambda item: ["x" * 300, "x" * 300 + ("y" if item is RECALL[0] else "")], 0.7, 1),
+        # A few equal long texts, as a prompt cache of the server gives, are no copies of all.
+        (lambda item: ["x" * 300, "x" * 300 + ("" if item is RECALL[0] else "y")], 0.7, 2),
+        # Short texts are equal by chance.
+        (lambda item: ["A", "B" if item is RECALL[0] else "A"], 0.7, 2),
+    ],
+)
+def test_repeats_that_are_copies_are_not_samples(tmp_path, texts_of, temperature, samples):
+    run = import_logs([write(tmp_path / "logs", {"t": repeated(texts_of, temperature)})], tmp_path / "run")
+    task = run.summary.tasks["starter_recall"]
+    assert task.samples == samples
+    before = len(texts_of(RECALL[0]))
+    assert any(f"the {before} repeats" in note for note in task.notes) == (samples < before)
+
+
+@pytest.mark.parametrize(
+    ("stamps", "seconds"),
+    [
+        ([("2026-01-01T00:00:00+00:00", "2026-01-01T00:10:00+00:00")], 600),
+        ([("2026-01-01T00:00:00", "2026-01-01T00:10:00+00:00"), ("2026-01-01T00:05:00Z", "2026-01-01T00:15:00Z")], 900),
+        ([("2026-01-01T00:00:00Z", "2026-01-01T00:10:00Z"), ("2026-02-01T00:00:00Z", "2026-02-01T00:10:00Z")], 1200),
+        ([("2026-01-01T00:10:00Z", "2026-01-01T00:00:00Z")], None),
+        ([("2026-01-01T00:00:00Z", "2026-11-27T17:00:00Z")], None),
+        ([("2026-01-01T00:00:00Z", "2026-01-01T00:10:00Z"), ("", "")], None),
+        ([("yesterday", "today")], None),
+        ([], None),
+    ],
+)
+def test_the_wall_time_of_several_evaluations(stamps, seconds):
+    assert wall_seconds(stamps) == seconds
+
+
+def test_a_report_shows_the_wall_time_of_the_logs(tmp_path):
+    rows = [item_row(n, item, f"<answer>{item.gold}</answer>", 1.0) for n, item in enumerate(RECALL)]
+    for name, duration in (("a", "61.5"), ("b", "1e300")):
+        logs = write(tmp_path / name, {"t": rows}, total_evaluation_time_seconds=duration)
+        import_logs([logs], tmp_path / f"run_{name}")
+    assert json.loads((tmp_path / "run_a" / "run.json").read_text())["imported"]["seconds"] == 61.5
+    assert json.loads((tmp_path / "run_b" / "run.json").read_text())["imported"]["seconds"] is None
+    board = leaderboard(
+        [NamedRun("a", "a", read_result(tmp_path / "run_a")), NamedRun("b", "b", read_result(tmp_path / "run_b"))]
+    )
+    assert [run_cost(row.entry, board)["seconds"] for row in board.rows] == [61.5, None]

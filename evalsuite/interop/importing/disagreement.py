@@ -42,14 +42,17 @@ class Disagreement:
             return item.gold
         return self.reading.label_of(logged.answer, item) if logged.answer and not logged.no_answer else None
 
-    def add(self, logged: LoggedResponse, item: Item, grade: Grade) -> None:
-        """Count a response."""
+    def add(self, logged: LoggedResponse, item: Item, grade: Grade | None) -> None:
+        """Count a response; one that failed has no grade and is wrong here, whatever the harness made of it."""
         if logged.score is None:
             return
         self.compared += 1
         self.right += logged.score == 1
-        self.differently_scored += logged.score != grade.strict.correct
-        theirs = self.label_of(logged, item)
+        self.differently_scored += logged.score != (grade is not None and grade.strict.correct)
+        if grade is not None:
+            self._compare(self.label_of(logged, item), logged, grade)
+
+    def _compare(self, theirs: str | None, logged: LoggedResponse, grade: Grade) -> None:
         if theirs is None:
             # What is neither empty nor an option, such as a whole text, doesn't show which label the harness read.
             read_nothing = logged.no_answer or not (logged.answer or "").strip()

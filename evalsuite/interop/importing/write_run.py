@@ -107,6 +107,9 @@ def _write_task(
     scored = ((logged, item) for item, question in pairs for logged in question.responses)
     disagreement = Disagreement(answer_reading(scored, task.labels))
     for item, record, logged in _write_responses(writer, prepared.name, pairs, scored=False):
+        disagreement.add(logged, item, None if record is None else grade(item, record, prepared.prompt_setup))
+        if record is None:
+            continue
         harness_scores.append(
             {
                 "task": prepared.name,
@@ -117,7 +120,6 @@ def _write_task(
                 "metric": task.log.metric,
             }
         )
-        disagreement.add(logged, item, grade(item, record, prepared.prompt_setup))
     if not disagreement.compared:
         return prepared
     return evalsuite_task.with_note(prepared, disagreement.note(task.log.tool, task.log.metric, prepared.parser))
@@ -125,8 +127,8 @@ def _write_task(
 
 def _write_responses(
     writer: RunWriter, task: str, pairs: Sequence[tuple[Item, LoggedQuestion]], scored: bool
-) -> Iterator[tuple[Item, ResponseRecord, LoggedResponse]]:
-    """Write each response and yield it as it was logged.
+) -> Iterator[tuple[Item, ResponseRecord | None, LoggedResponse]]:
+    """Write each response and yield it as it was logged, with its record if there is a response.
 
     A response that is missing is recorded as failed, so that it counts as wrong; with `scored`, where scores become
     the grades, so is one without a score.
@@ -150,6 +152,7 @@ def _write_responses(
                 yield item, writer.append(response, request_digest), logged
             else:
                 writer.fail(response)
+                yield item, None, logged
 
 
 def _run_facts(

@@ -316,6 +316,8 @@ def _ended(results: Json) -> str:
 
 def _stamp(date: Any, seconds: Any) -> str:
     try:
-        return datetime.fromtimestamp(float(date) + float(seconds), UTC).isoformat(timespec="seconds") if date else ""
+        return (
+            datetime.fromtimestamp(float(date) + float(seconds), UTC).isoformat(timespec="milliseconds") if date else ""
+        )
     except (TypeError, ValueError, OverflowError, OSError):
         return ""
