@@ -43,9 +43,22 @@ class Closure:
 
     def ancestor_set(self, number: int) -> frozenset[int]:
         """Return the ancestors of a node, itself excluded."""
-        if number not in self._ancestors:
-            self._ancestors[number] = frozenset(_reached(self._up, number))
-        return self._ancestors[number]
+        known, begun, ahead = self._ancestors, set[int](), [number]
+        while ahead:
+            last = ahead[-1]
+            adjacency, ends = self._up
+            parents = () if last in known else ends[adjacency.rows(last, None)].tolist()
+            missing = [parent for parent in parents if parent not in known]
+            if last not in known and missing and last not in begun:
+                begun.add(last)
+                ahead += missing
+                continue
+            ahead.pop()
+            if missing:  # a circle: what is above it can't be put together from its parts
+                known[last] = frozenset(_reached(self._up, last))
+            elif last not in known:
+                known[last] = frozenset(parents).union(*(known[parent] for parent in parents)) - {last}
+        return known[number]
 
     def ancestors(self, number: int) -> Numbers:
         """Return the ancestors of a node, itself excluded, ascending."""

@@ -36,7 +36,8 @@ _NO_WORD: Final = re.compile(r"[\W_]+")
 
 def normal_name(name: str) -> str:
     """Return a name without case, punctuation and repeated spaces, for comparison."""
-    return _NO_WORD.sub(" ", name.casefold()).strip()
+    plain = name.casefold()
+    return plain if plain.replace(" ", "").isalnum() and "  " not in plain else _NO_WORD.sub(" ", plain).strip()
 
 
 def normal_id(node_id: str) -> str:
@@ -53,6 +54,7 @@ def identities(nodes: NodeTable, edges: Columns, relations: dict[str, int]) -> N
         target = nodes.numbers.get(nodes.current(node_id))
         if target is not None and target != number:
             groups.join(target, number)
+    several = _in_several_vocabularies(nodes)
     live = [n for n in range(len(nodes.ids)) if nodes.types[n] in _MERGED and not nodes.obsolete[n]]
     by_name: dict[tuple[int, str], list[int]] = defaultdict(list)
     for number in live:
@@ -62,9 +64,18 @@ def identities(nodes: NodeTable, edges: Columns, relations: dict[str, int]) -> N
         for other in same[1:]:
             groups.join(same[0], other)
     kin = _Kin(edges, relations)
-    for one, other in (*_by_synonym(nodes, by_name, live), *_by_reference(nodes, live)):
+    apart = [number for number in live if nodes.types[number] in several]
+    for one, other in (*_by_synonym(nodes, by_name, apart), *_by_reference(nodes, apart)):
         groups.join_if_apart(one, other, kin)
     return groups.representatives()
+
+
+def _in_several_vocabularies(nodes: NodeTable) -> set[int]:
+    """Return the types of which more than one vocabulary has nodes: rules 3 and 4 can merge no others."""
+    found: dict[int, set[str]] = defaultdict(set)
+    for node_id, kind in zip(nodes.ids, nodes.types, strict=True):
+        found[kind].add(node_id.partition(":")[0])
+    return {kind for kind, vocabularies in found.items() if len(vocabularies) > 1}
 
 
 def _by_synonym(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 
@@ -169,6 +170,7 @@ _PREDICATES: Final = (
 _DENIED: Final = re.compile(r"^(?:not|lacks|no|does_not|absent)_|_(?:negative|absent|excluded)$")
 
 
+@lru_cache(maxsize=4096)
 def predicate(name: str) -> Predicate:
     """Return what a file's relation means here; an unknown one keeps its name, in lower case with underscores.
 

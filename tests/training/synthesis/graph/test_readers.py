@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from training.synthesis.graph import Findings, NodeType, Polarity, Relation, State, read_graph
+from training.synthesis.graph.adjacency import Closure
 from training.synthesis.graph.codes import find_code, never_coded_with
 from training.synthesis.graph.frequency import parse_frequency
 from training.synthesis.graph.readers.definitions import relations_in
@@ -252,3 +253,19 @@ def test_hierarchies_with_a_circle_end(tmp_path):
     graph = read_graph([path])
     assert len(graph.ancestors(graph.find("a"))) == 2
     assert len(graph.descendants(graph.find("a"))) == 2
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_ancestors_are_what_can_be_reached_even_in_circles(seed):
+    random = np.random.default_rng(seed)
+    size = int(random.integers(2, 9))
+    pairs = random.integers(0, size, size=(int(random.integers(1, 14)), 2)).astype(np.int32)
+    closure = Closure(pairs[:, 0], pairs[:, 1], size)
+    reach = np.zeros((size, size), dtype=bool)
+    reach[pairs[:, 0], pairs[:, 1]] = True
+    for _ in range(size):
+        reach = reach | (reach.astype(int) @ reach.astype(int) > 0)
+    np.fill_diagonal(reach, False)
+    for number in random.permutation(size).tolist():
+        assert closure.ancestors(number).tolist() == np.flatnonzero(reach[number]).tolist()
+        assert closure.descendants(number).tolist() == np.flatnonzero(reach[:, number]).tolist()

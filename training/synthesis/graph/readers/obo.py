@@ -8,7 +8,15 @@ from typing import Final
 from training.synthesis.graph.builder import GraphBuilder
 from training.synthesis.graph.input_file import InputFile
 from training.synthesis.graph.kinds import Relation
-from training.synthesis.graph.readers.obo_frames import BrokenFrameError, Frame, frames, plain, quoted, synonym
+from training.synthesis.graph.readers.obo_frames import (
+    BrokenFrameError,
+    Frame,
+    frames,
+    plain,
+    quoted,
+    reference,
+    synonym,
+)
 from training.synthesis.graph.readers.terms import Statement, Term, add_terms
 from training.synthesis.graph.sources import UNSTATED, Source, Terms
 
@@ -21,6 +29,9 @@ _KNOWN_TERMS: Final = {
     "mondo": Terms("CC BY 4.0", "Mondo Disease Ontology, https://mondo.monarchinitiative.org"),
     "symp": Terms("CC0 1.0", "Symptom Ontology, https://github.com/DiseaseOntology/SymptomOntology"),
 }
+_SINGLE: Final = frozenset({"id", "name", "namespace", "def", "is_obsolete"})
+_LISTS: Final = frozenset({"is_a", "synonym", "xref", "relationship", "alt_id", "replaced_by", "consider"})
+_TAGS: Final = _SINGLE | _LISTS | {"property_value", "ontology", "data-version", "date", "default-namespace"}
 _EXACT_MATCH: Final = re.compile(r'skos:exactMatch\s+"?([^"\s]+)')
 
 
@@ -34,7 +45,7 @@ def read_obo(file: InputFile, builder: GraphBuilder) -> None:
     terms: list[Term] = []
     namespace = ""
     source = None
-    for frame in frames(file, builder.problems):
+    for frame in frames(file, _TAGS, builder.problems):
         if frame.kind == "":
             namespace = frame.value("default-namespace")
             source = builder.source(_source(file, frame))
@@ -52,7 +63,7 @@ def read_obo(file: InputFile, builder: GraphBuilder) -> None:
 
 def _source(file: InputFile, header: Frame) -> Source:
     ontology = header.value("ontology") or file.path.name
-    stated = re.search(r"terms:license\s+(\S+)", "\n".join(line.value for line in header.values("property_value")))
+    stated = re.search(r"terms:license\s+(\S+)", "\n".join(header.values("property_value")))
     terms = known_terms(ontology)
     if terms is UNSTATED and stated:
         terms = Terms(stated[1].strip('"'))
@@ -65,25 +76,29 @@ def _term(frame: Frame, default_namespace: str) -> Term:
     lists: dict[str, list[str]] = {"alt_id": [], "replaced_by": [], "consider": []}
     xrefs, statements, synonyms = [], [], []
     definition_line = 0
-    for line in frame.lines:
-        tag = line.tag
+    for number, tag, value in frame.lines:
         if tag == "is_a":
-            statements.append(Statement(Relation.IS_A, _reference(plain(line.value), line.number), line.number))
+            statements.append(Statement(Relation.IS_A, reference(number, value), number))
         elif tag == "synonym":
-            synonyms.append(synonym(line))
+            synonyms.append(synonym(number, value))
         elif tag == "xref":
-            xrefs.append((_reference(line.value, line.number), line.number))
+            xrefs.append((reference(number, value), number))
         elif tag == "relationship":
-            relation, _, target = plain(line.value).partition(" ")
-            statements.append(Statement(relation, _reference(target, line.number), line.number))
-        elif tag == "def":
-            single["def"], definition_line = quoted(line)[0], line.number
+            relation, _, target = value.partition(" ")
+            statements.append(Statement(relation, reference(number, target.lstrip()), number))
         elif tag in lists:
-            lists[tag].append(_reference(plain(line.value), line.number))
-        elif tag in {"id", "name", "namespace", "is_obsolete"}:
-            single[tag] = plain(line.value)
-        elif tag == "property_value" and (match := _EXACT_MATCH.search(line.value)):
-            xrefs.append((match[1], line.number))
+            lists[tag].append(reference(number, value))
+        elif tag == "property_value":
+            if match := _EXACT_MATCH.match(value):
+                xrefs.append((match[1], number))
+        elif tag in single:
+            raise BrokenFrameError(number, f"a second `{tag}` in one frame")
+        elif tag == "def":
+            single[tag], definition_line = quoted(number, value)[0], number
+        else:
+            single[tag] = plain(value)
+    if not single.get("id"):
+        raise BrokenFrameError(frame.number, "a term without `id`")
     return Term(
         single["id"],
         single.get("name", ""),
@@ -94,13 +109,8 @@ def _term(frame: Frame, default_namespace: str) -> Term:
         tuple(synonyms),
         tuple(xrefs),
         tuple(statements),
-        **{name + ("s" if name == "alt_id" else ""): tuple(ids) for name, ids in lists.items()},
+        tuple(lists["alt_id"]),
+        tuple(lists["replaced_by"]),
+        tuple(lists["consider"]),
         obsolete=single.get("is_obsolete") == "true",
     )
-
-
-def _reference(value: str, number: int) -> str:
-    words = value.split(maxsplit=1)
-    if not words:
-        raise BrokenFrameError(number, "a reference without an id")
-    return words[0].replace("\\", "")

@@ -8,42 +8,38 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from training.synthesis.graph.input_file import InputFile
 from training.synthesis.graph.nodes import SCOPES, Synonym
 from training.synthesis.graph.sources import Problems
 
-_ONCE: Final = frozenset({"id", "name", "def", "namespace", "is_obsolete"})
+Line = tuple[int, str, str]
+"""A line of a frame: its number from 1, its tag, its value."""
+
 _ESCAPED: Final = re.compile(r"\\(.)")
 _ESCAPES: Final = {"n": "\n", "W": " ", "t": "\t"}
 _QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _REST: Final = re.compile(r"(?:^|\s)[!{].*\Z")
-_HEADER: Final = re.compile(r"\[([A-Za-z]\w*)\]\Z")
-
-
-class Line(NamedTuple):
-    """A line of a frame; `number` from 1."""
-
-    number: int
-    tag: str
-    value: str
+_HEADER: Final = re.compile(r"\[([A-Za-z]\w*)\]\s*(?:!.*)?\Z")
 
 
 class Frame(NamedTuple):
-    """A stanza: `Term`, `Typedef`, `Instance`, or empty for the file's header."""
+    """A stanza: `Term`, `Typedef`, `Instance`, or empty for the file's header; `fault`: its first line that is none."""
 
     kind: str
     number: int
     lines: list[Line]
+    fault: BrokenFrameError | None = None
 
-    def values(self, tag: str) -> list[Line]:
-        """Return the lines with a tag."""
-        return [line for line in self.lines if line.tag == tag]
+    def values(self, tag: str) -> list[str]:
+        """Return the values of a tag without comment and modifiers."""
+        return [plain(value) for _, each, value in self.lines if each == tag]
 
     def value(self, tag: str) -> str:
-        """Return the first value of a tag without comment and modifiers; empty if there is none."""
-        return next((plain(line.value) for line in self.lines if line.tag == tag), "")
+        """Return the first value of a tag; empty if there is none."""
+        return next(iter(self.values(tag)), "")
 
 
 class BrokenFrameError(Exception):
@@ -66,75 +62,78 @@ def unescaped(value: str) -> str:
     return _ESCAPED.sub(lambda found: _ESCAPES.get(found[1], found[1]), value) if "\\" in value else value
 
 
-def quoted(line: Line) -> tuple[str, str]:
+def reference(number: int, value: str) -> str:
+    """Return the id at the start of a value. Raises `BrokenFrameError` if there is none."""
+    found = value.partition(" ")[0]
+    if not found or found[0] in "!{":
+        raise BrokenFrameError(number, "a reference without an id")
+    return found.replace("\\", "") if "\\" in found else found
+
+
+def quoted(number: int, value: str) -> tuple[str, str]:
     """Return the quoted text at the start of a value, and what follows it. Raises `BrokenFrameError`."""
-    found = _QUOTED.match(line.value)
+    found = _QUOTED.match(value)
     if found is None:
-        raise BrokenFrameError(line.number, f"`{line.tag}` has no closed quoted text")
-    return unescaped(found[1]), line.value[found.end() :]
+        raise BrokenFrameError(number, "a text without its closing quotation mark")
+    return unescaped(found[1]), value[found.end() :]
 
 
-def synonym(line: Line) -> Synonym:
-    """Return a synonym line's text, scope and type."""
-    text, rest = quoted(line)
-    words = rest.partition("[")[0].split()
+def synonym(number: int, value: str) -> Synonym:
+    """Return a synonym line's text, scope and type. Raises `BrokenFrameError`."""
+    text, rest = quoted(number, value)
+    return Synonym(text, *_scope_and_kind(rest.partition("[")[0]))
+
+
+@lru_cache
+def _scope_and_kind(text: str) -> tuple[str, str]:
+    words = text.split()
     scope = words[0].lower() if words and words[0].lower() in SCOPES else "related"
     kind = next((word for word in words[1:] if not word.startswith("{")), "")
-    return Synonym(text, scope, "abbreviation" if kind == "OMO:0003012" else kind.lower())
+    return scope, "abbreviation" if kind == "OMO:0003012" else kind.lower()
 
 
-def frames(file: InputFile, problems: Problems) -> Iterator[Frame]:
-    """Yield the header and every whole frame; broken ones are problems. Lines are numbered from 1."""
-    frame = Frame("", 1, [])
-    broken: BrokenFrameError | None = None
-    for number, text in _logical_lines(file.text()):
+def frames(file: InputFile, wanted: frozenset[str], problems: Problems) -> Iterator[Frame]:
+    """Yield the header and every frame, with the lines of the tags `wanted`; frames that are broken are problems."""
+    kind, start, lines, fault = "", 1, list[Line](), None
+    for number, text in _lines(file.text()):
         if text[0] == "[":
-            yield from _whole(file, frame, broken, problems)
-            header = _HEADER.match(_REST.sub("", text))
-            broken = None if header else BrokenFrameError(number, f"not the start of a frame: {text[:40]}")
-            frame = Frame(header[1] if header else "Term", number, [])
+            yield from _whole(file, Frame(kind, start, lines, fault), problems)
+            header = _HEADER.match(text)
+            kind, start, lines = header[1] if header else "Term", number, []
+            fault = None if header else BrokenFrameError(number, f"not the start of a frame: {text[:40]}")
             continue
         tag, colon, value = text.partition(":")
-        if broken is None and (not colon or not tag or " " in tag):
-            broken = BrokenFrameError(number, f"not a line `tag: value`: {text[:40]}")
-        frame.lines.append(Line(number, tag, value.strip()))
-    yield from _whole(file, frame, broken, problems)
+        if tag in wanted and value:
+            lines.append((number, tag, value.strip()))
+        elif not fault and (not colon or not value.strip() or not tag or " " in tag):
+            fault = BrokenFrameError(number, f"not a line `tag: value`: {text[:40]}")
+    yield from _whole(file, Frame(kind, start, lines, fault), problems)
 
 
-def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Yield lines with something on them; one that ends in a backslash goes on in the next."""
+def _whole(file: InputFile, frame: Frame, problems: Problems) -> Iterator[Frame]:
+    if frame.fault is None:
+        yield frame
+    elif frame.kind == "Term" or not frame.kind:
+        problems.add(file.path, frame.fault.number, f"broken frame: {frame.fault.reason}")
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the lines with something on them; one that ends in a backslash goes on in the next."""
     begun, first = "", 0
     for number, line in enumerate(text.split("\n"), 1):
-        if begun:
-            line, number = begun + line, first
-            begun = ""
-        if line.endswith("\\") and not line.endswith("\\\\"):
-            begun, first = line[:-1], number
+        if not line or line[0] == "!":
             continue
-        line = line.strip()
-        if line and line[0] != "!":
-            yield number, line
+        if line[0] in " \t" or line[-1] in " \t\r":
+            line = line.strip()
+            if not line or line[0] == "!":
+                continue
+        if begun:
+            line, begun = begun + line, ""
+        else:
+            first = number
+        if line[-1] == "\\" and line[-2:] != "\\\\":
+            begun = line[:-1]
+        else:
+            yield first, line
     if begun:
         yield first, begun
-
-
-def _whole(file: InputFile, frame: Frame, broken: BrokenFrameError | None, problems: Problems) -> Iterator[Frame]:
-    error = broken or _fault(frame)
-    if error is None:
-        yield frame
-    else:
-        problems.add(file.path, error.number, f"broken frame: {error.reason}")
-
-
-def _fault(frame: Frame) -> BrokenFrameError | None:
-    if frame.kind != "Term":
-        return None
-    seen = set()
-    for line in frame.lines:
-        if line.tag in _ONCE:
-            if line.tag in seen:
-                return BrokenFrameError(line.number, f"a second `{line.tag}` in one frame")
-            seen.add(line.tag)
-        if not line.value:
-            return BrokenFrameError(line.number, f"`{line.tag}` has no value")
-    return None if "id" in seen else BrokenFrameError(frame.number, "a term without `id`")
