@@ -7,12 +7,13 @@ another day would send other prompts to its last items than to its first ones.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import date, datetime, time
 from typing import Final
 
-TEMPLATE_CLOCK: Final = "strftime_now"
+_CLOCK: Final = "strftime_now"
 """The function of chat templates that returns the present time; transformers defines it for every template."""
+_DIRECTIVES: Final = "aAwdbBmyYHIpMSfjUWcxXGuV"
+"""Those of Python's strftime; a hyphen before them (`%-d`) leaves out leading zeros."""
 _FORMATS: Final = ("%d %b %Y", "%d %B %Y", "%Y-%m-%d", "%B %d, %Y", "%b %d, %Y", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y")
 _VOCABULARY_SPACE: Final = re.compile("[ĠĊ▁\\s]+")
 _FAMILIES: Final = re.compile(
@@ -22,9 +23,22 @@ _FAMILIES: Final = re.compile(
 """Models whose own templates write the date (those of the hub, at the time of writing)."""
 
 
-def clock_of(day: date) -> Callable[[str], str]:
-    """Return `strftime_now` for a template, as if it were always noon of this day."""
-    return datetime.combine(day, time(12)).strftime
+def with_frozen_clock(template: str, day: date) -> str | None:
+    """Return a chat template that takes noon of this day for the present time; None if it never asks for the time.
+
+    A macro of the function's name hides the function. transformers' sandbox passes no functions on to a template, and
+    calls for the format of each directive would be lost in a template that builds its formats.
+    """
+    if _CLOCK not in template:
+        return None
+    noon = datetime.combine(day, time(12))
+    values = {letter: noon.strftime(f"%{letter}") for letter in _DIRECTIVES}
+    replaced = "".join(
+        f"|replace('%-{letter}', {value.lstrip('0') or '0'!r})|replace('%{letter}', {value!r})"
+        for letter, value in values.items()
+    )
+    # transformers drops the line feed behind a block, so that the template itself still begins a line.
+    return f"{{% macro {_CLOCK}(format) -%}}{{{{ format{replaced}|replace('%%', '%') }}}}{{%- endmacro %}}\n{template}"
 
 
 def frozen_day_note(day: date) -> str:

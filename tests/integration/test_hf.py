@@ -339,10 +339,15 @@ async def test_the_revision_identifies_the_weights(tiny_model, tmp_path):
 
 
 async def test_a_template_that_writes_the_date_is_given_the_day_of_the_run(tiny_model):
-    """transformers defines `strftime_now` for every template; an argument of that name must hide it."""
+    """transformers defines `strftime_now` for every template; a macro of that name must hide it."""
     template = "{{ strftime_now('%Y-%m-%d') }} {% for m in messages %}{{ m.content }}{% endfor %}"
     backend = hf(tiny_model, chat_template=template)
     backend.prompt_day = date(2021, 2, 3)
-    await respond(backend, requests(1))
-    rendered, _ = backend._chat.render(requests(1)[0].messages)
+    await backend.open(())
+    try:
+        async with aclosing(backend.answer(iter(requests(1)))) as responses:
+            assert len([response async for response in responses]) == 1
+        rendered, _ = backend._chat.render(requests(1)[0].messages)
+    finally:
+        await backend.close()
     assert rendered.startswith("2021-02-03 ") and "2021-02-03" in backend.notes["prompt_day"]

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 import pytest
 from aiohttp import web
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 import evalsuite as es
 from evalsuite.errors import ErrorCode
@@ -16,26 +17,39 @@ from tests.models.fault_server import FaultServer
 from tests.models.openai_client import answering, requests, settings
 from tests.models.test_partial_generation import PLAIN, Bytes, make_chat
 
-DATED = "Today: {{ strftime_now('%d %b %Y %H') }} " + PLAIN
-LLAMA = "{% if strftime_now is defined %}{% set day = strftime_now('%Y-%m-%d') %}{% endif %}{{ day }}" + PLAIN
+DATED = "  {% if true %}\nToday: {{ strftime_now('%d %b %Y %H') }} {% endif %}" + PLAIN
+LLAMA = (
+    "{%- if strftime_now is defined %}{%- set day = strftime_now(format='%Y-%m-%d') %}{%- endif %}"
+    "{%- macro system() %}{{ day.split('-')[0] }} {{ strftime_now('%-d. %B') }}{% endmacro %}{{ system() }} " + PLAIN
+)
 MESSAGES = ({"role": "user", "content": "Which?"},)
 
 
 class Clocked(Bytes):
-    """A tokenizer whose templates can ask for the time, as transformers lets them."""
+    """A tokenizer that renders templates as transformers does, with its own clock."""
 
     def apply_chat_template(self, messages, chat_template, tokenize, add_generation_prompt, **arguments):
-        arguments.setdefault("strftime_now", lambda form: "the real time")
-        return super().apply_chat_template(messages, chat_template, tokenize, add_generation_prompt, **arguments)
+        environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+        environment.globals["strftime_now"] = lambda format: f"now-{format}"
+        template = environment.from_string(chat_template)
+        return template.render(messages=messages, add_generation_prompt=add_generation_prompt, **arguments)
 
 
-@pytest.mark.parametrize(("template", "day"), [(DATED, "Today: 03 Feb 2021 12"), (LLAMA, "2021-02-03")])
-def test_a_frozen_day_takes_the_place_of_the_clock(template, day):
+@pytest.mark.parametrize(
+    ("template", "real", "frozen"),
+    [
+        (DATED, "Today: now-%d %b %Y %H ", "Today: 03 Feb 2021 12 "),
+        (LLAMA, "now now-%-d. %B ", "2021 3. February "),
+        ("\n" + DATED, "\nToday: now-%d %b %Y %H ", "\nToday: 03 Feb 2021 12 "),
+    ],
+)
+def test_a_frozen_day_takes_the_place_of_the_clock_and_changes_nothing_else(template, real, frozen):
     chat = make_chat(tokenizer=Clocked(template))
-    assert "the real time" in chat.render(MESSAGES)[0]
+    before, digest = chat.render(MESSAGES)[0], chat.info()
     note = chat.freeze_day(date(2021, 2, 3))
-    assert chat.render(MESSAGES)[0].startswith(day)
-    assert note is not None and "2021-02-03" in note
+    assert before.startswith(real)
+    assert chat.render(MESSAGES)[0] == before.replace(real, frozen, 1)
+    assert note is not None and "2021-02-03" in note and chat.info() == digest
 
 
 def test_a_template_without_a_date_needs_none():

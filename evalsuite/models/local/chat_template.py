@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -12,7 +12,7 @@ from evalsuite.errors import BackendError, ErrorCode, UsageError
 from evalsuite.models.backend import THINKING_SWITCHES, BackendInfo, Thinking
 from evalsuite.models.local.tokenizer_dialect import PLAIN, dialect_of, with_think_marks
 from evalsuite.models.optional_packages import describe_error
-from evalsuite.models.prompt_day import TEMPLATE_CLOCK, clock_of, frozen_day_note
+from evalsuite.models.prompt_day import frozen_day_note, with_frozen_clock
 from evalsuite.parser import reasoning_open
 from evalsuite.tasks.prompt import Message
 
@@ -39,20 +39,18 @@ class ChatTemplate:
         self.tokenizer = tokenizer
         self._model = model
         self._template = (template if template is not None else _tokenizer_template(tokenizer, model)) or None
+        self._frozen: str | None = None
+        """The template with the run's day for today's."""
         self._switch = {} if thinking == "auto" else _thinking_switch(thinking == "on")
         self._custom = template is not None
         self._dialect = dialect_of(tokenizer.get_vocab())
         self._specials = [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
-        self._clock: dict[str, Callable[[str], str]] = {}
         self._check_thinking(thinking)
 
     def freeze_day(self, day: date) -> str | None:
         """Have the template take this day for today; return what a reader must know if it writes the day at all."""
-        if self._template is None or TEMPLATE_CLOCK not in self._template:
-            return None
-        # An argument of the template hides the function that transformers defines under the same name.
-        self._clock = {TEMPLATE_CLOCK: clock_of(day)}
-        return frozen_day_note(day)
+        self._frozen = with_frozen_clock(self._template, day) if self._template is not None else None
+        return frozen_day_note(day) if self._frozen is not None else None
 
     def _check_thinking(self, thinking: Thinking) -> None:
         if thinking == "auto":
@@ -143,11 +141,10 @@ class ChatTemplate:
         try:
             rendered = self.tokenizer.apply_chat_template(
                 [dict(message) for message in messages],
-                chat_template=self._template,
+                chat_template=self._frozen or self._template,
                 tokenize=False,
                 add_generation_prompt=add_generation_prompt,
                 **switch,
-                **self._clock,
             )
         except Exception as error:  # a template may raise anything, jinja2's errors and its own
             raise BackendError(
