@@ -270,6 +270,7 @@ def test_awkward_responses_that_are_exported_and_imported_have_the_same_grades(t
                     latency=rng.random(),
                 )
                 writer.append(response, "0" * 16)
+        folder.write_json("run.json", folder.facts | {"journals": dict(writer.lines)})
     from evalsuite.run.reload import reload_tasks
 
     statuses = summarise(folder, reload_tasks(folder)).summary.to_json()["tasks"][name]["status"]

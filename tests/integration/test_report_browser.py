@@ -19,6 +19,7 @@ from selenium.webdriver.support.ui import Select, WebDriverWait  # noqa: E402
 
 from evalsuite.cli import main  # noqa: E402
 from evalsuite.report import write_report  # noqa: E402
+from evalsuite.util.checksum import with_checksum  # noqa: E402
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
@@ -62,7 +63,8 @@ def report(replay, tmp_path_factory):
         replay(place / "worse", "Worse-70B", worse),
     ]
     summary = runs[0] / "summary.json"  # as if it had been run with another prompt: its cells are marked
-    summary.write_text(re.sub(r'("prompt_digest": ")\w+', r"\1other", summary.read_text()))
+    edited = re.sub(r'("prompt_digest": ")\w+', r"\1other", summary.read_text())
+    summary.write_text(json.dumps(with_checksum(json.loads(edited))))
     write_report(runs, place / "out", stage_names=["base", "+SFT", "+RL"], allow=["prompt_digest"])
     return place / "out" / "report.html"
 

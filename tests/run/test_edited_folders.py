@@ -22,7 +22,7 @@ from evalsuite.errors import EvalsuiteError
 from evalsuite.util.checksum import line_key, with_checksum, with_line_checksum
 from evalsuite.util.file_digest import sha256_of
 
-EDITS = int(os.environ.get("EVALSUITE_EDITS", "12"))
+EDITS = int(os.environ.get("EVALSUITE_EDITS", "6"))
 OWN = [
     {"question": f"Question {n}?", "options": ["x", "y"], "answer": "AB"[n % 2], "group": f"g{n // 2}"}
     for n in range(6)
