@@ -61,6 +61,7 @@ class ErrorCode(StrEnum):
     REQUEST_REFUSED = "request_refused"
     LOGPROBS_UNAVAILABLE = "logprobs_unavailable"
     TOO_MANY_FAILURES = "too_many_failures"
+    ANSWERS_IN_REASONING = "answers_in_reasoning"
     RECORDING_NOT_FOUND = "recording_not_found"
     RECORDING_MALFORMED = "recording_malformed"
     RECORDING_INCOMPLETE = "recording_incomplete"

@@ -2,6 +2,7 @@
 
     run.json                  identity, spec, prompt setups, versions, and how the run ended
     responses/<task>.jsonl    the journal: append-only, one line per response, on disk as soon as it arrives
+    taken_back/<task>.jsonl   lines that were taken out of it, since they were no responses of the model
     errors.jsonl              requests that failed for good; they have no response, and a resumed run sends them again
     tasks/<name>/             tasks whose items a program handed over; see `run.stored_tasks`
 
@@ -126,6 +127,12 @@ class RunFolder:
                 ErrorCode.JOURNAL_MALFORMED,
                 f"{path}: line {counted + 1} was added after the run had finished; delete what follows line {counted}",
             )
+
+    def stored_lines(self, task: str) -> Iterator[tuple[bytes, ResponseRecord]]:
+        """Read a task's responses, each with its line as it is stored."""
+        path = self.journal(task)
+        for line in self._lines(path, self.facts, task):
+            yield line.raw, _record(line.value, path, line.number)
 
     def failed_requests(self) -> list[FailedRequest]:
         """Read the requests that failed for good; one that failed in several processes is there once, the last time."""

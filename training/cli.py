@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import json
 import shlex
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -170,7 +167,7 @@ def _run(folder: TrainingFolder, spec: TrainingSpec, source: TrainingFolder | No
     refuse_other_content(folder)
     folder.refuse_links()
     refuse_unready(spec, folder)
-    with _stopped_by_sigterm(), locked(folder.path):
+    with locked(folder.path):
         prepare_folder(spec, folder, source)
         try:
             result = run_stages(folder, _report)
@@ -185,16 +182,6 @@ def _run(folder: TrainingFolder, spec: TrainingSpec, source: TrainingFolder | No
     kind = "the last promoted model" if result.any_promoted else "no stage is promoted; the base model"
     _report(f"{kind} is {result.model}")
     return EXIT_REFUSED
-
-
-@contextmanager
-def _stopped_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM stop a run as Ctrl-C does."""
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
 
 
 def _default_out(recipe: str) -> Path:

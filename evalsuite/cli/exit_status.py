@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import re
+import signal
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
+from types import FrameType
 from typing import Any, Final
 
 import click
@@ -17,7 +20,9 @@ from evalsuite.errors import ErrorCode, EvalsuiteError, ExtensionWarning, UsageE
 from evalsuite.util.text import visible
 
 STOPPED: Final = 130
-"""Exit code after Ctrl-C."""
+"""Exit code after Ctrl-C (SIGINT)."""
+TERMINATED: Final = 143
+"""Exit code after SIGTERM, by which batch systems and containers stop a program."""
 _ARGUMENT: Final = re.compile(r"`([a-z][a-z0-9_]*)`")
 _PATH_ERRORS: Final = frozenset(
     {errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EPERM, errno.EROFS}
@@ -51,6 +56,7 @@ def _show_warning(name: str, otherwise: Callable[..., None], message: Warning | 
 
 
 def _code_of(cli: click.Group, name: str, given: list[str]) -> int:
+    terminated = _stop_at_sigterm()
     try:
         _check_text(given)
         code = cli.main(given, prog_name=name, standalone_mode=False)
@@ -78,12 +84,30 @@ def _code_of(cli: click.Group, name: str, given: list[str]) -> int:
         advice = "choose another path" if error.filename else "free some space, then run the command again"
         return _failed(name, f"{error}: {advice} [{ErrorCode.OUTPUT_NOT_WRITABLE}]")
     except (click.Abort, KeyboardInterrupt):
-        return STOPPED
+        return TERMINATED if terminated.is_set() else STOPPED
 
 
 def with_options(message: str) -> str:
     """Return a library message with the arguments that it names in backticks written as command-line options."""
     return _ARGUMENT.sub(lambda found: _OPTIONS.get(found[1], "--" + found[1].replace("_", "-")), message)
+
+
+def _stop_at_sigterm() -> threading.Event:
+    """Let SIGTERM stop this process as Ctrl-C does, so that it saves its state; the event is set once it arrives."""
+    terminated = threading.Event()
+
+    def stop(_: int, frame: FrameType | None) -> None:
+        terminated.set()
+        # An event loop that runs has replaced this handler by one that cancels its task.
+        interrupt = signal.getsignal(signal.SIGINT)
+        if not callable(interrupt):  # a shell's background job ignores SIGINT
+            raise KeyboardInterrupt
+        interrupt(signal.SIGINT, frame)
+
+    # Only a program's main thread may handle signals; in any other one a caller handles them.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, stop)
+    return terminated
 
 
 def _code(error: click.ClickException) -> ErrorCode:

@@ -18,6 +18,7 @@ from evalsuite.errors import DataError, ErrorCode, UsageError
 from evalsuite.tasks.schema import UNVERIFIED, HubDataset, Task
 from evalsuite.util.atomic_write import write_atomically
 from evalsuite.util.file_digest import sha256_of
+from evalsuite.util.html_page import without_page
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import RepoSibling
@@ -173,7 +174,7 @@ def _from_hub(task: Task, hub: HubDataset, request: Callable[[], T]) -> T:
 
 
 def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:160] or type(error).__name__
+    return " ".join(without_page(str(error)).split())[:160] or type(error).__name__
 
 
 def _check(task: Task, root: Path, split: Literal["test", "train"]) -> tuple[int, list[str]]:

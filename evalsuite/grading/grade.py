@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from evalsuite.models.backend import PromptSetup
 from evalsuite.parser import cut_at_stop, parse
+from evalsuite.parser.result import EMPTY, REASONING_ONLY, unanswered
 from evalsuite.run_folder import ResponseRecord
 from evalsuite.tasks.item import Item
 from evalsuite.tasks.rotation import original_label, rotated
@@ -45,6 +46,8 @@ def grade(item: Item, record: ResponseRecord, setup: PromptSetup) -> Grade:
     # A text that was cut at a stop string ended there, even if the model went on to the token limit.
     finish = record.finish if len(text) == len(record.text) else "stop"
     result = parse(text, labels, shown.options, setup.format, finish, record.opens_reasoning)
+    if result.strict.status == EMPTY and record.reasoning.strip():
+        result = unanswered(REASONING_ONLY)
 
     def graded(label: str | None, status: str, span: Span | None) -> GradedParse:
         original = None if label is None else original_label(item, labels.index(label), record.rotation)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Final, Literal, Self
@@ -200,6 +200,10 @@ class Backend(ABC):
         self.settings = settings
         self.prompt_day = datetime.now(UTC).date()
         """The day that chat templates may write into prompts; a resumed run has that of its first start."""
+        self.tell: Callable[[str], None] = lambda text: None
+        """Shows a line at once to whoever started the run; unlike `notes` it is stored nowhere."""
+        self.stops_at_reasoning_only = False
+        """Whether a run stops when many responses are only reasoning, as those of a misconfigured server are."""
         self.unsent: set[str] = set()
         """Names of the decoding settings that requests go without, which may grow while requests are answered."""
         self.notes: dict[str, str] = {}

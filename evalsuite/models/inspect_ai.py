@@ -12,12 +12,14 @@ from rich.text import Text
 from evalsuite.errors import BackendError, ErrorCode, UsageError
 from evalsuite.models.backend import Backend, BackendInfo, BackendSettings, Request, Response
 from evalsuite.models.finish_reason import finish_of
-from evalsuite.models.model_args import parse_yaml_value
+from evalsuite.models.http.error_report import error_message
+from evalsuite.models.model_args import parse_yaml_value, stops_at_reasoning_only
 from evalsuite.models.optional_packages import describe_error, import_optional
 from evalsuite.models.redaction import redact_url
 from evalsuite.models.request_pool import FailureStreak, process_concurrently
 from evalsuite.tasks.item import Dataset
 from evalsuite.tasks.prompt import Message
+from evalsuite.util.jsonl import dump_json_line
 
 _BUDGET_PROVIDERS = ("anthropic", "bedrock", "google", "openrouter")
 """Providers to which inspect-ai passes `reasoning_tokens`; for the others it drops the value silently."""
@@ -36,15 +38,19 @@ class Inspect(Backend):
     API keys are read from the environment by inspect-ai. Retries are inspect-ai's, 6 unless the model argument
     `max_retries` sets another number. Model arguments are the other fields of its GenerateConfig (`reasoning_effort`,
     `top_k`, ...); those that are not are passed to the provider. `thinking_budget` works with providers that support
-    `reasoning_tokens`; instead of `thinking`, use `reasoning_effort`.
+    `reasoning_tokens`; instead of `thinking`, use `reasoning_effort`. `reasoning_only` is that of openai/.
     """
 
-    operational_args: ClassVar[frozenset[str]] = frozenset({"attempt_timeout", "max_retries", "timeout"})
+    operational_args: ClassVar[frozenset[str]] = frozenset(
+        {"attempt_timeout", "max_retries", "reasoning_only", "timeout"}
+    )
 
     def __init__(self, settings: BackendSettings) -> None:
         super().__init__(settings)
         _check_settings(settings)
-        self._model_args = {key: parse_yaml_value(value, key) for key, value in settings.model_args.items()}
+        self.stops_at_reasoning_only = stops_at_reasoning_only(settings.model_args)
+        passed = {key: value for key, value in settings.model_args.items() if key != "reasoning_only"}
+        self._model_args = {key: parse_yaml_value(value, key) for key, value in passed.items()}
         self._info: BackendInfo = {}
         if settings.decoding.top_p == 1:
             self.unsent.add("top_p")
@@ -200,6 +206,27 @@ def _input_tokens(usage: Any) -> int:
 
 
 def _plain_message(error: Exception) -> str:
-    """Return an error's message in one line; inspect-ai formats some with rich's markup."""
+    """Return an error's message in one line: the server's own words, if there are any, before those of the libraries.
+
+    inspect-ai formats some messages with rich's markup, and begins others with the whole request.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        words = _server_words(cause)
+        if words:
+            status = getattr(cause, "status_code", None)
+            return describe_error(RuntimeError(f"{words} ({type(cause).__name__}{f' {status}' if status else ''})"))
+        attempt = getattr(cause, "last_attempt", None)  # tenacity's, after the last retry
+        cause = attempt.exception() if attempt is not None else cause.__cause__
     message = describe_error(error)
     return Text.from_markup(message).plain if type(error).__name__ == "PrerequisiteError" else message
+
+
+def _server_words(error: BaseException) -> str | None:
+    """Return what a server replied, as the clients of the providers keep it in their exceptions."""
+    body = getattr(error, "body", None)
+    if isinstance(body, dict | list) and body:
+        return error_message(dump_json_line(body))
+    response = getattr(error, "response", None)
+    text = body if isinstance(body, str) else getattr(response, "text", None)
+    return error_message(text.encode("utf-8", "replace")) if isinstance(text, str) and text.strip() else None

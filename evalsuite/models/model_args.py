@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from math import inf
 from typing import Any, Final
 
@@ -70,6 +71,14 @@ def parse_yaml_value(value: str, key: str) -> Any:
             return value
         raise invalid_value(key, value, "expected YAML: quote a text that begins with a bracket") from None
     return parsed if nested or isinstance(parsed, str | int | float | None) else value  # a date stays a text
+
+
+def stops_at_reasoning_only(args: Mapping[str, str]) -> bool:
+    """Parse `reasoning_only`: stop, the default, or keep."""
+    value = args.get("reasoning_only", "stop")
+    if value not in ("stop", "keep"):
+        raise invalid_value("reasoning_only", value, "expected stop or keep")
+    return value == "stop"
 
 
 def invalid_value(key: str, value: str, expected: str) -> UsageError:

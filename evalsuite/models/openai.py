@@ -34,7 +34,7 @@ from evalsuite.models.http.reply import PermanentRefusal, RetryableError, Server
 from evalsuite.models.http.server_probe import ServedModel, ServerProbe
 from evalsuite.models.http.thinking import ThinkingCheck
 from evalsuite.models.http.transport import Transport, allow_open_files
-from evalsuite.models.model_args import parse_bool, parse_seconds
+from evalsuite.models.model_args import parse_bool, parse_seconds, stops_at_reasoning_only
 from evalsuite.models.prompt_day import server_day_note
 from evalsuite.models.request_pool import FailureStreak, process_concurrently
 from evalsuite.parser import prompt_opens_reasoning
@@ -47,6 +47,7 @@ _MODEL_ARGS: Final = (
     "max_tokens_field",
     "opens_reasoning",
     "patience",
+    "reasoning_only",
     "stream",
     "timeout",
 )
@@ -71,10 +72,14 @@ class OpenAI(Backend):
     opens_reasoning=auto|true|false  whether the rendered prompt ends inside `<think>`; auto queries vLLM's /tokenize
     stream=true  have responses streamed, for servers that do nothing else
     timeout=600  seconds for one attempt
-    patience=120  seconds without any response and with nothing in flight before the run is given up
+    patience=120  seconds without any response and with nothing in flight before the run is given up; with requests in
+        flight, these seconds after the first of them could have timed out
+    reasoning_only=stop|keep  whether the run stops when a fifth of the responses have all their text in the reasoning
     """
 
-    operational_args: ClassVar[frozenset[str]] = frozenset({"api_key_env", "headers", "patience", "stream", "timeout"})
+    operational_args: ClassVar[frozenset[str]] = frozenset(
+        {"api_key_env", "headers", "patience", "reasoning_only", "stream", "timeout"}
+    )
     scorings: ClassVar[frozenset[Scoring]] = frozenset({"generate", "loglikelihood", "cloze"})
 
     @classmethod
@@ -86,6 +91,7 @@ class OpenAI(Backend):
         super().__init__(settings)
         args = settings.check_model_args(_MODEL_ARGS, "openai")
         _check_settings(settings)
+        self.stops_at_reasoning_only = stops_at_reasoning_only(args)
         self._info: BackendInfo = {}
         self._opens_reasoning = args.get("opens_reasoning") == "true"
         self._failures = FailureStreak()
@@ -110,6 +116,7 @@ class OpenAI(Backend):
             concurrency=settings.concurrency,
             timeout=parse_seconds(args.get("timeout", _TIMEOUT), "timeout"),
             patience=parse_seconds(args.get("patience", _PATIENCE), "patience"),
+            tell=lambda text: self.tell(text),
         )
         server, model = access.replicas[0].name, settings.adapter or settings.model
         self._adaptation = Adaptation(self._body, server, model, access.redactor, self.notes)

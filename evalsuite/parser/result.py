@@ -10,8 +10,10 @@ UNCLOSED = "reasoning_unclosed"
 TRUNCATED = "truncated"
 EMPTY = "empty"
 REFUSED = "refused"
+REASONING_ONLY = "reasoning_only"
+"""The server put the whole text into the reasoning, which is not graded: only a grade, which knows it, has this."""
 
-STATUSES = (OK, NO_ANSWER, SEVERAL, NOT_A_LABEL, UNCLOSED, TRUNCATED, EMPTY, REFUSED)
+STATUSES = (OK, NO_ANSWER, SEVERAL, NOT_A_LABEL, UNCLOSED, TRUNCATED, EMPTY, REFUSED, REASONING_ONLY)
 
 Span = tuple[int, int]
 

@@ -194,8 +194,11 @@ class BarProgress(PlainProgress):
         self._bar.show(self.done, self.total, f"{self.done}/{self.total} {self.rate(now)}", self.accuracy())
 
     def print_line(self, line: str) -> None:
-        """Print a line above the bar."""
-        self._bar.print_line(line)
+        """Print a line above the bar, where there is one yet."""
+        if hasattr(self, "_bar"):
+            self._bar.print_line(line)
+        else:
+            super().print_line(line)
 
     def close(self) -> None:
         """Leave the last state on the screen."""

@@ -17,6 +17,7 @@ from evalsuite.models.optional_packages import describe_error
 from evalsuite.run.folder_choice import FolderChoice
 from evalsuite.run.identity import request_digest, run_identity
 from evalsuite.run.prepared_task import PreparedTask, prepare_task
+from evalsuite.run.reasoning_only import ReasoningOnlyWatch, take_back
 from evalsuite.run.run_facts import day_of, now, run_facts
 from evalsuite.run.spec import RunSpec
 from evalsuite.run.stored_responses import SentRequests, prompt_of, stored_responses
@@ -77,6 +78,7 @@ async def run(
 
     An `EvalsuiteError` or a cancellation leaves the folder resumable, with the reason in run.json.
     """
+    backend.tell = listener.note
     try:
         info = await backend.open(datasets)
         prepared_tasks = tuple(prepare_task(spec, backend, dataset) for dataset in datasets)
@@ -111,12 +113,14 @@ class _RunLoop:
         self.answered: set[SampleKey] = set()
         self.grades = {prepared.name: GradeLog() for prepared in prepared_tasks}
         self.failures = 0
+        self.reasoning_only = ReasoningOnlyWatch(spec.model, backend.stops_at_reasoning_only)
         self.told: set[str] = set()
         """Keys of the backend's notes that the listener has."""
 
     async def execute(self) -> RunOutcome:
         """Send, store and grade; then record in run.json how the run ended."""
         folder = self.writer.folder
+        take_back(folder, self.prepared_tasks, self.facts["journals"])
         if self._repeats_itself():
             self.backend.notes[_EQUAL_SAMPLES] = (
                 f"temperature 0 gives the {self.spec.samples} samples of an item the same text, apart from numerical "
@@ -176,7 +180,9 @@ class _RunLoop:
                     continue
                 record = self.writer.append(response, request_digest(request, identity_digest))
                 self.answered.add((request.task, record.item, record.rotation, record.sample))
-                self.listener.graded(self._grade(request.task, record), record)
+                grade = self._grade(request.task, record)
+                self.listener.graded(grade, record)
+                self.reasoning_only.add(grade)
 
     async def _responses(self) -> AsyncGenerator[Response, None]:
         try:
@@ -235,18 +241,18 @@ class _RunLoop:
             self.told.add(key)
             self.listener.note(self.backend.notes[key])
 
-    def _record_status(self, status: str, reason: str | None = None) -> None:
+    def _record_status(self, status: str, reason: str | None = None, code: ErrorCode | None = None) -> None:
         self.facts["decoding"] |= dict.fromkeys(self.backend.unsent)
         self.facts["backend_notes"] |= self.backend.notes
         if "temperature" in self.backend.unsent:  # then the server's own temperature applies
             self.facts["backend_notes"].pop(_EQUAL_SAMPLES, None)
-        self.facts["ended"] = {"status": status, "at": now(), "reason": reason}
+        self.facts["ended"] = {"status": status, "at": now(), "reason": reason, "code": code}
         if status != "running":  # until then the lines that are there are at least those of the last stop
             self.facts["journals"] = dict(self.writer.lines)
         self.writer.folder.write_json("run.json", self.facts)
 
     def _record_failure(self, error: EvalsuiteError) -> None:
         try:
-            self._record_status("failed", str(error))
+            self._record_status("failed", str(error), error.code)
         except RunError:  # on a full disk not even this can be written: the first error is the one to raise
             return

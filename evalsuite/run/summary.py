@@ -257,7 +257,7 @@ class _TaskTally:
         self.lenient[place] += grade.lenient.correct
         self.status[grade.strict.status] += 1
         self.status_lenient[grade.lenient.status] += 1
-        self.response_notes.add(record)
+        self.response_notes.add(record, grade)
         self.tokens["input"] += record.input_tokens or 0
         self.tokens["output"] += record.output_tokens or 0
         if self.loglikelihood is not None:

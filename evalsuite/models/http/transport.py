@@ -9,6 +9,7 @@ Nothing here knows what a chat completion is. What an attempt can meet, and what
 - a whole body of an unknown shape: sent again once
 - an error inside a body whose status is a success: as its own code says
 - nothing but the first two for `patience` seconds, with no other request in flight: `BackendError`
+- no reply at all while requests are in flight: said after 30 s; a `BackendError` after the timeout and `patience`
 - 401, 402, 404, 405, a redirection, 403 before any success, an exhausted quota: `BackendError` at once
 - any other 4xx, a context that is too short, a content filter: a `PermanentRefusal`, which concerns this one request
 
@@ -32,10 +33,13 @@ from evalsuite.models.http.error_report import ErrorReport, UnreadableReply
 from evalsuite.models.http.event_stream import BrokenStream, assemble, is_event_stream
 from evalsuite.models.http.origin import CONNECT_SECONDS, Unreachable
 from evalsuite.models.http.reply import FailureKind, PermanentRefusal, RetryableError, ServerReply, classify_error
+from evalsuite.models.http.silence import Silence
 from evalsuite.models.redaction import Redactor
 
 ATTEMPTS: Final = 12
 TIMEOUTS: Final = 5
+_SHORTEST_ATTEMPT: Final = 0.05
+"""Seconds that an attempt gets when the servers are about to be given up."""
 _UNREADABLE: Final = 2
 """Replies of an unknown shape that end a request: each is paid for, and a third will hardly look different."""
 FIRST_BACKOFF: Final = 0.5
@@ -63,6 +67,7 @@ class Transport(Generic[Parsed]):
         concurrency: int,
         timeout: float,
         patience: float,
+        tell: Callable[[str], None],
     ) -> None:
         self.replicas = Replicas(replicas)
         self.limit = ConcurrencyLimit(concurrency)
@@ -72,6 +77,7 @@ class Transport(Generic[Parsed]):
         self._redactor = redactor
         self._timeout = timeout
         self._patience = patience
+        self._silence = Silence(self.replicas, tell, timeout, patience)
         self._failing_since: float | None = None
         """When the present series of failures began; None after a success."""
         self._longest_retry_after = 0.0
@@ -79,6 +85,7 @@ class Transport(Generic[Parsed]):
 
     async def close(self) -> None:
         """Close all connections."""
+        self._silence.close()
         for replica in self.replicas.all:
             await replica.origin.close()
 
@@ -158,6 +165,12 @@ class Transport(Generic[Parsed]):
             self._failing_since, self._longest_retry_after = now, 0.0
         self._longest_retry_after = max(self._longest_retry_after, error.retry_after)
         failing = now - self._failing_since
+        reason = self._silence.given_up
+        if error.kind is FailureKind.TIMED_OUT and reason is not None:
+            raise BackendError(
+                ErrorCode.SERVER_UNREACHABLE,
+                f"{replica.name}: {reason}; is it stuck? When it serves again, the same command resumes the run",
+            )
         # While any request is in flight its response may still come; a server that fails otherwise (5xx, timeouts)
         # uses up attempts, so that only failures that don't count need this second end.
         hopeless = error.kind in (FailureKind.UNREACHABLE, FailureKind.RATE_LIMITED) and not self.replicas.in_flight
@@ -179,18 +192,22 @@ class Transport(Generic[Parsed]):
         from_root: bool = False,
     ) -> ServerReply | RetryableError:
         """Send one request, without retries; return the reply, or the reason why there is none."""
-        limit = min(timeout, self._timeout)
-        started = time.perf_counter()
+        self._silence.sent()
+        limit = min(timeout, self._timeout, max(_SHORTEST_ATTEMPT, self._silence.seconds_left))
+        started, silently = time.perf_counter(), True
         try:
             async with asyncio.timeout(limit):
                 response = await replica.origin.exchange(method, path, body, from_root)
+            silently = False
             return self._received(replica, response, time.perf_counter() - started)
         except Unreachable as error:
-            kind, message = FailureKind.UNREACHABLE, str(error)
+            silently, kind, message = False, FailureKind.UNREACHABLE, str(error)
         except TimeoutError:
-            kind, message = FailureKind.TIMED_OUT, f"no response in {limit:g} s"
+            kind, message = FailureKind.TIMED_OUT, f"no response in {limit:.3g} s"
         except ConnectionBroken as error:
-            kind, message = FailureKind.FAILED, str(error)
+            silently, kind, message = False, FailureKind.FAILED, str(error)
+        finally:
+            self._silence.ended(silently)
         return RetryableError(kind, self._redactor.redact_line(message))
 
     def _received(self, replica: Replica, response: HttpResponse, seconds: float) -> ServerReply | RetryableError:
