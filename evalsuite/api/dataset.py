@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from evalsuite.data.own_items import card_facts, own_items
 from evalsuite.errors import ErrorCode, UsageError
-from evalsuite.tasks.answer_format import DEFAULT, FORMATS
+from evalsuite.tasks.answer_format import DEFAULT, FORMATS, LANGUAGE_TAG
 from evalsuite.tasks.item import Dataset, Item
 from evalsuite.tasks.prompt import TaskPrompt
 from evalsuite.tasks.registry import task_names
 from evalsuite.tasks.schema import BUILT_IN, Task
-from evalsuite.util.arguments import TEXT, ArgumentType, check_arguments, one_of, optional
+from evalsuite.util.arguments import TEXT, ArgumentType, check_arguments, optional
 
 CONTEXT_TEMPLATE: Final = """\
 {% for heading, text in item.context %}
@@ -31,7 +31,10 @@ _TYPES: Final = {
     "answer_format": TEXT,
     "name": TEXT,
     "prompt": optional(TEXT),
-    "language": one_of(("en", "zh")),
+    "language": ArgumentType(
+        lambda value: isinstance(value, str) and re.fullmatch(LANGUAGE_TAG, value) is not None,
+        "a language's tag, such as en, de or zh",
+    ),
 }
 
 
@@ -52,7 +55,7 @@ class OwnDataset(Dataset):
         answer_format: str = DEFAULT,
         name: str = "custom",
         prompt: str | None = None,
-        language: Literal["en", "zh"] = "en",
+        language: str = "en",
     ) -> None:
         check_arguments(_TYPES, locals())
         _check_name(name)

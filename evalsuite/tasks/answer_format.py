@@ -44,6 +44,14 @@ DEFAULT: Final = FORMATS[0]
 """The answer format of a task whose card names none."""
 LANGUAGES: Final = tuple(_SENTENCES)
 """The languages in which `instruction` exists."""
+LANGUAGE_TAG: Final = r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*"
+"""The form of a language's tag, as in `en`, `de` or `zh-Hant`."""
+
+
+def instruction_language(tag: str) -> str:
+    """Return the language in which an item of this language is asked for its answer: its own, or English."""
+    primary = tag.partition("-")[0]
+    return primary if primary in LANGUAGES else "en"
 
 
 def write(format: str, label: str) -> str:

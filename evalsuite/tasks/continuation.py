@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from typing import Final, Literal, NamedTuple
 
+from evalsuite.tasks.answer_format import instruction_language
 from evalsuite.tasks.item import Item
 
 Form = Literal["letters", "cloze"]
@@ -43,7 +44,7 @@ def digest(items: Iterable[Item], form: Form, language: str = "en") -> str:
 
 
 def _lines(item: Item, form: Form, language: str) -> Iterator[str]:
-    question, answer = _WORDS[language]
+    question, answer = _WORDS[instruction_language(language)]
     for heading, text in item.context:
         yield f"{heading}: {text}\n"
     yield f"{question}{item.question}"

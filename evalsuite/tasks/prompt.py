@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple, Protocol, TypedDict
 
 from evalsuite.errors import ErrorCode, TaskError
-from evalsuite.tasks.answer_format import instruction
+from evalsuite.tasks.answer_format import instruction, instruction_language
 from evalsuite.tasks.item import Item
 from evalsuite.tasks.template_sandbox import BoundedTemplate
 
@@ -58,7 +58,7 @@ class TaskPrompt:
         except BoundedTemplate.FAILURES as error:
             message = f"{task.name}: its prompt template doesn't compile: {_reason(error)}"
             raise TaskError(ErrorCode.INVALID_PROMPT_TEMPLATE, message) from error
-        sample = instruction(format, ("A", "B"), task.language)
+        sample = instruction(format, ("A", "B"), instruction_language(task.language))
         # An empty system prompt differs from none: many chat templates insert one of their own if there is none.
         system_identity = "" if system is None else system or "\0"
         identity = "\0".join((source, sample, system_identity))
@@ -74,7 +74,7 @@ class TaskPrompt:
     def _render(self, item: Item) -> str:
         options = tuple(zip(item.labels, item.options, strict=True))
         visible = PromptItem(item.question, item.context, options, item.meta)
-        answer_instruction = instruction(self.format, item.labels, self.task.language)
+        answer_instruction = instruction(self.format, item.labels, instruction_language(self.task.language))
         try:
             text = self._template.render(item=visible, answer_instruction=answer_instruction).strip()
         except BoundedTemplate.FAILURES as error:

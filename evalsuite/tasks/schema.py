@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from evalsuite.errors import ErrorCode, TaskError, UsageError
+from evalsuite.tasks.answer_format import LANGUAGE_TAG
 from evalsuite.util.arguments import TEXT, check_arguments, instance_of, optional
 from evalsuite.util.regular_file import check_inside, read_regular_file
 from evalsuite.util.validation import StrictModel
@@ -232,7 +233,8 @@ class Task(StrictModel):
     """Raised whenever the same response could be graded differently, or another prompt is sent."""
     title: str = ""
     about: str = ""
-    language: Literal["en", "zh"] = "en"
+    language: Annotated[str, Field(pattern=f"^{LANGUAGE_TAG}$")] = "en"
+    """Of the items; the answer instruction is in English where there is none in this language."""
     licence: str = ""
     citation: str = ""
     split: str = ""

@@ -24,7 +24,7 @@ EVALUATE = (
 SIGNATURES = {
     "Backend": "(settings: 'BackendSettings') -> 'None'",
     "Dataset": "(items: 'Iterable[Item | Mapping[str, Any]]', answer_format: 'str' = 'answer_tag', "
-    "name: 'str' = 'custom', prompt: 'str | None' = None, language: \"Literal['en', 'zh']\" = 'en') -> 'None'",
+    "name: 'str' = 'custom', prompt: 'str | None' = None, language: 'str' = 'en') -> 'None'",
     "EvalsuiteError": "(code: 'ErrorCode', message: 'str') -> 'None'",
     "Item": "(id: 'str', question: 'str', options: 'tuple[str, ...]', labels: 'tuple[str, ...]', gold: 'str', "
     "context: 'tuple[tuple[str, str], ...]' = (), group: 'str' = '', meta: 'Mapping[str, str]' = <factory>) -> None",

@@ -163,6 +163,17 @@ def test_a_template_that_leaves_an_option_out_is_refused(task_with_template):
     assert "option B" in str(caught.value) and "item invented" in str(caught.value)
 
 
+@pytest.mark.parametrize(("language", "same_as"), [("de", "en"), ("pt-BR", "en"), ("zh-Hant", "zh"), ("en-GB", "en")])
+def test_items_in_any_language_are_asked_in_their_own_or_in_english(language, same_as):
+    def digest(tag: str) -> str:
+        return TaskPrompt(load_task("medqa").model_copy(update={"language": tag}), "answer_tag").digest
+
+    assert digest(language) == digest(same_as) and digest("en") != digest("zh")
+    assert Task(name="x", version=1, language=language, folder=Path()).language == language
+    with pytest.raises(ValueError):
+        Task(name="x", version=1, language="German", folder=Path())
+
+
 def test_nothing_in_an_item_is_executed_as_a_template():
     task = load_task("medqa")
     item = replace(invented(task), question="{{ 7 * 7 }} {% raw %}")
