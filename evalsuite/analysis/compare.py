@@ -74,7 +74,7 @@ class Comparison:
     """The average in which each item weighs the same."""
 
     def __repr__(self) -> str:
-        return f"Comparison(A {self.pairing.a.model!r}, B {self.pairing.b.model!r}: {self.verdict})"
+        return f"Comparison(A {self.pairing.a.full_model!r}, B {self.pairing.b.full_model!r}: {self.verdict})"
 
     def _repr_html_(self) -> str:
         """Show the comparison in a notebook: a table of the differences in points, and their intervals."""
@@ -88,7 +88,7 @@ class Comparison:
         ticks = {at: points(at) for at in (-widest, -widest / 2, 0.0, widest / 2, widest)}
         table = html_table(["task", "items", "A %", "B %", "A − B points [95%]", "p"], rows)
         plot = interval_plot(shown, limits, ticks, "difference A − B with its 95% interval")
-        names = f"A {self.pairing.a.model}, B {self.pairing.b.model}: {self.verdict}"
+        names = f"A {self.pairing.a.full_model}, B {self.pairing.b.full_model}: {self.verdict}"
         return html_block(names, table, plot)
 
     @property

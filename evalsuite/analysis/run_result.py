@@ -25,7 +25,7 @@ from evalsuite.errors import ErrorCode, RunError
 from evalsuite.run.summary import GRADES, read_grades
 from evalsuite.run.summary_schema import ParseMode, RunSummary, TaskSummary
 from evalsuite.run_folder_v1 import upgrade_summary
-from evalsuite.run_json import SCHEMA
+from evalsuite.run_json import SCHEMA, read_run_json
 from evalsuite.stats.clusters import Floats, Ints
 from evalsuite.util.checksum import checksum_error
 from evalsuite.util.file_digest import sha256_of
@@ -112,6 +112,13 @@ class RunResult:
     def model(self) -> str:
         """The model as backend/model."""
         return self.summary.model
+
+    @cached_property
+    def full_model(self) -> str:
+        """The model with the adapter that was applied to it, as people read it: `hf/base + adapter`."""
+        file = self.path / "run.json"
+        adapter = read_run_json(file)["identity"].get("adapter") if file.exists() else None
+        return f"{self.model} + {str(adapter).rstrip('/').rpartition('/')[2]}" if adapter else self.model
 
     @property
     def tasks(self) -> Mapping[str, TaskSummary]:

@@ -58,7 +58,7 @@ def print_comparison(result: Comparison) -> None:
     console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
     console.width = max(console.width, _WIDTH)
     for name, run in (("A", result.pairing.a), ("B", result.pairing.b)):
-        console.print(Text(f"{name}  {visible(run.model)}", style="bold"), Text(f"  {visible(str(run.path))}"))
+        console.print(Text(f"{name}  {visible(run.full_model)}", style="bold"), Text(f"  {visible(str(run.path))}"))
     console.print(_table(result), soft_wrap=False, crop=False)
     console.print(_legend(result), style="dim")
     for note in _notes(result):

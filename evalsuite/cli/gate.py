@@ -88,7 +88,9 @@ def print_decision(decision: GateDecision) -> None:
     console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
     console.width = max(console.width, _WIDTH)
     for name, result in (("candidate", decision.candidate), ("baseline ", decision.baseline)):
-        console.print(Text(f"{name}  {visible(result.model)}", style="bold"), Text(f"  {visible(str(result.path))}"))
+        console.print(
+            Text(f"{name}  {visible(result.full_model)}", style="bold"), Text(f"  {visible(str(result.path))}")
+        )
     console.print(_table(decision), soft_wrap=False, crop=False)
     console.print(
         f"percent and points, {decision.policy.require} parse; bounds: one-sided, 95% each, paired on the items\n",

@@ -53,7 +53,7 @@ class GateDecision:
     notes: tuple[str, ...]
 
     def __repr__(self) -> str:
-        models = f"candidate {self.candidate.model!r}, baseline {self.baseline.model!r}"
+        models = f"candidate {self.candidate.full_model!r}, baseline {self.baseline.full_model!r}"
         return f"GateDecision({self.outcome}: {self.headline}; {models})"
 
     @property

@@ -23,8 +23,8 @@ def junit(decision: GateDecision) -> bytes:
     properties = Xml.SubElement(suite, "properties")
     for name, value in (
         ("outcome", decision.outcome),
-        ("candidate", decision.candidate.model),
-        ("baseline", decision.baseline.model),
+        ("candidate", decision.candidate.full_model),
+        ("baseline", decision.baseline.full_model),
         *(("note", note) for note in decision.notes),
     ):
         Xml.SubElement(properties, "property", name=name, value=_clean(value))

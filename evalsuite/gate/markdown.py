@@ -19,8 +19,8 @@ def markdown(decision: GateDecision) -> str:
     unmet = [check for check in decision.checks if check.outcome != "pass"]
     parts = [
         f"## Gate: {_SIGN[decision.outcome]}\n",
-        f"**{decision.headline[0].upper()}{decision.headline[1:]}.** Candidate {code(decision.candidate.model)} "
-        f"against baseline {code(decision.baseline.model)}, {decision.policy.require} parse.\n",
+        f"**{decision.headline[0].upper()}{decision.headline[1:]}.** Candidate {code(decision.candidate.full_model)} "
+        f"against baseline {code(decision.baseline.full_model)}, {decision.policy.require} parse.\n",
         "".join(f"- {_task(check)}, {check.rule}: {plain(check.message)}\n" for check in unmet),
         _differences(decision),
         _limits(decision.checks),

@@ -13,10 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
+import evalsuite as es
 from evalsuite.analysis.comparability import pair
 from evalsuite.analysis.compare import compare
 from evalsuite.analysis.run_result import read_result
+from evalsuite.cli import main
 from evalsuite.errors import ErrorCode, RunError, UsageError
+from evalsuite.run_folder import RunFolder
 from evalsuite.stats.power import detectable, power_at
 from evalsuite.util.checksum import with_checksum
 
@@ -410,3 +413,15 @@ def test_two_close_models_are_compared_on_real_recordings(tmp_path):
         assert task != "mmlu_pro_biology" or task_json["p"] == pytest.approx(exact(task_json), rel=1e-6)
     verdicts = [task_json["verdict"] for task_json in found["tasks"].values()]
     assert all("80% power" in verdict for verdict in verdicts if verdict.startswith("not significant"))
+
+
+def test_an_adapter_is_named_beside_its_base_model(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name, answer in (("a", "A"), ("b", "B")):
+        es.evaluate(lambda messages, answer=answer: f"ANSWER: {answer}", "starter_recall", name=name, out=name)
+    folder = RunFolder(tmp_path / "a")
+    identity = {**folder.facts["identity"], "adapter": "org/tuned"}
+    folder.write_json("run.json", {**folder.facts, "identity": identity})
+    assert "function/a + tuned" in repr(es.compare("a", "b"))
+    assert main(["compare", "a", "b"]) == 0
+    assert "function/a + tuned" in capsys.readouterr().out
