@@ -23,8 +23,7 @@ _COLUMNS: Final = ("ncbi_gene_id", "gene_symbol", "disease_id")
 
 def read_genes(file: InputFile, builder: GraphBuilder, release: str) -> None:
     """Add a gene file: one edge for each pair of disease and gene, at its first line."""
-    start = 0
-    table = read_table(file, _COLUMNS, start, builder.problems, optional=("association_type",))
+    table = read_table(file, _COLUMNS, 0, builder.problems)
     source = builder.source(Source(file.path.name, release, file.path.name, file.sha256, *known_terms("hp")))
     table.parsed("ncbi_gene_id", _gene_id, "", builder.problems)
     rows = table.rows()
@@ -32,9 +31,8 @@ def read_genes(file: InputFile, builder: GraphBuilder, release: str) -> None:
     pairs = genes.codes.astype(np.int64) * max(len(diseases.values), 1) + diseases.codes
     first = np.unique(pairs, return_index=True)[1]
     used = {int(genes.codes[row]): int(symbols.codes[row]) for row in first.tolist()}
-    kinds = NodeType.GENE
     numbers = [
-        builder.node(_gene_id(each), kinds, symbols.values[used[code]]) if code in used else -1
+        builder.node(_gene_id(each), NodeType.GENE, symbols.values[used[code]]) if code in used else -1
         for code, each in enumerate(genes.values)
     ]
     in_use = set(diseases.codes[first].tolist())

@@ -68,23 +68,20 @@ class Table:
         return Table(self.file, columns, self.lines[self.good])
 
 
-def read_table(
-    file: InputFile, names: Sequence[str], start: int, problems: Problems, optional: Sequence[str] = ()
-) -> Table:
-    """Read the columns `names`, and those of `optional` that are there, of the table whose header is at byte `start`.
+def read_table(file: InputFile, names: Sequence[str], start: int, problems: Problems) -> Table:
+    """Read the columns `names` of the table whose header is at byte `start`.
 
-    Raises `DataError` for a missing column. A row with another number of fields is a problem; blank lines are not.
+    A missing column is a problem, and makes the table empty. So is a row with another number of fields; a blank line
+    is none.
     """
     header_line = file.line_at(start)
     end = file.data.find(b"\n", start)
     header = file.data[start : end if end >= 0 else None].decode(errors="replace").rstrip("\r").lstrip("#").split("\t")
-    missing = [name for name in names if name not in header]
-    if missing:
-        message = f"{file.path}:{header_line}: no column {', '.join(missing)}; it is not the file that was expected"
-        raise DataError(ErrorCode.DATA_MALFORMED, message)
     body = file.data[end + 1 :] if end >= 0 else b""
-    wanted = [*names, *(name for name in optional if name in header)]
-    return read_rows(file, body, header, wanted, header_line + 1, problems)
+    if missing := [name for name in names if name not in header]:
+        problems.add(file.path, header_line, f"no column {', '.join(missing)}: nothing of the table can be used")
+        body = b""
+    return read_rows(file, body, header, list(names), header_line + 1, problems)
 
 
 def read_rows(
