@@ -70,6 +70,8 @@ class _Facts(_Part):
     started: str | None = None
     spec: _Spec = _Spec()
     backend: _BackendFacts = _BackendFacts()
+    decoding: Json = Field(default_factory=dict)
+    backend_notes: dict[str, str] = Field(default_factory=dict)
     prompt_setups: Json = Field(default_factory=dict)
     imported: Json = Field(default_factory=dict)
     regraded: list[Json] = Field(default_factory=list)

@@ -13,6 +13,8 @@ import evalsuite as es
 from evalsuite.errors import ErrorCode
 from evalsuite.models.backend import Backend, Response
 from evalsuite.models.prompt_day import server_day_note
+from evalsuite.util.checksum import with_checksum
+from evalsuite.util.jsonl import dump_json_line
 from tests.models.fault_server import FaultServer
 from tests.models.openai_client import answering, requests, settings
 from tests.models.test_partial_generation import PLAIN, Bytes, make_chat
@@ -121,7 +123,7 @@ def test_a_start_that_is_no_time_is_one_line(tmp_path, monkeypatch):
     es.evaluate(Dated, "starter_recall", name="m", out=tmp_path / "run")
     file = tmp_path / "run" / "run.json"
     facts = json.loads(file.read_bytes())
-    file.write_text(json.dumps(facts | {"started": "yesterday"}))
+    file.write_bytes(dump_json_line(with_checksum(facts | {"started": "yesterday"})))
     with pytest.raises(es.EvalsuiteError) as caught:
         es.evaluate(Dated, "starter_recall", name="m", out=tmp_path / "run")
-    assert caught.value.code is ErrorCode.RUN_UNREADABLE
+    assert caught.value.code is ErrorCode.RUN_UNREADABLE and "started" in str(caught.value)
