@@ -738,6 +738,7 @@ INVALID, CONFLICTING = ErrorCode.INVALID_ARGUMENT, ErrorCode.CONFLICTING_ARGUMEN
         (settings(), ErrorCode.MISSING_ARGUMENT, "`base_urls`"),
         (settings("127.0.0.1:8000"), INVALID, "`base_urls` 127.0.0.1:8000"),
         (settings("ftp://h/v1"), INVALID, "`base_urls` ftp://h/v1"),
+        (settings("http://[::1"), INVALID, "`base_urls` ***"),
         (settings(URL, revision="abc"), ErrorCode.UNSUPPORTED_BY_BACKEND, "`revision`"),
         (settings(URL, concurrency=0), INVALID, "`concurrency` 0"),
         (settings(URL, concurrency=10**7), INVALID, "`concurrency` 10000000"),

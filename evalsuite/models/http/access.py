@@ -32,6 +32,9 @@ def gain_access(urls: Sequence[str], args: Mapping[str, str]) -> Access:
     own = read_headers(args["headers"]) if "headers" in args else {}
     wanted = "api_key_env" in args or not carries_key(own)
     key = read_api_key(args.get("api_key_env")) if wanted else None
+    headers = ({"Authorization": f"Bearer {key}"} if key else {}) | own
+    # First the addresses: one that can't be split is an error of its own, before its parts are compared.
+    replicas = [Replica(Origin(url, headers), redact_url(url)) for url in urls]
     _check_one_authorization(urls, key, own)
     redactor = Redactor(
         [key or "", *secrets_in_headers(own), *(value for url in urls for value in secrets_in_url(url))]
@@ -42,8 +45,6 @@ def gain_access(urls: Sequence[str], args: Mapping[str, str]) -> Access:
                 ErrorCode.SECRET_IN_ARGUMENT,
                 f"`model_args` {name}: it contains a key, which run.json would store; leave it out",
             )
-    headers = ({"Authorization": f"Bearer {key}"} if key else {}) | own
-    replicas = [Replica(Origin(url, headers), redact_url(url)) for url in urls]
     advice = advice_on_mode(args["headers"]) if own else None
     return Access(replicas, redactor, {"headers": advice} if advice else {})
 
