@@ -144,6 +144,27 @@ def graph(graphs: tuple[str, ...], skip_bad: bool, as_json: bool) -> None:
         click.echo("\n".join(visible(line) for line in lines(facts)))
 
 
+@cli.command(short_help="Draw proven questions from a medical graph.")
+@click.option("--graph", "graphs", multiple=True, required=True, help="hpo, icd10cm, a file or a folder; repeatable.")
+@click.option("--n", "count", type=click.IntRange(1, 10_000_000), required=True, help="How many questions.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Other seeds give other questions.")
+@click.option("--shapes", help="Shapes with commas, each with its share: diagnosis=2,gene=1 [default: every shape].")
+@click.option("--skip-bad", is_flag=True, help="Leave out what can't be read of a graph, and count it.")
+@click.option("--out", type=_FOLDER, required=True, help="A new folder.")
+def synthesize(graphs: tuple[str, ...], count: int, seed: int, shapes: str | None, skip_bad: bool, out: Path) -> None:
+    """Draw multiple-choice questions from a graph and write them to a folder, each with the proof of its options."""
+    from training.synthesis.graph.load import read_graph
+    from training.synthesis.questions.generate import parse_shares
+    from training.synthesis.questions.source import QuestionSource
+    from training.synthesis.questions.write import synthesize as write
+
+    shares = None if shapes is None else parse_shares(shapes)
+    manifest = write(QuestionSource(read_graph(graphs, skip_bad)), count, seed, out, shares)
+    for kind in ("shapes", "tiers"):
+        click.echo(f"{kind}: " + ", ".join(f"{name} {n:,}" for name, n in sorted(manifest.made_by[kind].items())))
+    click.echo(f"{out}: {count:,} questions, their proofs and a task to evaluate them")
+
+
 @cli.command(short_help="Check every checksum of a manifest.")
 @click.argument("manifest", type=click.Path(path_type=Path))
 @click.option("--data", type=_FOLDER, help="Folder with the data folders that an export was made from, to check too.")

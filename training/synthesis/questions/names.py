@@ -1,0 +1,75 @@
+"""Whether a question's text gives an option away: names, synonyms, and the roots of their words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from training.synthesis.graph.graph import Graph
+
+_WORD: Final = re.compile(r"[^\W\d_]+")
+_ROOT: Final = 6
+"""Letters that two words must share, at the start of one of them, to have a root in common."""
+_COMMON_WORDS: Final = """
+abnormal abnormality absent acquired adult amino anomaly associated autosomal bilateral childhood chromosome
+chronic classic combined complex congenital decreased defect deficiency deletion dependent development
+developmental disease disorder distal dominant early elevated episodic familial female fetal finding formation
+function generalized hereditary human impaired increased infantile infantile-onset inherited isolated juvenile
+late level linked male maternal mild morphology multiple neonatal nonsyndromic onset partial paternal pattern
+plasma progressive proximal recessive recurrent reduced related resistance secondary serum severe sporadic
+susceptibility syndrome syndromic system transient tumor type unilateral variable variant with without
+"""
+_COMMON: Final = frozenset(_COMMON_WORDS.split())
+"""Words of medical names that tell nothing of one disease."""
+
+
+class Roots(NamedTuple):
+    """What of a name's words is compared: their first letters, and every run of as many letters inside them."""
+
+    starts: frozenset[str]
+    runs: frozenset[str]
+
+    def meet(self, other: Roots) -> bool:
+        """Return whether a word of one name begins like a part of a word of the other: myopathy, cardiomyopathy."""
+        return not (self.starts.isdisjoint(other.runs) and self.runs.isdisjoint(other.starts))
+
+
+NOTHING: Final = Roots(frozenset(), frozenset())
+
+
+@lru_cache(maxsize=1 << 17)
+def roots(text: str) -> Roots:
+    """Return the roots of a text's words, without words that many names share and those shorter than four letters."""
+    starts: set[str] = set()
+    runs: set[str] = set()
+    for word in _WORD.findall(text.casefold()):
+        if len(word) >= 4 and word not in _COMMON:
+            starts.add(word[:_ROOT])
+            runs.update(word[at : at + _ROOT] for at in range(max(1, len(word) - _ROOT + 1)))
+    return Roots(frozenset(starts), frozenset(runs))
+
+
+def joined(texts: Iterable[str]) -> Roots:
+    """Return the roots of several texts together."""
+    each = [roots(text) for text in texts]
+    return Roots(frozenset().union(*(r.starts for r in each)), frozenset().union(*(r.runs for r in each)))
+
+
+class Names:
+    """Names of a graph's nodes, and what gives them away."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._all: dict[int, Roots] = {}
+
+    def shown(self, number: int) -> str:
+        """Return the name under which a node stands in a question."""
+        return self._graph.name(number)
+
+    def roots(self, number: int) -> Roots:
+        """Return the roots of a node's name, all its synonyms and its eponyms."""
+        if number not in self._all:
+            self._all[number] = joined(synonym.text for synonym in self._graph.names(number))
+        return self._all[number]

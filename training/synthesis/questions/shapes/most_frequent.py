@@ -1,0 +1,88 @@
+"""Disease -> the sign that is more frequent than others of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cached_property
+from typing import ClassVar
+
+from training.synthesis.graph.findings import Finding
+from training.synthesis.graph.kinds import Polarity
+from training.synthesis.questions.draw import Draw
+from training.synthesis.questions.options import candidates, choose
+from training.synthesis.questions.question import Question, Refutation, Refuted
+from training.synthesis.questions.shapes.shape import Shape
+
+
+class MostFrequent(Shape):
+    """Names a disease and asks for its most frequent sign: the intervals of all distractors end below the answer's."""
+
+    name: ClassVar[str] = "most_frequent"
+    share: ClassVar[float] = 0.25
+    wordings: ClassVar[tuple[str, ...]] = (
+        "Which of the following findings is most frequent in patients with {disease}?",
+        "Of these findings, which one do patients with {disease} have most often?",
+        "In {disease}, which of these findings is the most common?",
+    )
+
+    @cached_property
+    def subjects(self) -> list[int]:
+        """Diseases with a sign that is more frequent than at least four others."""
+        return [disease for disease in self.source.signs.diseases.tolist() if self._answers(disease)]
+
+    def ask(self, subject: int, draw: Draw) -> Question | None:
+        """Draw a question about a disease by name."""
+        names, graph = self.source.names, self.source.graph
+        of_disease = names.roots(subject)
+        answer = draw.choice(self._answers(subject))
+        if of_disease.meet(names.roots(answer.sign)):
+            return None
+        rarer = {each.sign: each for each in self._known(subject) if each.frequency.high < answer.frequency.low}
+        pool = candidates(
+            list(rarer),
+            lambda node: not (graph.related(node, answer.sign) or of_disease.meet(names.roots(node))),
+            draw,
+        )
+        chosen = choose(answer.sign, pool, self.traits, self.balance, draw)
+        if chosen is None:
+            return None
+        closest = max(rarer[sign].frequency.high for sign in chosen)
+        return Question(
+            shape=self.name,
+            stem=draw.choice(self.wordings).format(disease=names.shown(subject)),
+            answer=answer.sign,
+            distractors=tuple(Refuted(sign, Refutation.LESS_FREQUENT, rarer[sign].edges) for sign in chosen),
+            told=(),
+            hidden=answer.edges,
+            subject=subject,
+            hops=1,
+            closeness=closest / answer.frequency.low,
+        )
+
+    def traits(self, number: int) -> tuple[float, ...]:
+        """Return also how often a sign is among the more frequent ones of its disease."""
+        return (*super().traits(number), self._share[number])
+
+    def _known(self, disease: int) -> list[Finding]:
+        """Return the findings of a disease whose frequency is stated."""
+        return [
+            each
+            for each in self.source.signs.own(disease).values()
+            if each.polarity == Polarity.PRESENT and each.frequency.known
+        ]
+
+    def _answers(self, disease: int) -> list[Finding]:
+        """Return the findings that are more frequent than at least four others."""
+        known = self._known(disease)
+        ends = sorted(each.frequency.high for each in known)
+        return [each for each in known if len(ends) >= 5 and ends[3] < each.frequency.low]
+
+    @cached_property
+    def _share(self) -> dict[int, float]:
+        """The share of its annotations, one of two added to each side, in which a sign could be the answer."""
+        answers: Counter[int] = Counter()
+        stated: Counter[int] = Counter()
+        for disease in self.subjects:
+            answers.update(each.sign for each in self._answers(disease))
+            stated.update(each.sign for each in self._known(disease))
+        return {sign: (answers[sign] + 0.5) / (count + 1) for sign, count in stated.items()}
