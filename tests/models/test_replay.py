@@ -356,7 +356,6 @@ def test_a_replayed_replay_keeps_the_name_of_its_model(tmp_path):
 @pytest.mark.parametrize(
     ("setups", "code"),
     [
-        (None, ErrorCode.RECORDING_INCOMPLETE),
         ({}, ErrorCode.RECORDING_INCOMPLETE),
         ({"toy": {}}, ErrorCode.RUN_UNREADABLE),
         ({"toy": {"items": ["i99"]}}, ErrorCode.RUN_UNREADABLE),
