@@ -12,7 +12,9 @@ from evalsuite.parser.final_segment import (
     final_segment,
     prompt_opens_reasoning,
     reasoning_open,
+    response_wrapper,
     without_ceremony,
+    wrapped_in_answer_tags,
 )
 from evalsuite.parser.item_labels import labels_of, options_of
 from evalsuite.parser.lenient import parse_lenient
@@ -35,6 +37,7 @@ from evalsuite.parser.strict import FORMATS, parse_strict
 __all__ = ["FORMATS", "STATUSES", "VERSION", "LenientParse", "ParseResult", "StrictParse"]
 __all__ += ["DIALECTS", "ReasoningDialect"]
 __all__ += ["cut_at_stop", "final_segment", "parse", "prompt_opens_reasoning", "reasoning_open"]
+__all__ += ["response_wrapper", "wrapped_in_answer_tags"]
 
 VERSION = "2"
 """Recorded with the grades of every run: it changes whenever any text may be parsed differently."""

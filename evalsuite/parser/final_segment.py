@@ -107,6 +107,21 @@ def without_ceremony(text: str, start: int, answer_format: str) -> tuple[int, in
     return start, max(start, end)
 
 
+def response_wrapper(text: str, answer_format: str, prompt_opens_reasoning: bool = False) -> str | None:
+    """The opening mark of the family's wrapper that encloses the whole final segment; None without one."""
+    start = final_segment(text, prompt_opens_reasoning)
+    if start is None:
+        return None
+    inner = without_ceremony(text, start, answer_format)[0]
+    return None if inner == start else text[_skip_space(text, start) : inner]
+
+
+def wrapped_in_answer_tags(model: str) -> bool:
+    """Whether a model's name is of a family that encloses every response in `<answer>`, which is our own answer tag."""
+    families = [dialect.name for dialect in DIALECTS if any(mark == _OWN_TAG for mark, _ in dialect.wrappers)]
+    return any(family in model.lower() for family in families)
+
+
 def reasoning_open(text: str, opened: bool = False) -> bool:
     """Whether `text` ends inside a reasoning block; `opened`: it began inside one."""
     return final_segment(text, opened) is None

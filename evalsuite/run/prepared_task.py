@@ -165,4 +165,9 @@ def prepare_task(spec: RunSpec, backend: Backend, dataset: Dataset) -> PreparedT
         format_known=setup.format_known or spec.format is not None,
         notes=(*setup.notes, *backend.sample_notes(dataset, spec.samples)),
     )
+    if spec.scoring == "generate" and setup.format == "answer_tag" and parser.wrapped_in_answer_tags(spec.model):
+        backend.notes["response_wrapper"] = (
+            "Hunyuan models write <answer> around their whole response, which is also the tag of the requested answer: "
+            "use another answer format (--format answer_line)"
+        )
     return PreparedTask(dataset, prompt, setup, spec.limit, spec.scoring, spec.rotate_options)

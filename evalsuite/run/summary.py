@@ -212,7 +212,7 @@ class _TaskTally:
         self.status: Counter[str] = Counter()
         self.status_lenient: Counter[str] = Counter()
         self.tokens: Counter[str] = Counter()
-        self.response_notes = ResponseNotes()
+        self.response_notes = ResponseNotes(prepared.identity.get("format"))
         rotations = [len(prepared.rotations(item)) for item in self.items.values()]
         self.requested = np.array(rotations) * samples
         identity = prepared.identity
