@@ -49,8 +49,8 @@ PROSE = (
 ENDINGS = (
     ("answer_tag", "<answer>B</answer>"),
     ("answer_tag", "</think>\n\n<answer>C</answer>\n"),
-    ("answer_line", "ANSWER: B"),
-    ("answer_line", "ANSWER: d\n"),
+    ("answer_line", "\nANSWER: B"),
+    ("answer_line", "\nANSWER: d\n"),
     ("the_answer_is", "The answer is (B)."),
     ("the_answer_is", "Therefore, the answer is (A)"),
     ("boxed", "\\boxed{B}"),

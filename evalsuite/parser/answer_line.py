@@ -97,8 +97,8 @@ def _read_line(segment: FinalSegment, start: int, end: int) -> AnswerSlot | None
     if match is None or label is None:
         return None
     bracketed = line[match.start("token") - 1 : match.start("token")] in ("(", "[")
-    letters = {} if bracketed or segment.options is None else segment.options.letters
-    if letters.get(match["token"], label) != label:
+    other = None if bracketed or segment.options is None else segment.options.label_of_letter(match["token"])
+    if other not in (None, label):
         return None  # the letter may be the text of another option
     reason = _REASON.match(match["rest"]) if match["token"].isupper() else None
     if reason is not None and not _OTHERS.search(match["rest"]):

@@ -159,7 +159,7 @@ def _is_last(text: str, at: int) -> bool:
 
 def _is_also_a_text(segment: FinalSegment, label: str, token: re.Match[str], lead: str) -> bool:
     """Whether a bare letter is one option's label and another option's whole text, so that it may mean either."""
-    if segment.options is None or segment.options.letters.get(token.group()) in (None, label):
+    if segment.options is None or segment.options.label_of_letter(token.group()) in (None, label):
         return False
     return lead[-1:] not in ("(", "[", ">") and not _NAMED.search(lead)
 

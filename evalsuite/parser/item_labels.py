@@ -55,7 +55,7 @@ class Options:
             for label, text in zip(labels.names, normal, strict=True)
             if labels.lookup(text) not in (None, label)
         }
-        """Texts that are the label of another option ("B" under A), with the label under which they are."""
+        """Texts that are the label of another option ("B" under A), with their own label."""
         for label, text in zip(labels.names, normal, strict=True):
             # An option whose text is itself a label ("B" under A, or the item's own "yes") counts as a label only, and
             # where there is one, so does every letter: "E" beside B, C and D is rather a fifth label.
@@ -70,9 +70,15 @@ class Options:
         self._longest = max(map(len, texts)) + _OUTER
         self._exact = exact
         self._folded = folded
-        self._prefixes = [text.lower() for text in sorted(exact, key=len, reverse=True)]
+        # As they are written, too: a tab or two spaces within a text would otherwise end it at a shorter option's.
+        written = {text.lower().lstrip(_TRIMMED).rstrip(_TRIMMED + ".。") for text in texts if trimmed(text) in exact}
+        self._prefixes = sorted({text.lower() for text in exact} | (written - {""}), key=len, reverse=True)
         self.initials = frozenset(text[0] for text in self._prefixes) | {text.lower().strip()[:1] for text in texts}
         """The characters with which the text of an option begins, in lower case."""
+
+    def label_of_letter(self, token: str) -> str | None:
+        """The label of the option whose whole text is this letter, the label of another; a small one may be either."""
+        return self.letters.get(token) or (self.letters.get(token.upper()) if token.islower() else None)
 
     def is_option_text(self, text: str) -> bool:
         """Whether this is the whole text of an option, or of several."""
