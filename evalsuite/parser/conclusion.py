@@ -31,6 +31,7 @@ _SUPERLATIVE = re.compile(
     r"|(?<=is\s)most\s+(?:likely|probably)(?=\s+(?:option\s+)?[*(\[]*[a-z]\b)"
 )
 _SHORTEST = 80
+_LONGEST_CLOSING = 12
 _SO_IT_IS = re.compile(
     r"(?:\A|[.!?\n]\s*)[*_]*(?:[Ss]o|[Tt]hus|[Tt]herefore|[Hh]ence)[,:]?\s+(?:(?:it|this|that)\s+(?:is|must\s+be|has\s+to\s+be|should\s+be)\s+)?"
     r"(?:[Oo]ption\s+|[Cc]hoice\s+)?[(\[*]*(?P<token>[A-ZＡ-Ｚ])[)\]*]*[.!]?[*\s]*\Z"
@@ -39,8 +40,10 @@ CONCLUDES = re.compile(
     r"\b(?:therefore|thus|hence|so,|consequently|in\s+conclusion|overall|next\s+(?:best\s+)?step|of\s+choice|most\s+(?:likely|appropriate|probable|consistent|suitable|accurate)"
     r"|best|correct\s+(?:answer|choice|option|diagnosis|step))\b"
 )
+# It begins with one set of characters, which is found far faster than one of two sequences.
 _LABEL = re.compile(
-    r"(?:[(\[](?:[Oo]ption\s+|[Cc]hoice\s+)?(?P<bracketed>[A-ZＡ-Ｚ])[)\]]|\*\*(?:[Oo]ption\s+)?(?P<bold>[A-ZＡ-Ｚ])(?=\*\*|[.:]\s))"
+    r"[(\[*](?:(?<=[(\[])(?:[Oo]ption\s+|[Cc]hoice\s+)?(?P<bracketed>[A-ZＡ-Ｚ])[)\]]"
+    r"|(?<=\*)\*(?:[Oo]ption\s+)?(?P<bold>[A-ZＡ-Ｚ])(?=\*\*|[.:]\s))"
 )
 _SENTENCE_START = re.compile(r"(?s:.*)(?:[.!?][*_)]*\s+|\n\s*)")
 _AT_END = re.compile(r"[*_)\]]*(?:[.!,;]|\s*\Z|\s*\n|\s+(?:because|since|due|as|which|given)\b)")
@@ -97,8 +100,11 @@ def _last_letter(segment: FinalSegment, end: int) -> Iterator[AnswerStatement]:
     A reason may follow, but no other label and no "however".
     """
     text = segment.text
-    matches = list(_LABEL.finditer(text, max(0, end - _WINDOW), end))
-    if not matches or segment.cut:
+    start = max(0, end - _WINDOW)
+    if segment.cut or all(text.find(mark, start, end) < 0 for mark in ("(", "[", "**")):
+        return
+    matches = list(_LABEL.finditer(text, start, end))
+    if not matches:
         return
     match = matches[-1]
     label = segment.labels.lookup(match[match.lastgroup or 0])
@@ -123,7 +129,10 @@ def _last_letter(segment: FinalSegment, end: int) -> Iterator[AnswerStatement]:
 
 def _bare(segment: FinalSegment, end: int) -> Iterator[AnswerStatement]:
     """`So it must be B.`: a last sentence of nothing but a conclusion and a label."""
-    match = None if segment.cut else _SO_IT_IS.search(segment.text, max(0, end - _SHORTEST), end)
+    last = segment.text[max(0, end - _LONGEST_CLOSING) : end].rstrip(" .!*)]")
+    if segment.cut or not last[-1:].isupper():
+        return
+    match = _SO_IT_IS.search(segment.text, max(0, end - _SHORTEST), end)
     label = segment.labels.lookup(match["token"]) if match else None
     if match is not None and label is not None:
         yield AnswerStatement(AnswerSlot(label, OK, *match.span("token")), "conclusion")

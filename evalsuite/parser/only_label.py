@@ -8,6 +8,7 @@ A longer response discusses options before it decides, so there the sentence mus
 """
 
 import re
+from typing import NamedTuple
 
 from evalsuite.parser.answer_slot import AnswerSlot, FinalSegment, own_text_end
 from evalsuite.parser.conclusion import CONCLUDES, names_another
@@ -18,10 +19,12 @@ from evalsuite.parser.statement import AnswerStatement
 _LONGEST = 3000
 _SHORT = 400
 _FEWEST_WORDS = 3
-_MENTION = re.compile(
-    r"[(\[*]+(?:[Oo]ption\s+|[Cc]hoice\s+)?(?P<marked>[A-Z])(?=[)\]*:.])|\b(?:[Oo]ption|[Cc]hoice|[Ss]tatement|[Aa]nswer)s?\s+[(\[*]*(?P<named>[A-Z])\b"
-    r"|(?<![\w.'’-])(?P<head>[A-Z])[.:)]\s+(?=\S)|(?<![\w.'’-])(?P<joined>[A-Z])(?=\s*(?:,|and\b|or\b|/|&)\s*[(\[*]*[A-Z]\b)"
-)
+_CAPITAL = re.compile(r"[A-Z](?!\w)")
+_MARK = re.compile(r"[(\[*]+(?:[Oo]ption\s+|[Cc]hoice\s+)?\Z")
+_MARKED = frozenset(")]*:.")
+_NOUN = re.compile(r"\b(?:[Oo]ption|[Cc]hoice|[Ss]tatement|[Aa]nswer)s?\s+[(\[*]*\Z")
+_HEAD_OR_JOINED = re.compile(r"[.:)]\s+\S|\s*(?:,|and\b|or\b|/|&)\s*[(\[*]*[A-Z]\b")
+_LOOK_BACK = 16
 _THIS_IS = re.compile(
     r"\b(?:this|that|it|which)\s+(?:is|would\s+be|corresponds\s+to|matches|describes)\s+(?:answer\s+|the\s+)?\Z"
 )
@@ -38,30 +41,59 @@ _SENTENCE_END = re.compile(r"[*)\]\s]*(?:\Z|[.;!\n]|,?\s+(?:to|because|due|since
 _WORD = re.compile(r"\w+")
 
 
+class _Mention(NamedTuple):
+    """One place that speaks of an option by its label."""
+
+    start: int
+    """Where its brackets, or the word "option" before it, begin."""
+    at: int
+    marked: bool
+    """Whether it is in brackets or bold."""
+    named: bool
+    """Whether a word such as "option" is before it."""
+
+
 def only_label(segment: FinalSegment) -> list[AnswerStatement]:
     """The last mention of the only label, if a sentence leads up to it together with the option's own text."""
     text, labels = segment.text, segment.labels
     if segment.cut or segment.options is None or not labels.single or len(text) > _LONGEST:
         return []
-    found = [(match, labels.exact(match[match.lastgroup or 0])) for match in _MENTION.finditer(text)]
-    named = [(match, label) for match, label in found if label is not None]
-    if not named or len({label for _, label in named}) > 1:
+    last: _Mention | None = None
+    for capital in _CAPITAL.finditer(text):
+        at = capital.start()
+        mention = _mention(text, at) if labels.exact(text[at]) is not None else None
+        if mention is not None and last is not None and text[last.at] != text[at]:
+            return []
+        last = mention or last
+    label = labels.exact(text[last.at]) if last is not None else None
+    if last is None or label is None or not _concludes(segment, last, label):
         return []
-    match, label = named[-1]
-    start, end = match.span(match.lastgroup or 0)
-    if _concludes(segment, match, str(label), end):
-        return [AnswerStatement(AnswerSlot(label, OK, start, end), "conclusion")]
-    return []
+    return [AnswerStatement(AnswerSlot(label, OK, last.at, last.at + 1), "conclusion")]
 
 
-def _concludes(segment: FinalSegment, mention: re.Match[str], label: str, end: int) -> bool:
+def _mention(text: str, at: int) -> _Mention | None:
+    """The mention of a label at `at`; None where the capital is a word or part of a name."""
+    noun = _NOUN.search(text, max(0, at - _LOOK_BACK), at)
+    if noun is not None:
+        return _Mention(
+            noun.start(), at, text[at - 1] in "([*" or text[noun.start() - 1 : noun.start()] in ("(", "["), True
+        )
+    mark = _MARK.search(text, max(0, at - _LOOK_BACK), at) if text[at + 1 : at + 2] in _MARKED else None
+    if mark is not None:
+        return _Mention(mark.start(), at, True, False)
+    before = text[at - 1 : at] if at else ""
+    alone = not before.isalnum() and before not in ("_", ".", "'", "’", "-")
+    return _Mention(at, at, False, False) if alone and _HEAD_OR_JOINED.match(text, at + 1) else None
+
+
+def _concludes(segment: FinalSegment, mention: _Mention, label: str) -> bool:
     lowered = segment.lowered
-    begin = max(0, mention.start() - _SENTENCE)
-    before = _SENTENCE_START.match(lowered, begin, mention.start())
+    begin = max(0, mention.start - _SENTENCE)
+    before = _SENTENCE_START.match(lowered, begin, mention.start)
     begin = before.end() if before else begin
-    closed = closed_at(segment.text, end)
-    if mention["named"] and not segment.text[closed:].strip(" .*)\n"):
-        return _THIS_IS.search(lowered, begin, mention.start()) is not None
+    closed = closed_at(segment.text, mention.at + 1)
+    if mention.named and not segment.text[closed:].strip(" .*)\n") and _THIS_IS.search(lowered, begin, mention.start):
+        return True
     lead = _lead(segment, mention, label, closed)
     if lead is None:
         return False
@@ -77,13 +109,13 @@ def _concludes(segment: FinalSegment, mention: re.Match[str], label: str, end: i
     return not names_another(segment, label, begin, sentence_end)
 
 
-def _lead(segment: FinalSegment, mention: re.Match[str], label: str, closed: int) -> tuple[int, int] | None:
+def _lead(segment: FinalSegment, mention: _Mention, label: str, closed: int) -> tuple[int, int] | None:
     """Where what leads up to the option ends, and where the option's text and label end; None without its own text."""
     own_text = own_text_end(segment, label, closed)
     if own_text > 0:
-        return mention.start(), own_text
-    if not mention["marked"] or segment.options is None:
+        return mention.start, own_text
+    if not mention.marked or segment.options is None:
         return None
-    text_end = len(segment.text[: mention.start()].rstrip(" *"))
+    text_end = len(segment.text[: mention.start].rstrip(" *(["))
     text_start = segment.options.start_before(segment.text, segment.lowered, text_end, label)
     return None if text_start is None else (text_start, closed)

@@ -102,7 +102,10 @@ def negated_before(lowered: str, at: int, labels: Labels) -> bool:
 
 def asked_before(lowered: str, at: int) -> bool:
     """Whether the sentence before `at` repeats the question: "Which of the following is the best answer:"."""
-    return _QUESTION.search(lowered, max(0, at - 320), at) is not None
+    start = max(0, at - 320)
+    if lowered.rfind("which ", start, at) < 0 and lowered.rfind("what is", start, at) < 0:
+        return False
+    return _QUESTION.search(lowered, start, at) is not None
 
 
 def singles_out_the_opposite(lowered: str, at: int) -> bool:
