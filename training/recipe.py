@@ -254,8 +254,16 @@ class Rollout(RecipeSection):
     generations: Annotated[int, Field(ge=2)]
     """Completions per prompt, G."""
     temperature: Positive = 1.0
-    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    top_p: float = 1.0
     max_tokens: Count
+
+    @model_validator(mode="after")
+    def _samples_the_policy(self) -> Rollout:
+        if self.top_p != 1:
+            raise ValueError(
+                "top_p: only 1 (or leave it out): completions of a cut distribution are not those of the trained policy"
+            )
+        return self
 
 
 class Grpo(_ChatStage):

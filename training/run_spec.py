@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from pydantic import ValidationError
 
 from evalsuite.errors import ErrorCode, RunError, UsageError
+from evalsuite.util.package_version import package_version
 from evalsuite.util.validation import first_problem
 from training.recipe import Recipe
 from training.run_folder import SCHEMA, StageFolder, TrainingFolder
@@ -142,13 +142,8 @@ def data_of(run: TrainingFolder, spec: TrainingSpec) -> Path:
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the installed packages that shape a training."""
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+    found = {package: package_version(package) for package in _PACKAGES}
+    return {"python": platform.python_version(), **{name: each for name, each in found.items() if each is not None}}
 
 
 def now() -> str:

@@ -18,6 +18,23 @@ if TYPE_CHECKING:
 
 SAVE_LIMIT: Final = 2
 """Checkpoints to keep: a kill may leave the last one incomplete, but not the one before it."""
+_POLICY_IS_SAMPLED: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        # The whole distribution: what cuts or changes it makes sampler and trainer two policies.
+        "top_p": 1.0,
+        "top_k": 0,
+        "min_p": None,
+        "repetition_penalty": 1.0,
+        # TRL samples, and computes the old log-probabilities, in training mode, each with a dropout of its own.
+        "disable_dropout": True,
+        # vLLM rounds otherwise than the trainer. A weight for each token, at most 3; TRL's default drops a whole
+        # completion whose tokens' weights multiply to more than 3, which long ones do by chance.
+        "vllm_importance_sampling_correction": True,
+        "vllm_importance_sampling_mode": "token_truncate",
+        "vllm_importance_sampling_clip_max": 3.0,
+        "vllm_importance_sampling_clip_min": None,
+    }
+)
 _ENGINES: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
     {
         "transformers": {"use_vllm": False},
@@ -89,9 +106,10 @@ def grpo(recipe: Recipe, stage: Grpo, out: Path, devices: int) -> GRPOConfig:
         num_iterations=1,  # on-policy: no completion is trained on twice
         max_completion_length=stage.rollout.max_tokens,
         temperature=stage.rollout.temperature,
-        top_p=stage.rollout.top_p,
+        **_POLICY_IS_SAMPLED,
         max_steps=stage.steps,
         beta=stage.beta,
+        use_bias_correction_kl=False,  # the gradient of Shao et al.'s estimate; True is that of DeepSeek-V3.2
         loss_type=stage.loss,
         scale_rewards=stage.scale,
     )

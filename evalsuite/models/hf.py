@@ -17,6 +17,7 @@ from evalsuite.models.local.generate import BatchGenerator, ContinuousGenerator,
 from evalsuite.models.local.loglikelihood import LoglikelihoodScorer
 from evalsuite.models.local.partial_generation import PartialGeneration, check_budget
 from evalsuite.models.local.tied_embeddings import adapted_tied_embedding, describe
+from evalsuite.models.local.transformers_private_api import commit_hash, has_continuous_batching
 from evalsuite.models.local.weights_digest import weights_revision
 from evalsuite.models.model_args import guarded_code, invalid_value, parse_bool, parse_positive_int
 from evalsuite.models.optional_packages import describe_error, import_optional
@@ -119,8 +120,8 @@ class HF(Backend):
     def _choose_batching(self, torch: Any, transformers: Any) -> None:
         if self._continuous is None:
             on_one_gpu = self._model.device.type == "cuda" and _on_one_device(self._model)
-            self._continuous = on_one_gpu and _has_continuous_batching(transformers)
-        elif self._continuous and not _has_continuous_batching(transformers):
+            self._continuous = on_one_gpu and has_continuous_batching(transformers)
+        elif self._continuous and not has_continuous_batching(transformers):
             raise UsageError(
                 ErrorCode.UNSUPPORTED_BY_BACKEND,
                 f"`model_args` continuous=true: transformers {transformers.__version__} has no continuous batching "
@@ -132,7 +133,7 @@ class HF(Backend):
         assert self._chat is not None
         return {
             **self._chat.info(),
-            "revision": weights_revision(self.settings, getattr(self._model.config, "_commit_hash", None)),
+            "revision": weights_revision(self.settings, commit_hash(self._model.config)),
             "context": self._context,
             "dtype": str(self._model.dtype).removeprefix("torch."),
             "device": str(self._model.device),
@@ -273,15 +274,6 @@ def _parse_continuous(value: str, temperature: float) -> bool | None:
             )
         return False
     return None if value == "auto" else parse_bool(value, "continuous")
-
-
-def _has_continuous_batching(transformers: Any) -> bool:
-    """Return whether this version has continuous batching with a handler for each result."""
-    try:
-        manager = import_optional("transformers.generation.continuous_batching", "hf").ContinuousBatchingManager
-    except (AttributeError, BackendError):
-        return False
-    return hasattr(manager, "register_result_handler") and hasattr(transformers, "ContinuousBatchingConfig")
 
 
 def _device_map(torch: Any, device: str) -> str:

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from evalsuite.errors import BackendError, ErrorCode, UsageError
+from evalsuite.models import vllm_private_api
 from evalsuite.models.backend import Backend, BackendInfo, BackendSettings, Request, Response, Scoring
 from evalsuite.models.local.chat_template import ChatTemplate
 from evalsuite.models.local.continuation_tree import ContinuationRequest, TokenTree, tokenize_continuations
 from evalsuite.models.local.generate import end_token_id
 from evalsuite.models.local.partial_generation import PartialGeneration, check_budget
 from evalsuite.models.local.tied_embeddings import describe, targeted_embedding
+from evalsuite.models.local.transformers_private_api import commit_hash
 from evalsuite.models.local.weights_digest import weights_revision
 from evalsuite.models.model_args import guarded_code, parse_bool, parse_fraction, parse_positive_int
 from evalsuite.models.optional_packages import describe_error, import_optional
@@ -82,7 +84,7 @@ class VLLM(Backend):
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
         vllm = import_optional("vllm", "vllm")
         self._vllm = vllm
-        if self.settings.scoring != "generate" and not hasattr(vllm.SamplingParams, "logprob_token_ids"):
+        if self.settings.scoring != "generate" and not vllm_private_api.scores_given_tokens(vllm):
             raise BackendError(
                 ErrorCode.LOGPROBS_UNAVAILABLE,
                 f"vllm {vllm.__version__} can't return the log-probabilities of given tokens; install a newer one",
@@ -98,7 +100,7 @@ class VLLM(Backend):
             raise BackendError(ErrorCode.MODEL_NOT_LOADABLE, message) from error
         if adapter is not None:
             self._refuse_tied_embeddings(adapter)
-            self._lora = import_optional("vllm.lora.request", "vllm").LoRARequest("adapter", 1, str(adapter))
+            self._lora = vllm_private_api.adapter_request(str(adapter))
             await self._add_adapter()
         return self._info()
 
@@ -117,7 +119,7 @@ class VLLM(Backend):
             **self._engine_args,
         )
         # Not returned: vllm keeps this thread's frames alive in a traceback, and those would keep the engine alive.
-        self._engine = import_optional("vllm.v1.engine.async_llm", "vllm").AsyncLLM.from_engine_args(args)
+        self._engine = vllm_private_api.start_engine(args)
 
     def _make_chat(self) -> ChatTemplate:
         settings = self.settings
@@ -127,7 +129,7 @@ class VLLM(Backend):
         return ChatTemplate(tokenizer, settings.chat_template, settings.decoding.thinking, f"vllm/{settings.model}")
 
     def _refuse_tied_embeddings(self, adapter: Path) -> None:
-        if not self._engine.model_config.hf_text_config.tie_word_embeddings:
+        if not vllm_private_api.model_config(self._engine).hf_text_config.tie_word_embeddings:
             return
         try:
             embedding = targeted_embedding(adapter)
@@ -148,10 +150,10 @@ class VLLM(Backend):
 
     def _info(self) -> BackendInfo:
         assert self._chat is not None
-        config = self._engine.model_config
+        config = vllm_private_api.model_config(self._engine)
         return {
             **self._chat.info(),
-            "revision": weights_revision(self.settings, getattr(config.hf_config, "_commit_hash", None)),
+            "revision": weights_revision(self.settings, commit_hash(config.hf_config)),
             "context": self._context,
             "dtype": str(config.dtype).removeprefix("torch."),
             "quantization": config.quantization,
@@ -161,7 +163,7 @@ class VLLM(Backend):
 
     @property
     def _context(self) -> int:
-        return int(self._engine.model_config.max_model_len)
+        return int(vllm_private_api.model_config(self._engine).max_model_len)
 
     async def answer(self, requests: Iterator[Request]) -> AsyncGenerator[Response, None]:
         """Have `concurrency` requests in the engine; closing the generator aborts them there."""
@@ -206,7 +208,7 @@ class VLLM(Backend):
             stop_token_ids=self._end_ids,
             max_tokens=generation.max_new_tokens,
             detokenize=False,
-            output_kind=self._vllm.sampling_params.RequestOutputKind.FINAL_ONLY,
+            output_kind=vllm_private_api.only_final_output(),
         )
         return await self._run(generation.input_ids, sampling)
 
@@ -239,7 +241,7 @@ class VLLM(Backend):
             ignore_eos=True,
             logprob_token_ids=tokens,
             detokenize=False,
-            output_kind=self._vllm.sampling_params.RequestOutputKind.FINAL_ONLY,
+            output_kind=vllm_private_api.only_final_output(),
         )
         output = await self._run(tokenized.context + tree.path(row), sampling)
         return {token: output.logprobs[0][token].logprob for token in tokens}
@@ -253,7 +255,7 @@ class VLLM(Backend):
             async with aclosing(stream) as outputs:
                 async for output in outputs:
                     return output.outputs[0]
-        except self._vllm.v1.engine.exceptions.EngineDeadError as error:
+        except vllm_private_api.engine_dead_error() as error:
             raise BackendError(
                 ErrorCode.ENGINE_FAILED, f"vllm/{self.settings.model}: the engine died; see its own log for the cause"
             ) from error

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evalsuite.reward import StrictReward
-from training.curriculum import trl_private_api
 from training.curriculum.mining import MiningResult
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ def _share(rows: int, process: int, processes: int) -> list[int]:
 
 def _count_right(trainer: Any, rows: datasets.Dataset, samples: int) -> list[int]:
     repeated = [row for row in rows for _ in range(samples)]
-    completions = trl_private_api.generate(trainer, [row["prompt"] for row in repeated])
+    completions = trainer.complete([row["prompt"] for row in repeated])
     columns = {name: [row[name] for row in repeated] for name in ("gold", "labels", "format", "opens_reasoning")}
     rewards = StrictReward()(completions=completions, **columns)
     return [int(sum(rewards[start : start + samples])) for start in range(0, len(rewards), samples)]
@@ -70,4 +69,4 @@ def _evaluation_mode(trainer: Any, seed: Sequence[int]) -> Iterator[None]:
             yield
         finally:
             trainer.model.train(was_training)
-            trl_private_api.discard_evaluation_metrics(trainer)
+            trainer.discard_evaluation_metrics()

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelerate import PartialState
-from trl import GRPOConfig, GRPOTrainer
+from trl import GRPOConfig
 
 from training import step_log, trainer_config, weights
 from training.curriculum.mining import MINING_LOG, MiningHistory
@@ -28,19 +28,11 @@ from training.data import rows
 from training.recipe import Grpo
 from training.stages import checkpoints
 from training.stages.job import StageJob, world_size
+from training.stages.policy_trainer import PolicyTrainer
 from training.stages.rollout_reward import RolloutReward
 
 if TYPE_CHECKING:
     import datasets
-
-
-class PolicyTrainer(GRPOTrainer):
-    """TRL's trainer with the curriculum's prompt sampler."""
-
-    prompt_sampler: PromptSampler
-
-    def _get_train_sampler(self, dataset: Any = None) -> PromptSampler:
-        return self.prompt_sampler
 
 
 def prepare(job: StageJob) -> tuple[PolicyTrainer, dict[str, Any]]:

@@ -10,6 +10,7 @@ from typing import Any
 from evalsuite.errors import BackendError, ErrorCode, UsageError
 from evalsuite.models.backend import Decoding
 from evalsuite.models.local.partial_generation import PartialGeneration
+from evalsuite.models.local.transformers_private_api import fatal_error
 from evalsuite.models.optional_packages import describe_error, import_optional
 
 _CPU_MEMORY_SHARE = 0.05
@@ -144,7 +145,7 @@ class ContinuousGenerator:
             generation.input_ids, request_id=name, max_new_tokens=generation.max_new_tokens
         )
         if accepted is None:
-            fatal = self._manager.background_thread_status.fatal_error
+            fatal = fatal_error(self._manager)
             raise BackendError(
                 ErrorCode.ENGINE_FAILED,
                 f"hf/: continuous batching stopped: {fatal}; try `model_args` continuous=false",

@@ -1,6 +1,7 @@
 """MedQA as a verifiers environment; for another task, copy this file and change the name of the task.
 
-`vf-eval` calls `load_environment`; verifiers' v1 `eval` and prime-rl use the taskset, with the harness for plain chats.
+The `vf-eval` of verifiers 0.3 calls `load_environment`. Its `eval`, the `vf-eval` of 0.4, and prime-rl use the taskset,
+with the harness for plain chats.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -80,6 +80,23 @@ def test_rollouts_and_the_saved_model_stop_at_the_recipes_end_token(world, tmp_p
     assert GenerationConfig.from_pretrained(ended.model).eos_token_id == [2, 0]
 
 
+@pytest.mark.parametrize("lora", [None, {"r": 4, "alpha": 8, "dropout": 0.5}])
+def test_a_models_own_generation_settings_change_no_rollout_and_stay_its_own(world, tmp_path, lora):
+    from transformers import GenerationConfig
+
+    rollouts = []
+    for name, settings in (("plain", {}), ("own", {"no_repeat_ngram_size": 1, "suppress_tokens": [0, 5, 6, 7]})):
+        base = shutil.copytree(world[0], tmp_path / name / "base")
+        GenerationConfig(eos_token_id=[2, 0], pad_token_id=0, do_sample=True, **settings).save_pretrained(base)
+        folder = policies.train(policies.recipe(base, {"steps": 2}, lora=lora), tmp_path / name / "rl", base, world[1])
+        rollouts.append([row["completion"] for row in policies.journal(folder, "completions.jsonl")])
+        if lora is None:
+            assert GenerationConfig.from_pretrained(folder.model).no_repeat_ngram_size == settings.get(
+                "no_repeat_ngram_size"
+            )
+    assert rollouts[0] == rollouts[1] and len(set(rollouts[0])) > 1
+
+
 @pytest.mark.parametrize(
     ("engine", "eos", "generation_kwargs"),
     [

@@ -94,10 +94,14 @@ def test_a_recipe_for_gpus_computes_in_bfloat16_and_one_for_cpus_does_not(dtype,
 )
 def test_rollouts(engine, vllm, tmp_path):
     stage = REASONMED.stages[2]
-    settings = {"engine": engine, "temperature": 0.7, "top_p": 0.9, "max_tokens": 333}
+    settings = {"engine": engine, "temperature": 0.7, "max_tokens": 333}
     stage = stage.model_copy(update={"rollout": stage.rollout.model_copy(update=settings)})
     config = trainer_config.grpo(REASONMED, stage, tmp_path, devices=1)
-    check(config, use_vllm=vllm[0], temperature=0.7, top_p=0.9, max_completion_length=333)
+    check(config, use_vllm=vllm[0], temperature=0.7, max_completion_length=333)
+    check(config, top_p=1.0, top_k=0, min_p=None, repetition_penalty=1.0, disable_dropout=True)
+    check(config, vllm_importance_sampling_correction=True, vllm_importance_sampling_mode="token_truncate")
+    check(config, vllm_importance_sampling_clip_max=3.0, vllm_importance_sampling_clip_min=None)
+    check(config, use_bias_correction_kl=False, importance_sampling_level="token", generation_kwargs=None)
     if vllm[1]:
         assert config.vllm_mode == vllm[1]
 
