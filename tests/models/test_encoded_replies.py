@@ -49,7 +49,7 @@ def environment(monkeypatch):
 # Compression
 
 
-@pytest.mark.parametrize(("encoding", "body"), COMPRESSED)
+@pytest.mark.parametrize(("encoding", "body"), COMPRESSED, ids=[encoding for encoding, _ in COMPRESSED])
 async def test_a_compressed_reply_is_inflated(encoding, body):
     with FaultServer(lambda item, attempt: reply_with(body, headers={"Content-Encoding": encoding})) as server:
         [response] = await respond(settings(server.url))
@@ -65,7 +65,9 @@ async def test_a_compressed_error_is_read():
 
 
 @pytest.mark.parametrize(
-    "body", [gzip.compress(BODY)[:-20], BODY, gzip.compress(BODY)[:40] + b"\xff" * 40, gzip.compress(BODY) + b"junk"]
+    "body",
+    [gzip.compress(BODY)[:-20], BODY, gzip.compress(BODY)[:40] + b"\xff" * 40, gzip.compress(BODY) + b"junk"],
+    ids=["cut", "plain", "damaged", "junk behind"],  # pytest would name them by their bytes, which hold the time
 )
 async def test_a_damaged_compressed_reply_is_sent_again(body):
     damaged = reply_with(body, headers={"Content-Encoding": "gzip"})
