@@ -163,6 +163,24 @@ async def test_a_stream_that_ends_early_is_sent_again(pieces):
 
 
 @pytest.mark.parametrize(
+    "pieces",
+    [[*CHUNKS[:2], b"data: [DONE]\n\n"], [b"data: [DONE]\n\n"], [CHUNKS[0], b"data: {bad\n\n", *CHUNKS[1:]]],
+)
+async def test_a_whole_stream_that_is_no_response_is_requested_twice(pieces):
+    with FaultServer(lambda item, attempt: streamed(pieces)) as server:
+        [response] = await respond(settings(server.url, stream="true"))
+    assert response.error is not None and len(server.requests) == 2
+
+
+@pytest.mark.parametrize("body", [BODY, gzip.compress(b" " * 2000)], ids=["not compressed", "too large"])
+async def test_a_whole_body_that_cannot_be_inflated_is_requested_twice(body, monkeypatch):
+    monkeypatch.setattr(content_encoding, "LARGEST_BODY", 1000)
+    with FaultServer(lambda item, attempt: reply_with(body, headers={"Content-Encoding": "gzip"})) as server:
+        [response] = await respond(settings(server.url))
+    assert response.error is not None and len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
     "error",
     [
         event({"error": {"message": "upstream is away", "code": 502}}),

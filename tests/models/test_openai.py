@@ -513,10 +513,11 @@ async def test_a_redirection_is_not_followed_with_the_key(monkeypatch):
         return web.json_response({"data": []})
 
     async def redirect(request: web.Request) -> web.Response:
-        raise web.HTTPTemporaryRedirect("/target")
+        raise web.HTTPTemporaryRedirect("/target?session=s3cret-value")
 
     with FaultServer(models=redirect, routes={"/target": target}) as server:
-        assert "HTTP 307" in await error_of(settings(server.url), ErrorCode.SERVER_REPLY_UNUSABLE)
+        message = await error_of(settings(server.url), ErrorCode.SERVER_REPLY_UNUSABLE)
+    assert "/target" in message and "s3cret" not in message
     assert not seen
 
 

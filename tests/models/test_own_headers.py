@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from evalsuite.errors import ErrorCode
+from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.models.http import transport
 from evalsuite.models.http.own_headers import read_headers
 from tests.models.fault_server import FaultServer, completion, reply_with
@@ -165,3 +165,11 @@ def test_headers_reach_neither_the_run_folder_nor_the_terminal(tmp_path):
         assert SECRET not in text
     run_json = json.loads((tmp_path / "run" / "run.json").read_bytes())
     assert "headers" not in run_json["identity"]["args"]
+
+
+def test_the_first_line_that_is_no_header_is_named_and_not_shown(tmp_path):
+    argument = file(tmp_path, "# mine\napi-key: s3cret-value\n\nother s3cret words\n")
+    with pytest.raises(UsageError) as caught:
+        read_headers(argument)
+    assert caught.value.code == ErrorCode.UNREADABLE_ARGUMENT_FILE
+    assert "line 4" in str(caught.value) and "s3cret" not in str(caught.value)

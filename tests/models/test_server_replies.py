@@ -78,6 +78,9 @@ async def test_the_finish_reason_decides_what_a_reply_without_content_is(reply, 
         {"choices": [None]},
         {"choices": [{}]},
         {"choices": [{"message": {"role": "assistant"}}]},
+        {"choices": [{"index": 0, "text": "B", "finish_reason": "stop"}]},
+        choice("stop", message=None),
+        {"choices": None, "base_resp": {"status_code": 7, "status_msg": "something else"}},
         choice("stop", message={"content": 7}),
         choice("stop", message={"content": ["x"]}),
         choice("stop", message="B"),
@@ -235,6 +238,41 @@ CONTEXT_ERRORS = [
     ),
     ("Input is too long for requested model.", None, None),
 ]
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (1004, ErrorCode.AUTHENTICATION_FAILED),
+        (2049, ErrorCode.AUTHENTICATION_FAILED),
+        (1008, ErrorCode.QUOTA_EXHAUSTED),
+    ],
+)
+async def test_an_error_of_minimax_that_every_request_would_meet_ends_the_run(number, code):
+    body = {"choices": None, "base_resp": {"status_code": number, "status_msg": "words of the server"}}
+    with FaultServer(lambda item, attempt: reply_with(body)) as server:
+        assert "words of the server" in await error_of(settings(server.url), code)
+
+
+@pytest.mark.parametrize("number", [1002, 1013])
+async def test_an_error_of_minimax_that_passes_is_waited_for(number):
+    body = {"choices": None, "base_resp": {"status_code": number, "status_msg": "busy"}}
+    with FaultServer(lambda item, attempt: reply_with(body) if attempt == 1 else reply_with(completion("B"))) as server:
+        [response] = await respond(settings(server.url))
+    assert (response.text, response.error, len(server.requests)) == ("B", None, 2)
+
+
+async def test_a_filtered_prompt_of_minimax_is_refused_and_its_code_0_is_no_error():
+    filtered = {"choices": None, "base_resp": {"status_code": 1026, "status_msg": "input new_sensitive"}}
+    response, sent = await judged(reply_with(filtered))
+    assert (response.finish, response.error, sent) == ("refused", None, 1)
+    response, sent = await judged(reply_with(completion("B") | {"base_resp": {"status_code": 0, "status_msg": ""}}))
+    assert (response.text, response.error, sent) == ("B", None, 1)
+
+
+async def test_an_error_in_a_list_is_judged_by_its_code():
+    response, sent = await judged(reply_with([{"error": {"code": 400, "message": "words of the server"}}]))
+    assert sent == 1 and response.error is not None and "words of the server" in response.error
 
 
 @pytest.mark.parametrize(("words", "tokens", "needed"), CONTEXT_ERRORS)

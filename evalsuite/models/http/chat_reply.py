@@ -40,6 +40,9 @@ def parse_completion(reply: ServerReply) -> ChatCompletion:
     choice = choices[0]
     text, reasoning, refusal = _message_texts(choice.get("message"), content)
     finish = _finish(choice, bool(text or reasoning))
+    if choice.get("message") is None and finish == "stop":
+        # A filter or the token limit may leave no message, a response that ended by itself has one.
+        raise UnreadableReply(f"its choice has no message: {outline(content)}")
     if text is None and not reasoning and not choice.get("finish_reason"):
         # Nothing was said, and nothing says why: neither an answer nor the end of one.
         raise UnreadableReply(f"it has neither text nor a finish reason: {outline(content)}")

@@ -21,6 +21,11 @@ class UnknownEncoding(Exception):
 class DamagedBody(Exception):
     """A compressed body that is cut short, not what its encoding says, or too large when inflated."""
 
+    def __init__(self, problem: str, *, cut_short: bool = False) -> None:
+        super().__init__(problem)
+        self.cut_short = cut_short
+        """Whether a part was lost on the way, so that another attempt may get it whole."""
+
 
 def decode_body(body: bytes, encodings: str) -> bytes:
     """Return a body without its encodings, the value of a Content-Encoding header; raise one of the above.
@@ -57,7 +62,7 @@ def _inflated(body: bytes, window_bits: int) -> bytes:
         if size > LARGEST_BODY:
             raise DamagedBody(f"a body of more than {LARGEST_BODY >> 20} MiB when inflated")
         if not inflater.eof:
-            raise DamagedBody("a compressed body that is cut short")
+            raise DamagedBody("a compressed body that is cut short", cut_short=True)
         # A gzip body may have several members (RFC 1952, 2.2), each with its own header; anything else ends here.
         body = inflater.unused_data.lstrip(b"\0") if window_bits == _GZIP else b""
     return b"".join(parts)

@@ -39,6 +39,15 @@ _FILTER_CODES: Final = frozenset(
     | {"datainspectionfailed", "1301", "content_blocked", "moderation_blocked", "safety"}
 )
 _FILTER_WORDS: Final = ("content exists risk", "content filtering policy", "content management policy", "flagged for")
+_MINIMAX_CODES: Final[Mapping[str, int | str]] = {
+    **dict.fromkeys(("1004", "2049"), 401),
+    "1008": 402,
+    **dict.fromkeys(("1002", "1039", "1041"), 429),
+    **dict.fromkeys(("1000", "1001", "1013", "1024", "1033"), 500),
+    **dict.fromkeys(("1026", "1027"), "content_filter"),
+    **dict.fromkeys(("1042", "2013"), 400),
+}
+"""The error codes of MiniMax's API reference."""
 _DEEPEST: Final = 4
 _MOST_KEYS: Final = 12
 _LONGEST_KEY: Final = 32
@@ -80,8 +89,10 @@ def load_reply(body: bytes) -> Any:
         if body.lstrip()[:1] in (b"{", b"[", b""):
             raise
         raise UnreadableReply(str(error)) from None
+    if isinstance(content, list) and content and isinstance(content[0], dict) and content[0].get("error"):
+        raise ErrorReport.of(content[0]["error"])  # as Gemini wraps its errors
     if isinstance(content, dict) and not content.get("choices"):
-        reported = content.get("error") or (content if _is_error(content) else None)
+        reported = content.get("error") or _minimax_error(content) or (content if _is_error(content) else None)
         if reported:
             raise ErrorReport.of(reported)
     elif isinstance(content, dict) and (status_of(content.get("error")) or _has_words(content.get("error"))):
@@ -161,6 +172,15 @@ def _outline(value: Any, depth: int) -> str:
 
 def _key(key: str) -> str:
     return key if len(key) <= _LONGEST_KEY else key[:_LONGEST_KEY] + "..."
+
+
+def _minimax_error(content: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the error in MiniMax's `base_resp`, which accompanies every status; its code 0 is a success."""
+    result = content.get("base_resp")
+    if not isinstance(result, dict) or not result.get("status_code"):
+        return None
+    code = result["status_code"]
+    return {"code": _MINIMAX_CODES.get(str(code), code), "message": str(result.get("status_msg") or f"error {code}")}
 
 
 def _is_error(content: Mapping[str, Any]) -> bool:

@@ -23,6 +23,11 @@ _SHOWN: Final = 200
 class BrokenStream(Exception):
     """A stream that ended before its response was complete, or that has something else than chunks."""
 
+    def __init__(self, problem: str, *, whole: bool) -> None:
+        super().__init__(problem)
+        self.whole = whole
+        """Whether the stream's last event arrived, so that the server itself sends it like this."""
+
 
 @dataclass(slots=True)
 class _Choice:
@@ -81,6 +86,7 @@ def assemble(body: bytes) -> bytes:
     that ends without a finish reason or has a chunk that isn't JSON.
     """
     choice, usage, seen = _Choice(), None, False
+    whole = body.rstrip().endswith(_DONE)
     for name, data in _events(body):
         if data == _DONE:
             break
@@ -88,7 +94,8 @@ def assemble(body: bytes) -> bytes:
         if name == b"error" and not isinstance(chunk, dict):
             return dump_json_line({"error": data.decode(errors="replace")})
         if not isinstance(chunk, dict):
-            raise BrokenStream(f"an event of the stream is no chunk: {data[:_SHOWN].decode(errors='replace')}")
+            shown = data[:_SHOWN].decode(errors="replace")
+            raise BrokenStream(f"an event of the stream is no chunk: {shown}", whole=whole)
         error = chunk.get("error") or (chunk if name == b"error" else None)
         if error:
             return dump_json_line({"error": error})
@@ -99,7 +106,7 @@ def assemble(body: bytes) -> bytes:
                 seen = True
                 choice.add(each)
     if not seen or not choice.finished:
-        raise BrokenStream("the stream of events ended without a finish reason")
+        raise BrokenStream("the stream of events ended without a finish reason", whole=whole)
     return dump_json_line({"object": "chat.completion", "choices": [choice.as_json()], "usage": usage})
 
 

@@ -39,7 +39,8 @@ def read_headers(argument: str) -> dict[str, str]:
             "`model_args` headers: write the headers into a file and name it as headers=@FILE, so that no key is seen",
         )
     path = Path(argument[1:]).expanduser()
-    pairs: Sequence[tuple[object, object]] = _lines(_text(path)) or _mapping(path)
+    content = _text(path)
+    pairs: Sequence[tuple[object, object]] = _lines(content) or _mapping(path, content)
     headers: dict[str, str] = {}
     for number, (name, value) in enumerate(pairs, 1):
         checked, text = _check(path, number, name, value)
@@ -89,19 +90,26 @@ def _text(path: Path) -> str:
 
 def _lines(text: str) -> list[tuple[str, str]] | None:
     """Return the headers in lines of the form `Name: value`; None for text of another form."""
-    matches = [_LINE.fullmatch(line) for line in re.split(r"\r?\n", text) if line.strip() and not line.startswith("#")]
+    matches = [_LINE.fullmatch(line) for line in re.split(r"\r?\n", text) if _is_header(line)]
     pairs = [(match[1], match[2]) for match in matches if match is not None and match[2]]
     quoted = any(value[0] in "\"'|>&*!" for _, value in pairs)
     return pairs if pairs and len(pairs) == len(matches) and not quoted else None
 
 
-def _mapping(path: Path) -> list[tuple[object, object]]:
+def _is_header(line: str) -> bool:
+    return bool(line.strip()) and not line.startswith("#")
+
+
+def _mapping(path: Path, text: str) -> list[tuple[object, object]]:
     try:
         content = read_yaml(path, _LARGEST_FILE, UsageError, ErrorCode.UNREADABLE_ARGUMENT_FILE)
     except UsageError:  # its message quotes the file
         content = _NOT_YAML
     if content is _NOT_YAML:
-        raise _unreadable(path, "neither YAML nor lines of the form Name: value")
+        lines = enumerate(re.split(r"\r?\n", text), 1)
+        others = [number for number, line in lines if _is_header(line) and not _LINE.fullmatch(line)]
+        where = f" (line {others[0]} isn't)" if others else ""
+        raise _unreadable(path, f"neither YAML nor lines of the form Name: value{where}")
     if not isinstance(content, dict):
         raise _invalid(path, "it isn't a mapping of names to values")
     return list(content.items())

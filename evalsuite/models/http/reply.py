@@ -12,11 +12,12 @@ from typing import Final
 from evalsuite.errors import BackendError, ErrorCode
 from evalsuite.models.http.context_limit import context_limit
 from evalsuite.models.http.error_report import ErrorReport, error_message, is_content_filter
-from evalsuite.models.redaction import Redactor
+from evalsuite.models.redaction import Redactor, redact_url
 
 _OVERLOADED: Final = frozenset({429, 503, 529})
 _RETRYABLE_4XX: Final = frozenset({408, 409, 425, 429})
 _PERMANENT_5XX: Final = frozenset({501, 505})
+_LONGEST_ADDRESS: Final = 300
 CHECK_NAME_AND_URL: Final = (
     "is the model's name right, and does `base_urls` end where /chat/completions follows (often in /v1)?"
 )
@@ -77,8 +78,10 @@ def classify_error(
     status, body, where = reply.status, reply.body, f"HTTP {reply.status}"
     if report is not None:
         status, body, where = report.status, report.body, f"HTTP {reply.status} with error {report.status}"
+    elif 300 <= status < 400 and reply.headers.get("location"):
+        where += f" to {redact_url(reply.headers['location'][:_LONGEST_ADDRESS])}"
     limit = context_limit(status, body)
-    words = f"{where}: {error_message(body)}"
+    words = f"{where}: {error_message(body)}" if body.strip() else where
     message = redactor.redact_line(words if limit is None else f"{limit} ({words})")
     if limit is not None or is_content_filter(body):
         return PermanentRefusal(message, status, body)

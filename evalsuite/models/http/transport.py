@@ -218,7 +218,9 @@ class Transport(Generic[Parsed]):
                 body = assemble(body)
             return ServerReply(response.status, body, response.headers, seconds)
         except (DamagedBody, BrokenStream) as error:
-            return RetryableError(FailureKind.FAILED, self._redactor.redact_line(str(error)))
+            lost = error.cut_short if isinstance(error, DamagedBody) else not error.whole
+            kind = FailureKind.FAILED if lost else FailureKind.UNREADABLE
+            return RetryableError(kind, self._redactor.redact_line(str(error)))
         except UnknownEncoding as error:
             unknown = self._redactor.redact_line(str(error))
         raise BackendError(
