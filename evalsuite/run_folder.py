@@ -269,10 +269,22 @@ def _refuse_links(folder: Path) -> None:
     """Raise a `RunError` for a link below a folder that is about to be written: it may point at a file of the user."""
     link = next(links_in(folder), None)
     if link is not None:
-        raise RunError(
-            ErrorCode.OUTPUT_NOT_WRITABLE,
-            f"{link}: a link in a run folder, which is not followed; replace it by the file or folder itself",
-        )
+        raise _link_error(link)
+
+
+def refuse_links_to(output: Path) -> None:
+    """Raise a `RunError` if a path for output is in a run folder and reaches out of it by a link, itself included."""
+    link = None
+    place = output.absolute()
+    for path in (place, *place.parents):
+        if link is not None and (path / "run.json").exists():
+            raise _link_error(link)
+        link = path if path.is_symlink() else link
+
+
+def _link_error(link: Path) -> RunError:
+    message = f"{link}: a link in a run folder, which is not followed; replace it by the file or folder itself"
+    return RunError(ErrorCode.OUTPUT_NOT_WRITABLE, message)
 
 
 def disk_error(path: Path, error: OSError) -> RunError:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evalsuite.run.summary_schema import ParseMode, TaskSummary
+from evalsuite.run.summary_schema import ParseMode, RunSummary, TaskSummary
 from evalsuite.stats.clusters import Floats
 from evalsuite.stats.intervals import Estimate, mean
 from evalsuite.stats.macro_average import macro
@@ -54,6 +54,26 @@ def macro_contradiction(stated: Estimate | None, accuracies: list[Estimate], exa
     if stated is None or _same(computed, stated, exact):
         return None
     return f"the tasks' accuracies average {_shown(computed)}, summary.json states {_shown(stated)}"
+
+
+def identity_contradictions(summary: RunSummary, facts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield where summary.json states other settings of the run than run.json, whose content is `facts`.
+
+    Runs are compared by what their summaries state, so that a changed statement would let different ones pass as alike.
+    """
+    identity = facts["identity"]
+    if summary.model != identity["model"]:
+        yield "summary.json names another model than run.json"
+    if facts["decoding"] and summary.decoding != facts["decoding"]:
+        yield "summary.json states another decoding than run.json"
+    if summary.tasks.keys() != identity["tasks"].keys():
+        yield "summary.json has other tasks than run.json"
+    for name, task in summary.tasks.items():
+        stated = {**task.model_dump(include={*identity["tasks"].get(name, ())}), "samples": task.samples}
+        expected = {**identity["tasks"].get(name, {}), "samples": identity["samples"]}
+        differing = next((key for key, value in stated.items() if value != expected[key]), None)
+        if differing is not None:
+            yield f"summary.json states another {differing} of {name} than run.json"
 
 
 def _contradictory_verdicts(

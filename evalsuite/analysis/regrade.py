@@ -94,6 +94,9 @@ class Regraded:
     """The summary by the previous parser."""
     after: RunSummary
 
+    def __repr__(self) -> str:
+        return f"Regraded({str(self.path)!r}: parser {self.was} to {self.now}, {len(self.changes)} grades changed)"
+
     def to_json(self) -> Json:
         """The content that `--json` prints."""
         return {

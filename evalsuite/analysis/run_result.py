@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from evalsuite.analysis.grade_checks import COLUMNS, contradictions, macro_contradiction
+from evalsuite.analysis.grade_checks import COLUMNS, contradictions, identity_contradictions, macro_contradiction
 from evalsuite.errors import ErrorCode, RunError
 from evalsuite.run.summary import GRADES, read_grades
 from evalsuite.run.summary_schema import ParseMode, RunSummary, TaskSummary
@@ -187,7 +187,7 @@ class RunResult:
             raise self._inconsistent(average)
 
     def check_responses(self) -> tuple[str, ...]:
-        """Compare the journals with the digests in summary.json; another content is a `RunError`.
+        """Compare run.json and the journals with summary.json; what contradicts it is a `RunError`.
 
         Returns what could not be compared, one sentence each.
         """
@@ -195,6 +195,9 @@ class RunResult:
         if digests is None:
             return (f"its summary.json (schema {self.written_as}) has no digests to compare its responses with",)
         journals = {task: self.path / "responses" / f"{task}.jsonl" for task in self.tasks}
+        if (self.path / "run.json").exists():
+            for problem in identity_contradictions(self.summary, read_run_json(self.path / "run.json")):
+                raise self._inconsistent(f"{problem}: make it anew with evalsuite runs finish")
         if not any(journal.exists() for journal in journals.values()):
             return ("there are no responses to compare its grades with",)
         for task, journal in journals.items():

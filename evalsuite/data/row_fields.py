@@ -73,7 +73,7 @@ def labelled_options(row: Row, at: OptionsField, name: str, where: str) -> list[
     while pairs and not has_content(pairs[-1][1]):
         pairs.pop()
     unlabelled = sum(not label for label, _ in pairs)
-    if unlabelled and at.kind in ("list", "columns"):
+    if unlabelled and len(pairs) > len(LETTERS):  # whatever its kind, a field may hold a list
         count = f"{len(pairs)} options, and there are {len(LETTERS)} letters"
         raise malformed(f"{where}: item {name}: {count}: give a mapping of label to text")
     for label, value in pairs:

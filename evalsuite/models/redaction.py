@@ -19,11 +19,14 @@ KEY_VARIABLES: Final = ("EVALSUITE_API_KEY", "OPENAI_API_KEY")
 _SECRET_PATTERN: Final = re.compile(r"(?i)(?<=bearer )\S+|(?<=basic )[\w+/=]{6,}|\bsk-[\w*-]{6,}")
 """What looks like a secret although it is not known to be one."""
 _SECRET_NAME: Final = re.compile(
-    r"secret|passw(or)?d|passphrase|passcode|credential|bearer|authorization|\bsig(nature)?\b|(^|[_-])auth$|key"
+    r"secret|passw(or)?d|passphrase|passcode|credential|bearer|authorization|\bsig(nature)?\b|(^|[_-])auth$|key|cookie"
+    r"|(^|[_-])(jwt|pass|pat|pwd|sas)($|[_-])"
     r"|token(?!s|iz|_id|_healing)",
     re.IGNORECASE,
 )
 """Names of settings, fields and variables whose values are secrets; `max_tokens` and `tokenizer` are none."""
+_USER_IN_URL: Final = re.compile(r"\w:/+[^/?#@\s\"']+@")
+"""A user, and possibly a password, in a URL that may stand anywhere in a text."""
 _SCHEME: Final = re.compile(r"^\s*(\w+:/+|\w+//|https?:?/*|/+)", re.IGNORECASE)
 """The scheme of a URL, also mistyped."""
 _NAMES_A_VARIABLE: Final = re.compile(r"_env$", re.IGNORECASE)
@@ -102,7 +105,8 @@ def refuse_secrets(model_args: Mapping[str, str]) -> None:
     for name, value in model_args.items():
         if _NAMES_A_VARIABLE.search(name):
             continue
-        if is_secret_name(name) or _SECRET_PATTERN.search(value) or any(map(is_secret_name, _field_names(value))):
+        looks_secret = _SECRET_PATTERN.search(value) or _USER_IN_URL.search(value)
+        if is_secret_name(name) or looks_secret or any(map(is_secret_name, _field_names(value))):
             raise UsageError(
                 ErrorCode.SECRET_IN_ARGUMENT,
                 f"`model_args` {Redactor([]).redact_line(name)}: it holds a secret, which run.json would store and the "

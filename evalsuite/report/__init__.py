@@ -20,6 +20,7 @@ from evalsuite.report.markdown import markdown
 from evalsuite.report.run_names import display_name
 from evalsuite.report.training_stages import stage_gains
 from evalsuite.run.summary_schema import ParseMode
+from evalsuite.run_folder import refuse_links_to
 from evalsuite.util.atomic_write import write_atomically
 
 
@@ -38,6 +39,7 @@ def write_report(
     `parse_mode` chooses the accuracy that ranks, comparisons and charts are based on. A folder that can't be written
     is a `RunError`.
     """
+    refuse_links_to(out)
     named = entries([read_result(path) for path in runs], display_name)
     board = leaderboard(named, allow, parse_mode)
     gains = stage_gains(board, named, stage_names)

@@ -122,6 +122,8 @@ def test_bombs_are_refused_before_they_unpack(tmp_path, monkeypatch):
     for name, table in (
         ("repeated", {"a": [text] * 100}),  # stored once, in a dictionary
         ("list", {"a": [[text] * 100]}),
+        ("dictionary", {"a": pa.DictionaryArray.from_arrays([0] * 100, [text])}),  # and read as one
+        ("nested", {"a": pa.ListArray.from_arrays([0, 100], pa.DictionaryArray.from_arrays([0] * 100, [text]))}),
         ("large", {"a": [chr(65 + n) * 40_000 for n in range(60)]}),
     ):
         pq.write_table(pa.table(table), tmp_path / f"{name}.parquet", compression="zstd")
@@ -130,6 +132,16 @@ def test_bombs_are_refused_before_they_unpack(tmp_path, monkeypatch):
         with pytest.raises(DataError) as caught:
             read_rows(path)
         assert caught.value.code is ErrorCode.DATA_TOO_LARGE and str(path) in str(caught.value)
+
+
+def test_a_parquet_column_with_a_dictionary_is_read_as_its_values(tmp_path):
+    words = pa.DictionaryArray.from_arrays([1, 0, 1], ["a", "b"])
+    lists = pa.ListArray.from_arrays([0, 1, 1, 3], words)
+    structs = pa.StructArray.from_arrays([words, lists], ["w", "l"])
+    pq.write_table(pa.table({"word": words, "list": lists, "struct": structs}), tmp_path / "a.parquet")
+    expected = [("b", ["b"]), ("a", []), ("b", ["a", "b"])]
+    rows = [{"word": word, "list": each, "struct": {"w": word, "l": each}} for word, each in expected]
+    assert read_rows(tmp_path / "a.parquet") == rows
 
 
 def test_a_gzip_file_may_not_unpack_to_many_times_its_size(tmp_path, monkeypatch):

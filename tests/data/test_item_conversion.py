@@ -48,6 +48,7 @@ def test_more_options_than_letters_are_refused_and_never_cut():
     assert len(convert([native(options=texts[:26])], NATIVE, "f").items[0].options) == 26
     listed = layout(options={"kind": "list", "at": "o"}, gold={"kind": "label", "at": "g"})
     assert "item 1: 30 options" in refusal([{"id": "1", "q": "q", "o": texts, "g": "B"}], listed)
+    assert "item 1: 30 options" in refusal([native(options=texts)], NATIVE)
     wide = layout(
         options={"kind": "columns", "columns": [f"c{n}" for n in range(30)]}, gold={"kind": "label", "at": "g"}
     )

@@ -489,6 +489,13 @@ def test_the_example_policy_lists_every_key_and_is_understood():
     assert caught.value.code is ErrorCode.INVALID_POLICY and "pubmedqa" in str(caught.value)
 
 
+def test_a_run_passes_against_a_copy_of_itself_by_the_example_policy(made):
+    policy = read_policy(ROOT / "examples" / "gate.yaml")
+    verdicts = {task: random_grades(number, 500) for number, task in enumerate(policy.tasks)}
+    decision = gate(read_result(made("a", verdicts)), read_result(made("b", verdicts)), policy)
+    assert decision.outcome == "pass"
+
+
 def test_the_commands_of_the_examples_exist():
     workflow = yaml.safe_load((ROOT / "examples" / "github-actions" / "gate.yml").read_text())
     scripts = [step.get("run", "") for step in workflow["jobs"]["gate"]["steps"]]

@@ -132,6 +132,9 @@ SECRET_ARGS = [
     {"user": "sk-0123456789abcdef"},
     {"extra_body": '{"provider": {"api_key": "x"}}'},
     {"extra_headers": '{"Authorization": "x"}'},
+    *({name: "x"} for name in ("azure_sas", "jwt", "db_pwd", "session_cookie", "github-pat", "user_pass")),
+    {"proxy": "http://user:swordfish@host:8080"},
+    {"client_args": '{"proxies": ["socks5://swordfish@host"]}'},
 ]
 
 

@@ -11,6 +11,7 @@ import pytest
 import evalsuite as es
 from evalsuite.analysis.regrade import regrade
 from evalsuite.analysis.run_result import read_result
+from evalsuite.analysis.verify_run import verify_run
 from evalsuite.errors import ErrorCode, EvalsuiteError
 from evalsuite.run.event_loop import run_to_end
 from evalsuite.run.execute import execute
@@ -150,6 +151,29 @@ def moved(line):
     request = record.pop("request")
     del record["crc32"]
     return dump_json_line({**record, "request": request[::-1]})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("prompt_digest", "0" * 64), ("format", "boxed"), ("data_digest", "0" * 64), ("version", 99), ("variant", "x")],
+)
+def test_a_summary_that_states_another_setting_than_the_run_is_refused(run, key, value):
+    summary = orjson.loads((run / "summary.json").read_bytes())
+    summary["tasks"]["own"][key] = value
+    (run / "summary.json").write_bytes(orjson.dumps(with_checksum(summary)))
+    with pytest.raises(EvalsuiteError) as caught:
+        result(run)
+    assert caught.value.code is ErrorCode.RUN_INCONSISTENT and key in str(caught.value)
+    assert verify_run(run).problems
+
+
+@pytest.mark.parametrize(("key", "value"), [("model", "trivial/first"), ("decoding", {"seed": 7})])
+def test_a_summary_of_another_model_or_decoding_is_refused(run, key, value):
+    summary = orjson.loads((run / "summary.json").read_bytes())
+    (run / "summary.json").write_bytes(orjson.dumps(with_checksum({**summary, key: value})))
+    with pytest.raises(EvalsuiteError) as caught:
+        result(run)
+    assert caught.value.code is ErrorCode.RUN_INCONSISTENT
 
 
 def test_a_later_schema_is_refused(run):

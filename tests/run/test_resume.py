@@ -9,12 +9,12 @@ import pytest
 
 import evalsuite as es
 from evalsuite.cli import main
-from evalsuite.errors import ErrorCode, EvalsuiteError
+from evalsuite.errors import ErrorCode, EvalsuiteError, RunError
 from evalsuite.models import backend_class
 from evalsuite.models.backend import BackendSettings
 from evalsuite.models.redaction import KEY_VARIABLES
 from evalsuite.run.resume import resume_command, resumed
-from evalsuite.run_folder import RunFolder
+from evalsuite.run_folder import RunFolder, refuse_links_to
 from evalsuite.util.checksum import with_checksum
 
 
@@ -188,6 +188,27 @@ def test_links_in_a_folder_are_not_written_through(tmp_path, capsys):
         shown = capsys.readouterr().err.splitlines()
         assert all(str(run / name) in line for line in shown if line.startswith("evalsuite:"))
         assert outside.read_bytes() == before
+
+
+def test_output_in_a_folder_of_others_is_not_written_through_a_link(tmp_path, capsys):
+    """The command that is printed after a run names RUN/report, and RUN/inspect is the default of another."""
+    run = es.evaluate("trivial/first", "starter_recall", out=tmp_path / "run").path
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    for name in ("report", "inspect", "deep"):
+        (run / name).symlink_to(outside)
+    for out in (run / "report", run / "deep" / "er"):
+        assert main(["report", str(run), "--out", str(out)]) == 2
+        assert ErrorCode.OUTPUT_NOT_WRITABLE in capsys.readouterr().err
+    assert list(outside.iterdir()) == []
+    (tmp_path / "mine").symlink_to(outside)
+    assert main(["report", str(run), "--out", str(tmp_path / "mine")]) == 0, "a link outside run folders is the user's"
+    for path in (run / "inspect", run / "new", tmp_path / "mine" / "x", outside):
+        if path == run / "inspect":
+            with pytest.raises(RunError):
+                refuse_links_to(path)
+        else:
+            refuse_links_to(path)
 
 
 def test_a_task_that_is_a_path_is_refused(hostile, capsys):

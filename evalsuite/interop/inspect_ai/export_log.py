@@ -30,7 +30,7 @@ from evalsuite.models.recording import answering_model
 from evalsuite.run.prepared_task import PreparedTask
 from evalsuite.run.reload import reload_tasks, without_loglikelihoods
 from evalsuite.run.summary_schema import RunSummary, TaskSummary
-from evalsuite.run_folder import ResponseRecord, RunFolder, disk_error
+from evalsuite.run_folder import ResponseRecord, RunFolder, disk_error, refuse_links_to
 from evalsuite.tasks.item import Item
 from evalsuite.tasks.rotation import rotated
 from evalsuite.util.atomic_write import atomic_path
@@ -48,6 +48,7 @@ def export_inspect(run: Path, out: Path | None = None, data_dir: Path | None = N
     A run that another tool graded is a `RunError`.
     """
     library = import_optional("inspect_ai.log", "inspect")
+    refuse_links_to(out or run / FOLDER)
     folder = RunFolder(run)
     prepared_tasks = without_loglikelihoods(reload_tasks(folder, data_dir))
     summary = read_result(run).summary
@@ -66,7 +67,7 @@ class _TaskExport:
     def write(self, library: Any, folder: Path) -> Path:
         """Write the log; its name follows from the run, so that another export replaces it."""
         log = self._log(library)
-        stamp = re.sub(r"[:+]", "-", str(self.facts["started"]))
+        stamp = re.sub(r"[^\w.-]+", "-", str(self.facts["started"]))
         file = folder / f"{stamp}_{self.prepared.name.replace('_', '-')}_{log.eval.task_id}.eval"
         try:
             folder.mkdir(parents=True, exist_ok=True)
