@@ -21,6 +21,7 @@ from evalsuite.tasks.answer_format import write
 from evalsuite.tasks.prompt import TaskPrompt
 from evalsuite.tasks.registry import load_task
 from evalsuite.tasks.rotation import rotated, rotations_of
+from evalsuite.util.checksum import with_checksum
 
 pytestmark = pytest.mark.integration
 
@@ -223,3 +224,16 @@ def test_view_shows_a_run_in_the_browser(tmp_path):
         viewer.wait(30)
     with pytest.raises(OSError):
         urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5)
+
+
+def test_a_run_whose_start_no_log_can_hold_is_refused_in_one_line(tmp_path, capsys):
+    run = tmp_path / "run"
+    assert (
+        main(["run", "--model", "trivial/first", "--tasks", "starter_recall", "--limit", "2", "--out", str(run)]) == 0
+    )
+    facts = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(with_checksum({**facts, "started": "../../outside"})))
+    capsys.readouterr()
+    assert main(["export", "inspect", str(run)]) == 2
+    assert ErrorCode.RUN_UNREADABLE in capsys.readouterr().err
+    assert not list(tmp_path.rglob("*.eval"))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from evalsuite.analysis.run_result import read_result
-from evalsuite.errors import ErrorCode, RunError
+from evalsuite.errors import ErrorCode, EvalsuiteError, RunError
 from evalsuite.interop.inspect_ai.scores import (
     METADATA_KEY,
     SCORER,
@@ -66,7 +66,13 @@ class _TaskExport:
 
     def write(self, library: Any, folder: Path) -> Path:
         """Write the log; its name follows from the run, so that another export replaces it."""
-        log = self._log(library)
+        try:
+            log = self._log(library)
+        except EvalsuiteError:
+            raise
+        except Exception as error:  # inspect-ai's models refuse what an edited run.json may hold, in many types
+            message = f"{self.folder.path}: run.json holds what no log can: {describe_error(error)}; was it edited?"
+            raise RunError(ErrorCode.RUN_UNREADABLE, message) from error
         stamp = re.sub(r"[^\w.-]+", "-", str(self.facts["started"]))
         file = folder / f"{stamp}_{self.prepared.name.replace('_', '-')}_{log.eval.task_id}.eval"
         try:
