@@ -13,7 +13,7 @@ from training.synthesis.questions.shapes.all import SHAPES
 from training.synthesis.questions.shapes.shape import Shape
 from training.synthesis.questions.source import QuestionSource
 
-GENERATOR_VERSION: Final = 1
+GENERATOR_VERSION: Final = 2
 """Raised whenever the same graph and seed give other questions."""
 _EMPTY_ROUNDS: Final = 3
 """After so many rounds over all subjects without a new question a shape has no more."""
@@ -76,8 +76,8 @@ def _stream(shape: Shape, draw: Draw) -> Iterator[Question]:
             question = shape.ask(subject, draw)
             if question is None:
                 continue
-            told = frozenset(question.told or (each.node for each in question.distractors))
-            key = (question.subject, question.answer, told)
+            # With other distractors it would be the same question.
+            key = (question.subject, question.answer, frozenset(question.told or question.hidden))
             if key not in seen:
                 seen.add(key)
                 empty = 0

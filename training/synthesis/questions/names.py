@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
 
 from training.synthesis.graph.graph import Graph
+from training.synthesis.graph.kinds import NodeType
 
 _WORD: Final = re.compile(r"[^\W\d_]+")
+_FIRST: Final = re.compile(r"(?:^|(?<=/))[A-Z][a-z]+(?![A-Z\d])")
+"""A word at the start of a name, or after a stroke."""
+_EPONYM: Final = re.compile(r"\w+(?:'s|-[A-Z]| (?:[Ss]yndrome|[Dd]isease|anomaly|sign)\b)")
+"""A first word that may be a person's name, although it is a common word elsewhere: Young syndrome, Brown-Vialetto."""
 _ROOT: Final = 6
 """Letters that two words must share, at the start of one of them, to have a root in common."""
 _COMMON_WORDS: Final = """
@@ -67,6 +73,28 @@ class Names:
     def shown(self, number: int) -> str:
         """Return the name under which a node stands in a question."""
         return self._graph.name(number)
+
+    def inline(self, number: int) -> str:
+        """Return a node's name as it stands inside a sentence: a first word that is no proper name is not capitalized.
+
+        A word is no proper name if the names of the graph write it in lower case more often than not, where it is not
+        the first one. One that stands nowhere else is taken for a proper name in diseases, and in nothing else.
+        """
+        name = self._graph.name(number)
+        if _EPONYM.match(name):
+            return name
+        least = 1 if self._graph.type(number) == NodeType.DISEASE else 0
+        return _FIRST.sub(lambda word: word[0].lower() if self._lower[word[0].lower()] >= least else word[0], name)
+
+    @cached_property
+    def _lower(self) -> Counter[str]:
+        """By how many names more a word, other than the first, is in lower case than capitalized."""
+        found: Counter[str] = Counter()
+        for number in range(len(self._graph)):
+            for name in self._graph.names(number):
+                for word in _WORD.findall(name.text)[1:]:
+                    found[word.lower()] += 1 if word.islower() else -1
+        return found
 
     def roots(self, number: int) -> Roots:
         """Return the roots of a node's name, all its synonyms and its eponyms."""

@@ -8,20 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.synthesis.graph.findings import Finding
-from training.synthesis.graph.kinds import Polarity
 from training.synthesis.questions.draw import Draw
 from training.synthesis.questions.names import Roots, joined
 from training.synthesis.questions.question import Refutation, Refuted
 from training.synthesis.questions.sign_table import OFTEN
 from training.synthesis.questions.source import QuestionSource
+from training.synthesis.questions.tellable import FEWEST, TELLING
 
-_FEWEST, _MOST = 4, 7
-_TELLING: Final = 2
-"""Signs that the disease often has, and of which nothing is known of a distractor, to refute it."""
-_SELDOM: Final = 0.3
-"""A sign that is known to be rarer than this in a disease is not told of its patient."""
-_GENERAL: Final = 0.15
-"""A sign that a larger share of all diseases has is no finding, but a chapter: abnormal heart morphology."""
+_MOST: Final = 7
 
 
 class Presentation(NamedTuple):
@@ -34,43 +28,13 @@ class Presentation(NamedTuple):
     roots: Roots
 
 
-class Tellable:
-    """The findings that a patient with each disease can be told to have: stated, not rare, no chapter, not its name."""
-
-    def __init__(self, source: QuestionSource) -> None:
-        self._source = source
-        self._found: dict[int, list[Finding]] = {}
-        self._most = _GENERAL * len(source.signs.diseases)
-
-    def of(self, disease: int) -> list[Finding]:
-        """Return a disease's findings that can be told, those that its patients often have first."""
-        if disease not in self._found:
-            found = [each for each in self._source.signs.own(disease).values() if self._is_tellable(disease, each)]
-            self._found[disease] = sorted(found, key=lambda finding: not finding.frequency.low >= OFTEN)
-        return self._found[disease]
-
-    def suffice(self, disease: int) -> bool:
-        """Return whether a disease has enough telling signs to be presented."""
-        found = self.of(disease)
-        return len(found) >= _FEWEST and found[_TELLING - 1].frequency.low >= OFTEN
-
-    def _is_tellable(self, disease: int, finding: Finding) -> bool:
-        table, names = self._source.signs, self._source.names
-        return (
-            finding.polarity == Polarity.PRESENT
-            and not finding.frequency.low < _SELDOM
-            and table.spread(finding.sign) <= self._most
-            and not names.roots(disease).meet(names.roots(finding.sign))
-        )
-
-
-def draw_presentation(source: QuestionSource, tellable: Tellable, disease: int, draw: Draw) -> Presentation | None:
+def draw_presentation(source: QuestionSource, disease: int, draw: Draw) -> Presentation | None:
     """Draw signs that only this disease of the graph has all of; None if there are none."""
-    findings = tellable.of(disease)
+    findings = source.tellable.of(disease)
     frequent = [each for each in findings if each.frequency.low >= OFTEN]
     rest = findings[len(frequent) :]
-    wanted = _FEWEST + draw.below(_MOST - _FEWEST)
-    often = max(_TELLING, wanted // 2 + draw.below(2))
+    wanted = FEWEST + draw.below(_MOST - FEWEST)
+    often = max(TELLING, wanted // 2 + draw.below(2))
     draw.shuffle(frequent)
     rest = [*frequent[often:], *rest]
     draw.shuffle(rest)
@@ -100,7 +64,8 @@ class Competitors:
     """The diseases that a presentation refutes although they share a part of it.
 
     A disease is refuted if a row denies it a sign that is told (`denied`), or if the graph says nothing of at least two
-    signs that the presented disease often has (`lacking`); silence alone on one sign refutes nothing.
+    signs that the presented disease often has (`lacking`); silence alone on one sign refutes nothing, and no silence
+    refutes a disease that is too much alike (`kin`).
     """
 
     def __init__(self, source: QuestionSource, presentation: Presentation) -> None:
@@ -109,7 +74,8 @@ class Competitors:
         self.shared: NDArray[np.int64] = table.present(signs).sum(axis=0)
         self._denied = table.excluded(signs)
         self._silent = table.silent(list(presentation.often))
-        self.refuted: NDArray[np.bool_] = self._denied.any(axis=0) | (self._silent.sum(axis=0) >= _TELLING)
+        self._silent[:, source.kin.places(presentation.disease)] = False
+        self.refuted: NDArray[np.bool_] = self._denied.any(axis=0) | (self._silent.sum(axis=0) >= TELLING)
 
     def sharing(self, least: int, among: NDArray[np.bool_]) -> list[int]:
         """Return the refuted diseases that have at least so many of the signs; `among`: which to consider."""
@@ -128,7 +94,7 @@ class Competitors:
         if len(denied):
             sign = self.presentation.signs[int(denied[0])]
             return Refuted(node, Refutation.EXCLUDED, self._source.signs.findings.deciding(disease, sign))
-        silent = [self.presentation.often[int(row)] for row in np.flatnonzero(self._silent[:, place])[:_TELLING]]
+        silent = [self.presentation.often[int(row)] for row in np.flatnonzero(self._silent[:, place])[:TELLING]]
         own = self._source.signs.own(self.presentation.disease)
         return Refuted(node, Refutation.DISCRIMINATING, tuple(edge for sign in silent for edge in own[sign].edges))
 

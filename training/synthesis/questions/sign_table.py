@@ -43,6 +43,7 @@ class SignTable:
         self._present = present & ~unsure
         self._excluded = excluded & ~unsure
         self._silent = ~(present | below | excluded | unsure)
+        self._vague: dict[int, bool] = {}
         self._own: dict[int, dict[int, Finding]] = {}
         self._counts = np.bitwise_count(self._present).sum(axis=1, dtype=np.int32)
 
@@ -69,6 +70,13 @@ class SignTable:
     def spread(self, sign: int) -> int:
         """Return the number of diseases that have a sign or a kind of it."""
         return int(self._counts[self._signs[sign]])
+
+    def is_vague(self, sign: int) -> bool:
+        """Return whether a sign only names what is affected, and has kinds that say how: abnormal facial shape."""
+        if sign not in self._vague:
+            kinds = self.graph.name(sign).casefold().startswith("abnormal") and len(self.graph.descendants(sign)) > 0
+            self._vague[sign] = kinds
+        return self._vague[sign]
 
     def present(self, signs: list[int]) -> NDArray[np.bool_]:
         """Return by sign and disease whether the disease has the sign. Shape: signs x diseases."""

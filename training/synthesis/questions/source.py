@@ -7,8 +7,10 @@ from functools import cached_property
 from typing import NamedTuple
 
 from training.synthesis.graph.graph import Graph
+from training.synthesis.questions.kin import Kin
 from training.synthesis.questions.names import Names
 from training.synthesis.questions.sign_table import SignTable
+from training.synthesis.questions.tellable import Tellable
 
 
 class Weights(NamedTuple):
@@ -40,6 +42,16 @@ class QuestionSource:
     def signs(self) -> SignTable:
         """The signs by disease."""
         return SignTable(self.graph)
+
+    @cached_property
+    def tellable(self) -> Tellable:
+        """What can be told of a patient with each disease."""
+        return Tellable(self.signs, self.names)
+
+    @cached_property
+    def kin(self) -> Kin:
+        """The diseases that are too much alike."""
+        return Kin(self.graph, self.signs.diseases)
 
     def degree(self, number: int) -> int:
         """Return the number of edges of a node, in both directions."""

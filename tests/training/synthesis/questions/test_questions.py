@@ -11,6 +11,7 @@ from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.tasks.registry import load_task
 from tests.training.synthesis.questions.proof_checker import ProofChecker
 from training.data.manifest import verify
+from training.synthesis.graph.kinds import NodeType, Relation
 from training.synthesis.questions.draw import Draw
 from training.synthesis.questions.generate import generate, parse_shares
 from training.synthesis.questions.items import make_items
@@ -74,6 +75,51 @@ def test_options_are_different_things(items, hpo):
         assert len(set(each.item.options)) == len(nodes)
         assert not any(
             hpo.related(one, other) for at, one in enumerate(nodes) for other in nodes[:at] if one == nodes[0]
+        )
+
+
+def test_a_subtype_or_another_disease_of_the_gene_is_not_refuted_by_silence(items, hpo):
+    seen = 0
+    for each in items:
+        if each.item.meta["shape"] != "diagnosis":
+            continue
+        genes = set(hpo.objects(hpo.find(each.proof["subject"]), Relation.HAS_GENE).tolist())
+        for option in each.proof["options"].values():
+            if option.get("refuted") == "discriminating":
+                seen += 1
+                assert genes.isdisjoint(hpo.objects(hpo.find(option["id"]), Relation.HAS_GENE).tolist())
+    assert seen > 100
+
+
+def test_the_kin_of_a_disease_are_its_subtypes_and_those_of_its_gene(source, hpo):
+    diseases = source.signs.diseases.tolist()
+    kin = {diseases[place] for place in source.kin.places(hpo.find("OMIM:300514")).tolist()}  # Fanconi anemia, group B
+    assert hpo.find("OMIM:609053") in kin  # group I
+    assert hpo.find("OMIM:251260") not in kin  # Nijmegen breakage syndrome
+    assert hpo.find("OMIM:300514") not in kin
+
+
+@pytest.mark.parametrize(
+    ("node", "text"),
+    [
+        ("HP:0001250", "seizure"),
+        ("HP:0000369", "low-set ears"),
+        ("HP:0003487", "Babinski sign"),
+        ("HP:0001305", "Dandy-Walker malformation"),
+        ("OMIM:279000", "Young syndrome"),
+    ],
+)
+def test_a_name_inside_a_sentence_keeps_the_capital_of_a_person_only(source, hpo, node, text):
+    assert source.names.inline(hpo.find(node)) == text
+
+
+def test_no_vague_sign_is_told_or_asked_for(items, hpo):
+    for each in items:
+        signs = {hpo.find(row[2]) for row in each.proof["told"]}
+        signs |= {hpo.find(option["id"]) for option in each.proof["options"].values()}
+        assert not any(
+            hpo.type(sign) == NodeType.SIGN and hpo.name(sign).startswith("Abnormal") and len(hpo.descendants(sign))
+            for sign in signs
         )
 
 
@@ -161,5 +207,5 @@ def test_a_wrong_share_is_one_clear_error(shapes):
 
 def test_more_questions_than_the_graph_has_are_an_error(source):
     with pytest.raises(UsageError) as caught:
-        generate(source, 100_000, 1, {"discriminating": 1.0})  # the shape of which there are fewest
+        generate(source, 100_000, 1, {"against": 1.0})  # the shape of which there are fewest
     assert caught.value.code == ErrorCode.INVALID_ARGUMENT

@@ -14,7 +14,7 @@ from training.synthesis.questions.question import Question, Refutation, Refuted
 from training.synthesis.questions.shapes.shape import Shape
 from training.synthesis.questions.source import QuestionSource
 
-_PATIENTS: Final = 3
+_PATIENTS: Final = 5
 """So few patients without a sign say nothing of the disease; a denial without a count is the curator's own."""
 
 _FEATURE: Final = 0.1
@@ -22,7 +22,7 @@ _FEATURE: Final = 0.1
 
 
 def firmly_excluded(finding: Finding) -> bool:
-    """Return whether a finding denies a disease a sign by more than a case or two."""
+    """Return whether a finding denies a disease a sign by more than a few cases."""
     patients = finding.frequency.patients
     return finding.polarity == Polarity.EXCLUDED and (patients == 0 or patients >= _PATIENTS)
 
@@ -34,7 +34,7 @@ class Against(Shape):
     share: ClassVar[float] = 0.1
     wordings: ClassVar[tuple[str, ...]] = (
         "Which of the following findings would argue against a diagnosis of {disease}?",
-        "{disease} is suspected in a patient. Which of these findings, if present, speaks against it?",
+        "A patient is suspected to have {disease}. Which of these findings, if present, would speak against it?",
         "Which of these findings is not a feature of {disease}?",
         "All of the following are features of {disease}, except:",
     )
@@ -50,14 +50,14 @@ class Against(Shape):
         return [
             disease
             for disease in table.diseases.tolist()
-            if any(map(firmly_excluded, table.own(disease).values())) and len(self._features(disease)) >= 4
+            if any(self._denies(each) for each in table.own(disease).values()) and len(self._features(disease)) >= 4
         ]
 
     def ask(self, subject: int, draw: Draw) -> Question | None:
         """Draw a question about a disease by name."""
         table, names, graph = self.source.signs, self.source.names, self.source.graph
         own, of_disease = table.own(subject), names.roots(subject)
-        excluded = [each for each in own.values() if firmly_excluded(each)]
+        excluded = [each for each in own.values() if self._denies(each)]
         draw.shuffle(excluded)
         for answer in excluded:
             if of_disease.meet(names.roots(answer.sign)):
@@ -75,7 +75,7 @@ class Against(Shape):
         names, own = self.source.names, self.source.signs.own(subject)
         return Question(
             shape=self.name,
-            stem=draw.choice(self.wordings).format(disease=names.shown(subject)),
+            stem=draw.choice(self.wordings).format(disease=names.inline(subject)),
             answer=answer.sign,
             distractors=tuple(Refuted(sign, Refutation.PRESENT, own[sign].edges) for sign in chosen),
             told=(),
@@ -84,6 +84,9 @@ class Against(Shape):
             hops=1,
             closeness=0.0,
         )
+
+    def _denies(self, finding: Finding) -> bool:
+        return firmly_excluded(finding) and not self.source.signs.is_vague(finding.sign)
 
     def traits(self, number: int) -> tuple[float, ...]:
         """Return also how often a sign is denied: else the most often denied one would be the answer."""
@@ -110,5 +113,5 @@ class Against(Shape):
             each.sign
             for disease in table.diseases.tolist()
             for each in table.own(disease).values()
-            if firmly_excluded(each)
+            if self._denies(each)
         )

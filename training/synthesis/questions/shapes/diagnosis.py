@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from training.synthesis.questions.draw import Draw
 from training.synthesis.questions.options import candidates, choose
-from training.synthesis.questions.presentation import Competitors, Tellable, draw_presentation
+from training.synthesis.questions.presentation import Competitors, draw_presentation
 from training.synthesis.questions.question import Question
 from training.synthesis.questions.shapes.shape import Shape
 
@@ -30,11 +30,7 @@ class Diagnosis(Shape):
     @cached_property
     def subjects(self) -> list[int]:
         """Diseases with enough signs to be presented, at least two of which their patients often have."""
-        return [disease for disease in self.source.signs.diseases.tolist() if self._tellable.suffice(disease)]
-
-    @cached_property
-    def _tellable(self) -> Tellable:
-        return Tellable(self.source)
+        return [disease for disease in self.source.signs.diseases.tolist() if self.source.tellable.suffice(disease)]
 
     @cached_property
     def _answers(self) -> NDArray[np.bool_]:
@@ -42,7 +38,7 @@ class Diagnosis(Shape):
 
     def ask(self, subject: int, draw: Draw) -> Question | None:
         """Draw a question; distractors are diseases that could be the answer to another one."""
-        presentation = draw_presentation(self.source, self._tellable, subject, draw)
+        presentation = draw_presentation(self.source, subject, draw)
         if presentation is None:
             return None
         competitors, names, graph = Competitors(self.source, presentation), self.source.names, self.source.graph

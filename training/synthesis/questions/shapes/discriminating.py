@@ -83,7 +83,7 @@ class Discriminating(Shape):
         shared = sum(refuted[node].kind == Refutation.PRESENT for node in chosen)
         return Question(
             shape=self.name,
-            stem=wording.format(disease=names.shown(subject), rival=names.shown(rival)),
+            stem=wording.format(disease=names.inline(subject), rival=names.inline(rival)),
             answer=sign,
             distractors=tuple(refuted[node] for node in chosen),
             told=(),
@@ -103,7 +103,7 @@ class Discriminating(Shape):
         ours, theirs = table.own(subject), table.own(rival)
         found: dict[int, Refuted] = {}
         for sign, finding in theirs.items():
-            if finding.polarity != Polarity.PRESENT or sign not in self._lacking:
+            if finding.polarity != Polarity.PRESENT or sign not in self._lacking or table.is_vague(sign):
                 continue
             own = ours.get(sign)
             if own is not None and own.polarity == Polarity.PRESENT and not_rarer(finding, own):
@@ -118,7 +118,7 @@ class Discriminating(Shape):
         table, found = self.source.signs, defaultdict(list)
         for disease in table.diseases.tolist():
             for each in table.own(disease).values():
-                if firmly_excluded(each):
+                if firmly_excluded(each) and not table.is_vague(each.sign):
                     found[each.sign].append(disease)
         return dict(found)
 

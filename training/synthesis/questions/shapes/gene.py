@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from training.synthesis.graph.kinds import NodeType, Relation
 from training.synthesis.questions.draw import Draw
 from training.synthesis.questions.options import CANDIDATES, choose
-from training.synthesis.questions.presentation import Competitors, Tellable, draw_presentation
+from training.synthesis.questions.presentation import Competitors, draw_presentation
 from training.synthesis.questions.question import Question, Refuted
 from training.synthesis.questions.shapes.shape import Shape
 
@@ -28,7 +28,7 @@ class Gene(Shape):
     wordings: ClassVar[tuple[str, ...]] = (
         "A patient has the following findings: {signs}. Variants in which of these genes are the most likely cause?",
         "The findings in a patient are: {signs}. Which of these genes is most likely affected?",
-        "Which of the following genes is most likely mutated in a patient with: {signs}?",
+        "A patient presents with {signs}. Which of the following genes most likely carries the causative variant?",
     )
 
     @cached_property
@@ -38,16 +38,12 @@ class Gene(Shape):
         return [
             disease
             for disease in self.source.signs.diseases.tolist()
-            if self._tellable.suffice(disease) and len(graph.objects(disease, Relation.HAS_GENE)) == 1
+            if self.source.tellable.suffice(disease) and len(graph.objects(disease, Relation.HAS_GENE)) == 1
         ]
-
-    @cached_property
-    def _tellable(self) -> Tellable:
-        return Tellable(self.source)
 
     def ask(self, subject: int, draw: Draw) -> Question | None:
         """Draw a question; a distractor's disease shares a sign with the patient's."""
-        presentation = draw_presentation(self.source, self._tellable, subject, draw)
+        presentation = draw_presentation(self.source, subject, draw)
         if presentation is None:
             return None
         (answer,) = self.source.graph.objects(subject, Relation.HAS_GENE).tolist()

@@ -12,6 +12,7 @@ from training.synthesis.questions.draw import Draw
 from training.synthesis.questions.options import candidates, choose
 from training.synthesis.questions.question import Question, Refutation, Refuted
 from training.synthesis.questions.shapes.shape import Shape
+from training.synthesis.questions.source import QuestionSource
 
 
 class MostFrequent(Shape):
@@ -24,6 +25,10 @@ class MostFrequent(Shape):
         "Of these findings, which one do patients with {disease} have most often?",
         "In {disease}, which of these findings is the most common?",
     )
+
+    def __init__(self, source: QuestionSource) -> None:
+        super().__init__(source)
+        self._findings: dict[int, tuple[list[Finding], list[Finding]]] = {}
 
     @cached_property
     def subjects(self) -> list[int]:
@@ -49,7 +54,7 @@ class MostFrequent(Shape):
         closest = max(rarer[sign].frequency.high for sign in chosen)
         return Question(
             shape=self.name,
-            stem=draw.choice(self.wordings).format(disease=names.shown(subject)),
+            stem=draw.choice(self.wordings).format(disease=names.inline(subject)),
             answer=answer.sign,
             distractors=tuple(Refuted(sign, Refutation.LESS_FREQUENT, rarer[sign].edges) for sign in chosen),
             told=(),
@@ -65,17 +70,26 @@ class MostFrequent(Shape):
 
     def _known(self, disease: int) -> list[Finding]:
         """Return the findings of a disease whose frequency is stated."""
-        return [
-            each
-            for each in self.source.signs.own(disease).values()
-            if each.polarity == Polarity.PRESENT and each.frequency.known
-        ]
+        return self._both(disease)[0]
 
     def _answers(self, disease: int) -> list[Finding]:
         """Return the findings that are more frequent than at least four others."""
-        known = self._known(disease)
+        return self._both(disease)[1]
+
+    def _both(self, disease: int) -> tuple[list[Finding], list[Finding]]:
+        if disease not in self._findings:
+            self._findings[disease] = self._find(disease)
+        return self._findings[disease]
+
+    def _find(self, disease: int) -> tuple[list[Finding], list[Finding]]:
+        table = self.source.signs
+        known = [
+            each
+            for each in table.own(disease).values()
+            if each.polarity == Polarity.PRESENT and each.frequency.known and not table.is_vague(each.sign)
+        ]
         ends = sorted(each.frequency.high for each in known)
-        return [each for each in known if len(ends) >= 5 and ends[3] < each.frequency.low]
+        return known, [each for each in known if len(ends) >= 5 and ends[3] < each.frequency.low]
 
     @cached_property
     def _share(self) -> dict[int, float]:

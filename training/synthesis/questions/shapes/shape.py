@@ -37,7 +37,7 @@ class Shape(ABC):
 
     def listed(self, nodes: Sequence[int]) -> str:
         """Return the names of nodes as a list in a sentence; names may hold commas."""
-        return "; ".join(self.source.names.shown(node) for node in nodes)
+        return "; ".join(self.source.names.inline(node) for node in nodes)
 
     def traits(self, number: int) -> tuple[float, ...]:
         """Return what of an option could give it away: see `options`."""
