@@ -105,6 +105,6 @@ def test_open_instruct(model, tmp_path):
     (tmp_path / "open_instruct" / "ground_truth_utils.py").write_text(INTERFACE)
     run(block, model, tmp_path)
     rows = [json.loads(line) for line in (tmp_path / "medqa.jsonl").read_text().splitlines()]
-    assert len(rows) == 1080
+    assert len(rows) == 1071
     assert all(row.keys() == {"messages", "ground_truth", "dataset"} for row in rows)
     assert {row["dataset"] for row in rows} == {"evalsuite"}

@@ -101,7 +101,7 @@ def test_a_benchmark_is_evaluated_on_its_test_items_and_trained_on_its_train_ite
     env = verifiers.load_environment("evalsuite-medqa", data_dir=str(DATA))
     test, train, strict = env.get_eval_dataset(), env.get_dataset(), rubric(env).strict
     assert [info["item"] for info in test["info"]] == [item.id for item in load(load_task("medqa"), DATA).items]
-    assert len(train) == 1080
+    assert len(train) == 1071
     assert not {turns[-1]["content"] for turns in test["prompt"]} & {turns[-1]["content"] for turns in train["prompt"]}
     for rows in (test, train):
         for answer, info in zip(rows["answer"], rows["info"], strict=True):

@@ -160,7 +160,7 @@ def test_train_items_of_a_benchmark_have_the_columns_of_the_reward():
     assert data["gold"] == [item.gold for item in items]
     columns = {key: data[key] for key in ("gold", "labels", "format", "opens_reasoning")}
     perfect = [write(format, gold) for format, gold in zip(data["format"], data["gold"], strict=True)]
-    assert StrictReward()(completions=perfect, prompts=data["prompt"], item=data["item"], **columns) == [1.0] * 1080
+    assert StrictReward()(completions=perfect, prompts=data["prompt"], item=data["item"], **columns) == [1.0] * 1071
     with pytest.raises(UsageError, match="medqa") as caught:
         dataset(load(load_task("medqa"), DATA).items, like="medqa")
     assert caught.value.code is ErrorCode.DATA_REFUSED
