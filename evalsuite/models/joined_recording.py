@@ -168,7 +168,7 @@ def _setup_notes(recording: Recording, dataset: Dataset, stated: StatedSetup) ->
     """Yield how the prompt asked, where that isn't plain from the task card."""
     setup, labels = recording.setup, ", ".join(recording.setup.labels or ())
     if stated.given:
-        yield f"graded as if the prompt had asked as --model-arg {', '.join(stated.given)} states"
+        yield f"graded as if the prompt had asked as stated by --model-arg {', '.join(stated.given)}"
     if recording.labels_from:
         yield f"the {recording.labels_from} name options {labels} by place: taken to be the prompt's labels"
     if not setup.described:

@@ -237,6 +237,8 @@ CONTEXT_ERRORS = [
         3000,
     ),
     ("Input is too long for requested model.", None, None),
+    ("Range of input length should be [1, 30720]", 30720, None),
+    ("too many tokens: total number of tokens in the prompt cannot exceed 4081", 4081, None),
 ]
 
 

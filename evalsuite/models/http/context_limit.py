@@ -19,7 +19,8 @@ _CODES: Final = frozenset(
 _ABOUT: Final = re.compile(
     r"context.{0,20}(length|window|size|limit)|(prompt|input)\b.{0,40}\btoo (long|large)|maximum model length"
     r"|input tokens exceed|token count.{0,20}exceeds|must be <= \d+\. given|must have less than \d+ tokens"
-    r"|longer than the maximum|request.{0,20}(too large|too long)|exceeds? the (model's )?(maximum|max)\b.{0,30}tokens",
+    r"|longer than the maximum|request.{0,20}(too large|too long)|exceeds? the (model's )?(maximum|max)\b.{0,30}tokens"
+    r"|range of input length should be \[|tokens in the prompt cannot exceed",
     re.IGNORECASE | re.DOTALL,
 )
 _NUMBER: Final = r"(\d[\d,_]*)"
@@ -32,6 +33,8 @@ _LIMITS: Final = tuple(
         rf"context (?:length|window|size|limit)[^\d.;]{{0,25}}{_NUMBER}",
         rf"maximum (?:model length|input length|number of (?:input )?tokens allowed)[^\d.;]{{0,15}}{_NUMBER}",
         rf"must be <= {_NUMBER}",
+        rf"range of input length should be \[\d+, ?{_NUMBER}\]",
+        rf"tokens in the prompt cannot exceed {_NUMBER}",
         rf"must have less than {_NUMBER}",
         rf"limit of {_NUMBER} tokens",
         rf"maximum of {_NUMBER} tokens",
