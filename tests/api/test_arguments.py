@@ -52,7 +52,7 @@ OTHERS = [
             "answer_format": NO_FORMAT,
             "name": (5, None, "", "A b", "a\n"),
             "prompt": NO_TEXT,
-            "language": (5, None, "fr", []),
+            "language": (5, None, "French, mostly", []),
         },
     ),
     (es.read_run, {"path": "run"}, {"path": (*NO_PATH, None)}),
