@@ -47,7 +47,8 @@ def test_a_line_a_run_and_column_then_the_published_numbers(content):
     measured = [row for row in rows if row["measured_here"] == "True"]
     assert len(measured) == sum(len(row["cells"]) for row in content["rows"]) == 7
     for row in measured:
-        shown_row = next(r for r in content["rows"] if r["name"] == row["name"])
+        shown_row = next(r for r in content["rows"] if r["run"] == row["run"])
+        assert row["name"] == shown_row["name"].replace("\n", r"\n")
         column = next(c for c in content["columns"] if (c["task"], str(c["n"])) == (row["task"], row["n"]))
         assert float(row["accuracy"]) == shown_row["cells"][column["key"]]["value"]
         assert float(row["low"]) < float(row["accuracy"]) < float(row["high"])
