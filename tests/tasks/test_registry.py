@@ -123,7 +123,7 @@ def test_an_absent_folder_of_tasks_is_an_error(tmp_path, monkeypatch):
         (("name: mine", "name: other"), "name is 'other'"),
         (("    items: 2", "    items: 2\n    layout: wide"), "layout 'wide'"),
         (("version: 1", "version: 1\nformat: xml"), "format: "),
-        (("version: 1", "version: 1\nlanguage: tlh"), "language: "),
+        (("version: 1", "version: 1\nlanguage: not a tag"), "language: "),
         (("version: 1", "version: [1"), ""),
         (("version: 1", "version: !!python/object/apply:os.system ['true']"), ""),
         (("path: items.jsonl", "path: ../../secret.jsonl"), "sources.0.path: "),

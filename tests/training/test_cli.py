@@ -43,7 +43,17 @@ def test_a_missing_package_is_one_line():
 
 
 def test_the_commands_are_those_that_people_call():
-    assert cli.commands.keys() == {"run", "resume", "plan", "report", "export", "verify", "freeze", "graph"}
+    assert cli.commands.keys() == {
+        "run",
+        "resume",
+        "plan",
+        "report",
+        "export",
+        "verify",
+        "freeze",
+        "graph",
+        "synthesize",
+    }
 
 
 @pytest.mark.parametrize(
