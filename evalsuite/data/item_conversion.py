@@ -170,10 +170,10 @@ def _item(layout: RowLayout, base: int, where: str, name: str, row: Row) -> tupl
     where = f"{where}: item {name}"
     _refuse_image(row, where)
     options = [(label, text(value)) for label, value in raw]
-    asked = lookup(row, layout.question)
-    if isinstance(asked, list | dict):
-        raise malformed(f"{where}: {layout.question!r} is not a text, but a {type(asked).__name__}")
-    question = _cut_choices(text(asked), layout.cut)
+    value = lookup(row, layout.question)
+    if isinstance(value, list | dict):
+        raise malformed(f"{where}: {layout.question!r} is not a text, but a {type(value).__name__}")
+    question = _cut_choices(text(value), layout.cut)
     if not question:
         raise malformed(f"{where}: the question is empty")
     for label, option in options:

@@ -165,10 +165,10 @@ def recording_notes(
 
 
 def _setup_notes(recording: Recording, dataset: Dataset, stated: StatedSetup) -> Iterator[str]:
-    """Yield how the prompt asked, where that isn't plain from the task card."""
+    """Yield how the recording was prompted, where that isn't plain from the task card."""
     setup, labels = recording.setup, ", ".join(recording.setup.labels or ())
     if stated.given:
-        yield f"graded as if the prompt had asked as stated by --model-arg {', '.join(stated.given)}"
+        yield f"graded by the prompt setup that is stated by --model-arg {', '.join(stated.given)}"
     if recording.labels_from:
         yield f"the {recording.labels_from} name options {labels} by place: taken to be the prompt's labels"
     if not setup.described:
@@ -176,7 +176,7 @@ def _setup_notes(recording: Recording, dataset: Dataset, stated: StatedSetup) ->
         open_args = [f"{key}=..." for key in SETUP_ARGS if key not in stated.given]
         yield (
             f"nothing describes setting {recording.source.setting}; its prompt's labels are taken to be {labels or own}"
-            + (f"; --model-arg {', '.join(open_args)} can state how it asked" if open_args else "")
+            + (f"; --model-arg {', '.join(open_args)} can state its prompt setup" if open_args else "")
         )
     elif setup.note and not stated.given:
         yield setup.note

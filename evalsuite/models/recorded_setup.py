@@ -1,4 +1,4 @@
-"""How the prompt of a recording asked: as a task card, the run.json of a replayed run, or `model_args` state it."""
+"""How a recording was prompted: as a task card, the run.json of a replayed run, or `model_args` state it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from evalsuite.tasks.schema import RecordingFormat
 from evalsuite.util.jsonl import parse_json
 
 SETUP_ARGS: Final = ("format", "labels", "stop")
-"""Keys of `model_args` that state how a recording's prompt asked."""
+"""Keys of `model_args` that state how a recording was prompted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class StatedSetup:
 
 @dataclass(frozen=True, slots=True)
 class RecordedSetup:
-    """How a recording's prompt asked, as far as it is known."""
+    """How a recording was prompted, as far as it is known."""
 
     prompt_digest: str
     """Identifies the prompt as far as it is known: by the setting's name, or as the replayed run recorded it."""
@@ -73,7 +73,7 @@ class RecordedSetup:
 
 
 def recorded_setup(row: RecordedRow, dataset: Dataset, stated: StatedSetup) -> RecordedSetup:
-    """Return how the prompt of the recording that `row` belongs to asked; what the user states comes first.
+    """Return how the recording that `row` belongs to was prompted; what the user states comes first.
 
     A statement about a replayed run, whose run.json says it, is a `UsageError`.
     """
@@ -82,7 +82,7 @@ def recorded_setup(row: RecordedRow, dataset: Dataset, stated: StatedSetup) -> R
         if stated.given:
             raise UsageError(
                 ErrorCode.CONFLICTING_ARGUMENTS,
-                f"`model_args` {stated.given[0]}: the run.json of {row.source.path} states how the prompt asked; "
+                f"`model_args` {stated.given[0]}: the run.json of {row.source.path} states the prompt setup; "
                 "leave it out",
             )
         return _setup_of_run(row, dataset)

@@ -25,8 +25,8 @@ _BATCH: Final = 64
 class Replay(Backend):
     """Yields recorded responses without any model.
 
-    The model arguments `model` and `setting` select among several; `format`, `labels` and `stop` state how the prompt
-    asked, where neither a task card nor a run.json does.
+    The model arguments `model` and `setting` select among several; `format`, `labels` and `stop` state how it was
+    prompted, where neither a task card nor a run.json does.
     """
 
     applies_decoding = False

@@ -47,7 +47,7 @@ _BEGINNINGS: Final = (
     r"<(?:!doctype html|html)[^>]*>.{0,200}<title>[^<]*(?:[45]\d\d|error|timed out|bad gateway)",
 )
 """The beginning of a text whose rest depends on the case."""
-# Names of exceptions are told from prose by their capitals: "TypeError:", never "Type error rates".
+# Names of exceptions are distinguished from prose by their capitals: "TypeError:", never "Type error rates".
 _EXCEPTION: Final = r"(?:[a-z][\w.]*\.)?[A-Z][A-Za-z]*(?:Error|Exception|Timeout)\b(?=[:(]|\s*$)"
 _ERROR: Final = re.compile(
     rf"(?:\[?error\]?[:\s-]+|exception:\s*)?(?:(?:{'|'.join(_PHRASES)})\W*$|(?:{'|'.join(_BEGINNINGS)}))",

@@ -49,7 +49,7 @@ class Pace:
             self._behind += 1
 
     def seconds_for(self, responses: int, now: float) -> float | None:
-        """Return the seconds that so many more responses take; None as long as that can't be told."""
+        """Return the seconds that so many more responses take; None as long as that is unknown."""
         if not responses:
             return 0.0
         return responses * (now - self._batch_end) / self._behind if self._behind else None

@@ -114,7 +114,7 @@ class _RunLoop:
         self.grades = {prepared.name: GradeLog() for prepared in prepared_tasks}
         self.failures = 0
         self.reasoning_only = ReasoningOnlyWatch(spec.model, backend.stops_at_reasoning_only)
-        self.told: set[str] = set()
+        self.reported: set[str] = set()
         """Keys of the backend's notes that the listener has."""
 
     async def execute(self) -> RunOutcome:
@@ -237,8 +237,8 @@ class _RunLoop:
         )
 
     def _tell_notes(self) -> None:
-        for key in self.backend.notes.keys() - self.told:
-            self.told.add(key)
+        for key in self.backend.notes.keys() - self.reported:
+            self.reported.add(key)
             self.listener.note(self.backend.notes[key])
 
     def _record_status(self, status: str, reason: str | None = None, code: ErrorCode | None = None) -> None:

@@ -1,6 +1,6 @@
 """Which settings of a run folder a resumed run takes over: those that can't load code and can't send a key anywhere.
 
-A run folder may be somebody else's. Where code may be loaded from, where a key goes and which variable holds it is said
+A run folder may be somebody else's. Where code may be loaded from, where a key goes and which variable holds it stands
 in the command that resumes the run, never by the folder alone; see `Backend.guarded`.
 """
 

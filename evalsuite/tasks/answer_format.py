@@ -49,7 +49,7 @@ LANGUAGE_TAG: Final = r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*"
 
 
 def instruction_language(tag: str) -> str:
-    """Return the language in which an item of this language is asked for its answer: its own, or English."""
+    """Return the language of the answer instruction for an item of this language: its own, or English."""
     primary = tag.partition("-")[0]
     return primary if primary in LANGUAGES else "en"
 

@@ -1,7 +1,7 @@
 """Repeats of a log that are copies: harnesses that send one seed with every repeat get one response several times.
 
 Copies are no further samples: they would make intervals, pass@k and majority votes describe one response. At
-temperature 0 equal repeats are what was asked for, so they stay.
+temperature 0 equal repeats are expected, so they stay.
 """
 
 from __future__ import annotations

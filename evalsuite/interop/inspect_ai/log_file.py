@@ -89,7 +89,7 @@ def _unpacked(file: BinaryIO, member: zipfile.ZipInfo) -> Iterator[int]:
     elif member.compress_type == _ZSTD:
         yield from _zstd_decompressed(part)
     else:
-        raise NotImplementedError(f"compression method {member.compress_type}")
+        raise ValueError(f"compression method {member.compress_type} of {member.filename} can't be read")
 
 
 class _Part:

@@ -44,7 +44,7 @@ def parse_completion(reply: ServerReply) -> ChatCompletion:
         # A filter or the token limit may leave no message, a response that ended by itself has one.
         raise UnreadableReply(f"its choice has no message: {outline(content)}")
     if text is None and not reasoning and not choice.get("finish_reason"):
-        # Nothing was said, and nothing says why: neither an answer nor the end of one.
+        # There is no text and no reason for that: neither an answer nor the end of one.
         raise UnreadableReply(f"it has neither text nor a finish reason: {outline(content)}")
     usage = content.get("usage")
     usage = usage if isinstance(usage, dict) else {}

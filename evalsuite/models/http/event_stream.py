@@ -59,7 +59,7 @@ class _Choice:
 
     @property
     def finished(self) -> bool:
-        """Whether the server said how the response ended."""
+        """Whether the server sent a finish reason."""
         return bool(self.outside.get("finish_reason") or self.outside.get("error"))
 
     def as_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Servers that accept requests and answer none: said after half a minute, and given up after a stated time."""
+"""Servers that accept requests and answer none: reported after half a minute, and given up after a stated time."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ Nothing here knows what a chat completion is. What an attempt can meet, and what
 - a whole body of an unknown shape: sent again once
 - an error inside a body whose status is a success: as its own code says
 - nothing but the first two for `patience` seconds, with no other request in flight: `BackendError`
-- no reply at all while requests are in flight: said after 30 s; a `BackendError` after the timeout and `patience`
+- no reply at all while requests are in flight: reported after 30 s; a `BackendError` after the timeout and `patience`
 - 401, 402, 404, 405, a redirection, 403 before any success, an exhausted quota: `BackendError` at once
 - any other 4xx, a context that is too short, a content filter: a `PermanentRefusal`, which concerns this one request
 

@@ -77,7 +77,7 @@ def _stream(shape: Shape, draw: Draw) -> Iterator[Question]:
             if question is None:
                 continue
             # With other distractors it would be the same question.
-            key = (question.subject, question.answer, frozenset(question.told or question.hidden))
+            key = (question.subject, question.answer, frozenset(question.stated or question.hidden))
             if key not in seen:
                 seen.add(key)
                 empty = 0

@@ -61,7 +61,7 @@ def _proof(source: QuestionSource, question: Question, nodes: list[int]) -> dict
     return {
         "answer": source.graph.node(question.answer).id,
         "subject": source.graph.node(question.subject).id,
-        "told": _rows(source, question.told),
+        "stated": _rows(source, question.stated),
         "hidden": _rows(source, question.hidden),
         "options": {
             label: {

@@ -63,7 +63,7 @@ def _presentation(source: QuestionSource, disease: int, chosen: list[Finding], d
 class Competitors:
     """The diseases that a presentation refutes although they share a part of it.
 
-    A disease is refuted if a row denies it a sign that is told (`denied`), or if the graph says nothing of at least two
+    A disease is refuted if a row denies it a stated sign (`denied`), or if the graph says nothing of two or more
     signs that the presented disease often has (`lacking`); silence alone on one sign refutes nothing, and no silence
     refutes a disease that is too much alike (`kin`).
     """
@@ -99,6 +99,6 @@ class Competitors:
         return Refuted(node, Refutation.DISCRIMINATING, tuple(edge for sign in silent for edge in own[sign].edges))
 
     def closeness(self, diseases: list[int]) -> float:
-        """Return the largest share of the told signs that one of the diseases has."""
+        """Return the largest share of the stated signs that one of the diseases has."""
         places = [self._source.signs.place(disease) for disease in diseases]
         return float(self.shared[places].max() / len(self.presentation.signs))

@@ -34,7 +34,7 @@ class Question(NamedTuple):
     stem: str
     answer: int
     distractors: tuple[Refuted, ...]
-    told: tuple[int, ...]
+    stated: tuple[int, ...]
     """Edges that the stem states."""
     hidden: tuple[int, ...]
     """Edges that lead from what is stated to the answer."""

@@ -45,7 +45,7 @@ class QuestionSource:
 
     @cached_property
     def tellable(self) -> Tellable:
-        """What can be told of a patient with each disease."""
+        """What can be stated of a patient with each disease."""
         return Tellable(self.signs, self.names)
 
     @cached_property

@@ -14,13 +14,13 @@ FEWEST: Final = 4
 TELLING: Final = 2
 """Signs that the disease often has, and of which nothing is known of a distractor, to refute it."""
 _SELDOM: Final = 0.3
-"""A sign that is known to be rarer than this in a disease is not told of its patient."""
+"""A sign that is known to be rarer than this in a disease is not stated of its patient."""
 _GENERAL: Final = 0.15
 """A sign that a larger share of all diseases has is no finding, but a chapter: abnormal heart morphology."""
 
 
 class Tellable:
-    """The findings that a patient with each disease can be told to have: stated, not rare, no chapter, not its name."""
+    """Each disease's findings that a question can state of a patient: annotated, not rare, not vague, not its name."""
 
     def __init__(self, signs: SignTable, names: Names) -> None:
         self._signs, self._names = signs, names
@@ -28,7 +28,7 @@ class Tellable:
         self._most = _GENERAL * len(signs.diseases)
 
     def of(self, disease: int) -> list[Finding]:
-        """Return a disease's findings that can be told, those that its patients often have first."""
+        """Return a disease's findings that can be stated, those that its patients often have first."""
         if disease not in self._found:
             found = [each for each in self._signs.own(disease).values() if self._is_tellable(disease, each)]
             self._found[disease] = sorted(found, key=lambda finding: not finding.frequency.low >= OFTEN)

@@ -1,4 +1,4 @@
-"""How difficult a question is, by what can be told from the graph alone."""
+"""How difficult a question is, by what the graph alone shows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from training.synthesis.questions.source import QuestionSource
 _RARE: Final = 20
 """A subject with fewer edges is one of which little has been described."""
 _NEAR: Final = (0.5, 0.75)
-"""Shares of what is told that hold for a distractor, too: from each on, a question is a point more difficult."""
+"""Shares of what is stated that hold for a distractor, too: from each on, a question is a point more difficult."""
 
 
 def tier(source: QuestionSource, question: Question) -> Tier:

@@ -86,19 +86,19 @@ class ProofChecker:
         wrong = {label: each for label, each in proof["options"].items() if label != item["answer"]}
         if proof["options"][item["answer"]]["id"] != proof["answer"] or len(wrong) != len(proof["options"]) - 1:
             found.append("the gold label is not that of the answer")
-        told = [row[2] for row in proof["told"]]
+        stated = [row[2] for row in proof["stated"]]
         if shape in ("diagnosis", "gene"):
-            alone = set.intersection(*(self.having[sign] for sign in told))
+            alone = set.intersection(*(self.having[sign] for sign in stated))
             if alone != {self.names[proof["subject"]]}:
                 found.append(f"the findings are those of {len(alone)} diseases")
         for each in wrong.values():
-            found += getattr(self, f"_{shape}")(proof, told, each)
+            found += getattr(self, f"_{shape}")(proof, stated, each)
         return found
 
     def _cited(self, proof: dict) -> list[str]:
         """Every row that a proof cites from phenotype.hpoa says what the proof says it does."""
         cited = [
-            *proof["told"],
+            *proof["stated"],
             *proof["hidden"],
             *(row for each in proof["options"].values() for row in each.get("rows", ())),
         ]
@@ -113,32 +113,34 @@ class ProofChecker:
                 faults.append(f"{locator} does not say that {subject} {polarity} {target}")
         return faults
 
-    def _refutes(self, proof: dict, told: list[str], disease_id: str) -> bool:
-        if any(self.denied(disease_id, sign) for sign in told):
+    def _refutes(self, proof: dict, stated: list[str], disease_id: str) -> bool:
+        if any(self.denied(disease_id, sign) for sign in stated):
             return True
-        telling = {sign for sign in told if self.interval(proof["subject"], sign)[0] >= 0.5 - 1e-6}
+        telling = {sign for sign in stated if self.interval(proof["subject"], sign)[0] >= 0.5 - 1e-6}
         return sum(self.silent(disease_id, sign) for sign in telling) >= 2
 
-    def _diagnosis(self, proof: dict, told: list[str], option: dict) -> list[str]:
-        return [] if self._refutes(proof, told, option["id"]) else [f"{option['id']} is not refuted"]
+    def _diagnosis(self, proof: dict, stated: list[str], option: dict) -> list[str]:
+        return [] if self._refutes(proof, stated, option["id"]) else [f"{option['id']} is not refuted"]
 
-    def _gene(self, proof: dict, told: list[str], option: dict) -> list[str]:
+    def _gene(self, proof: dict, stated: list[str], option: dict) -> list[str]:
         diseases = self.raw.gene_diseases[option["id"]]
-        return [f"{each} of {option['id']} is not refuted" for each in diseases if not self._refutes(proof, told, each)]
+        return [
+            f"{each} of {option['id']} is not refuted" for each in diseases if not self._refutes(proof, stated, each)
+        ]
 
-    def _against(self, proof: dict, told: list[str], option: dict) -> list[str]:
+    def _against(self, proof: dict, stated: list[str], option: dict) -> list[str]:
         fine = self.has(proof["subject"], option["id"]) and not self.denied(proof["subject"], option["id"])
         faults = [] if fine else [f"{option['id']} is no sign of the disease"]
         if not self.denied(proof["subject"], proof["answer"]) or self.has(proof["subject"], proof["answer"]):
             faults.append("the answer is not denied")
         return faults
 
-    def _most_frequent(self, proof: dict, told: list[str], option: dict) -> list[str]:
+    def _most_frequent(self, proof: dict, stated: list[str], option: dict) -> list[str]:
         low, _ = self.interval(proof["subject"], proof["answer"])
         _, high = self.interval(proof["subject"], option["id"])
         return [] if high < low + 1e-6 else [f"{option['id']} may be as frequent"]
 
-    def _discriminating(self, proof: dict, told: list[str], option: dict) -> list[str]:
+    def _discriminating(self, proof: dict, stated: list[str], option: dict) -> list[str]:
         disease, sign = proof["subject"], option["id"]
         rivals = {row[0] for row in option["rows"]} - {row[0] for row in proof["hidden"] if row[3] == "present"}
         rivals = {each for each in rivals if self.names[each] != self.names[disease]}

@@ -115,7 +115,7 @@ def test_a_name_inside_a_sentence_keeps_the_capital_of_a_person_only(source, hpo
 
 def test_no_vague_sign_is_told_or_asked_for(items, hpo):
     for each in items:
-        signs = {hpo.find(row[2]) for row in each.proof["told"]}
+        signs = {hpo.find(row[2]) for row in each.proof["stated"]}
         signs |= {hpo.find(option["id"]) for option in each.proof["options"].values()}
         assert not any(
             hpo.type(sign) == NodeType.SIGN and hpo.name(sign).startswith("Abnormal") and len(hpo.descendants(sign))

@@ -78,7 +78,7 @@ class Against(Shape):
             stem=draw.choice(self.wordings).format(disease=names.inline(subject)),
             answer=answer.sign,
             distractors=tuple(Refuted(sign, Refutation.PRESENT, own[sign].edges) for sign in chosen),
-            told=(),
+            stated=(),
             hidden=answer.edges,
             subject=subject,
             hops=1,

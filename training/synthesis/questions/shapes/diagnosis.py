@@ -55,7 +55,7 @@ class Diagnosis(Shape):
             stem=draw.choice(self.wordings).format(signs=self.listed(presentation.signs)),
             answer=subject,
             distractors=tuple(competitors.refute(disease, disease) for disease in chosen),
-            told=presentation.edges,
+            stated=presentation.edges,
             hidden=(),
             subject=subject,
             hops=1,

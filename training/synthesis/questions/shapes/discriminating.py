@@ -86,7 +86,7 @@ class Discriminating(Shape):
             stem=wording.format(disease=names.inline(subject), rival=names.inline(rival)),
             answer=sign,
             distractors=tuple(refuted[node] for node in chosen),
-            told=(),
+            stated=(),
             hidden=(*table.own(subject)[sign].edges, *table.findings.deciding(rival, sign)),
             subject=subject,
             hops=2,

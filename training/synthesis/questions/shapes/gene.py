@@ -20,7 +20,7 @@ from training.synthesis.questions.shapes.shape import Shape
 class Gene(Shape):
     """Tells the signs of a patient and asks for the gene of the disease, which is not named.
 
-    A gene is a distractor if what is told refutes every disease that the graph connects with it.
+    A gene is a distractor if what is stated refutes every disease that the graph connects with it.
     """
 
     name: ClassVar[str] = "gene"
@@ -58,7 +58,7 @@ class Gene(Shape):
             stem=draw.choice(self.wordings).format(signs=self.listed(presentation.signs)),
             answer=answer,
             distractors=tuple(self._refute(competitors, gene) for gene in chosen),
-            told=presentation.edges,
+            stated=presentation.edges,
             hidden=tuple(self.source.graph.edges_from(subject, Relation.HAS_GENE).tolist()),
             subject=subject,
             hops=2,
@@ -68,10 +68,10 @@ class Gene(Shape):
     def _distractors(self, competitors: Competitors, sharing: list[int], answer: int, draw: Draw) -> dict[int, int]:
         """Return genes all of whose diseases are refuted, each with one of them that shares signs with the patient."""
         found: dict[int, int] = {}
-        told, names = competitors.presentation.roots, self.source.names
+        stated, names = competitors.presentation.roots, self.source.names
         for disease in islice(draw.order(sharing), 3 * CANDIDATES):
             gene = draw.choice(self._genes[disease])
-            if gene in (answer, *found) or told.meet(names.roots(gene)):
+            if gene in (answer, *found) or stated.meet(names.roots(gene)):
                 continue
             if competitors.refutes_all(self._diseases[gene]):
                 found[gene] = disease

@@ -57,7 +57,7 @@ class MostFrequent(Shape):
             stem=draw.choice(self.wordings).format(disease=names.inline(subject)),
             answer=answer.sign,
             distractors=tuple(Refuted(sign, Refutation.LESS_FREQUENT, rarer[sign].edges) for sign in chosen),
-            told=(),
+            stated=(),
             hidden=answer.edges,
             subject=subject,
             hops=1,

@@ -18,7 +18,7 @@ class Shape(ABC):
 
     name: ClassVar[str]
     share: ClassVar[float]
-    """The part of all questions that it gets unless told otherwise, by how many a large graph has of it."""
+    """The part of all questions that it gets unless shares are given, by how many a large graph has of it."""
     wordings: ClassVar[tuple[str, ...]]
     """Templates of the question's text; each has the same fields."""
 
