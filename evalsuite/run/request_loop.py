@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from evalsuite.errors import BackendError, ErrorCode, EvalsuiteError, RunError
 from evalsuite.grading.grade import Grade
 from evalsuite.grading.grade_log import GradeLog
 from evalsuite.models.backend import Backend, Request, Response
-from evalsuite.models.optional_packages import describe_error
+from evalsuite.run.answering import answers
 from evalsuite.run.folder_choice import FolderChoice
 from evalsuite.run.identity import request_digest, run_identity
 from evalsuite.run.prepared_task import PreparedTask, prepare_task
@@ -171,7 +171,7 @@ class _RunLoop:
     async def _send_missing(self) -> None:
         identity_digest = self.facts["identity_digest"]
         self._tell_notes()
-        async with aclosing(self._responses()) as responses:
+        async with aclosing(answers(self.backend, self._requests(), self.spec.model)) as responses:
             async for response in responses:
                 self._tell_notes()
                 request = response.request
@@ -183,22 +183,6 @@ class _RunLoop:
                 grade = self._grade(request.task, record)
                 self.listener.graded(grade, record)
                 self.reasoning_only.add(grade)
-
-    async def _responses(self) -> AsyncGenerator[Response, None]:
-        try:
-            async with aclosing(self.backend.answer(self._requests())) as responses:
-                async for response in responses:
-                    yield response
-        except EvalsuiteError:
-            raise
-        except Exception as error:
-            backend = type(self.backend)
-            if backend.__module__.startswith("evalsuite."):  # a mistake of this package keeps its traceback
-                raise
-            raise BackendError(
-                ErrorCode.ENGINE_FAILED,
-                f"{self.spec.model}: {backend.__name__}.answer raised {type(error).__name__}: {describe_error(error)}",
-            ) from error
 
     def _fail(self, response: Response) -> None:
         self.writer.fail(response)

@@ -1,0 +1,81 @@
+"""Prompts to a real server on loopback: each is requested once, whatever happens in between."""
+
+import pytest
+from replay_server import ReplayServer
+
+from evalsuite.errors import ErrorCode, RunError, UsageError
+from evalsuite.models.backend import BackendSettings, Decoding
+from evalsuite.run_folder import RunFolder
+from training.model_requests import ask, model_spec, prompt
+
+MODEL = "openai/small"
+ABOUT = {"version": 1}
+
+
+def asked(text):
+    return prompt({"role": "user", "content": text})
+
+
+def spec(server, **settings):
+    return model_spec(MODEL, BackendSettings("", base_urls=(server.base_url,), **settings), "reading")
+
+
+@pytest.fixture
+def server():
+    with ReplayServer({("small", text): text.upper() for text in ("one", "two", "three")}) as running:
+        yield running
+
+
+def chats(server):
+    """Prompts of items, without those by which the backend probes the server."""
+    return [body["messages"][-1]["content"] for body in server.requests if body["messages"][-1]["content"] in WORDS]
+
+
+WORDS = ("one", "two", "three", "four")
+
+
+def test_equal_prompts_are_one_request_and_nothing_is_requested_again(server, tmp_path):
+    prompts = [asked("one"), asked("two"), asked("one")]
+    found = ask(spec(server), prompts, tmp_path, ABOUT)
+    assert {found.records[each.id].text for each in prompts} == {"ONE", "TWO"}
+    assert sorted(chats(server)) == ["one", "two"] and found.sent == 2
+    again = ask(spec(server), [*prompts, asked("three")], tmp_path, ABOUT)
+    assert sorted(chats(server)) == ["one", "three", "two"] and again.sent == 1
+    assert len(again.records) == 3
+    assert RunFolder(tmp_path).facts["ended"]["status"] == "finished"
+
+
+def test_a_request_that_failed_is_sent_again(server, tmp_path):
+    prompts = [asked("one"), asked("four")]
+    found = ask(spec(server), prompts, tmp_path, ABOUT)
+    assert set(found.failed) == {prompts[1].id} and set(found.records) == {prompts[0].id}
+    assert RunFolder(tmp_path).facts["ended"]["status"] == "incomplete"
+    server.answers = {**server.answers, ("small", "four"): "FOUR"}
+    again = ask(spec(server), prompts, tmp_path, ABOUT)
+    assert again.records[prompts[1].id].text == "FOUR" and again.sent == 1 and not again.failed
+
+
+@pytest.mark.parametrize(
+    ("settings", "about"), [({"decoding": Decoding(temperature=1.0)}, ABOUT), ({}, {"version": 2})]
+)
+def test_other_requests_need_another_folder(server, tmp_path, settings, about):
+    ask(spec(server), [asked("one")], tmp_path, ABOUT)
+    with pytest.raises(RunError) as error:
+        ask(spec(server, **settings), [asked("one")], tmp_path, about)
+    assert error.value.code == ErrorCode.RUN_MISMATCH
+
+
+def test_a_changed_response_is_refused(server, tmp_path):
+    ask(spec(server), [asked("one")], tmp_path, ABOUT)
+    journal = RunFolder(tmp_path).journal("reading")
+    journal.write_bytes(journal.read_bytes().replace(b"ONE", b"TWO"))
+    with pytest.raises(RunError) as error:
+        ask(spec(server), [asked("one")], tmp_path, ABOUT)
+    assert error.value.code == ErrorCode.JOURNAL_MALFORMED
+
+
+@pytest.mark.parametrize("model", ["trivial/majority", "replay/recording.jsonl"])
+def test_a_backend_for_items_alone_is_refused(model):
+    with pytest.raises(UsageError) as error:
+        model_spec(model, BackendSettings(""), "reading")
+    assert error.value.code == ErrorCode.UNSUPPORTED_BY_BACKEND
