@@ -26,7 +26,7 @@ _LEADS = re.compile(
 )
 _SINGLING = ("most ", "best", "correct", "right", "next step", "of choice")
 _SUPERLATIVE = re.compile(
-    r"(?:most\s+(?:likely|appropriate|probable|consistent|suitable|accurate|plausible|reasonable)|best|correct|right|next\s+step"
+    r"(?:most\s+(?:likely|appropriate|probable|consistent|suitable|accurate|plausible|reasonable|relevant)|best|correct|right|next\s+step"
     r"|of\s+choice)\b[^.!?\n]{0,160}?\b(?:is|be|are|remains)\b"
     r"|(?<=is\s)most\s+(?:likely|probably)(?=\s+(?:option\s+)?[*(\[]*[a-z]\b)"
 )
@@ -38,7 +38,7 @@ _SO_IT_IS = re.compile(
 )
 CONCLUDES = re.compile(
     r"\b(?:therefore|thus|hence|so,|consequently|in\s+conclusion|overall|next\s+(?:best\s+)?step|of\s+choice|most\s+(?:likely|appropriate|probable|consistent|suitable|accurate)"
-    r"|best|correct\s+(?:answer|choice|option|diagnosis|step))\b"
+    r"|best|correct\s+(?:answer|choice|option|diagnosis|step)|(?:greatest|highest)\s+risk)\b"
 )
 # It begins with one set of characters, which is found far faster than one of two sequences.
 _LABEL = re.compile(
@@ -51,6 +51,29 @@ _LATER_LABEL = re.compile(
     r"\b(?:[Oo]ptions?|[Cc]hoices?|[Hh]owever|[Bb]ut|[Aa]lthough|[Aa]lternatively)\b|[(\[*][A-ZＡ-Ｚ][)\]*.:]"
 )
 _WORD = re.compile(r"\w+")
+_FEWEST_STATEMENTS = 3
+_FALSE = r"(?:incorrect|false|untrue|inaccurate|wrong|erroneous)"
+_THE_STATEMENT = re.compile(rf"\bthe\s+(?P<false>{_FALSE}\s+)?\Z")
+_IS_LABEL = (
+    r"\s(?:is|would\s+be)\b[\s*_]*+:?(?=[\s*_]*+(?:option\s+|statement\s+|choice\s+)?[(\[*]*[a-z](?=[)\].:,;*]|\s*\Z))"
+)
+_ABOUT = re.compile(rf"(?:\s+(?:about|regarding|concerning|of|on|among|in|for|here)\b[^.!?\n;:]{{0,80}}?)?{_IS_LABEL}")
+_THAT = re.compile(
+    r"\s+(?:that|which)\s+(?:(?:is|was|does|would|will|can|cannot|could|has|most|best|least|in?correctly|in?accurately|wrongly|falsely)\b"
+    rf"|(?:is|was|does|would|ca|could|has)n['’]t\b)[^.!?\n;:]{{0,160}}?{_IS_LABEL}"
+)
+_UNDECIDED = re.compile(
+    r"\b(?:can(?:not|['’]t)|(?:do|does|did)(?:\s+not|n['’]t)\s+(?:know|let|say|allow|tell)|unsure|not\s+sure|undecided|unclear|leav(?:es?|ing)"
+    r"|left|remain\w*|rest|answers?)\b"
+)
+_FALSE_ONE = re.compile(
+    rf"\b(?:{_FALSE}\s+(?:statement|option|answer|choice|one|alternative)s?|(?:that|which)\s+(?:is|are)\s+{_FALSE})\b[^.!?\n]*\Z"
+)
+# "The best way to find out is to ask about amiodarone (A)": what is asked about is no option that was chosen.
+INQUIRES = re.compile(
+    r"\b(?:ask(?:s|ed|ing)?|inquir\w+|enquir\w+|find(?:ing)?\s+out|look(?:ing)?\s+(?:for|up)|search(?:ing)?\s+for|learn\w*\s+(?:whether|if|about))\b"
+)
+_CAPITAL = re.compile(r"(?<![\w'’])[A-ZＡ-Ｚ](?![\w'’])")
 
 
 def conclusions(segment: FinalSegment, stated: int) -> Iterator[AnswerStatement]:
@@ -63,6 +86,7 @@ def conclusions(segment: FinalSegment, stated: int) -> Iterator[AnswerStatement]
     if stated == 0:
         yield from _superlatives(segment, end)
         yield from _last_letter(segment, end)
+        yield from _statements_sought(segment, end)
         yield from _bare(segment, end)
 
 
@@ -122,9 +146,50 @@ def _last_letter(segment: FinalSegment, end: int) -> Iterator[AnswerStatement]:
         return
     if singles_out_the_opposite(segment.lowered, match.start()):
         return
+    if _inquired_about(segment, label, begin, match.start()):
+        return
     slot = AnswerSlot(label, OK, *match.span(match.lastgroup or 0))
     if not _may_be_a_name(segment, slot, begin, match.start()) and not names_another(segment, label, begin, closed):
         yield AnswerStatement(slot, "conclusion")
+
+
+def _statements_sought(segment: FinalSegment, end: int) -> Iterator[AnswerStatement]:
+    """`The statement that is NOT true is (A).`: of options that are statements, the one that was asked for.
+
+    Where two or more others are left, to name a false one answers nothing else; so the negation takes nothing back.
+    """
+    options = segment.options
+    if segment.cut or options is None or len(options.statements) < _FEWEST_STATEMENTS:
+        return
+    for at in occurrences(segment.lowered, "statement", max(0, end - _WINDOW))[-_MOST_SENTENCES:]:
+        subject = _THE_STATEMENT.search(segment.lowered, max(0, at - 24), at)
+        noun_end = at + len("statement")
+        pattern = _ABOUT if subject is not None and subject["false"] else _THAT
+        match = pattern.match(segment.lowered, noun_end) if subject is not None else None
+        slot = read_slot(segment, match.end()) if match is not None else None
+        if (
+            subject is None
+            or slot is None
+            or slot.label not in options.statements
+            or not segment.text[slot.start].isupper()
+        ):
+            continue
+        if negated_before(segment.lowered, subject.start(), segment.labels) or asked_before(segment.lowered, at):
+            continue
+        closed = closed_at(segment.text, slot.end)
+        behind = max(closed, own_text_end(segment, slot.label, closed))
+        if not _goes_on_to_choose(segment, slot.label, behind, end):
+            yield AnswerStatement(slot, "conclusion")
+
+
+def _goes_on_to_choose(segment: FinalSegment, label: str, start: int, end: int) -> bool:
+    """Whether what follows a statement speaks of other options, or of what is still to be decided."""
+    if _LATER_LABEL.search(segment.text, start, end) or _UNDECIDED.search(segment.lowered, start, end):
+        return True
+    return any(
+        segment.labels.lookup(capital.group()) not in (None, label)
+        for capital in _CAPITAL.finditer(segment.text, start, end)
+    )
 
 
 def _bare(segment: FinalSegment, end: int) -> Iterator[AnswerStatement]:
@@ -147,7 +212,7 @@ def _read(segment: FinalSegment, at: int) -> Iterator[AnswerStatement]:
         return
     # What a colon introduces is negated before the colon.
     cue = max(0, at - _SENTENCE) + len(segment.lowered[max(0, at - _SENTENCE) : at].rstrip(" \n*:："))
-    if asked_before(segment.lowered, at):
+    if asked_before(segment.lowered, at) or _FALSE_ONE.search(segment.lowered, max(0, cue - _SENTENCE), cue):
         return
     if not any(negated_before(segment.lowered, place, segment.labels) for place in {at, cue}):
         yield AnswerStatement(slot, "conclusion")
@@ -164,6 +229,14 @@ def _may_be_a_name(segment: FinalSegment, slot: AnswerSlot, start: int, verb: in
         return True
     token = segment.text[slot.start : slot.end]
     return segment.options is not None and token in segment.options.capitals
+
+
+def _inquired_about(segment: FinalSegment, label: str, start: int, end: int) -> bool:
+    """Whether a word of inquiry leads up to the label, or to its own text, which may itself hold such a word."""
+    end = len(segment.text[:end].rstrip(" *(["))
+    options = segment.options
+    text_start = None if options is None else options.start_before(segment.text, segment.lowered, end, label)
+    return INQUIRES.search(segment.lowered, start, end if text_start is None else text_start) is not None
 
 
 def names_another(segment: FinalSegment, label: str, start: int, end: int) -> bool:

@@ -8,6 +8,7 @@ _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _OUTER = 16
 _CAPITAL = re.compile(r"(?<!\w)[A-Z](?!\w)")
 _TRIMMED = " \t\r\n*_`$\"'“”‘’"
+_SHORTEST_STATEMENT = 4
 
 
 class Labels:
@@ -42,7 +43,17 @@ class Labels:
 class Options:
     """The texts of an item's options, matched whole and never by likeness."""
 
-    __slots__ = ("_exact", "_folded", "_longest", "_prefixes", "capitals", "has_none", "initials", "letters")
+    __slots__ = (
+        "_exact",
+        "_folded",
+        "_longest",
+        "_prefixes",
+        "capitals",
+        "has_none",
+        "initials",
+        "letters",
+        "statements",
+    )
 
     def __init__(self, labels: Labels, texts: Sequence[str]) -> None:
         if len(texts) != len(labels.names):
@@ -67,6 +78,10 @@ class Options:
         self.capitals = frozenset(word for text in exact for word in _CAPITAL.findall(text))
         """Single capital letters that are words of an option's text: "Vitamin D"."""
         self.has_none = any(text.lower().startswith("none") for text in exact)
+        self.statements = frozenset(
+            label for text, label in exact.items() if text.count(" ") >= _SHORTEST_STATEMENT - 1
+        )
+        """The labels whose texts are long enough to be statements, of which an item may ask for the false one."""
         self._longest = max(map(len, texts)) + _OUTER
         self._exact = exact
         self._folded = folded

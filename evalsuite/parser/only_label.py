@@ -11,7 +11,7 @@ import re
 from typing import NamedTuple
 
 from evalsuite.parser.answer_slot import AnswerSlot, FinalSegment, own_text_end
-from evalsuite.parser.conclusion import CONCLUDES, names_another
+from evalsuite.parser.conclusion import CONCLUDES, INQUIRES, names_another
 from evalsuite.parser.label_context import closed_at, open_ended
 from evalsuite.parser.result import OK
 from evalsuite.parser.statement import AnswerStatement
@@ -32,7 +32,7 @@ _REJECTS = re.compile(
     r"(?:\b(?:not?|never|neither|nor|cannot|unlike(?:ly)?|less|least|worst|than|rather|instead|although|though|despite|however|but|except"
     r"|avoid\w*|wrong|incorrect|false|contraindicated|exclud\w+|eliminat\w+|rul(?:e|ed|es|ing)\s+out|differentiat\w+|distinguish\w*|mistak\w+"
     r"|confus\w+|could|might|may|possib\w+|perhaps|maybe|one|some|another|other|first|second|such|example|consider\w*|includ\w+|if|whether"
-    r"|unless|evaluat\w+|let|stop\w*|discontinu\w+|with(?:hold|held)\w*|inferior|weaker|harmful|distractor|exception|ask|history|taking|options?|choices?|which)\b|n['’]t\b)"
+    r"|unless|evaluat\w+|let|stop\w*|discontinu\w+|with(?:hold|held)\w*|inferior|weaker|harmful|distractor|exception|history|taking|options?|choices?|which)\b|n['’]t\b)"
 )
 _STATES = re.compile(r"\b(?:is|are|be|will|would|should|needs?|requires?|suggests?|indicates?)\b")
 _SENTENCE = 400
@@ -100,7 +100,7 @@ def _concludes(segment: FinalSegment, mention: _Mention, label: str) -> bool:
     lead_end, sentence_end = lead
     if len(_WORD.findall(lowered, begin, lead_end)) < _FEWEST_WORDS or _REJECTS.search(lowered, begin, lead_end):
         return False
-    if _STATES.search(lowered, begin, lead_end) is None:
+    if _STATES.search(lowered, begin, lead_end) is None or INQUIRES.search(lowered, begin, lead_end):
         return False
     if _SENTENCE_END.match(segment.text, sentence_end) is None or open_ended(segment.text, sentence_end):
         return False
