@@ -163,22 +163,16 @@ def _statements_sought(segment: FinalSegment, end: int) -> Iterator[AnswerStatem
         return
     for at in occurrences(segment.lowered, "statement", max(0, end - _WINDOW))[-_MOST_SENTENCES:]:
         subject = _THE_STATEMENT.search(segment.lowered, max(0, at - 24), at)
-        noun_end = at + len("statement")
-        pattern = _ABOUT if subject is not None and subject["false"] else _THAT
-        match = pattern.match(segment.lowered, noun_end) if subject is not None else None
-        slot = read_slot(segment, match.end()) if match is not None else None
-        if (
-            subject is None
-            or slot is None
-            or slot.label not in options.statements
-            or not segment.text[slot.start].isupper()
-        ):
+        if subject is None or negated_before(segment.lowered, subject.start(), segment.labels):
             continue
-        if negated_before(segment.lowered, subject.start(), segment.labels) or asked_before(segment.lowered, at):
+        pattern = _ABOUT if subject["false"] else _THAT
+        match = pattern.match(segment.lowered, at + len("statement"))
+        slot = read_slot(segment, match.end()) if match is not None else None
+        if slot is None or slot.label not in options.statements or not segment.text[slot.start].isupper():
             continue
         closed = closed_at(segment.text, slot.end)
-        behind = max(closed, own_text_end(segment, slot.label, closed))
-        if not _goes_on_to_choose(segment, slot.label, behind, end):
+        behind = max(closed, own_text_end(segment, str(slot.label), closed))
+        if not _goes_on_to_choose(segment, str(slot.label), behind, end) and not asked_before(segment.lowered, at):
             yield AnswerStatement(slot, "conclusion")
 
 
