@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from evalsuite.cli import main
 from evalsuite.data.audit.item_audit import audit
-from evalsuite.data.audit.item_checks import CHECKS, missing_figure, option_is_another_label
+from evalsuite.data.audit.item_checks import CHECKS, encoding_damage, missing_figure, option_is_another_label
 from evalsuite.data.audit.missing_letters import missing_letters
 from evalsuite.data.duplicates import grams, near_duplicates
 from evalsuite.tasks.item import Item
@@ -173,6 +173,38 @@ def test_an_option_that_is_its_own_label_is_no_finding():
     assert option_is_another_label(item(options=("a.", "c.")))
     assert not option_is_another_label(item(options=("A", "b.")))
     assert not option_is_another_label(item(options=("X", "VII")))
+
+
+INTACT = (
+    "naïve β-cells, 5 µg/dl ≥ 37.5 °C, Sjögren – Crohn’s “…” ½ ± 10²",
+    "Das macht Spaß“, sagte er; GROSS-Ä –",
+    "Il est né…», voilà",
+    "A & B; AT&T; R&D;",
+    "患者の血圧は80/50である。",
+    "Жалобы на кашель",
+)
+
+
+@pytest.mark.parametrize("text", INTACT)
+def test_what_is_written_in_any_script_is_no_encoding_damage(text):
+    assert not encoding_damage(item(text, (text, "y")))
+
+
+@pytest.mark.parametrize("codec", ["latin-1", "cp1252"])
+@pytest.mark.parametrize("text", ["café", "5 µg", "β-cell", "37 °C", "Łódź", "≥ 5", "кашель", "血圧は八十", "😀 x"])
+def test_text_in_another_encoding_than_its_own_is_damage(text, codec):
+    try:
+        misread = text.encode().decode(codec)
+    except UnicodeDecodeError:
+        return  # this codec would have refused it
+    assert encoding_damage(item(misread)) and encoding_damage(item(options=("x", misread)))
+
+
+@pytest.mark.parametrize(
+    "text", ["caf\ufffd", "a\x00b", "x\x85y", "1&nbsp;mg", "&lt;5", "&#946;", "&#x3b2;", "a_x000D_b"]
+)
+def test_lost_characters_and_escapes_are_damage(text):
+    assert encoding_damage(item(text)) and encoding_damage(item(options=("x", text)))
 
 
 @given(st.text(), st.lists(st.text(), min_size=2, max_size=10))

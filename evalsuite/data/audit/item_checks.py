@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from html.entities import html5
 
 from evalsuite.tasks.item import Item
 
 _INVISIBLE = re.compile("[\u00a0\u00ad\u200b-\u200f\u202f\u2060\ufeff]")
+_LOST = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]|_x[0-9A-F]{4}_")
+"""Control characters, the sign for a character that couldn't be decoded, and the escapes of Excel's files."""
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#x[0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
 _LETTER = re.compile(r"([A-Ja-j])\.?")
 _PICTURE = r"(?:(?:figure|fig\.|image|photograph|picture|photo|diagram|illustration)s?|exhibit)"
 _STUDY = (
@@ -22,6 +26,39 @@ _ABSENT = (
     re.compile(rf"\b{_STUDY}\b[^.:]{{0,80}}\bshown\b(?!\s+(?:below\s*)?:|\s+to\b|\s+that\b)", re.IGNORECASE),
 )
 _PROSE = re.compile(r"\b(?:clinical|body|self|attachment|father|mother)[- ](?:image|picture|figure)", re.IGNORECASE)
+
+
+def _misread(lead: Iterable[int], following: int) -> str:
+    """Return a pattern of UTF-8 sequences that were decoded as Latin-1 or Windows-1252, such as `Ã©` and `â€™`."""
+
+    def characters(values: Iterable[int]) -> str:
+        return "".join(
+            sorted({re.escape(bytes([value]).decode(code, "ignore")) for value in values for code in _CODES})
+        )
+
+    return f"[{characters(lead)}][{characters(range(0x80, 0xC0))}]{{{following}}}"
+
+
+_CODES = ("latin-1", "cp1252")
+# Only sequences that stand for letters and signs of medical English: `Spaß“` and `né…»` are sequences, too, and no
+# damage. Of any other script there are always several in a row.
+_MISREAD = re.compile(
+    "|".join(
+        (
+            _misread((0xC2, 0xC3, 0xC4, 0xC5, 0xCE, 0xCF, 0xD0, 0xD1), 1),
+            _misread((0xE2, 0xEF), 2),
+            f"(?:{_misread(range(0xE0, 0xF0), 2)}){{3}}",
+            _misread((0xF0,), 3),
+        )
+    )
+)
+
+
+def _texts(item: Item) -> Iterator[str]:
+    """Yield all that a prompt shows of an item."""
+    yield item.question
+    yield from item.options
+    yield from (text for _, text in item.context)
 
 
 def duplicate_options(item: Item) -> bool:
@@ -55,8 +92,17 @@ def option_is_none(item: Item) -> bool:
 
 def invisible_characters(item: Item) -> bool:
     """A no-break space, a zero-width character or a soft hyphen in question, options or context."""
-    texts = (item.question, *item.options, *(text for _, text in item.context))
-    return any(_INVISIBLE.search(text) for text in texts)
+    return any(map(_INVISIBLE.search, _texts(item)))
+
+
+def encoding_damage(item: Item) -> bool:
+    """A text was decoded wrongly or never unescaped: `Ã©` for é, a replacement or control character, `&nbsp;`."""
+    return any(
+        _LOST.search(text)
+        or _MISREAD.search(text)
+        or any(found[0][1:] in html5 or found[0][1] == "#" for found in _ENTITY.finditer(text))
+        for text in _texts(item)
+    )
 
 
 def missing_figure(item: Item) -> bool:
@@ -87,6 +133,7 @@ CHECKS: dict[str, Callable[[Item], bool]] = {
         option_is_another_label,
         option_is_none,
         invisible_characters,
+        encoding_damage,
         missing_figure,
         gold_in_question,
     )
