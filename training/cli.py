@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from evalsuite.util.text import visible
+from training.synthesis.refine.commands import refine
 
 if TYPE_CHECKING:
     from training.run_folder import TrainingFolder
@@ -163,6 +164,9 @@ def synthesize(graphs: tuple[str, ...], count: int, seed: int, shapes: str | Non
     for kind in ("shapes", "tiers"):
         click.echo(f"{kind}: " + ", ".join(f"{name} {n:,}" for name, n in sorted(manifest.made_by[kind].items())))
     click.echo(f"{out}: {count:,} questions, their proofs and a task to evaluate them")
+
+
+cli.add_command(refine)
 
 
 @cli.command(short_help="Check every checksum of a manifest.")

@@ -74,7 +74,7 @@ class OwnDataset(Dataset):
             language=language,
             format=answer_format,
             variant="own",
-            prompt_template=_template(converted) if prompt is None else prompt,
+            prompt_template=prompt_template(converted) if prompt is None else prompt,
             folder=BUILT_IN,
             **facts,
         )
@@ -88,7 +88,8 @@ class OwnDataset(Dataset):
         return f"Dataset({task.name!r}, {len(self.items)} items, {task.format}, digest {self.digest[:12]})"
 
 
-def _template(items: Iterable[Item]) -> str:
+def prompt_template(items: Iterable[Item]) -> str:
+    """Return the built-in prompt's template, with the context before the question where items have one."""
     shared = (BUILT_IN / "prompt.j2").read_text("utf-8")
     return CONTEXT_TEMPLATE + shared if any(item.context for item in items) else shared
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 import orjson
 
@@ -21,7 +22,7 @@ from evalsuite.tasks.schema import Task
 from evalsuite.util.atomic_write import atomic_folder
 from evalsuite.util.jsonl import JsonLineError, dump_json_line, read_jsonl
 
-_ITEMS = "items.jsonl"
+ITEMS: Final = "items.jsonl"
 
 
 def store_tasks(folder: RunFolder, datasets: Iterable[Dataset]) -> None:
@@ -32,11 +33,16 @@ def store_tasks(folder: RunFolder, datasets: Iterable[Dataset]) -> None:
             try:
                 path.parent.mkdir(exist_ok=True)
                 with atomic_folder(path) as partial:
-                    (partial / _ITEMS).write_bytes(b"".join(dump_json_line(native_row(item)) for item in dataset.items))
-                    (partial / "prompt.j2").write_text(dataset.task.template, "utf-8")
-                    (partial / "task.yaml").write_bytes(_card(dataset))
+                    write_task_files(partial, dataset)
             except OSError as error:
                 raise disk_error(path, error) from None
+
+
+def write_task_files(folder: Path, dataset: Dataset) -> None:
+    """Write a task's card, prompt and items to a folder, from which they can be loaded as a task. Raises `OSError`."""
+    (folder / ITEMS).write_bytes(b"".join(dump_json_line(native_row(item)) for item in dataset.items))
+    (folder / "prompt.j2").write_text(dataset.task.template, "utf-8")
+    (folder / "task.yaml").write_bytes(_card(dataset))
 
 
 def dataset_of_run(folder: RunFolder, task: str, data_dir: Path | None = None) -> Dataset:
@@ -57,13 +63,13 @@ def _place(folder: Path, task: str) -> Path:
 def _stored(path: Path, name: str) -> Dataset:
     card = load_task(name, path)
     try:
-        with (path / _ITEMS).open("rb") as lines:
+        with (path / ITEMS).open("rb") as lines:
             rows = [line.value for line in read_jsonl(lines)]
     except (OSError, JsonLineError) as error:
-        raise RunError(ErrorCode.RUN_UNREADABLE, f"{path / _ITEMS}: can't be read: {error}") from None
+        raise RunError(ErrorCode.RUN_UNREADABLE, f"{path / ITEMS}: can't be read: {error}") from None
     items = own_items(rows, name)
     if canonical.digest(items) != card.digest:
-        raise RunError(ErrorCode.RUN_INCONSISTENT, f"{path / _ITEMS}: not the items that the run was started with")
+        raise RunError(ErrorCode.RUN_INCONSISTENT, f"{path / ITEMS}: not the items that the run was started with")
     # Without sources and with its prompt the card is the one that the run was started with.
     task = card.model_copy(update={"sources": (), "prompt_template": card.template})
     return Dataset(task, items, card.digest, card.variant, path)
@@ -73,6 +79,6 @@ def _card(dataset: Dataset) -> bytes:
     """Return the card as JSON, which is YAML, too; with the stored files it is a task folder of its own."""
     task = dataset.task
     facts = task.model_dump(mode="json", exclude_defaults=True, exclude={"folder", "prompt_template"})
-    facts["sources"] = [{"path": _ITEMS, "items": len(dataset.items)}]
+    facts["sources"] = [{"path": ITEMS, "items": len(dataset.items)}]
     facts["option_counts"] = {str(options): count for options, count in task.option_counts.items()}
     return orjson.dumps(facts, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

@@ -1,0 +1,90 @@
+"""`evalsuite train refine`, `review` and `mix`: each is one call into the library, imported when it is called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import click
+
+from evalsuite.errors import ErrorCode, UsageError
+from evalsuite.util.text import visible
+
+if TYPE_CHECKING:
+    from training.synthesis.refine.label_check import Validator
+
+INCOMPLETE: Final = 1
+"""Exit code of a label check that lacks responses."""
+_FOLDER: Final = click.Path(file_okay=False, path_type=Path)
+_AT_LEAST_ONE: Final = click.IntRange(1)
+_TIERS: Final = click.Choice(["structural", "measured"])
+_TIERS_HELP: Final = "Which tier the rows have [default: structural if every question has one]."
+
+
+@click.command(short_help="Filter questions, and check their labels with a validator.")
+@click.argument("questions")
+@click.option("--validator", help="backend/model that answers each question [default: only the format filter].")
+@click.option("--trials", type=_AT_LEAST_ONE, default=5, show_default=True, help="Independent trials of a question.")
+@click.option("--temperature", type=click.FloatRange(0, 100), default=0.7, show_default=True)
+@click.option("--max-tokens", type=_AT_LEAST_ONE, help="Token limit of a response, reasoning included.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--thinking", type=click.Choice(["auto", "on", "off"]), default="auto", show_default=True)
+@click.option("--base-url", "base_urls", multiple=True, help="Address of an OpenAI-compatible server; repeatable.")
+@click.option("--model-arg", "model_args", multiple=True, metavar="KEY=VALUE", help="As for evalsuite run; repeatable.")
+@click.option("--concurrency", type=_AT_LEAST_ONE, help="Maximum number of requests in flight.")
+@click.option("--reject", help="Checks of the audit that reject a row, with commas [default: all but three].")
+@click.option("--tiers", type=_TIERS, help=_TIERS_HELP)
+@click.option("--licence", help="Licence of the rows of a file; a folder states its own.")
+@click.option("--skip-bad", is_flag=True, help="Reject lines that are not JSON instead of stopping there.")
+@click.option("--data-dir", type=_FOLDER, envvar="EVALSUITE_DATA", help="Where a task's train items are.")
+@click.option("--out", type=_FOLDER, required=True, help="Folder of the result; the same command resumes in it.")
+def refine(
+    questions: str,
+    reject: str | None,
+    tiers: Literal["structural", "measured"] | None,
+    licence: str | None,
+    skip_bad: bool,
+    data_dir: Path | None,
+    out: Path,
+    **validator: Any,
+) -> int:
+    """Filter QUESTIONS, a folder of evalsuite train synthesize, a file or a task's name, and check their labels.
+
+    A question that the validator never answers right goes to review.jsonl (evalsuite train review), what fails the
+    format filter to rejected.jsonl. Exit 1: trials lack a response; the same command requests them again.
+    """
+    from training.synthesis.refine.format_filter import REJECTING
+    from training.synthesis.refine.question_rows import read_questions
+    from training.synthesis.refine.refine import refine as work
+
+    rejecting = REJECTING if reject is None else [name.strip() for name in reject.split(",") if name.strip()]
+    source = read_questions(questions, licence, skip_bad, data_dir)
+    found = work(source, out, _validator(**validator), rejecting, tiers, progress=True)
+    for kind in ("rejected", "review", "passed"):
+        _echo_counts(kind, found.manifest.made_by.get(kind, {}))
+    click.echo(visible(f"{out}: {found.kept:,} kept, {found.review:,} to review, {found.rejected:,} rejected"))
+    if found.missing:
+        message = f"{found.missing:,} trials have no response; the same command requests them again"
+        click.echo(f"evalsuite: {message} [{ErrorCode.RUN_INCOMPLETE}]", err=True)
+        return INCOMPLETE
+    return 0
+
+
+def _validator(
+    validator: str | None, trials: int, temperature: float, model_args: tuple[str, ...], **settings: Any
+) -> Validator | None:
+    if validator is None:
+        return None
+    from training.synthesis.refine.label_check import Validator
+
+    pairs = [arg.partition("=") for arg in model_args]
+    if not all(equals for _, equals, _ in pairs):
+        raise UsageError(ErrorCode.INVALID_ARGUMENT, "--model-arg: write it as KEY=VALUE")
+    settings["model_args"] = {key: value for key, _, value in pairs}
+    given = {name: value for name, value in settings.items() if value is not None}
+    return Validator(validator, trials, temperature, given)
+
+
+def _echo_counts(kind: str, counts: dict[str, int]) -> None:
+    if counts:
+        click.echo(visible(f"{kind}: " + ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items()))))
