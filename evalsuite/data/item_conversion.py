@@ -168,7 +168,7 @@ def _item(layout: RowLayout, base: int, where: str, name: str, row: Row) -> tupl
     """Return the item of a row, and whether white space was stripped from an option."""
     raw = labelled_options(row, layout.options, name, where)
     where = f"{where}: item {name}"
-    _refuse_image(row, where)
+    refuse_image(row, where)
     options = [(label, text(value)) for label, value in raw]
     value = lookup(row, layout.question)
     if isinstance(value, list | dict):
@@ -196,7 +196,7 @@ def _item(layout: RowLayout, base: int, where: str, name: str, row: Row) -> tupl
     return (shuffled(item, layout.shuffle) if layout.shuffle else item), trimmed
 
 
-def _refuse_image(row: Row, where: str) -> None:
+def refuse_image(row: Row, where: str) -> None:
     """Raise for a row with an image: without it the question is another one, and no prompt here shows it."""
     field = next((key for key in row if key.casefold().strip() in _IMAGE_FIELDS and has_content(row[key])), None)
     if field is not None:

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple, get_args
 from evalsuite.data.audit.item_checks import CHECKS
 from evalsuite.data.benchmark_lookup import benchmarks_of
 from evalsuite.data.duplicates import question_key
+from evalsuite.data.item_conversion import refuse_image
 from evalsuite.data.own_items import own_items
 from evalsuite.data.row_fields import has_content
 from evalsuite.errors import DataError, ErrorCode, UsageError
@@ -113,6 +114,7 @@ def _item_of(row: QuestionRow, number: int, unused_keys: Counter[str]) -> Item |
     if not has_content(content.get("id")):
         content["id"] = str(number)
     try:
+        refuse_image(row.content, row.where)
         (item,) = own_items([content], row.where)
     except DataError as error:
         return RejectedRow(row.where, [_name_of(error, content)], str(error), row.content)
