@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, ClassVar, Final
 
@@ -13,6 +13,8 @@ from evalsuite.errors import BackendError, ErrorCode, UsageError
 from evalsuite.models.backend import Backend, BackendInfo, BackendSettings, Request, Response
 from evalsuite.models.finish_reason import finish_of
 from evalsuite.models.http.error_report import error_message
+from evalsuite.models.http.refusal import is_about_any_model
+from evalsuite.models.inspect_sent import observe_requests, unsent_settings
 from evalsuite.models.model_args import parse_yaml_value, stops_at_reasoning_only
 from evalsuite.models.optional_packages import describe_error, import_optional
 from evalsuite.models.redaction import redact_url
@@ -28,6 +30,8 @@ _OPENAI_MODEL: Final = re.compile(r"gpt|codex|deep-research|(?<![a-z0-9])o\d", r
 """Names that inspect-ai recognises as models of OpenAI."""
 _RETRIES = 6
 _FATAL_STATUS = frozenset({401, 403, 404})
+_MALFORMED = frozenset({400, 422})
+"""Statuses under which some servers report that there is no such model."""
 _FEW_CONNECTIONS = 20
 """inspect-ai's adaptive connections start here; a lower number must be fixed."""
 
@@ -74,6 +78,7 @@ class Inspect(Backend):
             raise BackendError(
                 ErrorCode.MODEL_NOT_LOADABLE, f"inspect/{self.settings.model}: {_plain_message(error)}"
             ) from error
+        observe_requests(self._model.api, self._record_sent)
         self._info |= {"inspect_ai": import_optional("inspect_ai", "inspect").__version__}
         self._info |= {"servers": [redact_url(base_url)]} if base_url else {}
         return self._info
@@ -91,6 +96,12 @@ class Inspect(Backend):
             "top_p": decoding.top_p if decoding.top_p < 1 else None,
             "reasoning_tokens": decoding.thinking_budget,
         }
+
+    def _record_sent(self, request: Mapping[str, Any]) -> None:
+        """Record the decoding settings that inspect-ai left out, as it does for models that don't support them."""
+        for setting in unsent_settings(request) - self.unsent:
+            self.unsent.add(setting)
+            self.notes[setting] = f"{setting} was not sent: inspect-ai leaves it out for {self.settings.model}"
 
     async def answer(self, requests: Iterator[Request]) -> AsyncGenerator[Response, None]:
         """Send up to `concurrency` requests at once; see `Backend.answer`."""
@@ -122,6 +133,9 @@ class Inspect(Backend):
         """Return the failed response; raise a `BackendError` for a refused key or too many failures in a row."""
         message = _plain_message(error)
         status = getattr(error, "status_code", None) or getattr(error, "code", None)
+        body = getattr(error, "body", None)
+        if status in _MALFORMED and isinstance(body, dict) and is_about_any_model(dump_json_line(body)):
+            status = 404
         refused_key = self._model.api.is_auth_failure(error)
         if status in _FATAL_STATUS or refused_key:
             code = ErrorCode.MODEL_NOT_SERVED if status == 404 and not refused_key else ErrorCode.AUTHENTICATION_FAILED

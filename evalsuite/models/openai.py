@@ -29,8 +29,8 @@ from evalsuite.models.http.loglikelihood import (
     TokenLogprobs,
     choose_method,
 )
-from evalsuite.models.http.refusal import is_token_limit
-from evalsuite.models.http.reply import PermanentRefusal, RetryableError, ServerReply
+from evalsuite.models.http.refusal import is_about_any_model, is_token_limit
+from evalsuite.models.http.reply import CHECK_NAME_AND_URL, PermanentRefusal, RetryableError, ServerReply
 from evalsuite.models.http.server_probe import ServedModel, ServerProbe
 from evalsuite.models.http.thinking import ThinkingCheck
 from evalsuite.models.http.transport import Transport, allow_open_files
@@ -73,7 +73,8 @@ class OpenAI(Backend):
     stream=true  have responses streamed, for servers that do nothing else
     timeout=600  seconds for one attempt
     patience=120  seconds without any response and with nothing in flight before the run is given up; with requests in
-        flight, these seconds after the first of them could have timed out
+        flight, these seconds after the first of them could have timed out. Where servers report errors (5xx) for so
+        long, a request that fails is not repeated, and 32 such requests end the run
     reasoning_only=stop|keep  whether the run stops when a fifth of the responses have all their text in the reasoning
     """
 
@@ -287,8 +288,17 @@ class OpenAI(Backend):
                 adapt(outcome.body)
             if encode() == body:
                 break
+        self._check_model_exists(outcome)
         self._update_info()
         return outcome
+
+    def _check_model_exists(self, outcome: Any) -> None:
+        """Raise a `BackendError` if nothing was ever answered and the refusal is about the model, not the request."""
+        if not isinstance(outcome, PermanentRefusal) or outcome.status is None or self._transport.succeeded:
+            return
+        if context_limit(outcome.status, outcome.body) is None and is_about_any_model(outcome.body):
+            server = self._transport.replicas.all[0].name
+            raise BackendError(ErrorCode.MODEL_NOT_SERVED, f"{server}: {outcome.message}; {CHECK_NAME_AND_URL}")
 
     def _response(self, request: Request, completion: ChatCompletion) -> Response:
         if self._thinking is not None and (note := self._thinking.add(completion.text, completion.reasoning)):

@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from evalsuite.errors import BackendError, ErrorCode
-from evalsuite.models.redaction import Redactor, is_secret_name
+from evalsuite.models.redaction import Redactor, is_secret_name, secrets_of_proxies
 
 _SHORTEST_SECRET = 8
 
@@ -30,4 +30,4 @@ def import_optional(module: str, extra: str) -> Any:
 def describe_error(error: BaseException) -> str:
     """Return an exception's message in one line, without any secret from this process's environment variables."""
     secrets = [value for name, value in os.environ.items() if is_secret_name(name) and len(value) >= _SHORTEST_SECRET]
-    return Redactor(secrets).redact_line(str(error) or type(error).__name__)
+    return Redactor([*secrets, *secrets_of_proxies()]).redact_line(str(error) or type(error).__name__)

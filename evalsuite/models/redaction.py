@@ -129,6 +129,12 @@ def secrets_in_url(url: str) -> list[str]:
     return [form for value in values if value for form in {value, unquote(value)}]
 
 
+def secrets_of_proxies() -> list[str]:
+    """Return users and passwords of the environment's proxies, which proxies and libraries may show in errors."""
+    urls = (value for name, value in os.environ.items() if name.lower().endswith("_proxy") and "@" in value)
+    return [secret for url in urls for secret in secrets_in_url(url)]
+
+
 def redact_url(url: str) -> str:
     """Return the parts of a URL that can't be secret: scheme, host and path; of a mistyped one what follows an @."""
     parts, user = _split(url)

@@ -220,3 +220,27 @@ def test_settings_that_cannot_be_honoured_are_refused(more, code, named):
 
 def test_a_budget_is_accepted_for_a_provider_that_enforces_it():
     Inspect(BackendSettings(model="anthropic/claude", decoding=Decoding(thinking_budget=2000)))
+
+
+@pytest.mark.parametrize(
+    ("model", "unsent"),
+    [("openai-api/toy/model", {"top_p"}), ("openai/gpt-4o-mini", {"top_p"}), ("openai/gpt-5-mini", {"temperature"})],
+)
+async def test_what_inspect_leaves_out_is_recorded_as_not_sent(service, monkeypatch, model, unsent):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    args = {} if model.startswith("openai-api") else {"responses_api": "false"}
+    backend = inspect(service, model, model_args=args)
+    await respond(backend, [make_request(1)])
+    sent = service.bodies[0]
+    assert unsent <= backend.unsent == {name for name in ("temperature", "top_p", "seed") if name not in sent}
+    assert backend.notes.keys() == backend.unsent - {"top_p"}
+
+
+@pytest.mark.parametrize("status", [400, 404])
+async def test_a_model_that_is_not_there_ends_the_run(service, status):
+    error = {"error": {"message": "The model 'model' does not exist", "code": "model_not_found"}}
+    service.reply = lambda question: web.json_response(error, status=status)
+    with pytest.raises(BackendError) as caught:
+        await respond(inspect(service), [make_request(number) for number in range(9)])
+    assert caught.value.code is ErrorCode.MODEL_NOT_SERVED
+    assert "does not exist" in str(caught.value) and "\n" not in str(caught.value)

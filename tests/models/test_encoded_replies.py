@@ -172,6 +172,18 @@ async def test_a_whole_stream_that_is_no_response_is_requested_twice(pieces):
     assert response.error is not None and len(server.requests) == 2
 
 
+async def test_a_stream_that_always_ends_early_is_given_up():
+    with FaultServer(lambda item, attempt: streamed(CHUNKS[:4])) as server:
+        [response] = await respond(settings(server.url, stream="true"))
+    assert response.error is not None and len(server.requests) == 4
+
+
+async def test_a_whole_stream_without_a_finish_reason_ended_by_itself():
+    with FaultServer(lambda item, attempt: streamed([*CHUNKS[:4], b"data: [DONE]\n\n"])) as server:
+        [response] = await respond(settings(server.url, stream="true"))
+    assert (response.text, response.finish, len(server.requests)) == (TEXT, "stop", 1)
+
+
 @pytest.mark.parametrize("body", [BODY, gzip.compress(b" " * 2000)], ids=["not compressed", "too large"])
 async def test_a_whole_body_that_cannot_be_inflated_is_requested_twice(body, monkeypatch):
     monkeypatch.setattr(content_encoding, "LARGEST_BODY", 1000)

@@ -193,6 +193,7 @@ TOP_LOGPROBS = [
     ("Requested sample logprobs of 20, which is greater than max allowed: 10", 10),
     ("logprobs value of 20 but the supported range is from 0 (inclusive) to 20 (exclusive)", 19),
     ("top_logprobs must be less than or equal to 8", 8),
+    ("Parameter top_logprobs is out of range", 5),
 ]
 
 

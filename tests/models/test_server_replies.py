@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -349,3 +350,84 @@ def test_an_unknown_finish_reason_is_kept_in_lower_case_and_none_is_a_stop():
     assert finish_of("Exhausted By\x1b Fate") == "exhausted_by?_fate"
     assert len(finish_of("x" * 1000)) <= 40
     assert finish_of(None) == finish_of("") == finish_of("null") == "stop"
+
+
+NO_MODEL = {"message": "The model `m` does not exist", "code": "model_not_found"}
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, NO_MODEL),
+        (404, NO_MODEL),
+        (422, NO_MODEL),
+        (400, {"message": "Invalid model: m", "type": "invalid_model", "code": "1500"}),
+        (400, {"message": "Model Not Exist", "type": "invalid_request_error", "code": "invalid_request_error"}),
+        (400, {"message": "there is none", "param": "model"}),
+    ],
+)
+async def test_a_model_that_is_not_there_ends_the_run_although_it_is_listed(status, error):
+    with FaultServer(lambda item, attempt: reply_with({"error": error}, status)) as server:
+        await error_of(settings(server.url, concurrency=1), ErrorCode.MODEL_NOT_SERVED, 40)
+    assert len(server.requests) == 1
+
+
+async def test_a_refusal_in_the_words_of_an_item_refuses_that_item_alone():
+    error = {"error": {"message": "in 'the model is unknown': the field is wrong", "type": "invalid_request_error"}}
+    with FaultServer(lambda item, attempt: reply_with(error, 400) if item == "i1" else answer()) as server:
+        responses = await respond(settings(server.url, concurrency=1), 4)
+    assert [response.error is None for response in responses] == [True, False, True, True]
+
+
+async def test_a_model_that_is_taken_away_ends_the_run():
+    def plan(item: str, attempt: int) -> Behaviour:
+        return answer() if item == "i0" else reply_with({"error": NO_MODEL}, 400)
+
+    with FaultServer(plan) as server:
+        await error_of(settings(server.url, concurrency=1), ErrorCode.MODEL_NOT_SERVED, 40)
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+async def test_a_server_that_only_reports_errors_is_given_up_after_the_stated_patience(status, monkeypatch):
+    monkeypatch.undo()  # the real backoff
+    for name in ("EVALSUITE_API_KEY", "OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    with FaultServer(lambda item, attempt: reply_with({"error": {"message": "out of order"}}, status)) as server:
+        started = time.monotonic()
+        message = await error_of(settings(server.url, patience="0.5", concurrency=1), ErrorCode.TOO_MANY_FAILURES, 40)
+        seconds = time.monotonic() - started
+    assert "out of order" in message and "patience" in message
+    assert seconds < 10 and len(server.requests) < 50
+
+
+async def test_a_server_that_recovers_within_patience_answers_all():
+    def plan(item: str, attempt: int) -> Behaviour:
+        return reply_with({"error": {"message": "starting"}}, 500) if attempt < 6 else answer()
+
+    with FaultServer(plan) as server:
+        responses = await respond(settings(server.url), 20)
+    assert [response.error for response in responses] == [None] * 20
+
+
+@pytest.mark.parametrize(
+    ("code", "result"),
+    [
+        (1004, ErrorCode.AUTHENTICATION_FAILED),
+        (2049, ErrorCode.AUTHENTICATION_FAILED),
+        (1008, ErrorCode.QUOTA_EXHAUSTED),
+        (2056, ErrorCode.QUOTA_EXHAUSTED),
+    ],
+)
+async def test_codes_of_minimax_that_every_request_would_meet(code, result):
+    reply = {"choices": None, "base_resp": {"status_code": code, "status_msg": "words"}}
+    with FaultServer(lambda item, attempt: reply_with(reply)) as server:
+        assert "words" in await error_of(settings(server.url), result)
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1002, 1024, 1033, 1039, 1041, 2045])
+async def test_codes_of_minimax_that_pass(code):
+    reply = {"choices": None, "base_resp": {"status_code": code, "status_msg": "words"}}
+    with FaultServer(lambda item, attempt: reply_with(reply) if attempt == 1 else answer()) as server:
+        [response] = await respond(settings(server.url))
+    assert (response.error, len(server.requests)) == (None, 2)

@@ -11,7 +11,14 @@ from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.models.http.concurrency import Replica
 from evalsuite.models.http.origin import Origin
 from evalsuite.models.http.own_headers import advice_on_mode, carries_key, read_headers, secrets_in_headers
-from evalsuite.models.redaction import KEY_VARIABLES, Redactor, read_api_key, redact_url, secrets_in_url
+from evalsuite.models.redaction import (
+    KEY_VARIABLES,
+    Redactor,
+    read_api_key,
+    redact_url,
+    secrets_in_url,
+    secrets_of_proxies,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +43,8 @@ def gain_access(urls: Sequence[str], args: Mapping[str, str]) -> Access:
     # First the addresses: one that can't be split is an error of its own, before its parts are compared.
     replicas = [Replica(Origin(url, headers), redact_url(url)) for url in urls]
     _check_one_authorization(urls, key, own)
-    redactor = Redactor(
-        [key or "", *secrets_in_headers(own), *(value for url in urls for value in secrets_in_url(url))]
-    )
+    in_urls = (value for url in urls for value in secrets_in_url(url))
+    redactor = Redactor([key or "", *secrets_in_headers(own), *in_urls, *secrets_of_proxies()])
     for name, value in args.items():
         if redactor.redact_output(value) != value:
             raise UsageError(

@@ -19,7 +19,8 @@ _STATUS_OF: Final[Mapping[str, int]] = {
         402: "insufficient_quota payment_required billing_error insufficient_balance billing_hard_limit_reached "
         "exceeded_current_quota_error insufficient_user_quota arrearage",
         403: "permission_error permission_denied forbidden permissiondeniederror access_denied",
-        404: "not_found not_found_error model_not_found notfounderror deploymentnotfound",
+        404: "not_found not_found_error model_not_found notfounderror deploymentnotfound invalid_model unknown_model "
+        "model_not_supported",
         408: "request_timeout",
         429: "rate_limit_error rate_limit_exceeded rate_limit_reached_error resource_exhausted too_many_requests "
         "ratelimiterror requests tokens throttling throttlingexception",
@@ -41,13 +42,14 @@ _FILTER_CODES: Final = frozenset(
 _FILTER_WORDS: Final = ("content exists risk", "content filtering policy", "content management policy", "flagged for")
 _MINIMAX_CODES: Final[Mapping[str, int | str]] = {
     **dict.fromkeys(("1004", "2049"), 401),
-    "1008": 402,
-    **dict.fromkeys(("1002", "1039", "1041"), 429),
-    **dict.fromkeys(("1000", "1001", "1013", "1024", "1033"), 500),
+    **dict.fromkeys(("1008", "2056"), 402),
+    **dict.fromkeys(("1002", "1039", "1041", "2045"), 429),
+    **dict.fromkeys(("1000", "1001", "1024", "1033"), 500),
     **dict.fromkeys(("1026", "1027"), "content_filter"),
     **dict.fromkeys(("1042", "2013"), 400),
 }
-"""The error codes of MiniMax's API reference."""
+"""Error codes of MiniMax's API reference (platform.minimax.io, api-reference/errorcode) that concern text; 2056 is a
+quota that returns within five hours."""
 _DEEPEST: Final = 4
 _MOST_KEYS: Final = 12
 _LONGEST_KEY: Final = 32

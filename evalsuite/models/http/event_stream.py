@@ -62,6 +62,11 @@ class _Choice:
         """Whether the server sent a finish reason."""
         return bool(self.outside.get("finish_reason") or self.outside.get("error"))
 
+    @property
+    def has_text(self) -> bool:
+        """Whether any of the answer's text arrived, besides reasoning."""
+        return bool(self.parts) or any(self.texts.get("content", ()))
+
     def as_json(self) -> dict[str, Any]:
         message = {"role": "assistant", "content": None, **self.others}
         message |= {name: "".join(pieces) for name, pieces in self.texts.items()}
@@ -82,8 +87,9 @@ def is_event_stream(content_type: str, body: bytes) -> bool:
 def assemble(body: bytes) -> bytes:
     """Return the body of a chat completion that streamed in these events, with its usage and finish reason.
 
-    An error that stands in the stream is the whole reply, whatever came before it. Raise `BrokenStream` for a stream
-    that ends without a finish reason or has a chunk that isn't JSON.
+    An error that stands in the stream is the whole reply, whatever came before it. As in a reply that is sent at once,
+    a text without a finish reason ended by itself, if the stream's last event arrived. Raise `BrokenStream` for a
+    stream that ends before, or without a text, or has a chunk that isn't JSON.
     """
     choice, usage, seen = _Choice(), None, False
     whole = body.rstrip().endswith(_DONE)
@@ -105,7 +111,7 @@ def assemble(body: bytes) -> bytes:
             if isinstance(each, dict) and each.get("index", 0) in (0, None):
                 seen = True
                 choice.add(each)
-    if not seen or not choice.finished:
+    if not seen or not (choice.finished or (whole and choice.has_text)):
         raise BrokenStream("the stream of events ended without a finish reason", whole=whole)
     return dump_json_line({"object": "chat.completion", "choices": [choice.as_json()], "usage": usage})
 

@@ -98,12 +98,14 @@ def is_token_limit(body: bytes) -> bool:
 def is_about_model(body: bytes, model: str) -> bool:
     """Return whether a refusal says that there is no such model."""
     words = error_message(body)
+    named = re.search(rf"{re.escape(model)}\W{{0,3}} .{{0,40}}\b(not|n't|unknown|invalid)\b", words)
+    return named is not None or is_about_any_model(body)
+
+
+def is_about_any_model(body: bytes) -> bool:
+    """Return whether a refusal says that there is no such model, whichever it is."""
     located = error_object(body)
-    return (
-        bool(_NO_MODEL.search(words))
-        or (isinstance(located, dict) and "model" in _located(located))
-        or bool(re.search(rf"{re.escape(model)}\W{{0,3}} .{{0,40}}\b(not|n't|unknown|invalid)\b", words))
-    )
+    return bool(_NO_MODEL.search(error_message(body))) or (isinstance(located, dict) and "model" in _located(located))
 
 
 def fewer_logprobs(body: bytes, sent: int) -> int | None:
@@ -115,7 +117,7 @@ def fewer_logprobs(body: bytes, sent: int) -> int | None:
     if not (rejects(body, "top_logprobs") or re.search(r"logprobs?\b", words, re.IGNORECASE)):
         return None
     stated = [number for number in map(int, _NUMBER.findall(words)) if 1 < number < sent]
-    if not stated and not re.search(r"\d", words):
+    if not stated and not re.search(r"\d", words) and not rejects(body, "top_logprobs"):
         return None
     return max(stated, default=next((number for number in _LOGPROB_STEPS if number < sent), None))
 

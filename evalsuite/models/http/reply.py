@@ -11,12 +11,14 @@ from typing import Final
 
 from evalsuite.errors import BackendError, ErrorCode
 from evalsuite.models.http.context_limit import context_limit
-from evalsuite.models.http.error_report import ErrorReport, error_message, is_content_filter
+from evalsuite.models.http.error_report import ErrorReport, error_message, error_object, is_content_filter, status_of
 from evalsuite.models.redaction import Redactor, redact_url
 
 _OVERLOADED: Final = frozenset({429, 503, 529})
 _RETRYABLE_4XX: Final = frozenset({408, 409, 425, 429})
 _PERMANENT_5XX: Final = frozenset({501, 505})
+_MALFORMED: Final = frozenset({400, 422})
+"""Statuses of malformed requests, under which some servers also report by its code that there is no such model."""
 _LONGEST_ADDRESS: Final = 300
 CHECK_NAME_AND_URL: Final = (
     "is the model's name right, and does `base_urls` end where /chat/completions follows (often in /v1)?"
@@ -31,6 +33,8 @@ class FailureKind(Enum):
     TIMED_OUT = "timed out"
     FAILED = "failed"
     UNREADABLE = "unreadable"
+    CUT_OFF = "cut off"
+    """A stream that ended without a finish reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ def classify_error(
     if status in _RETRYABLE_4XX or (status >= 500 and status not in _PERMANENT_5XX):
         kind = FailureKind.RATE_LIMITED if status == 429 else FailureKind.FAILED
         return RetryableError(kind, message, retry_after(reply.headers), overloaded=status in _OVERLOADED)
-    fatal = _fatal(status, succeeded)
+    fatal = _fatal(404 if status in _MALFORMED and status_of(error_object(body)) == 404 else status, succeeded)
     if fatal is not None:
         code, advice = fatal
         raise BackendError(code, f"{server}: {message}; {advice}")

@@ -5,7 +5,8 @@ Nothing here knows what a chat completion is. What an attempt can meet, and what
 - no connection: the replica is suspended and its health is checked later; no attempt is counted
 - 429: the concurrency limit is halved; sent again after Retry-After, never sooner; no attempt is counted either
 - 408, 409, 425, 5xx (503 and 529 halve the limit too), a broken connection, a body that breaks off, a timeout: sent
-  again, up to 12 attempts, of which 5 may time out
+  again, up to 12 attempts, of which 5 may time out, and not after `patience` seconds without any response to anything
+- a stream that ends without a finish reason: sent again, up to 4 times in all
 - a whole body of an unknown shape: sent again once
 - an error inside a body whose status is a success: as its own code says
 - nothing but the first two for `patience` seconds, with no other request in flight: `BackendError`
@@ -21,6 +22,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from math import inf
 from typing import Final, Generic, TypeVar
@@ -31,6 +33,7 @@ from evalsuite.models.http.connection import ConnectionBroken, HttpResponse
 from evalsuite.models.http.content_encoding import DamagedBody, UnknownEncoding, decode_body
 from evalsuite.models.http.error_report import ErrorReport, UnreadableReply
 from evalsuite.models.http.event_stream import BrokenStream, assemble, is_event_stream
+from evalsuite.models.http.failure_series import FailureSeries
 from evalsuite.models.http.origin import CONNECT_SECONDS, Unreachable
 from evalsuite.models.http.reply import FailureKind, PermanentRefusal, RetryableError, ServerReply, classify_error
 from evalsuite.models.http.silence import Silence
@@ -42,11 +45,18 @@ _SHORTEST_ATTEMPT: Final = 0.05
 """Seconds that an attempt gets when the servers are about to be given up."""
 _UNREADABLE: Final = 2
 """Replies of an unknown shape that end a request: each is paid for, and a third will hardly look different."""
+_CUT_OFF: Final = 4
+"""Streams without an end that end a request: the server may well have sent all that it had, and each is paid for."""
 FIRST_BACKOFF: Final = 0.5
 _LONGEST_BACKOFF: Final = 30.0
 _LONGEST_RETRY_AFTER: Final = 3600.0
 _OTHER_FILES: Final = 128
 """File descriptors that the process needs besides its connections."""
+_MOST_OF_A_KIND: Final = {
+    FailureKind.TIMED_OUT: TIMEOUTS,
+    FailureKind.UNREADABLE: _UNREADABLE,
+    FailureKind.CUT_OFF: _CUT_OFF,
+}
 
 Parsed = TypeVar("Parsed")
 
@@ -76,12 +86,8 @@ class Transport(Generic[Parsed]):
         self._parse = parse
         self._redactor = redactor
         self._timeout = timeout
-        self._patience = patience
         self._silence = Silence(self.replicas, tell, timeout, patience)
-        self._failing_since: float | None = None
-        """When the present series of failures began; None after a success."""
-        self._longest_retry_after = 0.0
-        """Longest wait that a server requested in this series."""
+        self._failures = FailureSeries(tell, timeout, patience)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -91,7 +97,8 @@ class Transport(Generic[Parsed]):
 
     async def post(self, path: str, body: bytes) -> Parsed | PermanentRefusal:
         """Send a request until it is answered or refused; raise a `BackendError` if no request could succeed."""
-        attempts = timeouts = unreadable = failures = 0
+        attempts = failures = 0
+        kinds: Counter[FailureKind] = Counter()
         while True:
             outcome = await self._attempt(path, body)
             if not isinstance(outcome, RetryableError):
@@ -99,13 +106,17 @@ class Transport(Generic[Parsed]):
             failures += 1
             # An unreachable or rate-limiting server is no failure of this request, so those attempts don't count.
             attempts += outcome.kind not in (FailureKind.UNREACHABLE, FailureKind.RATE_LIMITED)
-            timeouts += outcome.kind is FailureKind.TIMED_OUT
-            unreadable += outcome.kind is FailureKind.UNREADABLE
+            kinds[outcome.kind] += 1
             if outcome.retry_after > _LONGEST_RETRY_AFTER:
                 wait = f"it requests a wait of {outcome.retry_after:.0f} s, which is over an hour"
                 return PermanentRefusal(f"{outcome.message}; {wait}")
-            if attempts >= ATTEMPTS or timeouts >= TIMEOUTS or unreadable >= _UNREADABLE:
+            if attempts >= ATTEMPTS or any(kinds[kind] >= most for kind, most in _MOST_OF_A_KIND.items()):
                 return PermanentRefusal(f"failed after {failures} attempts: {outcome.message}")
+            if outcome.kind is FailureKind.FAILED and self._failures.exhausts_patience(self.replicas.in_flight):
+                return PermanentRefusal(
+                    f"failed, and no request has been answered for {self._failures.seconds:.0f} s (patience): "
+                    f"{outcome.message}"
+                )
             # An unreachable replica is paused by its suspension; the request itself may go to another at once.
             if outcome.kind is not FailureKind.UNREACHABLE:
                 await asyncio.sleep(outcome.retry_after + backoff(failures))
@@ -149,22 +160,18 @@ class Transport(Generic[Parsed]):
         return replica
 
     def _record_success(self, replica: Replica) -> None:
-        self._failing_since = None
+        self._failures.reset()
         replica.succeeded()
         self.limit.succeeded()
 
     def _record_failure(self, replica: Replica, error: RetryableError, sent: float) -> None:
-        now = time.monotonic()
         if error.overloaded:
             self.limit.overloaded(sent)
         if error.kind is FailureKind.UNREACHABLE:
             replica.suspend()
         else:
             replica.failed(self.replicas.others_available(replica))
-        if self._failing_since is None:
-            self._failing_since, self._longest_retry_after = now, 0.0
-        self._longest_retry_after = max(self._longest_retry_after, error.retry_after)
-        failing = now - self._failing_since
+        self._failures.record(replica.name, error)
         reason = self._silence.given_up
         if error.kind is FailureKind.TIMED_OUT and reason is not None:
             raise BackendError(
@@ -172,12 +179,12 @@ class Transport(Generic[Parsed]):
                 f"{replica.name}: {reason}; is it stuck? When it serves again, the same command resumes the run",
             )
         # While any request is in flight its response may still come; a server that fails otherwise (5xx, timeouts)
-        # uses up attempts, so that only failures that don't count need this second end.
+        # ends the requests one by one, so that only failures that don't count as attempts need this second end.
         hopeless = error.kind in (FailureKind.UNREACHABLE, FailureKind.RATE_LIMITED) and not self.replicas.in_flight
-        if hopeless and failing > self._patience + self._longest_retry_after:
+        if hopeless and self._failures.exhausts_patience(in_flight=0):
             raise BackendError(
                 ErrorCode.SERVER_UNREACHABLE,
-                f"{replica.name}: no response for {failing:.0f} s, last error: {error.message}; "
+                f"{replica.name}: no response for {self._failures.seconds:.0f} s, last error: {error.message}; "
                 "when it serves again, the same command resumes the run",
             )
 
@@ -220,6 +227,8 @@ class Transport(Generic[Parsed]):
         except (DamagedBody, BrokenStream) as error:
             lost = error.cut_short if isinstance(error, DamagedBody) else not error.whole
             kind = FailureKind.FAILED if lost else FailureKind.UNREADABLE
+            if lost and isinstance(error, BrokenStream):
+                kind = FailureKind.CUT_OFF
             return RetryableError(kind, self._redactor.redact_line(str(error)))
         except UnknownEncoding as error:
             unknown = self._redactor.redact_line(str(error))
