@@ -16,6 +16,7 @@ from evalsuite.run_folder import FailedRequest, ResponseRecord, RunFolder
 from evalsuite.stats.intervals import Estimate
 from evalsuite.util.arguments import PATH, TEXT, ArgumentType, check_arguments, optional
 from evalsuite.util.format import interval, percent
+from evalsuite.util.installation import install_command
 from evalsuite.util.notebook_html import html_block, html_table, interval_plot
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ class Run:
             import pandas
         except ModuleNotFoundError as error:
             raise UsageError(
-                ErrorCode.MISSING_PACKAGE, f"to_pandas needs {error.name}: pip install 'evalsuite[pandas]'"
+                ErrorCode.MISSING_PACKAGE, f"to_pandas needs {error.name}: {install_command('pandas')}"
             ) from None
         names = [field.name for field in fields(SampleResult)]
         rows = [[getattr(each, name) for name in names] for each in self._samples()]

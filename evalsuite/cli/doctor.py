@@ -15,6 +15,7 @@ from evalsuite.cli.exit_status import with_options
 from evalsuite.errors import DataError, ErrorCode
 from evalsuite.tasks.registry import all_tasks
 from evalsuite.util import other_distribution
+from evalsuite.util.installation import install_command
 from evalsuite.util.package_version import package_version
 from evalsuite.util.text import visible
 from evalsuite.version import __version__
@@ -81,5 +82,5 @@ def _data_lines(data_dir: Path | None) -> Iterator[str]:
 def _state(extra: str, modules: tuple[str, ...]) -> str:
     missing = [module for module in modules if importlib.util.find_spec(module) is None]
     if missing:
-        return f"needs pip install 'evalsuite[{extra}]' ({', '.join(missing)} not found)"
+        return f"needs {install_command(extra)} ({', '.join(missing)} not found)"
     return "ready (" + ", ".join(f"{m} {package_version(m) or 'of unknown version'}" for m in modules) + ")"

@@ -8,6 +8,7 @@ from typing import Any
 
 from evalsuite.errors import BackendError, ErrorCode
 from evalsuite.models.redaction import Redactor, is_secret_name, secrets_of_proxies
+from evalsuite.util.installation import install_command
 
 _SHORTEST_SECRET = 8
 
@@ -18,7 +19,7 @@ def import_optional(module: str, extra: str) -> Any:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise BackendError(
-            ErrorCode.MISSING_PACKAGE, f"{extra}/ needs {error.name}: pip install 'evalsuite[{extra}]'"
+            ErrorCode.MISSING_PACKAGE, f"{extra}/ needs {error.name}: {install_command(extra)}"
         ) from error
     except Exception as error:  # a broken build of a native library fails in ways that no list of types covers
         raise BackendError(

@@ -13,6 +13,7 @@ from evalsuite.models.backend import BackendInfo, BackendSettings
 from evalsuite.models.hf import HF
 from evalsuite.models.optional_packages import import_optional
 from evalsuite.tasks.item import Dataset
+from evalsuite.util.installation import install_command
 
 FOLDER: Final = Path(__file__).parent / "tiny_weights"
 """Weights, tokenizer, chat template and model card."""
@@ -44,8 +45,7 @@ class Tiny(HF):
             if isinstance(error.__cause__, ModuleNotFoundError):
                 raise BackendError(
                     ErrorCode.MISSING_PACKAGE,
-                    f"tiny, the model of a run without `model`, needs {error.__cause__.name}: "
-                    "pip install 'evalsuite[hf]'",
+                    f"tiny, the model of a run without `model`, needs {error.__cause__.name}: {install_command('hf')}",
                 ) from error
             raise
 

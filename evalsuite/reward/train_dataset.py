@@ -11,6 +11,7 @@ from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.reward.ground_truth import GroundTruth
 from evalsuite.reward.strict_reward import StrictReward
 from evalsuite.tasks.answer_format import write
+from evalsuite.util.installation import install_command
 
 # `evalsuite.reward` is imported by every trainer process; what only the dataset needs is imported when it is made.
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def dataset(
         from datasets import Dataset, DatasetInfo
     except ModuleNotFoundError:
         raise UsageError(
-            ErrorCode.MISSING_PACKAGE, "a train dataset needs datasets: pip install 'evalsuite[train]'"
+            ErrorCode.MISSING_PACKAGE, f"a train dataset needs datasets: {install_command('train')}"
         ) from None
     return Dataset.from_list(rows, info=DatasetInfo(description=description))
 

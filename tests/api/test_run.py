@@ -73,7 +73,7 @@ def test_without_pandas_the_error_says_how_to_get_it(run):
         "except es.EvalsuiteError as error: print(error.code, error)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("missing_package ") and "evalsuite[pandas]" in done.stdout
+    assert done.stdout.startswith("missing_package ") and "[pandas]" in done.stdout
 
 
 class Elements(HTMLParser):

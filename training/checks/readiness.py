@@ -10,6 +10,7 @@ from typing import Final
 from evalsuite.data.load import load
 from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.tasks.registry import load_task
+from evalsuite.util.installation import install_command
 from training import trainer_config, weights
 from training.data import rows
 from training.data.manifest import check_sizes
@@ -50,7 +51,7 @@ def refuse_unready(spec: TrainingSpec, run: TrainingFolder) -> None:
 
 def _required_packages(recipe: Recipe, pending: Sequence[Stage]) -> Iterator[tuple[str, str]]:
     """Yield the packages that the stages need, each with the command that installs it."""
-    yield from ((package, "pip install 'evalsuite[train]'") for package in _PACKAGES)
+    yield from ((package, install_command("train")) for package in _PACKAGES)
     engines = {stage.rollout.engine for stage in pending if isinstance(stage, Grpo)}
     backends = {stage.evaluation.backend for stage in pending}
     if "vllm" in backends or engines & {"vllm_colocate", "vllm_server"}:

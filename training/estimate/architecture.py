@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.models.optional_packages import describe_error
+from evalsuite.util.installation import install_command
 from training.recipe import Base, Lora, WorldSettings
 from training.tinyworld.build import START
 
@@ -94,9 +95,7 @@ def read_architecture(base: Base, data: Path | None, world: WorldSettings | None
     """
     missing = [library for library in ("torch", "transformers") if importlib.util.find_spec(library) is None]
     if missing:
-        raise UsageError(
-            ErrorCode.MISSING_PACKAGE, f"planning needs {', '.join(missing)}: pip install 'evalsuite[train]'"
-        )
+        raise UsageError(ErrorCode.MISSING_PACKAGE, f"planning needs {', '.join(missing)}: {install_command('train')}")
     if world is not None and data is None and base.model == f"./{START}":
         config, source = _world_config(world), "the recipe's world"
     else:

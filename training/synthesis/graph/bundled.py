@@ -6,6 +6,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from evalsuite.errors import DataError, ErrorCode
+from evalsuite.util.installation import install_command
 
 
 def packaged_file(package: str, name: str) -> Path:
@@ -13,7 +14,7 @@ def packaged_file(package: str, name: str) -> Path:
     try:
         found = distribution(package)
     except PackageNotFoundError:
-        message = f"`graph` needs the package {package}: pip install 'evalsuite[synthesis]'"
+        message = f"`graph` needs the package {package}: {install_command('synthesis')}"
         raise DataError(ErrorCode.MISSING_PACKAGE, message) from None
     for file in found.files or ():
         path = Path(str(found.locate_file(file)))

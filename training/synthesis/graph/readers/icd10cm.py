@@ -15,6 +15,7 @@ from xml.sax.handler import ContentHandler
 from xml.sax.xmlreader import AttributesImpl, Locator
 
 from evalsuite.errors import DataError, ErrorCode
+from evalsuite.util.installation import install_command
 from training.synthesis.graph.builder import GraphBuilder
 from training.synthesis.graph.input_file import InputFile, read_input
 from training.synthesis.graph.kinds import NodeType, Relation
@@ -63,7 +64,7 @@ def read_icd10cm(file: InputFile, builder: GraphBuilder) -> None:
         from defusedxml.common import DefusedXmlException
         from defusedxml.sax import parseString
     except ImportError:
-        message = "reading ICD-10-CM (`graph`) needs the package defusedxml: pip install 'evalsuite[synthesis]'"
+        message = f"reading ICD-10-CM (`graph`) needs the package defusedxml: {install_command('synthesis')}"
         raise DataError(ErrorCode.MISSING_PACKAGE, message) from None
     handler = _Handler()
     try:
