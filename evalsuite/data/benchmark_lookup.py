@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from evalsuite.data import canonical, item_lock
 from evalsuite.data.locate import sources
+from evalsuite.errors import DataError
 from evalsuite.tasks.item import Item
-from evalsuite.tasks.registry import load_task, task_names
-from evalsuite.tasks.schema import Task
+from evalsuite.tasks.registry import all_tasks, leave_out
+from evalsuite.tasks.schema import BUILT_IN, Task
 
 
 def benchmarks_of(items: Iterable[Item], tasks: Iterable[Task] | None = None) -> dict[str, str]:
@@ -18,7 +19,7 @@ def benchmarks_of(items: Iterable[Item], tasks: Iterable[Task] | None = None) ->
     `tasks` are the tasks to look in, by default all known ones. An id that `load_split` made also counts without its
     file's name. Items whose text or id was changed are not matched: that takes the data itself.
     """
-    locked = _locked(map(load_task, task_names()) if tasks is None else tasks)
+    locked = _locked(all_tasks() if tasks is None else tasks)
     benchmarks = {}
     for item in items:
         for name in (item.id, item.id.rpartition(":")[2]):
@@ -34,7 +35,13 @@ def _locked(tasks: Iterable[Task]) -> dict[str, dict[str, str]]:
     """Return {item id: {short digest: task}} over the test files of some tasks."""
     owners: dict[str, dict[str, str]] = {}
     for task in tasks:
-        sections = item_lock.read_lock(task.folder)
+        try:
+            sections = item_lock.read_lock(task.folder)
+        except DataError as error:
+            if task.folder.parent == BUILT_IN:
+                raise
+            leave_out(f"the items of task {task.name}", error)
+            continue
         for section in {item_lock.section_name(source) for source in sources(task)} & sections.keys():
             for item, short_digest in sections[section].items():
                 owners.setdefault(item, {})[short_digest] = task.name

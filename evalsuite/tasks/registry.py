@@ -42,11 +42,12 @@ def _folders(path_list: str) -> tuple[Path, ...]:
             folder = point.load()
             named.append(Path(folder() if callable(folder) else folder))
         except Exception as error:  # whatever is wrong with another package stops nothing but its own tasks
-            _leave_out(f"the tasks of {point.name} ({point.value})", f"{type(error).__name__}: {error}")
+            leave_out(f"the tasks of {point.name} ({point.value})", f"{type(error).__name__}: {error}")
     return (*named, BUILT_IN)
 
 
-def _leave_out(what: str, reason: object) -> None:
+def leave_out(what: str, reason: object) -> None:
+    """Warn in one line that something of another package or of the user can't be used; an `ExtensionWarning`."""
     warnings.warn(f"{what} can't be used and are left out: {' '.join(str(reason).split())}", ExtensionWarning, 3)
 
 
@@ -73,7 +74,7 @@ def all_tasks() -> list[Task]:
         except TaskError as error:
             if folder.parent == BUILT_IN:
                 raise
-            _leave_out(f"the items of task {name}", error)
+            leave_out(f"the items of task {name}", error)
     order = {name: place for place, name in enumerate(task_names())}
     return sorted(tasks, key=lambda task: order[task.name])
 
@@ -141,7 +142,7 @@ def load_suites() -> dict[str, Suite]:
         except TaskError as error:
             if root == BUILT_IN:
                 raise
-            _leave_out(f"the suites of {path}", error)
+            leave_out(f"the suites of {path}", error)
     return suites
 
 

@@ -19,7 +19,7 @@ from evalsuite.errors import DataError, ErrorCode
 from evalsuite.interop.importing.harness_log import HarnessLog, LoggedQuestion
 from evalsuite.tasks.item import Dataset, Item
 from evalsuite.tasks.option_labels import KeyReading, learn_key_reading
-from evalsuite.tasks.registry import load_task, task_names
+from evalsuite.tasks.registry import all_tasks, load_task
 
 _FIRST_QUESTIONS: Final = 3
 """Number of questions by which a task is tried before all of them are matched."""
@@ -120,9 +120,9 @@ def question_numbers(match: TaskMatch) -> Mapping[str, int]:
 
 def _candidates(log: HarnessLog, data_dir: Path | None) -> Iterator[Dataset]:
     """Yield the tasks whose data is present and that contain the log's first few questions."""
-    for name in task_names():
+    for task in all_tasks():
         try:
-            dataset = load(load_task(name), data_dir)
+            dataset = load(task, data_dir)
         except DataError:  # most users have the data of a few tasks only
             continue
         # Matching all questions with every task would be slow; the first few exclude nearly all tasks.

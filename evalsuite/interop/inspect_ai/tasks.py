@@ -41,7 +41,7 @@ from evalsuite.stats.intervals import mean
 from evalsuite.tasks.answer_format import FORMATS
 from evalsuite.tasks.item import Dataset, Item
 from evalsuite.tasks.prompt import TaskPrompt
-from evalsuite.tasks.registry import load_suites, load_task, task_names
+from evalsuite.tasks.registry import all_tasks, load_suites, load_task
 from evalsuite.tasks.rotation import rotated
 
 _THINKING: Final[Mapping[Any, bool | None]] = {"auto": None, "on": True, "off": False, True: True, False: False}
@@ -224,13 +224,16 @@ def _register_suite(name: str, tasks: tuple[str, ...]) -> None:
         rotate_options: bool = False,
     ) -> TaskSource:
         parameters = (format, samples, thinking, data_dir, prompt_opens_reasoning, rotate_options)
+        missing = [each for each in tasks if each not in _tasks]
+        if missing:
+            raise PrerequisiteError(f"suite {name}: {', '.join(missing)} can't be used, or there is no such task")
         return TaskSource.from_tasks([_tasks[each](*parameters) for each in tasks])
 
     task_source(name=name)(parametrized)
 
 
 _tasks: dict[str, Callable[..., Task]] = {}
-for _name in task_names():
-    _register_task(_name)
+for _card in all_tasks():
+    _register_task(_card.name)
 for _suite in load_suites().values():
     _register_suite(_suite.name, _suite.tasks)

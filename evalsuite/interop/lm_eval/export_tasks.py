@@ -15,14 +15,14 @@ import yaml
 
 from evalsuite import parser
 from evalsuite.data.load import load
-from evalsuite.errors import DataError, ErrorCode, RunError, UsageError
+from evalsuite.errors import DataError, ErrorCode, RunError, TaskError, UsageError
 from evalsuite.models.backend import Decoding
 from evalsuite.run_folder import disk_error
 from evalsuite.tasks.answer_format import FORMATS
 from evalsuite.tasks.continuation import DELIMITER, Form, digest
 from evalsuite.tasks.item import Dataset
 from evalsuite.tasks.prompt import TaskPrompt
-from evalsuite.tasks.registry import load_suites, load_task, task_names
+from evalsuite.tasks.registry import all_tasks, load_suites, load_task
 from evalsuite.tasks.schema import Suite
 from evalsuite.util.atomic_write import write_atomically
 
@@ -57,10 +57,17 @@ def export_lm_eval(
     if format is not None and format not in FORMATS:
         raise UsageError(ErrorCode.UNKNOWN_ANSWER_FORMAT, f"`format` {format} is unknown; known: {', '.join(FORMATS)}")
     names = list(dict.fromkeys([*tasks, *(task for suite in suites for task in _suite(suite).tasks)]))
-    datasets, left_out = _load(names, data_dir)
     folder = str(data_dir.resolve()) if data_dir else None
-    configs = [config for dataset in datasets for config in _tasks(dataset, format, folder)]
-    configs += _groups([dataset.task.name for dataset in datasets])
+    left_out: list[str] = []
+    exported: dict[str, list[Config]] = {}
+    for task in [load_task(name) for name in names] or all_tasks():
+        try:
+            exported[task.name] = [*_tasks(load(task, data_dir), format, folder)]
+        except (DataError, TaskError) as error:  # no data, or a prompt template that can't be used
+            if names:
+                raise
+            left_out.append(str(error))
+    configs = [*(config for each in exported.values() for config in each), *_groups([*exported])]
     return [_write(out, config) for config in configs], left_out
 
 
@@ -69,19 +76,6 @@ def _suite(name: str) -> Suite:
     if name not in suites:
         raise UsageError(ErrorCode.UNKNOWN_SUITE, f"suite {name!r} is unknown; known: {', '.join(suites)}")
     return suites[name]
-
-
-def _load(names: Sequence[str], data_dir: Path | None) -> tuple[list[Dataset], list[str]]:
-    """Load the named tasks or, without names, all that have data; missing data of a named task is a `DataError`."""
-    if names:
-        return [load(load_task(name), data_dir) for name in names], []
-    datasets, left_out = [], []
-    for name in task_names():
-        try:
-            datasets.append(load(load_task(name), data_dir))
-        except DataError as error:
-            left_out.append(str(error))
-    return datasets, left_out
 
 
 def _tasks(dataset: Dataset, format: str | None, folder: str | None) -> Iterator[Config]:
