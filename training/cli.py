@@ -16,6 +16,7 @@ import click
 
 from evalsuite.util.text import visible
 from training.synthesis.refine.commands import refine
+from training.synthesis.wiki.commands import wiki
 
 if TYPE_CHECKING:
     from training.run_folder import TrainingFolder
@@ -143,6 +144,9 @@ def graph(graphs: tuple[str, ...], skip_bad: bool, as_json: bool) -> None:
         click.echo(json.dumps(facts, indent=2))
     else:
         click.echo("\n".join(visible(line) for line in lines(facts)))
+
+
+cli.add_command(wiki)
 
 
 @cli.command(short_help="Draw proven questions from a medical graph.")

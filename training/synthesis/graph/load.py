@@ -49,21 +49,23 @@ _BY_SUFFIX: Final[dict[str, Callable[[InputFile, GraphBuilder], None]]] = {
 _GENE_FILES: Final = ("genes_to_disease.txt", "genes_to_phenotype.txt")
 
 
-def read_graph(graphs: Sequence[str | Path], skip_bad: bool = False) -> Graph:
+def read_graph(graphs: Sequence[str | Path | InputFile], skip_bad: bool = False) -> Graph:
     """Read one or more graphs into one.
 
     Each is `hpo` or `icd10cm` (from the extra `synthesis`), a folder with `hp.obo` and `phenotype.hpoa`, or a file: OBO
     (`.obo`), OBO Graphs (`.json`), triples or indications (`.tsv`), annotations beside their `hp.obo` (`.hpoa`),
-    ICD-10-CM's tabular list (`.xml`), each also
-    compressed with gzip. What can't be read is a `DataError` with file and line; with `skip_bad` it is left out and
-    counted in `Graph.problems`.
+    ICD-10-CM's tabular list (`.xml`), each also compressed with gzip; or a table of triples that is in memory. What
+    can't be read is a `DataError` with file and line; with `skip_bad` it is left out and counted in `Graph.problems`.
     """
     if not graphs:
         raise UsageError(ErrorCode.MISSING_ARGUMENT, "`graph` is missing: name a graph or a file")
     builder = GraphBuilder(Problems(skip_bad))
     with _without_collector():
         for graph in graphs:
-            _read(_NAMED[graph]() if isinstance(graph, str) and graph in _NAMED else Path(graph), builder)
+            if isinstance(graph, InputFile):
+                read_triples(graph, builder)
+            else:
+                _read(_NAMED[graph]() if isinstance(graph, str) and graph in _NAMED else Path(graph), builder)
         return builder.build()
 
 
