@@ -52,6 +52,7 @@ def test_the_commands_are_those_that_people_call():
         "verify",
         "freeze",
         "graph",
+        "wiki",
         "synthesize",
         "refine",
     }

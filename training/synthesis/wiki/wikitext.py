@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from evalsuite.errors import DataError, ErrorCode
+from evalsuite.util.installation import install_command
 from training.synthesis.wiki.page import Link, Site
 from training.synthesis.wiki.templates import BREAK, OPAQUE, SEAM, SPOILT, shown, template_name
 
@@ -138,7 +139,7 @@ def parse(text: str) -> Any:
         import mwparserfromhell
         from mwparserfromhell.parser import ParserError
     except ImportError:
-        message = "reading articles needs the package mwparserfromhell: pip install 'evalsuite[synthesis]'"
+        message = f"reading articles needs the package mwparserfromhell: {install_command('synthesis')}"
         raise DataError(ErrorCode.MISSING_PACKAGE, message) from None
     try:
         return mwparserfromhell.parse(text, skip_style_tags=True)

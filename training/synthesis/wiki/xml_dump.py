@@ -17,6 +17,7 @@ from xml.sax.handler import ContentHandler
 from xml.sax.xmlreader import AttributesImpl, Locator
 
 from evalsuite.errors import DataError, ErrorCode
+from evalsuite.util.installation import install_command
 from training.synthesis.graph.sources import Problems
 from training.synthesis.wiki.compressed import ChunkReader, DumpCutShortError
 from training.synthesis.wiki.page import DEFAULT_NAMESPACES, Page, Site
@@ -51,7 +52,7 @@ class XmlDump:
             from defusedxml.common import DefusedXmlException
             from defusedxml.sax import make_parser
         except ImportError:
-            message = "reading a dump needs the package defusedxml: pip install 'evalsuite[synthesis]'"
+            message = f"reading a dump (`dump`) needs the package defusedxml: {install_command('synthesis')}"
             raise DataError(ErrorCode.MISSING_PACKAGE, message) from None
         handler = _Handler(self.path, problems)
         parser = make_parser()
