@@ -4,7 +4,8 @@ import pytest
 
 from evalsuite.errors import ErrorCode, UsageError
 from training import trainer_config
-from training.recipe import Batch, read_recipe
+from training.recipe import read_recipe
+from training.recipe_sections import Batch
 
 REASONMED = read_recipe("reasonmed-8b")
 

@@ -11,7 +11,7 @@ from evalsuite.errors import ErrorCode, RunError
 from training.curriculum.mining import MiningHistory, MiningResult
 from training.curriculum.plateau import PlateauVerdict, judge
 from training.curriculum.policy_collapse import WINDOW, find_collapse
-from training.recipe import Mining, Plateau
+from training.recipe_sections import Mining, Plateau
 from training.run_folder import StageFolder
 
 

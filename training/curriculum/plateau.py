@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from training.recipe import Plateau
+from training.recipe_sections import Plateau
 
 _ROUNDING: Final = 1e-12
 """Tolerance for the rounding of a mean of rewards."""

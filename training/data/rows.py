@@ -13,7 +13,8 @@ from evalsuite.errors import DataError, ErrorCode, UsageError
 from evalsuite.util.jsonl import MAX_LINE_BYTES
 from evalsuite.util.validation import first_problem
 from training.data.manifest import DEV, Manifest, verify
-from training.recipe import Grpo, Pretrain, Sft, Tier
+from training.recipe import Grpo, Pretrain, Sft
+from training.recipe_sections import Tier
 
 if TYPE_CHECKING:
     import datasets

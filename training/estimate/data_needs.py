@@ -8,7 +8,8 @@ from typing import Final, Literal
 
 from evalsuite.errors import DataError, ErrorCode
 from training.data.manifest import DEV, TRAIN, File, Manifest, check_sizes
-from training.recipe import Data, Pretrain, Stage
+from training.recipe import Pretrain, Stage
+from training.recipe_sections import Data
 
 BYTES_PER_TOKEN: Final = 4
 """Roughly, of English text with a vocabulary of 150,000: a manifest counts rows and bytes, not tokens."""

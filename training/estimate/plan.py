@@ -13,7 +13,8 @@ from training.estimate.flops import ComputeEstimate, compute_estimate
 from training.estimate.gpu import GPUS
 from training.estimate.memory import VLLM_SHARE, MemoryEstimate, memory_estimate
 from training.estimate.workload import Workload, workload
-from training.recipe import Grpo, Need, Recipe, Stage
+from training.recipe import Grpo, Recipe, Stage
+from training.recipe_sections import Need
 
 
 @dataclass(frozen=True, slots=True)

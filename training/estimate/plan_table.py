@@ -13,7 +13,7 @@ from evalsuite.util.text import visible
 from training.estimate.data_needs import DataNeed
 from training.estimate.gpu import GPUS
 from training.estimate.plan import RecipeEstimate, StageEstimate
-from training.recipe import Need
+from training.recipe_sections import Need
 
 _MIN_WIDTH = 110
 """Characters: a table that wraps is better than one whose numbers are cut off."""

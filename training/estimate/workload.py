@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from evalsuite.errors import ErrorCode, UsageError
 from training import trainer_config
 from training.estimate.data_needs import DataNeed
-from training.recipe import Expectation, Grpo, Pretrain, Sft, Stage
+from training.recipe import Grpo, Pretrain, Sft, Stage
+from training.recipe_sections import Expectation
 
 
 @dataclass(frozen=True, slots=True)

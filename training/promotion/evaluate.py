@@ -14,7 +14,8 @@ from evalsuite.errors import RunError
 from evalsuite.run_folder import RunFolder
 from training.child_process import environment, run_module
 from training.promotion.last_promoted import PromotedModel
-from training.recipe import Base, Evaluation
+from training.recipe import Base
+from training.recipe_sections import Evaluation
 from training.run_folder import TrainingFolder
 from training.run_spec import TrainingSpec
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.curriculum.plateau import judge
-from training.recipe import Plateau
+from training.recipe_sections import Plateau
 
 RULES = st.builds(
     Plateau, window=st.integers(1, 6), gain=st.sampled_from([0.02, 0.05, 0.25]), patience=st.integers(1, 3)

@@ -8,7 +8,8 @@ from evalsuite import parser
 from evalsuite.cli.run import run as command
 from training.promotion.evaluate import evaluation_digest, run_options
 from training.promotion.last_promoted import PromotedModel
-from training.recipe import Base, Evaluation
+from training.recipe import Base
+from training.recipe_sections import Evaluation
 from training.run_folder import TrainingFolder
 
 BASE = Base(model="a/b")

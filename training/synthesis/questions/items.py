@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from evalsuite.tasks.item import Item
-from training.recipe import Tier
+from training.recipe_sections import Tier
 from training.synthesis.graph.kinds import Polarity
 from training.synthesis.questions.draw import Draw
 from training.synthesis.questions.question import Question

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from training.recipe import Tier
+from training.recipe_sections import Tier
 from training.synthesis.questions.question import Question
 from training.synthesis.questions.source import QuestionSource
 

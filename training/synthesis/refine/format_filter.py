@@ -15,7 +15,7 @@ from evalsuite.data.own_items import own_items
 from evalsuite.data.row_fields import has_content
 from evalsuite.errors import DataError, ErrorCode, UsageError
 from evalsuite.tasks.item import Item
-from training.recipe import Tier
+from training.recipe_sections import Tier
 from training.synthesis.refine.question_rows import QuestionRow
 
 TOLERATED: Final = frozenset({"gold_in_question", "invisible_characters", "option_is_none"})

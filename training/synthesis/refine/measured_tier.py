@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 from evalsuite.tasks.item import Item
-from training.recipe import Tier
+from training.recipe_sections import Tier
 
 TIER: Final = "tier"
 MEASURED_TIER: Final = "measured_tier"
