@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from evalsuite.util.text import visible
-from training.synthesis.refine.commands import refine
+from training.synthesis.refine.commands import refine, review
 from training.synthesis.wiki.commands import wiki
 
 if TYPE_CHECKING:
@@ -171,6 +171,7 @@ def synthesize(graphs: tuple[str, ...], count: int, seed: int, shapes: str | Non
 
 
 cli.add_command(refine)
+cli.add_command(review)
 
 
 @cli.command(short_help="Check every checksum of a manifest.")

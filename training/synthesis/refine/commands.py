@@ -88,3 +88,40 @@ def _validator(
 def _echo_counts(kind: str, counts: dict[str, int]) -> None:
     if counts:
         click.echo(visible(f"{kind}: " + ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items()))))
+
+
+@click.command(short_help="Review questions that a validator never answered right.")
+@click.argument("folder", type=_FOLDER)
+@click.option("--port", type=click.IntRange(0, 65535), default=7576, show_default=True, help="0: any free port.")
+@click.option("--apply", "applies", is_flag=True, help="Write the data set that follows from the decisions, to --out.")
+@click.option("--tiers", type=_TIERS, help=_TIERS_HELP)
+@click.option("--out", type=_FOLDER, help="A new folder, for --apply.")
+def review(
+    folder: Path, port: int, applies: bool, tiers: Literal["structural", "measured"] | None, out: Path | None
+) -> None:
+    """Serve a page on this machine that shows each question of FOLDER/review.jsonl and records what reviewers decide.
+
+    Decisions are in FOLDER/decisions.jsonl as soon as they are made. With --apply no page is served: accepted and
+    corrected questions join the others in the folder --out, rejected ones are listed with reviewer and reason.
+    """
+    if applies != (out is not None):
+        raise UsageError(ErrorCode.MISSING_ARGUMENT, "--apply and --out belong together: --out names the new folder")
+    if out is None:
+        _serve(folder, port)
+        return
+    from training.synthesis.refine.review.apply import apply_decisions
+
+    _, outcome = apply_decisions(folder, out, tiers)
+    _echo_counts("review", outcome.counts)
+    if outcome.outdated:
+        click.echo(f"{outcome.outdated:,} decisions are about other content than is there now; they count for nothing")
+    click.echo(visible(f"{out}: {len(outcome.open):,} questions are still to be decided"))
+
+
+def _serve(folder: Path, port: int) -> None:
+    from training.synthesis.refine.review.server import ReviewServer
+
+    with ReviewServer(folder, port) as server:
+        click.echo(visible(f"{len(server.items):,} questions to review; Ctrl-C ends"))
+        click.echo(server.address)
+        server.serve_forever()
