@@ -29,6 +29,7 @@ class ErrorCode(StrEnum):
     UNKNOWN_BACKEND = "unknown_backend"
     UNKNOWN_MODEL = "unknown_model"
     UNKNOWN_MODEL_ARGUMENT = "unknown_model_argument"
+    UNKNOWN_TASK_ARGUMENT = "unknown_task_argument"
     UNKNOWN_ANSWER_FORMAT = "unknown_answer_format"
     UNKNOWN_SETTING = "unknown_setting"
     COMMAND_NOT_LOADABLE = "command_not_loadable"
@@ -43,6 +44,7 @@ class ErrorCode(StrEnum):
     DATA_MALFORMED = "data_malformed"
     DATA_TOO_LARGE = "data_too_large"
     DATA_REFUSED = "data_refused"
+    GENERATOR_FAILED = "generator_failed"
     HUB_UNAVAILABLE = "hub_unavailable"
     HUB_ACCESS_DENIED = "hub_access_denied"
     # Models and servers

@@ -52,6 +52,7 @@ class _Ended(_Part):
 class _Spec(_Part):
     data_dir: str | None = None
     system: str | None = None
+    task_args: dict[str, dict[str, int | str]] = Field(default_factory=dict)
 
 
 class _BackendFacts(_Part):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from evalsuite.cli.task_options import task_arg_option, task_arguments
 from evalsuite.util.text import visible
 from training.synthesis.refine.commands import refine, review
 from training.synthesis.wiki.commands import wiki
@@ -168,6 +169,35 @@ def synthesize(graphs: tuple[str, ...], count: int, seed: int, shapes: str | Non
     for kind in ("shapes", "tiers"):
         click.echo(f"{kind}: " + ", ".join(f"{name} {n:,}" for name, n in sorted(manifest.made_by[kind].items())))
     click.echo(f"{out}: {count:,} questions, their proofs and a task to evaluate them")
+
+
+@cli.command(short_help="Write the proofs of a benchmark's items.")
+@click.argument("task")
+@task_arg_option
+@click.option("--item", "items", multiple=True, metavar="ID", help="Only this item; may be repeated.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="A file [default: print them].")
+def proofs(task: str, task_args: tuple[str, ...], items: tuple[str, ...], out: Path | None) -> None:
+    """Write why the gold label of each item of TASK, such as rare_disease, is right and every other option wrong.
+
+    A line of JSON says what the proofs are of, and under which licence; each line after it is the proof of an item.
+    """
+    from evalsuite.errors import DataError, ErrorCode
+    from evalsuite.tasks.registry import load_task
+    from evalsuite.util.atomic_write import write_output
+    from evalsuite.util.jsonl import dump_json_line
+    from training.synthesis.proofs import proofs as rows_of
+
+    rows = rows_of(load_task(task).with_arguments(task_arguments(task_args)), items)
+    lines = [dump_json_line(row) for row in rows]
+    if out is None:
+        click.echo(b"".join(lines).decode(), nl=False)
+        return
+    try:
+        write_output(out, b"".join(lines))
+    except OSError as error:
+        message = f"`out` {out}: can't be written: {error.strerror or error}; choose another file"
+        raise DataError(ErrorCode.OUTPUT_NOT_WRITABLE, message) from None
+    click.echo(f"{out}: the proofs of {len(lines) - 1:,} items")
 
 
 cli.add_command(refine)

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from evalsuite.analysis.run_result import ItemScores, RunResult
 from evalsuite.errors import ErrorCode, RunError, UsageError
-from evalsuite.run.summary_schema import ParseMode
+from evalsuite.run.summary_schema import ParseMode, TaskSummary
 from evalsuite.stats.clusters import Floats, Ints, members
 from evalsuite.stats.contrast import PairedScores
+from evalsuite.tasks.task_arguments import shown_arguments
 
 SETTINGS = ("prompt_digest", "format", "decoding", "samples", "rotate_options", "parser")
 """Settings that may differ between runs on the same items, by the names that allow it."""
@@ -234,7 +235,7 @@ def _task_mismatches(a: RunResult, b: RunResult, pair: PairedTask) -> Iterator[M
     for name in ("version", "data_digest", *prompts, "samples"):
         one, other = getattr(task_a, name), getattr(task_b, name)
         if one != other:
-            yield Mismatch(name, pair.task, f"{_short(one)} and {_short(other)}")
+            yield Mismatch(name, pair.task, f"{_short(one)} and {_short(other)}{_other_arguments(task_a, task_b)}")
     if task_a.rotate_options != task_b.rotate_options:
         orders = ["each order of the options" if task.rotate_options else "one order" for task in (task_a, task_b)]
         yield Mismatch("rotate_options", pair.task, " and ".join(orders))
@@ -245,6 +246,12 @@ def _task_mismatches(a: RunResult, b: RunResult, pair: PairedTask) -> Iterator[M
                 yield Mismatch("data_digest", pair.task, f"the same, but {count} items have another {column}")
     if not len(pair.items) == task_a.n == task_b.n:
         yield Mismatch("items", pair.task, f"{task_a.n} and {task_b.n}, {len(pair.items)} in both")
+
+
+def _other_arguments(a: TaskSummary, b: TaskSummary) -> str:
+    """Say with which arguments each task's items were drawn, where these differ."""
+    shown = [shown_arguments(task.task_args) or "no arguments" for task in (a, b)]
+    return "" if a.task_args == b.task_args else f": drawn with {shown[0]} and with {shown[1]}"
 
 
 def _differing_items(pair: PairedTask, column: str) -> int:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec
 
+from evalsuite.api.chosen_tasks import TaskLike
 from evalsuite.api.older_grades import execute_request
-from evalsuite.api.request import Model, TaskLike, run_request
+from evalsuite.api.request import Model, run_request
 from evalsuite.api.run import Run, read_run
 from evalsuite.errors import BackendError, ErrorCode
 from evalsuite.models.backend import Scoring, Thinking
@@ -49,6 +50,7 @@ def evaluate(
     adapter: str | None = None,
     model_args: Mapping[str, str] | None = None,
     concurrency: int | None = None,
+    task_args: Mapping[str, object] | None = None,
     data_dir: str | Path | None = None,
     out: str | Path | None = None,
     progress: bool | None = None,
@@ -64,6 +66,9 @@ def evaluate(
 
     `version` identifies a function instead of the digest of its code and of the values that it holds. A function that
     holds objects without a digest, such as a client or a tensor, needs it to be resumed.
+
+    `task_args` are arguments of tasks, such as `{"seed": 7}` where items are drawn; each goes to the tasks that
+    take it.
 
     `progress` shows a bar on a terminal and plain lines elsewhere; None shows the bar on a terminal and nothing
     elsewhere. The function may also be called where an event loop is running, as in a notebook.

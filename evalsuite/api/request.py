@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Final, get_args
 
-from evalsuite.api.catalogue import load_task as named_task
-from evalsuite.data.load import split_present
-from evalsuite.errors import DataError, ErrorCode, UsageError
+from evalsuite.api.chosen_tasks import TaskLike, chosen_tasks
+from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.models import TINY, check_scoring, make_backend, model_name, prefix_of, split_name
 from evalsuite.models.backend import Backend, BackendSettings, Decoding, Scoring, Thinking
 from evalsuite.models.function import THREADS, FunctionBackend, ModelFunction, is_async, name_of
 from evalsuite.run.execute import RunRequest, folder_choice
 from evalsuite.run.spec import RunSpec
-from evalsuite.tasks.item import Dataset
-from evalsuite.tasks.registry import load_task, resolve
-from evalsuite.tasks.schema import Task
 from evalsuite.util.arguments import (
     BOOLEAN,
     INTEGER,
@@ -29,6 +25,7 @@ from evalsuite.util.arguments import (
     TEXT,
     TEXT_MAPPING,
     check_arguments,
+    instance_of,
     names_of,
     one_of,
     optional,
@@ -37,7 +34,6 @@ from evalsuite.util.text import with_article
 
 Model = str | Backend | type[Backend] | ModelFunction
 """What can be evaluated: `backend/name`, a backend or its class, or a function from messages to text."""
-TaskLike = str | Task | Dataset
 TINY_TOKENS: Final = 128
 """Token limit of `tiny`, several times its longest answer: an endless response would hold up the rest of its batch."""
 _BASE_SETTINGS: Final = BackendSettings("")
@@ -64,6 +60,7 @@ _TYPES: Final = {
     "adapter": optional(TEXT),
     "model_args": optional(TEXT_MAPPING),
     "concurrency": optional(INTEGER),
+    "task_args": optional(instance_of(Mapping, "a mapping of names to values")),
     "data_dir": optional(PATH),
     "out": optional(PATH),
 }
@@ -95,6 +92,7 @@ def run_request(
     adapter: str | None = None,
     model_args: Mapping[str, str] | None = None,
     concurrency: int | None = None,
+    task_args: Mapping[str, object] | None = None,
     data_dir: str | Path | None = None,
     out: str | Path | None = None,
 ) -> RunRequest:
@@ -114,9 +112,11 @@ def run_request(
     )
     prefix, settings, backend = _resolve(model, settings, name, version)
     folder = str(Path(data_dir).resolve()) if data_dir else None
-    names, datasets, absent = _tasks(tasks, suite, None if require_all else folder or "")
-    spec = RunSpec(prefix, names, settings, samples, limit, answer_format, system, folder, rotate_options)
-    return RunRequest(spec, folder_choice(spec, Path(out) if out else None), datasets, backend, absent)
+    chosen = chosen_tasks(tasks, suite, None if require_all else folder or "", task_args or {})
+    spec = RunSpec(
+        prefix, chosen.names, settings, samples, limit, answer_format, system, folder, rotate_options, chosen.arguments
+    )
+    return RunRequest(spec, folder_choice(spec, Path(out) if out else None), chosen.datasets, backend, chosen.absent)
 
 
 def _token_limit(model: Model, scoring: Scoring) -> int:
@@ -181,70 +181,3 @@ def _resolve_instance(
     settings = backend.settings
     check_scoring(type(backend), model_name(prefix, settings.model), settings.scoring)
     return prefix, settings, lambda: backend
-
-
-def _tasks(
-    tasks: TaskLike | Sequence[TaskLike], suite: str | None, data_dir: str | None
-) -> tuple[tuple[str, ...], dict[str, Dataset], tuple[str, ...]]:
-    """Return the names of the tasks, the suite's first, the items that were given, and a line for each absent task.
-
-    A task of the suite is absent if its data is not in `data_dir` ("" is the default folder); None: none may be.
-    """
-    named, datasets = _named_tasks(tasks)
-    if suite is None and not named:
-        raise UsageError(ErrorCode.MISSING_ARGUMENT, "no tasks: name at least one in `tasks`, or a `suite`")
-    if suite is None:
-        return named, datasets, ()
-    known = resolve(None, suite)
-    if data_dir is None:
-        return tuple(dict.fromkeys((*(task.name for task in known), *named))), datasets, ()
-    present, absent = split_present(known, Path(data_dir) if data_dir else None)
-    names = tuple(dict.fromkeys((*(task.name for task in present), *named)))
-    if not names:
-        first = next(iter(absent.values()))
-        raise DataError(
-            ErrorCode.DATA_NOT_FOUND, f"none of the {len(known)} tasks of suite {suite} has its data: {first}"
-        )
-    return names, datasets, tuple(line for name, line in absent.items() if name not in named)
-
-
-def _named_tasks(tasks: TaskLike | Sequence[TaskLike]) -> tuple[tuple[str, ...], dict[str, Dataset]]:
-    """Return the names of the tasks, each once, and the items of those that were given with them."""
-    listed: Sequence[Any] = [tasks] if isinstance(tasks, str | Task | Dataset) else _listed(tasks)
-    names: dict[str, None] = {}
-    datasets: dict[str, Dataset] = {}
-    for task in listed:
-        if isinstance(task, Dataset):
-            if datasets.setdefault(task.task.name, task) is not task:
-                raise UsageError(
-                    ErrorCode.CONFLICTING_ARGUMENTS, f"two datasets are named {task.task.name}: give one another `name`"
-                )
-            names[task.task.name] = None
-        elif isinstance(task, str):
-            names[named_task(task).name] = None
-        elif isinstance(task, Task):
-            names[_registered(task)] = None
-        else:
-            raise UsageError(
-                ErrorCode.INVALID_ARGUMENT,
-                f"`tasks` holds {with_article(type(task).__name__)}: give names, tasks or Datasets",
-            )
-    return tuple(names), datasets
-
-
-def _listed(tasks: Any) -> list[Any]:
-    if not isinstance(tasks, Iterable) or isinstance(tasks, bytes | Path):
-        raise UsageError(
-            ErrorCode.INVALID_ARGUMENT, f"`tasks` is a {type(tasks).__name__}: give names, tasks or Datasets"
-        )
-    return list(tasks)
-
-
-def _registered(task: Task) -> str:
-    """Return a task's name; a card that its name doesn't find would be another task when the run is read again."""
-    if load_task(task.name) != task:
-        raise UsageError(
-            ErrorCode.UNKNOWN_TASK,
-            f"{task.name}: {task.folder} isn't what this name stands for; put its parent into EVALSUITE_TASKS",
-        )
-    return task.name

@@ -10,9 +10,12 @@ from typing import Any, Literal, TypeVar
 import click
 
 from evalsuite.cli.exit_status import with_options
+from evalsuite.cli.task_options import task_arg_option, task_arguments
+from evalsuite.data.item_generator import why_absent
 from evalsuite.errors import DataError, ErrorCode
 from evalsuite.tasks.registry import all_tasks, resolve
 from evalsuite.tasks.schema import Task
+from evalsuite.tasks.task_arguments import with_task_args
 from evalsuite.util.text import visible
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -35,6 +38,11 @@ def _tasks(names: str | None, suite: str | None, default: Callable[[Task], bool]
     if names is not None or suite is not None:
         return resolve(names, suite)
     return [task for task in all_tasks() if default(task)]
+
+
+def _can_be_read(task: Task) -> bool:
+    """Whether a task's items come from files, which may be missing, or from packages that are installed."""
+    return task.generated is None or not why_absent(task, task.generated)
 
 
 @click.group()
@@ -96,7 +104,7 @@ def verify(tasks: str | None, suite: str | None, data_dir: Path | None) -> None:
     """Compare every digest with the lock; a changed byte is reported with its file and item."""
     from evalsuite.data.verify import verify as verify_tasks
 
-    chosen = _tasks(tasks, suite, lambda task: True)
+    chosen = _tasks(tasks, suite, _can_be_read)
     result = verify_tasks(chosen, data_dir)
     for finding in result.findings:
         click.echo(visible(f"{finding.severity}: {finding.task}: {finding.file}: {finding.message}"))
@@ -116,12 +124,21 @@ def verify(tasks: str | None, suite: str | None, data_dir: Path | None) -> None:
 @_task_options
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Write audit.json and audit.md here.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of the table.")
-def audit(tasks: str | None, suite: str | None, data_dir: Path | None, out: Path | None, as_json: bool) -> None:
+@task_arg_option
+def audit(
+    tasks: str | None,
+    suite: str | None,
+    data_dir: Path | None,
+    out: Path | None,
+    as_json: bool,
+    task_args: tuple[str, ...],
+) -> None:
     """Look for bad items: broken, repeated, with a duplicate gold, or leaked into a train file; and for label skew."""
     from evalsuite.data.audit.item_audit import audit as audit_tasks
     from evalsuite.data.audit.markdown import markdown
 
-    result = audit_tasks(_tasks(tasks, suite, lambda task: True), data_dir)
+    chosen = with_task_args(_tasks(tasks, suite, _can_be_read), task_arguments(task_args))
+    result = audit_tasks(chosen, data_dir)
     click.echo(json.dumps(result.content, ensure_ascii=False, indent=1) if as_json else markdown(result.content))
     for path in result.write(out) if out else ():
         click.echo(f"written: {path}", err=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from evalsuite.cli.task_options import task_arg_option, task_arguments
 from evalsuite.util.text import visible
 
 
@@ -40,7 +41,15 @@ def inspect(run: Path, out: Path | None, data_dir: Path | None) -> None:
     type=click.Path(path_type=Path),
     help="Data folder, also for lm-eval when it runs [default: EVALSUITE_DATA where it runs].",
 )
-def lm_eval(out: Path, tasks: str, suite: str | None, answer_format: str | None, data_dir: Path | None) -> None:
+@task_arg_option
+def lm_eval(
+    out: Path,
+    tasks: str,
+    suite: str | None,
+    answer_format: str | None,
+    data_dir: Path | None,
+    task_args: tuple[str, ...],
+) -> None:
     """Write tasks as task files of lm-eval, for `lm_eval --include_path DIR --tasks evalsuite_medqa`.
 
     Each task is also written for log-likelihood scoring, of letters (`_ll`) and of option texts (`_cloze`).
@@ -48,7 +57,8 @@ def lm_eval(out: Path, tasks: str, suite: str | None, answer_format: str | None,
     from evalsuite.interop.lm_eval.export_tasks import export_lm_eval
 
     names = [name for name in tasks.replace(",", " ").split() if name]
-    files, left_out = export_lm_eval(out, names, [suite] if suite else [], answer_format, data_dir)
+    arguments = task_arguments(task_args)
+    files, left_out = export_lm_eval(out, names, [suite] if suite else [], answer_format, data_dir, arguments)
     for file in files:
         click.echo(file)
     for reason in left_out:

@@ -12,6 +12,7 @@ import click
 from evalsuite.api.older_grades import execute_request
 from evalsuite.api.request import TINY_TOKENS, run_request
 from evalsuite.cli.exit_status import with_options
+from evalsuite.cli.task_options import task_arg_option, task_arguments
 from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.models import TINY
 from evalsuite.models.backend import Decoding
@@ -85,6 +86,7 @@ _RESUMABLE_WITH: Final = frozenset({"base_url", "concurrency", "data_dir", "mode
     metavar="KEY=VALUE",
     help="Argument of this backend alone; may be repeated.",
 )
+@task_arg_option
 @click.option("--data-dir", envvar="EVALSUITE_DATA", help="A mirror of the benchmarks' raw files (EVALSUITE_DATA).")
 @click.option("--out", type=click.Path(file_okay=False), help="Folder of this run [default: runs/MODEL/STAMP].")
 @click.option(
@@ -150,6 +152,7 @@ def _new(options: dict[str, Any]) -> RunRequest:
     renamed = {
         "base_urls": options["base_url"],
         "model_args": dict(_pair(arg) for arg in options["model_args"]),
+        "task_args": task_arguments(options["task_args"]),
         "system": _text(options["system"]),
         "chat_template": _template(options["chat_template"]),
     }

@@ -9,9 +9,11 @@ from typing import Any
 import click
 
 from evalsuite.cli.exit_status import with_options
+from evalsuite.cli.task_options import task_arg_option, task_arguments
 from evalsuite.errors import DataError, ErrorCode
 from evalsuite.tasks.registry import all_tasks, load_suites, load_task, resolve
 from evalsuite.tasks.schema import Task
+from evalsuite.tasks.task_arguments import with_task_args
 from evalsuite.util.text import visible
 
 
@@ -58,8 +60,11 @@ def show(name: str, as_json: bool) -> None:
 @click.argument("listed", metavar="[NAME]...", nargs=-1)
 @click.option("--tasks", "names", help="Task names, with commas.")
 @click.option("--suite", help="A suite [default: every task whose data exists].")
+@task_arg_option
 @click.option("--data-dir", envvar="EVALSUITE_DATA", type=click.Path(file_okay=False, path_type=Path))
-def check(listed: tuple[str, ...], names: str | None, suite: str | None, data_dir: Path | None) -> None:
+def check(
+    listed: tuple[str, ...], names: str | None, suite: str | None, task_args: tuple[str, ...], data_dir: Path | None
+) -> None:
     """Check without a model that every item can be presented and is graded correctly."""
     from evalsuite.data.load import load
     from evalsuite.grading.selftest import check as problems_of
@@ -67,7 +72,7 @@ def check(listed: tuple[str, ...], names: str | None, suite: str | None, data_di
     if listed:  # `tasks NAME` shows a task, so people type `tasks check NAME`
         names = ",".join([*listed, *([names] if names else [])])
     named = names is not None or suite is not None
-    chosen = resolve(names, suite) if named else all_tasks()
+    chosen = with_task_args(resolve(names, suite) if named else all_tasks(), task_arguments(task_args))
     faults = absent = 0
     for task in chosen:
         try:

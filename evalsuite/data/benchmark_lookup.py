@@ -42,7 +42,8 @@ def _locked(tasks: Iterable[Task]) -> dict[str, dict[str, str]]:
                 raise
             leave_out(f"the items of task {task.name}", error)
             continue
-        for section in {item_lock.section_name(source) for source in sources(task)} & sections.keys():
+        test = {item_lock.section_name(source) for source in sources(task)} & sections.keys()
+        for section in sections if task.generated else test:
             for item, short_digest in sections[section].items():
                 owners.setdefault(item, {})[short_digest] = task.name
     return owners

@@ -20,7 +20,9 @@ from evalsuite.tasks.schema import DataFile
 
 LOCK = "items.lock"
 _MAX_BYTES = 64 << 20
-_SECTION = re.compile(r"\[(.+)\] ?[0-9a-f]*\r?")
+_NAMED = 3
+"""Ids that a message lists before it ends in an ellipsis."""
+_SECTION = re.compile(r"\[(.+)\] ?([0-9a-f]*)\r?")
 _ENTRY = re.compile(rf"([0-9a-f]{{{SHORT}}}) (.+?)\r?")
 
 
@@ -40,15 +42,25 @@ def write_lock(folder: Path, sections: Mapping[str, Iterable[Item]]) -> None:
 
 def read_lock(folder: Path) -> dict[str, dict[str, str]]:
     """Return {section: {item id: short digest}}; empty if a task has no lock yet."""
+    return {section: short_digests for section, (_, short_digests) in _read(folder).items()}
+
+
+def read_digests(folder: Path) -> dict[str, str]:
+    """Return {section: canonical digest of its items}; empty if a task has no lock yet."""
+    return {section: digest for section, (digest, _) in _read(folder).items()}
+
+
+def _read(folder: Path) -> dict[str, tuple[str, dict[str, str]]]:
     path = folder / LOCK
     if not path.is_file():
         return {}
-    sections: dict[str, dict[str, str]] = {}
+    sections: dict[str, tuple[str, dict[str, str]]] = {}
     current: dict[str, str] | None = None
     for number, text in enumerate(_lines(path), 1):
         section, entry = _SECTION.fullmatch(text), _ENTRY.fullmatch(text)
         if section and section[1] not in sections:
-            current = sections[section[1]] = {}
+            current = {}
+            sections[section[1]] = section[2], current
         elif entry and current is not None and entry[2] not in current:
             current[entry[2]] = entry[1]
         elif text:
@@ -75,6 +87,15 @@ def differences(items: Iterable[Item], locked: Mapping[str, str]) -> tuple[list[
     changed = [name for name, short_digest in actual.items() if locked.get(name, short_digest) != short_digest]
     missing = [name for name in locked if name not in actual]
     return changed, missing, [name for name in actual if name not in locked]
+
+
+def describe_differences(items: Iterable[Item], locked: Mapping[str, str]) -> str:
+    """Return how items differ from a section of a lock file, with the first ids of each kind; empty: they don't."""
+    parts = []
+    for kind, ids in zip(("changed", "missing", "extra"), differences(items, locked), strict=True):
+        if ids:
+            parts.append(f"{kind} {len(ids)} ({', '.join(ids[:_NAMED])}{', ...' if len(ids) > _NAMED else ''})")
+    return "; ".join(parts)
 
 
 def identify(items: Sequence[Item], locked: Mapping[str, str], where: str) -> list[Item]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from evalsuite.data import canonical, item_lock
+from evalsuite.data.drawn_items import drawing_of, load_drawn
 from evalsuite.data.duplicates import question_key
 from evalsuite.data.error_location import damaged_item
 from evalsuite.data.file_formats import parse, read_bytes
@@ -26,9 +27,6 @@ from evalsuite.errors import DataError, ErrorCode
 from evalsuite.tasks.item import Dataset, Item
 from evalsuite.tasks.schema import UNVERIFIED, DataFile, RowLayout, Task
 
-_NAMED = 3
-"""Ids that a message lists before it ends in an ellipsis."""
-
 
 class CheckedItems(NamedTuple):
     """What a comparison with the lock gave: the items' digest, their variant, and notes for readers."""
@@ -39,11 +37,13 @@ class CheckedItems(NamedTuple):
 
 
 def load(task: Task, data_dir: Path | None = None, check: bool = True) -> Dataset:
-    """Load a task's items from the first of its known files that exists.
+    """Load a task's items from the first of its known files that exists, or draw them as its card says.
 
     `data_dir` falls back to `EVALSUITE_DATA`, then to the folder that `pull` writes to; items bundled beside the card
     are tried last. With `check`, items that differ from the lock are a `DataError` that names the file and the items.
     """
+    if drawing := drawing_of(task):
+        return load_drawn(drawing, check)
     root = existing_folder(data_dir)
     located = locate(task, root)
     if located is None:
@@ -112,11 +112,18 @@ def train_total(task: Task) -> int | None:
 def split_present(tasks: Sequence[Task], data_dir: Path | None = None) -> tuple[list[Task], dict[str, str]]:
     """Divide tasks into those whose data is there, and {name: why, and where to get it} of the others.
 
-    Data that is there and damaged counts as there, so that loading it fails.
+    Data that is there and damaged counts as there, so that loading it fails; items that can't be drawn are not there.
     """
     root = existing_folder(data_dir)
     present, absent = [], {}
     for task in tasks:
+        if task.generated is not None:
+            try:
+                load(task)
+                present.append(task)
+            except DataError as error:
+                absent[task.name] = str(error)
+            continue
         located = locate(task, root)
         if located is None:
             absent[task.name] = absence_message(task, root)
@@ -225,11 +232,8 @@ def _describe_change(task: Task, located: LocatedFile, rows: ConvertedRows, dige
     locked = _locked(task, located.source)
     if not locked:
         return f"{task.name}: {path}: items have digest {digest[:12]}, the card says {expected[:12]}"
-    parts = []
-    for kind, ids in zip(("changed", "missing", "extra"), item_lock.differences(rows.items, locked), strict=True):
-        if ids:
-            parts.append(f"{kind} {len(ids)} ({', '.join(ids[:_NAMED])}{', ...' if len(ids) > _NAMED else ''})")
-    return f"{task.name}: {path}: not the locked items: {'; '.join(parts) or 'digest differs'}; fetch the file again"
+    changed = item_lock.describe_differences(rows.items, locked) or "digest differs"
+    return f"{task.name}: {path}: not the locked items: {changed}; fetch the file again"
 
 
 def _locked(task: Task, source: DataFile) -> dict[str, str]:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from evalsuite.data import canonical
+from evalsuite.data.drawn_items import drawing_of, lock_section
 from evalsuite.data.item_lock import section_name, write_lock
-from evalsuite.data.load import check_items, existing_folder, read_items
+from evalsuite.data.load import check_items, existing_folder, load, read_items
 from evalsuite.data.locate import LocatedFile, data_folder, find, sources
 from evalsuite.errors import DataError, ErrorCode
 from evalsuite.tasks.schema import Task
@@ -55,6 +56,10 @@ def verify(tasks: Sequence[Task], data_dir: Path | None = None) -> Verification:
     findings: list[DataFinding] = []
     missing: list[str] = []
     for task in tasks:
+        if task.generated is not None:
+            count, of_task = _verify_drawn(task)
+            files, items, findings = [*files, task.name], items + count, [*findings, *of_task]
+            continue
         known = [located for located in _located(task, root) if not located.source.refuse]
         test_files = sources(task)
         if not any(located.source in test_files for located in known):
@@ -71,8 +76,12 @@ def verify(tasks: Sequence[Task], data_dir: Path | None = None) -> Verification:
 def lock(task: Task, data_dir: Path | None = None) -> dict[str, str]:
     """Write a task's `items.lock` from the files in the data folder; return {section: canonical digest} for its card.
 
-    For maintainers: the caller vouches that these files are the right ones.
+    For maintainers: the caller vouches that these files are the right ones. Of a task whose items are drawn those of
+    the default arguments are locked.
     """
+    if drawing := drawing_of(task):
+        write_lock(task.folder, {lock_section(drawing): drawing.items})
+        return {lock_section(drawing): canonical.digest(drawing.items)}
     root = data_folder(data_dir)
     named = {*task.sources, *task.dev, *task.train}
     sections = {
@@ -92,6 +101,14 @@ def _located(task: Task, root: Path) -> Iterator[LocatedFile]:
         located = find(source, root) or (find(source, task.folder) if source in task.sources else None)
         if located is not None:
             yield located
+
+
+def _verify_drawn(task: Task) -> tuple[int, list[DataFinding]]:
+    """Return the number of a task's drawn items and the findings about them."""
+    try:
+        return len(load(task).items), []
+    except DataError as error:
+        return 0, [DataFinding(task.name, "drawn", "error", str(error).removeprefix(f"{task.name}: "))]
 
 
 def _verify_file(task: Task, located: LocatedFile) -> tuple[int, list[DataFinding]]:

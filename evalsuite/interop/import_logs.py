@@ -83,8 +83,7 @@ def _match(
             f"`task` {task}: {log.files[0]} can't be parsed: {log.not_parsed}",
         )
     # An export of evalsuite names its task; that is more certain than what its content suggests.
-    exported = str(log.exported_setup["task"]) if log.exported_setup and "task" in log.exported_setup else None
-    match = match_task(log, task or exported, data_dir) if log.generated else None
+    match = match_task(log, task or log.exported_task, data_dir) if log.generated else None
     if match is None:
         return ImportedTask(log, None, None)
     requested = requested_format(log, format)

@@ -65,7 +65,7 @@ class RunRequest:
             return self.datasets[name]
         if self.stored_in is not None:
             return dataset_of_run(self.stored_in, name, self.spec.data_folder)
-        return load(load_task(name), self.spec.data_folder)
+        return load(load_task(name).with_arguments(self.spec.task_args.get(name, {})), self.spec.data_folder)
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,9 +84,11 @@ class PreparedTask:
         # Left out where they say the usual, so that runs from before they existed keep their identity.
         rotation = {"rotate_options": True} if self.rotate_options else {}
         unknown = {} if self.prompt_setup.format_known else {"format_known": False}
+        task_args = {"task_args": self.dataset.task.arguments} if self.dataset.task.arguments else {}
         return {
             **rotation,
             **unknown,
+            **task_args,
             "version": self.dataset.task.version,
             "data_digest": self.dataset.digest,
             "variant": self.dataset.variant,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,6 +11,7 @@ from evalsuite.errors import ErrorCode, RunError, UsageError
 from evalsuite.models import model_name, split_name
 from evalsuite.models.backend import BackendSettings, Decoding, Scoring, Thinking
 from evalsuite.models.redaction import redact_url
+from evalsuite.tasks.task_arguments import Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class RunSpec:
     data_dir: str | None = None
     rotate_options: bool = False
     """Whether each item is sent once in each cyclic order of its options."""
+    task_args: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+    """By task the arguments that differ from its card's defaults, such as the seed of its items."""
 
     def __post_init__(self) -> None:
         self._check_ranges()

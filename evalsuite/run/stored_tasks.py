@@ -48,12 +48,15 @@ def write_task_files(folder: Path, dataset: Dataset) -> None:
 def dataset_of_run(folder: RunFolder, task: str, data_dir: Path | None = None) -> Dataset:
     """Load the items of a run's task: from the run folder if they are stored there, otherwise from the task's data."""
     path = _place(folder.path, task)
-    return _stored(path, task) if (path / "task.yaml").is_file() else load(load_task(task), data_dir)
+    if (path / "task.yaml").is_file():
+        return _stored(path, task)
+    arguments = folder.facts.get("spec", {}).get("task_args", {}).get(task, {})
+    return load(load_task(task).with_arguments(arguments), data_dir)
 
 
 def has_own_files(task: Task) -> bool:
-    """Whether a task's card names files that its items can be loaded from."""
-    return bool(task.sources) or task.hub is not None
+    """Whether a task's card names files that its items can be loaded from, or how they are drawn."""
+    return bool(task.sources) or task.hub is not None or task.generated is not None
 
 
 def _place(folder: Path, task: str) -> Path:

@@ -144,6 +144,8 @@ class TaskSummary(_Part):
     rotate_options: bool = False
     format_known: bool = True
     """Whether the prompts are known to have requested `format`; else the strict accuracy means nothing."""
+    task_args: dict[str, int | str] = Field(default_factory=dict)
+    """The arguments with which the task's items were drawn."""
     version: int | str
     data_digest: str
     variant: str = ""

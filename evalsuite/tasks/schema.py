@@ -7,15 +7,19 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
 from evalsuite.errors import ErrorCode, TaskError, UsageError
 from evalsuite.tasks.answer_format import LANGUAGE_TAG
+from evalsuite.tasks.generated_items import GeneratedItems
+from evalsuite.tasks.task_arguments import TaskArgument, Value, parse_arguments
 from evalsuite.util.arguments import TEXT, check_arguments, instance_of, optional
 from evalsuite.util.regular_file import check_inside, read_regular_file
 from evalsuite.util.validation import StrictModel
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from evalsuite.tasks.item import Item
     from evalsuite.tasks.prompt import Message, TaskPrompt
 
@@ -255,6 +259,7 @@ class Task(StrictModel):
     defects: tuple[str, ...] = ()
     contamination: tuple[str, ...] = ()
     hub: HubDataset | None = None
+    generated: GeneratedItems | None = None
     recordings: tuple[RecordingFormat, ...] = ()
     sources: tuple[DataFile, ...] = ()
     train: tuple[DataFile, ...] = ()
@@ -263,6 +268,30 @@ class Task(StrictModel):
     prompt_template: str = ""
     """Text of the prompt template; empty: it is in `prompt.j2`, beside the card or shared by the built-in tasks."""
     folder: Path
+    _given: dict[str, Value] = PrivateAttr(default_factory=dict)
+    """Arguments that aren't the card's defaults; a user gives them, never a card."""
+
+    @property
+    def argument_types(self) -> Mapping[str, TaskArgument]:
+        """The arguments that the task takes."""
+        return self.generated.arguments if self.generated else {}
+
+    @property
+    def arguments(self) -> dict[str, Value]:
+        """The arguments in force, defaults among them."""
+        return {name: argument.default for name, argument in self.argument_types.items()} | self._given
+
+    @property
+    def given_arguments(self) -> dict[str, Value]:
+        """The arguments that differ from the card's defaults: what names these items among the task's."""
+        return dict(self._given)
+
+    def with_arguments(self, arguments: Mapping[str, object]) -> Task:
+        """Return this task with other arguments; unknown ones and values that aren't allowed are a `UsageError`."""
+        values = parse_arguments(self.name, self.argument_types, {**self._given, **arguments})
+        task = self.model_copy()
+        task._given = {name: value for name, value in values.items() if value != self.argument_types[name].default}
+        return task
 
     @property
     def prompt(self) -> Path:

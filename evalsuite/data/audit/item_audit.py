@@ -11,13 +11,14 @@ from typing import Any
 
 from evalsuite.data.audit.item_checks import CHECKS
 from evalsuite.data.audit.missing_letters import missing_letters, words
+from evalsuite.data.drawn_items import drawing_of
 from evalsuite.data.duplicates import grams, near_duplicates, question_key, same_question
 from evalsuite.data.item_conversion import ConvertedRows
 from evalsuite.data.load import read_items
 from evalsuite.data.locate import LocatedFile, data_folder, find, locate
 from evalsuite.errors import DataError, ErrorCode
 from evalsuite.tasks.item import Item
-from evalsuite.tasks.schema import RowLayout, Task
+from evalsuite.tasks.schema import DataFile, RowLayout, Task
 from evalsuite.util.atomic_write import write_atomically
 
 SCHEMA = 2
@@ -101,6 +102,11 @@ def _family(file: _AuditedFile) -> str:
 
 
 def _files(task: Task, root: Path) -> Iterator[_AuditedFile]:
+    if drawing := drawing_of(task):
+        source = DataFile(path=f"drawn/{task.name}", items=task.items)
+        drawn = LocatedFile(source, task.folder, (Path(drawing.variant),))
+        yield _AuditedFile(task, "test", drawn, ConvertedRows(drawing.items))
+        return
     test = locate(task, root)
     if test is None or test.source.refuse:
         raise DataError(ErrorCode.DATA_NOT_FOUND, f"{task.name}: nothing to audit in {root}")

@@ -79,6 +79,10 @@ class HarnessLog:
     notes: tuple[str, ...] = ()
     exported_setup: Mapping[str, Any] | None = None
     """The prompt setup of the evalsuite run that this log was exported from, if it was."""
+    exported_task: str | None = None
+    """The evalsuite task that the log states, where an export or a task of evalsuite made it."""
+    task_args: Mapping[str, Any] = field(default_factory=dict)
+    """The arguments of that task, which differ from its card's defaults."""
 
     @property
     def generated(self) -> bool:

@@ -57,7 +57,8 @@ def match_task(log: HarnessLog, task: str | None, data_dir: Path | None) -> Task
     If `task` is named, a question that is not among its items is a `RunError`.
     """
     if task is not None:
-        match = match_questions(load(load_task(task), data_dir), log.questions)
+        arguments = log.task_args if task == log.exported_task else {}
+        match = match_questions(load(load_task(task).with_arguments(arguments), data_dir), log.questions)
         if not match.complete:
             raise log.error(ErrorCode.LOG_TASK_UNKNOWN, _unmatched(match, log.questions))
         return match

@@ -183,7 +183,17 @@ def _run_facts(
         "parser": parser_of(tasks),
         "identity": identity,
         "identity_digest": digest(identity),
-        "spec": {"model": model, "tasks": list(identities), "system": None, "data_dir": data},
+        "spec": {
+            "model": model,
+            "tasks": list(identities),
+            "system": None,
+            "data_dir": data,
+            "task_args": {
+                task.name: task.dataset.task.given_arguments
+                for task in tasks
+                if isinstance(task, PreparedTask) and task.dataset.task.given_arguments
+            },
+        },
         "imported": {
             "at": now,
             "tools": sorted({log.tool for log in logs}),

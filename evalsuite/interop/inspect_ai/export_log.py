@@ -139,6 +139,7 @@ class _TaskExport:
         return {
             "task": self.prepared.name,
             **{name: setup[name] for name in ("format", "labels", "stop", "prompt_digest")},
+            "task_args": self.prepared.dataset.task.given_arguments,
             "rotate_options": self.prepared.rotate_options,
             "notes": list(self.prepared.prompt_setup.notes),
             "shown": "the prompt that was sent" if shows_sent_prompt else "evalsuite's prompt; another one was sent",

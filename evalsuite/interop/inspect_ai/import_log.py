@@ -90,7 +90,13 @@ def _read_log(path: Path, metrics: Sequence[str]) -> HarnessLog:
         not_parsed=replaced,
         notes=(*notes, *((replaced,) if replaced else ())),
         exported_setup=exported,
+        exported_task=None if exported is None or "task" not in exported else str(exported["task"]),
+        task_args=_mapping((exported or {}).get("task_args")),
     )
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return dict(value) if isinstance(value, dict) else {}
 
 
 def _check_complete(path: Path, log: Any, samples: Sequence[Any]) -> None:

@@ -6,10 +6,11 @@ task source per suite (with a log for each of its tasks), and the scorer and met
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from inspect_ai import Task, TaskSource, task, task_source
@@ -43,7 +44,9 @@ from evalsuite.tasks.item import Dataset, Item
 from evalsuite.tasks.prompt import TaskPrompt
 from evalsuite.tasks.registry import all_tasks, load_suites, load_task
 from evalsuite.tasks.rotation import rotated
+from evalsuite.tasks.task_arguments import Value
 
+T = TypeVar("T")
 _THINKING: Final[Mapping[Any, bool | None]] = {"auto": None, "on": True, "off": False, True: True, False: False}
 """inspect-ai reads task parameters as YAML, in which on and off are truth values."""
 _TEMPLATE_PROVIDERS: Final = frozenset({"openai-api", "vllm", "sglang"})
@@ -60,9 +63,11 @@ def make_task(
     data_dir: str | None = None,
     prompt_opens_reasoning: bool = False,
     rotate_options: bool = False,
+    task_args: Mapping[str, Value] | None = None,
 ) -> Task:
     """Make an inspect-ai task of a task; it decodes like `evalsuite run` unless inspect-ai's options say otherwise."""
-    dataset = _dataset(name, data_dir)
+    arguments = tuple(sorted((task_args or {}).items()))
+    dataset = _dataset(name, data_dir, arguments)
     format = format or dataset.task.format
     if format not in FORMATS:
         raise UsageError(
@@ -75,7 +80,7 @@ def make_task(
     return Task(
         dataset=MemoryDataset(list(_samples(prepared)), name=name),
         solver=[generate()] if switch is None else [require_template_switch(), generate()],
-        scorer=grade_scorer(name, format, data_dir, prompt_opens_reasoning),
+        scorer=grade_scorer(name, format, data_dir, prompt_opens_reasoning, dict(arguments)),
         config=_config(switch),
         epochs=samples,
         version=dataset.task.version,
@@ -95,6 +100,7 @@ def _metadata(prepared: PreparedTask) -> dict[str, Any]:
     return {
         "task": prepared.name,
         **{name: identity[name] for name in ("format", "prompt_digest", "data_digest")},
+        "task_args": prepared.dataset.task.given_arguments,
         "rotate_options": prepared.rotate_options,
         "parser": parser.VERSION,
         "notes": list(prepared.notes),
@@ -103,8 +109,8 @@ def _metadata(prepared: PreparedTask) -> dict[str, Any]:
 
 # The task and its scorer each load the data, and a suite has both for each of its tasks.
 @cache
-def _dataset(name: str, data_dir: str | None) -> Dataset:
-    return load(load_task(name), Path(data_dir) if data_dir else None)
+def _dataset(name: str, data_dir: str | None, task_args: tuple[tuple[str, Value], ...]) -> Dataset:
+    return load(load_task(name).with_arguments(dict(task_args)), Path(data_dir) if data_dir else None)
 
 
 def _samples(prepared: PreparedTask) -> Iterator[Sample]:
@@ -172,9 +178,16 @@ def _parses(sample: SampleScore) -> Mapping[str, Mapping[str, Any]]:
 
 
 @scorer(metrics=[summary_metrics()], name=SCORER)  # type: ignore[untyped-decorator]
-def grade_scorer(task: str, format: str, data_dir: str | None = None, prompt_opens_reasoning: bool = False) -> Scorer:
+def grade_scorer(
+    task: str,
+    format: str,
+    data_dir: str | None = None,
+    prompt_opens_reasoning: bool = False,
+    task_args: Mapping[str, Value] | None = None,
+) -> Scorer:
     """Grade by the same call as `evalsuite run`; the score's value is the strict grade."""
-    items = {item.id: item for item in _dataset(task, data_dir).items}
+    arguments = tuple(sorted((task_args or {}).items()))
+    items = {item.id: item for item in _dataset(task, data_dir, arguments).items}
 
     async def score_state(state: TaskState, target: Target) -> Score:
         if not state.output.choices:  # `inspect score` also scores samples whose request failed
@@ -204,14 +217,17 @@ def _register_task(name: str) -> None:
         data_dir: str | None = None,
         prompt_opens_reasoning: bool = False,
         rotate_options: bool = False,
+        **task_args: Value,
     ) -> Task:
         try:
-            return make_task(name, format, samples, thinking, data_dir, prompt_opens_reasoning, rotate_options)
+            return make_task(
+                name, format, samples, thinking, data_dir, prompt_opens_reasoning, rotate_options, task_args
+            )
         except EvalsuiteError as error:
             # inspect-ai prints the message as rich markup, in which brackets have a meaning.
             raise PrerequisiteError(escape(str(error))) from error
 
-    _tasks[name] = task(name=name)(parametrized)
+    _tasks[name] = task(name=name)(_with_parameters(parametrized, _arguments[name]))
 
 
 def _register_suite(name: str, tasks: tuple[str, ...]) -> None:
@@ -222,18 +238,39 @@ def _register_suite(name: str, tasks: tuple[str, ...]) -> None:
         data_dir: str | None = None,
         prompt_opens_reasoning: bool = False,
         rotate_options: bool = False,
+        **task_args: Value,
     ) -> TaskSource:
         parameters = (format, samples, thinking, data_dir, prompt_opens_reasoning, rotate_options)
         missing = [each for each in tasks if each not in _tasks]
         if missing:
             raise PrerequisiteError(f"suite {name}: {', '.join(missing)} can't be used, or there is no such task")
-        return TaskSource.from_tasks([_tasks[each](*parameters) for each in tasks])
+        return TaskSource.from_tasks([_tasks[each](*parameters, **_taken(each, task_args)) for each in tasks])
 
-    task_source(name=name)(parametrized)
+    taken = {key: default for each in tasks for key, default in _arguments.get(each, {}).items()}
+    task_source(name=name)(_with_parameters(parametrized, taken))
 
 
+def _with_parameters(function: Callable[..., T], arguments: Mapping[str, Value]) -> Callable[..., T]:
+    """Name the arguments of tasks in a function's signature, where inspect-ai looks for what `-T` may set."""
+    signature = inspect.signature(function)
+    own = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
+    added = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=type(default))
+        for name, default in arguments.items()
+    ]
+    function.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
+    return function
+
+
+def _taken(task: str, task_args: Mapping[str, Value]) -> dict[str, Value]:
+    return {name: value for name, value in task_args.items() if name in _arguments[task]}
+
+
+_arguments: dict[str, Mapping[str, Value]] = {}
+"""The arguments that each task takes, with their defaults."""
 _tasks: dict[str, Callable[..., Task]] = {}
 for _card in all_tasks():
+    _arguments[_card.name] = _card.arguments
     _register_task(_card.name)
 for _suite in load_suites().values():
     _register_suite(_suite.name, _suite.tasks)

@@ -7,6 +7,7 @@ report `acc` and `acc_norm` and have a tag and groups of their own, so that no t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +24,8 @@ from evalsuite.tasks.continuation import DELIMITER, Form, digest
 from evalsuite.tasks.item import Dataset
 from evalsuite.tasks.prompt import TaskPrompt
 from evalsuite.tasks.registry import all_tasks, load_suites, load_task
-from evalsuite.tasks.schema import Suite
+from evalsuite.tasks.schema import Suite, Task
+from evalsuite.tasks.task_arguments import with_task_args
 from evalsuite.util.atomic_write import write_atomically
 
 PREFIX: Final = "evalsuite_"
@@ -48,6 +50,7 @@ def export_lm_eval(
     suites: Sequence[str] = (),
     format: str | None = None,
     data_dir: Path | None = None,
+    task_args: Mapping[str, object] | None = None,
 ) -> tuple[list[Path], list[str]]:
     """Write task files for these tasks, and groups for each suite all of whose tasks are exported.
 
@@ -60,9 +63,10 @@ def export_lm_eval(
     folder = str(data_dir.resolve()) if data_dir else None
     left_out: list[str] = []
     exported: dict[str, list[Config]] = {}
-    for task in [load_task(name) for name in names] or all_tasks():
+    cards = [load_task(name) for name in names] or all_tasks()
+    for task in with_task_args(cards, task_args or {}):
         try:
-            exported[task.name] = [*_tasks(load(task, data_dir), format, folder)]
+            exported[_label(task)] = [*_tasks(load(task, data_dir), format, folder)]
         except (DataError, TaskError) as error:  # no data, or a prompt template that can't be used
             if names:
                 raise
@@ -78,6 +82,12 @@ def _suite(name: str) -> Suite:
     return suites[name]
 
 
+def _label(task: Task) -> str:
+    """Return what names a task's items: with arguments they are others than those of the task's name."""
+    words = [task.name, *(str(word) for pair in task.given_arguments.items() for word in pair)]
+    return "_".join(re.sub(r"\W", "_", word) for word in words)
+
+
 def _tasks(dataset: Dataset, format: str | None, folder: str | None) -> Iterator[Config]:
     yield _generation(dataset, format or dataset.task.format, folder)
     for form in _SUFFIXES:
@@ -88,7 +98,7 @@ def _generation(dataset: Dataset, format: str, folder: str | None) -> Config:
     decoding = Decoding()
     arguments = {"evalsuite_format": format, "evalsuite_prompt": TaskPrompt(dataset.task, format).digest}
     return {
-        "task": f"{PREFIX}{dataset.task.name}",
+        "task": f"{PREFIX}{_label(dataset.task)}",
         "tag": [GENERATED],
         "class": _function("GenerationTask"),
         **_data(dataset, "generation_docs", arguments, folder),
@@ -117,7 +127,7 @@ def _loglikelihood(dataset: Dataset, form: Form, folder: str | None) -> Config:
     metrics = ["acc", "acc_norm"] if form == "cloze" else ["acc"]
     arguments = {"evalsuite_form": form, "evalsuite_prompt": digest(dataset.items, form, dataset.task.language)}
     return {
-        "task": f"{PREFIX}{dataset.task.name}{_SUFFIXES[form]}",
+        "task": f"{PREFIX}{_label(dataset.task)}{_SUFFIXES[form]}",
         "tag": [LOGLIKELIHOOD],
         **_data(dataset, "loglikelihood_docs", arguments, folder),
         "output_type": "multiple_choice",
@@ -132,6 +142,8 @@ def _loglikelihood(dataset: Dataset, form: Form, folder: str | None) -> Config:
 
 def _data(dataset: Dataset, function: str, arguments: Config, folder: str | None) -> Config:
     identity = {"evalsuite_task": dataset.task.name, **arguments, "evalsuite_data": dataset.digest}
+    if dataset.task.given_arguments:
+        identity["evalsuite_task_args"] = dataset.task.given_arguments
     return {
         "custom_dataset": _function(function),
         "dataset_kwargs": {**identity, **({"evalsuite_folder": folder} if folder else {})},

@@ -134,7 +134,8 @@ def _read_log(results: Json, results_file: Path, samples: Path, metrics: Sequenc
     rows = [row for row in rows if row.get("filter", "none") == filter]
     questions = tuple(_question(row, metric_name, samples) for row in rows)
     _check_mean(samples, metric, questions, scores[metric])
-    generated = _is_generated(rows[0])
+    generated, stated = _is_generated(rows[0]), _loader_arguments(results, task)
+    arguments = _mapping(stated.get("evalsuite_task_args"))
     return HarnessLog(
         tool=f"lm-eval {results.get('lm_eval_version') or '(version unknown)'}",
         model=_model(results, results_file),
@@ -148,7 +149,19 @@ def _read_log(results: Json, results_file: Path, samples: Path, metrics: Sequenc
         files=(samples, results_file),
         not_parsed="" if generated else _LOGLIKELIHOOD,
         notes=(_NOTE,) if generated else (_LOGLIKELIHOOD,),
+        # Without arguments the questions' text finds the task, whatever was changed since the export.
+        exported_task=str(stated.get("evalsuite_task")) if arguments else None,
+        task_args=arguments,
     )
+
+
+def _loader_arguments(results: Json, task: str) -> Json:
+    """Return what a task file of evalsuite passed to its loader, where it was one and the results state it."""
+    return _mapping(_mapping(_mapping(results.get("configs")).get(task)).get("dataset_kwargs"))
+
+
+def _mapping(value: Any) -> Json:
+    return value if isinstance(value, dict) else {}
 
 
 def _rows(path: Path) -> Iterator[Json]:

@@ -25,6 +25,7 @@ from evalsuite.tasks.continuation import Form, continuations, digest
 from evalsuite.tasks.item import Dataset, Item
 from evalsuite.tasks.prompt import TaskPrompt
 from evalsuite.tasks.registry import load_task
+from evalsuite.tasks.schema import Task
 
 Doc = dict[str, Any]
 Splits = dict[str, datasets.Dataset]
@@ -36,6 +37,7 @@ def generation_docs(
     evalsuite_data: str,
     evalsuite_prompt: str,
     evalsuite_folder: str | None = None,
+    evalsuite_task_args: Mapping[str, object] | None = None,
     data_dir: str | None = None,
     prompt_opens_reasoning: bool = False,
     **_: Any,
@@ -45,7 +47,8 @@ def generation_docs(
     `evalsuite_data` and `evalsuite_prompt` are the digests at the time of the export. lm-eval's `--metadata` may set
     `data_dir` and `prompt_opens_reasoning`.
     """
-    dataset = _load(evalsuite_task, evalsuite_data, data_dir or evalsuite_folder)
+    task = load_task(evalsuite_task).with_arguments(evalsuite_task_args or {})
+    dataset = _load(task, evalsuite_data, data_dir or evalsuite_folder)
     prompt = TaskPrompt(dataset.task, evalsuite_format)
     _check_prompt(evalsuite_task, prompt.digest, evalsuite_prompt)
 
@@ -70,11 +73,13 @@ def loglikelihood_docs(
     evalsuite_data: str,
     evalsuite_prompt: str,
     evalsuite_folder: str | None = None,
+    evalsuite_task_args: Mapping[str, object] | None = None,
     data_dir: str | None = None,
     **_: Any,
 ) -> Splits:
     """Return the documents of a task that is scored by log-likelihood; `--metadata` may set `data_dir`."""
-    dataset = _load(evalsuite_task, evalsuite_data, data_dir or evalsuite_folder)
+    task = load_task(evalsuite_task).with_arguments(evalsuite_task_args or {})
+    dataset = _load(task, evalsuite_data, data_dir or evalsuite_folder)
     _check_prompt(evalsuite_task, digest(dataset.items, evalsuite_form, dataset.task.language), evalsuite_prompt)
 
     def document(item: Item) -> Doc:
@@ -85,13 +90,13 @@ def loglikelihood_docs(
     return _splits(dataset, document)
 
 
-def _load(task: str, digest: str, folder: str | None) -> Dataset:
-    dataset = load(load_task(task), Path(folder) if folder else None)
+def _load(task: Task, digest: str, folder: str | None) -> Dataset:
+    dataset = load(task, Path(folder) if folder else None)
     if dataset.digest != digest:
         raise DataError(
             ErrorCode.DATA_CHANGED,
-            f"{task}: the data in {dataset.root} has digest {dataset.digest[:12]}, this task file was exported for "
-            f"{digest[:12]}: set EVALSUITE_DATA to that data, or export the task again",
+            f"{task.name}: the data in {dataset.root} has digest {dataset.digest[:12]}, this task file was exported "
+            f"for {digest[:12]}: set EVALSUITE_DATA to that data, or export the task again",
         )
     return dataset
 

@@ -100,14 +100,16 @@ def load_environment(
     system: str | None = None,
     prompt_opens_reasoning: bool = False,
     data_dir: str | None = None,
+    task_args: Mapping[str, object] | None = None,
     **settings: Any,
 ) -> vf.SingleTurnEnv:
     """Return the environment of a task: evaluated on its test items, trained on its train items if it has any.
 
     `prompt_opens_reasoning` states that the server's chat template ends the prompt inside `<think>` and that the server
-    leaves the reasoning in the text. All other settings are passed to `SingleTurnEnv`.
+    leaves the reasoning in the text. `task_args` are arguments of the task, such as the seed of its items. All other
+    settings are passed to `SingleTurnEnv`.
     """
-    card = load_task(task) if isinstance(task, str) else task
+    card = (load_task(task) if isinstance(task, str) else task).with_arguments(task_args or {})
     folder = None if data_dir is None else Path(data_dir)
     format = format or card.format
     test, train = load(card, folder).items, _train_items(card, folder)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import verifiers.v1 as vf
+from pydantic import Field
 
 from evalsuite.data.load import load, load_split
 from evalsuite.grading.grade import Grade
@@ -79,6 +80,8 @@ class ItemsConfig(vf.TasksetConfig):
     format: str | None = None
     prompt_opens_reasoning: bool = False
     data_dir: Path | None = None
+    task_args: dict[str, int | str] = Field(default_factory=dict)
+    """Arguments of the benchmark, such as the seed of its items."""
 
 
 class ItemsTaskset(vf.Taskset[ItemTask, ItemsConfig]):
@@ -87,7 +90,7 @@ class ItemsTaskset(vf.Taskset[ItemTask, ItemsConfig]):
     def load(self) -> Iterator[ItemTask]:
         """Yield one task per item, in the benchmark's order."""
         config = self.config
-        card = load_task(config.benchmark)
+        card = load_task(config.benchmark).with_arguments(config.task_args)
         if config.split == "test":
             items = load(card, config.data_dir).items
         else:
