@@ -16,6 +16,8 @@ import click
 
 from evalsuite.cli.task_options import task_arg_option, task_arguments
 from evalsuite.util.text import visible
+from training.synthesis.mentions.commands import mentions
+from training.synthesis.refine.commands import refine
 from training.synthesis.refine.commands import refine, review
 from training.synthesis.wiki.commands import wiki
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 EXIT_REFUSED: Final = 1
 _FOLDER: Final = click.Path(file_okay=False, path_type=Path)
+_FILE: Final = click.Path(dir_okay=False, path_type=Path)
 _DEFAULT_OUT: Final = Path("runs") / "training"
 
 
@@ -148,6 +151,7 @@ def graph(graphs: tuple[str, ...], skip_bad: bool, as_json: bool) -> None:
 
 
 cli.add_command(wiki)
+cli.add_command(mentions)
 
 
 @cli.command(short_help="Draw proven questions from a medical graph.")
@@ -155,17 +159,24 @@ cli.add_command(wiki)
 @click.option("--n", "count", type=click.IntRange(1, 10_000_000), required=True, help="How many questions.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Other seeds give other questions.")
 @click.option("--shapes", help="Shapes with commas, each with its share: diagnosis=2,gene=1 [default: every shape].")
+@click.option("--mentions", "table", type=_FILE, help="Table of evalsuite train mentions: what is rare is asked more.")
 @click.option("--skip-bad", is_flag=True, help="Leave out what can't be read of a graph, and count it.")
 @click.option("--out", type=_FOLDER, required=True, help="A new folder.")
-def synthesize(graphs: tuple[str, ...], count: int, seed: int, shapes: str | None, skip_bad: bool, out: Path) -> None:
+def synthesize(
+    graphs: tuple[str, ...], count: int, seed: int, shapes: str | None, table: Path | None, skip_bad: bool, out: Path
+) -> None:
     """Draw multiple-choice questions from a graph and write them to a folder, each with the proof of its options."""
     from training.synthesis.graph.load import read_graph
+    from training.synthesis.mentions.table import read_mentions
     from training.synthesis.questions.generate import parse_shares
     from training.synthesis.questions.source import QuestionSource
     from training.synthesis.questions.write import synthesize as write
 
     shares = None if shapes is None else parse_shares(shapes)
-    manifest = write(QuestionSource(read_graph(graphs, skip_bad)), count, seed, out, shares)
+    graph = read_graph(graphs, skip_bad)
+    counts = None if table is None else read_mentions(table, graph, skip_bad)
+    source = QuestionSource(graph, mentions=None if counts is None else counts.counts)
+    manifest = write(source, count, seed, out, shares, None if counts is None else counts.facts)
     for kind in ("shapes", "tiers"):
         click.echo(f"{kind}: " + ", ".join(f"{name} {n:,}" for name, n in sorted(manifest.made_by[kind].items())))
     click.echo(f"{out}: {count:,} questions, their proofs and a task to evaluate them")

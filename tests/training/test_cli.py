@@ -53,6 +53,7 @@ def test_the_commands_are_those_that_people_call():
         "freeze",
         "graph",
         "wiki",
+        "mentions",
         "synthesize",
         "refine",
         "review",

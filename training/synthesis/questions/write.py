@@ -26,12 +26,18 @@ ITEMS: Final = "items.jsonl"
 
 
 def synthesize(
-    source: QuestionSource, count: int, seed: int, folder: Path, shares: Mapping[str, float] | None = None
+    source: QuestionSource,
+    count: int,
+    seed: int,
+    folder: Path,
+    shares: Mapping[str, float] | None = None,
+    mentions: Mapping[str, Any] | None = None,
 ) -> Manifest:
     """Draw questions from a graph and write them to a new folder; return its manifest.
 
     The folder holds `train.jsonl` (rows of a `grpo` stage, with tiers), `proofs.jsonl` (a row for each question), and
-    the task folder `synthetic`, by which they can be evaluated and audited like any benchmark.
+    the task folder `synthetic`, by which they can be evaluated and audited like any benchmark. `mentions`: what the
+    manifest says of the table of mentions, by which subjects were drawn.
     """
     if folder.exists() and any(folder.iterdir()):
         raise DataError(ErrorCode.OUTPUT_EXISTS, f"{folder}: is not empty (`out`); name a new folder")
@@ -49,7 +55,7 @@ def synthesize(
         about="Multiple-choice questions drawn from a medical graph, each with a proof.",
         licence=_licences(source.graph),
         files=describe(folder, files),
-        made_by=_made_by(source.graph, items, seed),
+        made_by=_made_by(source.graph, items, seed) | ({} if mentions is None else {"mentions": dict(mentions)}),
     )
     write_manifest(folder, manifest)
     return manifest

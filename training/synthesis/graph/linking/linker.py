@@ -37,6 +37,8 @@ class Linker:
         self._names: dict[str, set[int]] = {}
         self._abbreviations: dict[str, set[int]] = {}
         self._ids: dict[str, set[int]] = {}
+        self._longest_from: dict[str, int] = {}
+        """By first word: the number of words of the longest name or abbreviation that begins with it."""
         for kind in dict.fromkeys(types):
             for number in graph.of_type(kind).tolist():
                 self._add(number, loose)
@@ -56,7 +58,8 @@ class Linker:
         keys = [folded(text[start:end]) for start, end in words]
         place = 0
         while place < len(words):
-            taken = self._longest(text, words[place:], keys[place : place + _LONGEST])
+            most = min(self._longest_from.get(keys[place], 0), _LONGEST)
+            taken = self._longest(text, words[place : place + most], keys[place : place + most]) if most else None
             if taken is None:
                 place += 1
             else:
@@ -77,9 +80,14 @@ class Linker:
     def _add(self, number: int, loose: bool) -> None:
         for name in self._graph.names(number):
             short = name.kind == "abbreviation" or (name.text.isupper() and _LIKE_ABBREVIATION.match(name.text))
+            if not short and not (loose or name.scope == EXACT):
+                continue
+            key = folded(name.text)
             if short:
                 self._abbreviations.setdefault(name.text, set()).add(number)
-            elif (loose or name.scope == EXACT) and (key := folded(name.text)):
+            elif key:
                 self._names.setdefault(key, set()).add(number)
+            first, words = key.partition(" ")[0], key.count(" ") + 1
+            self._longest_from[first] = max(words, self._longest_from.get(first, 0))
         for xref in self._graph.xrefs(number):
             self._ids.setdefault(normal_id(xref), set()).add(number)

@@ -7,6 +7,7 @@ lists only some of its terms in both (`uk_spelling`). Plurals are those of Engli
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 _NO_WORD: Final = re.compile(r"[\W_]+")
@@ -45,6 +46,7 @@ def folded(name: str) -> str:
     return " ".join(_word(word) for word in _NO_WORD.sub(" ", plain).split())
 
 
+@lru_cache(maxsize=1 << 17)
 def _word(word: str) -> str:
     if len(word) < 4 or not word.isalpha():
         return word
