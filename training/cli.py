@@ -17,7 +17,6 @@ import click
 from evalsuite.cli.task_options import task_arg_option, task_arguments
 from evalsuite.util.text import visible
 from training.synthesis.mentions.commands import mentions
-from training.synthesis.refine.commands import refine
 from training.synthesis.refine.commands import refine, review
 from training.synthesis.wiki.commands import wiki
 

@@ -10,7 +10,7 @@ from evalsuite.cli import main
 from evalsuite.errors import DataError, ErrorCode
 from tests.training.synthesis.wiki.small_wiki import dump
 from training.synthesis.graph import read_graph
-from training.synthesis.mentions import read_mentions
+from training.synthesis.mentions.table import read_mentions
 from training.synthesis.questions.source import QuestionSource, Weights
 
 NODES = """id\ttype\tname\tsynonyms
