@@ -17,7 +17,7 @@ import click
 from evalsuite.cli.task_options import task_arg_option, task_arguments
 from evalsuite.util.text import visible
 from training.synthesis.mentions.commands import mentions
-from training.synthesis.refine.commands import refine, review
+from training.synthesis.refine.commands import mix, refine, review
 from training.synthesis.wiki.commands import wiki
 
 if TYPE_CHECKING:
@@ -212,6 +212,7 @@ def proofs(task: str, task_args: tuple[str, ...], items: tuple[str, ...], out: P
 
 cli.add_command(refine)
 cli.add_command(review)
+cli.add_command(mix)
 
 
 @cli.command(short_help="Check every checksum of a manifest.")

@@ -57,6 +57,7 @@ def test_the_commands_are_those_that_people_call():
         "synthesize",
         "refine",
         "review",
+        "mix",
     }
 
 

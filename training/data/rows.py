@@ -136,7 +136,7 @@ def read(folder: Path, split: Split, kind: Kind) -> Iterator[Row]:
     """Read a split row by row without checking its manifest; a row of another kind is a `DataError`."""
     file = folder / f"{split}.jsonl"
     try:
-        yield from _parse(file, _schema(file, kind))
+        yield from (row for _, row in parse_rows(file, _schema(file, kind)))
     except OSError as error:
         raise DataError(ErrorCode.DATA_UNREADABLE, f"{file}: can't be read: {error.strerror or error}") from None
 
@@ -209,11 +209,27 @@ def _schema(file: Path, kind: Kind) -> Schema:
 
 def _generate(file: str, schema: Schema, digest: str) -> Iterator[dict[str, Any]]:
     """Yield a file's rows for `datasets`; `digest` is unused but keys the cache."""
-    for row in _parse(Path(file), schema):
+    for _, row in parse_rows(Path(file), schema):
         yield row.model_dump()
 
 
-def _parse(file: Path, schema: Schema) -> Iterator[Row]:
+def schema_of(file: Path) -> Schema:
+    """Return the schema that a file's first row has; a `DataError` where it has none."""
+    with file.open("rb") as stream:
+        first = stream.readline(MAX_LINE_BYTES)
+    for schema in (Trace, RewardPrompt, PromptCompletion, CorpusText):
+        try:
+            schema.model_validate_json(first)
+        except ValidationError:
+            continue
+        return schema
+    raise DataError(
+        ErrorCode.TRAINING_DATA_MALFORMED, f"{file}:1: not a row of any stage (pretrain, sft, grpo); correct the row"
+    )
+
+
+def parse_rows(file: Path, schema: Schema) -> Iterator[tuple[bytes, Row]]:
+    """Yield a file's rows, each with its line; what is no row of the schema is a `DataError` that names the line."""
     number = 0
     with file.open("rb") as stream:
         for number, line in enumerate(iter(lambda: stream.readline(MAX_LINE_BYTES), b""), 1):
@@ -221,7 +237,7 @@ def _parse(file: Path, schema: Schema) -> Iterator[Row]:
                 message = f"{file}:{number}: longer than {MAX_LINE_BYTES:,} bytes; correct the row"
                 raise DataError(ErrorCode.TRAINING_DATA_MALFORMED, message)
             try:
-                yield schema.model_validate_json(line)
+                yield line, schema.model_validate_json(line)
             except ValidationError as error:
                 problem = first_problem(error, "row")
                 raise DataError(

@@ -125,3 +125,34 @@ def _serve(folder: Path, port: int) -> None:
         click.echo(visible(f"{len(server.items):,} questions to review; Ctrl-C ends"))
         click.echo(server.address)
         server.serve_forever()
+
+
+@click.command(short_help="Mix training data of several sources by shares.")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE=SHARE...")
+@click.option("--n", "count", type=_AT_LEAST_ONE, help="How many rows [default: as many as the shares allow].")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Other seeds draw other rows.")
+@click.option("--allow-short", is_flag=True, help="Take what there is where a source has fewer rows than its share.")
+@click.option("--data-dir", type=_FOLDER, envvar="EVALSUITE_DATA", help="Where tasks' train items are.")
+@click.option("--out", type=_FOLDER, required=True, help="A new folder.")
+def mix(
+    sources: tuple[str, ...], count: int | None, seed: int, allow_short: bool, data_dir: Path | None, out: Path
+) -> None:
+    """Draw rows from data folders or tasks, SOURCE=SHARE each, into a folder that a stage can train on.
+
+    A question that two sources have counts for the one that is named first. The manifest and the table say what each
+    source was asked for, had and gave.
+    """
+    from training.synthesis.refine.mix import mix as work
+    from training.synthesis.refine.mix import parse_source
+
+    pairs = [parse_source(text) for text in sources]
+    shares = dict(pairs)
+    if len(shares) < len(pairs):
+        raise UsageError(ErrorCode.CONFLICTING_ARGUMENTS, "a source is named twice: add its shares up")
+    manifest = work(shares, out, count, seed, allow_short, data_dir)
+    for each in manifest.made_by["sources"]:
+        reasons = "".join(f", {number:,} {reason}" for reason, number in each["left_out"].items())
+        click.echo(
+            visible(f"{each['name']}: {each['given']:,} of {each['asked']:,} asked; had {each['had']:,}{reasons}")
+        )
+    click.echo(visible(f"{out}: {manifest.files[0].rows:,} rows"))
