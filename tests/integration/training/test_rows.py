@@ -136,7 +136,7 @@ READ_AGAIN = """
 import sys
 from pathlib import Path
 from training.data import rows
-rows._parse = None  # nothing may be parsed a second time
+rows.parse_rows = None  # nothing may be parsed a second time
 print(len(rows.load(Path(sys.argv[1]), "train", "sft", Path(sys.argv[2]))))
 """
 

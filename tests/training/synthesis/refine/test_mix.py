@@ -1,4 +1,4 @@
-"""Mixing: the shares hold, each question is there once, nothing is lost without a reason, and a stage takes the result."""
+"""Mixing: shares hold, each question is there once, nothing is lost without a reason, and a stage takes the result."""
 
 import json
 from collections import Counter
