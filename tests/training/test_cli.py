@@ -55,6 +55,7 @@ def test_the_commands_are_those_that_people_call():
         "wiki",
         "mentions",
         "synthesize",
+        "proofs",
         "refine",
         "review",
         "mix",
