@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from evalsuite.analysis.run_result import read_result
-from evalsuite.errors import ErrorCode, EvalsuiteError
+from evalsuite.errors import ErrorCode, EvalsuiteError, RunError
 from evalsuite.run.reload import check_responses, reload_tasks
 from evalsuite.run_folder import RunFolder
 from evalsuite.util.regular_file import links_in
@@ -44,7 +44,7 @@ def verify_run(path: Path, data_dir: Path | None = None) -> VerifiedRun:
     facts = folder.facts
     found.problems += [f"{link}: a link, which no command follows" for link in links_in(path)]
     for task in facts["identity"]["tasks"]:
-        _noted(found, partial(_count, folder, task))
+        _noted(found, partial(_check_journal, folder, task))
     _noted(found, folder.failed_requests)
     if not found.problems:
         _noted(found, lambda: check_responses(folder, reload_tasks(folder, data_dir)))
@@ -55,8 +55,14 @@ def verify_run(path: Path, data_dir: Path | None = None) -> VerifiedRun:
     return found
 
 
-def _count(folder: RunFolder, task: str) -> int:
-    return sum(1 for _ in folder.records(task))
+def _check_journal(folder: RunFolder, task: str) -> None:
+    """Raise a `RunError` for a journal that is damaged or has a response twice, as far as that needs no data."""
+    seen: set[tuple[str, int, int]] = set()
+    for record in folder.records(task):
+        key = (record.item, record.rotation, record.sample)
+        if key in seen:
+            raise RunError(ErrorCode.JOURNAL_MALFORMED, f"{folder.journal(task)}: item {record.item} is answered twice")
+        seen.add(key)
 
 
 def _result_unchecked(path: Path) -> Iterator[str]:

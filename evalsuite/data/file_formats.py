@@ -13,10 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from evalsuite.data.tables import TableTooLargeError, read_parquet, read_xlsx
+from evalsuite.data.tables import read_parquet, read_xlsx
 from evalsuite.errors import DataError, ErrorCode
 from evalsuite.util.gzip_file import MAX_BYTES, GzipError, GzipTooLargeError, open_gzip
 from evalsuite.util.jsonl import parse_json
+from evalsuite.util.parquet_file import TableTooLargeError
 
 Row = dict[str, Any]
 _BOM = b"\xef\xbb\xbf"

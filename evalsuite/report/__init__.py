@@ -37,10 +37,13 @@ def write_report(
     `stage_names` names the first runs as stages of one training run, in their order. `allow` lists the settings in
     which compared runs may differ. `data_dir` is where the questions are, if not where the runs read them from.
     `parse_mode` chooses the accuracy that ranks, comparisons and charts are based on. A folder that can't be written
-    is a `RunError`.
+    is a `RunError`, and so is a journal other than the one that a run's summary was made from.
     """
     refuse_links_to(out)
-    named = entries([read_result(path) for path in runs], display_name)
+    results = [read_result(path) for path in runs]
+    for result in results:  # the responses that the report shows are those that were graded
+        result.check_responses()
+    named = entries(results, display_name)
     board = leaderboard(named, allow, parse_mode)
     gains = stage_gains(board, named, stage_names)
     ranked = [row.entry for row in board.rows]

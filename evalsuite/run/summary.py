@@ -33,6 +33,7 @@ from evalsuite.tasks.item import Item
 from evalsuite.util.atomic_write import atomic_path
 from evalsuite.util.checksum import with_checksum
 from evalsuite.util.file_digest import sha256_of
+from evalsuite.util.parquet_file import TableTooLargeError, bounded_batches
 
 EXAMPLES = 3
 """Invalid responses of each task that are shown."""
@@ -176,10 +177,15 @@ def _digests(folder: RunFolder, tasks: Iterable[str]) -> Json:
 
 
 def read_grades(path: Path) -> pa.Table:
-    """Read a grades.parquet; one that was written before options could be rotated gets the column, 0 in every row."""
-    # Without threads, for the reason given in `data.file_formats`.
-    with pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as file:
-        table = file.read(use_threads=False)
+    """Read a grades.parquet; one that was written before options could be rotated gets the column, 0 in every row.
+
+    One that unpacks to more than a file of its size may hold is a `RunError`.
+    """
+    try:
+        batches = [*bounded_batches(path, path.stat().st_size, page_checksum_verification=True)]
+    except TableTooLargeError as error:
+        raise RunError(ErrorCode.RUN_UNREADABLE, f"{path}: {error}: no table of grades") from None
+    table = pa.Table.from_batches(batches, None if batches else GRADES)
     if "shift" in table.column_names:  # schema version 1
         table = table.rename_columns(["rotation" if name == "shift" else name for name in table.column_names])
     if "rotation" in table.column_names:

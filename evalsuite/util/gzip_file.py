@@ -47,16 +47,21 @@ class _Bounded(io.RawIOBase):
         return count
 
 
+def largest_content(stored: int) -> int:
+    """Return the bytes that a file of `stored` bytes may unpack to."""
+    return min(MAX_BYTES, max(_ALWAYS_ALLOWED, MAX_RATIO * stored))
+
+
 @contextmanager
 def open_gzip(path: Path) -> Iterator[io.BufferedReader]:
     """Open a gzip file as a stream of its content.
 
-    Reading raises a `GzipTooLargeError` beyond `MAX_BYTES` or beyond `MAX_RATIO` times the stored size, a `GzipError`
-    where the file is damaged, and an `OSError` as any file does.
+    Reading raises a `GzipTooLargeError` beyond `largest_content`, a `GzipError` where the file is damaged, and an
+    `OSError` as any file does.
     """
     with path.open("rb") as stored:
         size = stored.seek(0, io.SEEK_END)
         stored.seek(0)
-        limit = min(MAX_BYTES, max(_ALWAYS_ALLOWED, MAX_RATIO * size))
+        limit = largest_content(size)
         with gzip.GzipFile(fileobj=stored) as unpacked:
             yield io.BufferedReader(_Bounded(unpacked, limit), buffer_size=1 << 16)

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from evalsuite.data import file_formats, tables
 from evalsuite.data.file_formats import read_rows
 from evalsuite.errors import DataError, ErrorCode
-from evalsuite.util import gzip_file
+from evalsuite.util import gzip_file, parquet_file
 
 TABLE = [{"id": "1", "text": 'a, "b" c é 中'}, {"id": "2", "text": "None"}]
 
@@ -112,7 +112,7 @@ def test_broken_and_hostile_files_are_one_line(tmp_path, name):
 
 
 def test_bombs_are_refused_before_they_unpack(tmp_path, monkeypatch):
-    for module in (file_formats, gzip_file, tables):
+    for module in (file_formats, gzip_file):
         monkeypatch.setattr(module, "MAX_BYTES", 1 << 20)
     (tmp_path / "a.jsonl").write_bytes(b" " * (2 << 20))
     (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(b" " * (2 << 20)))
@@ -155,6 +155,17 @@ def test_a_gzip_file_may_not_unpack_to_many_times_its_size(tmp_path, monkeypatch
     assert len(read_rows(path)) == 5_000
 
 
+def test_a_table_may_not_unpack_to_many_times_its_size(tmp_path, monkeypatch):
+    monkeypatch.setattr(gzip_file, "_ALWAYS_ALLOWED", 1 << 16)
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"a": ["x" * 400] * 5_000}), path, compression="zstd")
+    with pytest.raises(DataError) as caught:
+        read_rows(path)
+    assert caught.value.code is ErrorCode.DATA_TOO_LARGE
+    pq.write_table(pa.table({"a": ["x" * 400] * 50}), path, compression="zstd")
+    assert len(read_rows(path)) == 50
+
+
 @pytest.mark.parametrize(
     ("limit", "value", "table"),
     [
@@ -169,7 +180,7 @@ def test_a_parquet_file_of_too_many_rows_or_values_is_refused_before_it_is_read(
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table(table), path)
     assert len(read_rows(path)) == len(table["a"])
-    monkeypatch.setattr(tables, limit, value)
+    monkeypatch.setattr(parquet_file, limit, value)
     with pytest.raises(DataError) as caught:
         read_rows(path)
     assert caught.value.code is ErrorCode.DATA_TOO_LARGE
@@ -188,7 +199,7 @@ def test_a_cell_far_out_in_a_workbook_does_not_become_billions(tmp_path, monkeyp
 
 
 def test_parquet_in_several_batches_is_one_table(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "_BATCH_BYTES", 1 << 12)
+    monkeypatch.setattr(parquet_file, "_NESTED_BATCH_BYTES", 1 << 12)
     table = [{"id": str(number), "texts": ["x" * (number % 7)] * (number % 3)} for number in range(500)]
     pq.write_table(pa.Table.from_pylist(table), tmp_path / "a.parquet", row_group_size=120)
     assert read_rows(tmp_path / "a.parquet") == table

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import orjson
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -13,12 +14,15 @@ from evalsuite.analysis.regrade import regrade
 from evalsuite.analysis.run_result import read_result
 from evalsuite.analysis.verify_run import verify_run
 from evalsuite.errors import ErrorCode, EvalsuiteError
+from evalsuite.gate import GatePolicy, gate
+from evalsuite.report import write_report
 from evalsuite.run.event_loop import run_to_end
 from evalsuite.run.execute import execute
 from evalsuite.run.progress import SilentProgress
 from evalsuite.run.resume import resumed
 from evalsuite.run_folder import RunFolder
 from evalsuite.util.checksum import line_key, with_checksum, with_line_checksum
+from evalsuite.util.file_digest import sha256_of
 from evalsuite.util.jsonl import dump_json_line
 
 FLIPS = 200
@@ -118,10 +122,46 @@ def test_a_damaged_journal_is_named_with_its_line(run, way, edit, line):
     assert caught.value.code is ErrorCode.JOURNAL_MALFORMED and f"{run / JOURNAL}: {line}" in str(caught.value)
 
 
+def refuses(way, run, baseline, tmp_path):
+    """Whether a command refuses the run because of its journal."""
+    try:
+        if way == "verify":
+            return any(JOURNAL in problem for problem in verify_run(run).problems)
+        if way == "gate":
+            gate(read_result(run), read_result(baseline), GatePolicy())
+        else:
+            write_report([run], tmp_path / "report")
+    except EvalsuiteError as error:
+        return JOURNAL in str(error)
+    return False
+
+
+@pytest.mark.parametrize("way", ["verify", "gate", "report"])
+@pytest.mark.parametrize(
+    "edit",
+    [lambda lines: [*lines, lines[2]], lambda lines: [*lines[:3], lines[2], *lines[4:]], reversed],
+    ids=["added twice", "twice in another's place", "in another order"],
+)
+def test_every_reader_refuses_a_journal_that_the_summary_was_not_made_from(run, tmp_path, way, edit):
+    baseline = es.evaluate("trivial/longest", [es.Dataset(OWN, name="own")], samples=2, out=tmp_path / "base").path
+    assert not refuses(way, run, baseline, tmp_path / "before")
+    edited_lines(run, edit)
+    assert refuses(way, run, baseline, tmp_path / "after")
+
+
+def test_a_response_that_is_there_twice_is_found_without_data_and_without_a_summary(run):
+    for name in ("summary.json", "grades.parquet"):
+        (run / name).unlink()
+    shutil.rmtree(run / "tasks")
+    edited_lines(run, lambda lines: [*lines[:3], lines[2], *lines[4:]])
+    assert any("twice" in problem for problem in verify_run(run).problems)
+
+
 def test_lines_in_another_order_change_nothing(run):
     expected = result(run)
     edited_lines(run, reversed)
     assert regrade(run).changes == () and result(run) == expected
+    assert verify_run(run).problems == []
 
 
 @pytest.mark.parametrize("cut", [-1, -10, -200])
@@ -193,3 +233,20 @@ def test_the_pages_of_the_grades_have_checksums(run):
     grades.write_bytes(content)
     with pytest.raises(OSError, match=r"(?i)crc|checksum"):
         pq.ParquetFile(grades, page_checksum_verification=True).read()
+
+
+@pytest.mark.parametrize("as_dictionary", [False, True])
+def test_grades_that_unpack_to_many_times_their_size_are_refused(run, as_dictionary):
+    """A table that states the right number of rows, each with a text that is stored once."""
+    table = pq.read_table(run / "grades.parquet")
+    texts = pa.array(["x" * (4 << 20)] * table.num_rows)
+    column = texts.dictionary_encode() if as_dictionary else texts
+    place = table.schema.get_field_index("form")
+    pq.write_table(table.set_column(place, "form", column), run / "grades.parquet", compression="zstd")
+    assert (run / "grades.parquet").stat().st_size < 1 << 20
+    summary = orjson.loads((run / "summary.json").read_bytes())
+    summary["digests"]["grades"] = sha256_of(run / "grades.parquet")
+    (run / "summary.json").write_bytes(orjson.dumps(with_checksum(summary)))
+    with pytest.raises(EvalsuiteError) as caught:
+        result(run)
+    assert caught.value.code is ErrorCode.RUN_UNREADABLE and "unpacks" in str(caught.value)
