@@ -57,11 +57,7 @@ def environment(recipe: Recipe, tasks: Path | None = None, limit_devices: bool =
         if variables.get(name):
             folders = variables[name].split(os.pathsep)
             variables[name] = os.pathsep.join(str(Path(folder).absolute()) for folder in folders)
-    package_root = str(Path(__file__).absolute().parents[1])
-    if package_root != sysconfig.get_path("purelib"):
-        # In a checkout the child must import this code, and not another version that is installed. Installed code is
-        # found anyway; its folder in PYTHONPATH would come before the standard library.
-        variables["PYTHONPATH"] = os.pathsep.join([package_root, *filter(None, [variables.get("PYTHONPATH")])])
+    variables = with_own_code(variables)
     variables["PYTHONHASHSEED"] = str(recipe.seed)
     variables["TOKENIZERS_PARALLELISM"] = "false"
     if recipe.threads is not None:
@@ -69,6 +65,17 @@ def environment(recipe: Recipe, tasks: Path | None = None, limit_devices: bool =
     if recipe.hardware.launch == "one" and limit_devices:
         variables["CUDA_VISIBLE_DEVICES"] = variables.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0]
     return variables
+
+
+def with_own_code(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment in which a child imports this code, and not another version that is installed.
+
+    Installed code is found anyway; its folder in PYTHONPATH would come before the standard library.
+    """
+    package_root = str(Path(__file__).absolute().parents[1])
+    if package_root == sysconfig.get_path("purelib"):
+        return dict(variables)
+    return {**variables, "PYTHONPATH": os.pathsep.join([package_root, *filter(None, [variables.get("PYTHONPATH")])])}
 
 
 def run_module(module: Sequence[str], env: Mapping[str, str], log: Path, cwd: Path | None = None) -> ChildExit:

@@ -20,13 +20,13 @@ _REDIRECT: Final = re.compile(r"\s*#REDIRECT:?\s*\[\[([^\]|#]+)", re.IGNORECASE)
 _MARKDOWN: Final = (
     (re.compile(r"^```.*?^```\s*$", re.MULTILINE | re.DOTALL), "\n"),
     (re.compile(r"^\|.*\|\s*$", re.MULTILINE), ""),
-    (re.compile(r"!\[[^\]]*\]\([^)]*\)"), ""),
-    (re.compile(r"\[([^\]]+)\]\([^)]*\)"), r"\1"),
+    (re.compile(r"!\[[^\[\]\n]{0,300}\]\([^()\n]{0,500}\)"), ""),
+    (re.compile(r"\[([^\[\]\n]{1,300})\]\([^()\n]{0,500}\)"), r"\1"),
     (re.compile(r"^#\s+(.+?)\s*#*$", re.MULTILINE), ""),
     (re.compile(r"^##\s+(.+?)\s*#*$", re.MULTILINE), r"== \1 =="),
     (re.compile(r"^#{3,6}\s+(.+?)\s*#*$", re.MULTILINE), r"=== \1 ==="),
     (re.compile(r"^[-+]\s+", re.MULTILINE), "* "),
-    (re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1"), r"\2"),
+    (re.compile(r"(\*\*|__)(?=\S)(.{1,200}?)(?<=\S)\1"), r"\2"),
 )
 
 

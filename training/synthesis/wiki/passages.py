@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from training.synthesis.graph.linking import Linker
-from training.synthesis.wiki.articles import Article, ArticleSection
+from training.synthesis.wiki.article import Article, ArticleSection
 
 LONGEST: Final = 1500
 """Characters of a passage, unless one sentence alone is longer."""

@@ -18,7 +18,7 @@ from training.synthesis.wiki.passages import Passage
 from training.synthesis.wiki.relations import fits, readable
 from training.synthesis.wiki.statements import Refused, Triple, WikiNode, references
 
-_FENCE: Final = re.compile(r"```(?:json|JSON)?[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL)
+_FENCE: Final = re.compile(r"```(?:json|JSON)?[ \t]*\n(.*?)```", re.DOTALL)
 _REFUSAL: Final = re.compile(
     r"\b(?:I(?:['’]m| am) (?:sorry|unable|not able)|I (?:can(?:no|['’])t|cannot|won['’]t)|sorry|as an AI|unable to)\b",
     re.IGNORECASE,

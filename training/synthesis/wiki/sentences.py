@@ -12,11 +12,12 @@ _SEAMS: Final = re.compile(f"{SEAM}+")
 _FUSED: Final = re.compile(rf"(?<=\d){SEAM}+(?=[.,]?\d)|(?<=\d[.,]){SEAM}+(?=\d)")
 """A place where markup alone separates two parts of what would read as one number."""
 _PARAGRAPHS: Final = re.compile(rf"\n[ \t{SEAM}]*\n[\s{SEAM}]*")
-_END: Final = re.compile(rf"[.!?]+[\"”’)\]]*\s+(?=[\"“‘(\[]*[A-Z0-9\u00c0-\u00de\u0370-\u03ff{OPAQUE}])")
+_END: Final = re.compile(rf"(?<![.!?])[.!?]++[\"”’)\]]*+\s+(?=[\"“‘(\[]*[A-Z0-9\u00c0-\u00de\u0370-\u03ff{OPAQUE}])")
 _ABBREVIATION: Final = re.compile(
     r"(?:\b(?:e\.g|i\.e|cf|vs|viz|approx|ca|c|etc|al|Dr|Prof|Mr|Mrs|Ms|St|Fig|No|Nos|Vol|spp?|var|subsp|ssp|syn|Inc|"
     r"Jr|Sr|incl|resp|max|min|avg|est|gen|nov|pp?)|\b[A-Z])\.\Z"
 )
+_LONGEST_ABBREVIATION: Final = 12
 _LONGEST: Final = 1000
 """Characters of the longest sentence; what is longer is a list or a table without markup."""
 
@@ -51,7 +52,8 @@ def split_sentences(text: str) -> list[str]:
     plain = " ".join(text.split())
     found, start = [], 0
     for end in _END.finditer(plain):
-        if _ABBREVIATION.search(plain[start : end.start() + 1]) and plain[end.start()] == ".":
+        before = plain[max(start, end.start() - _LONGEST_ABBREVIATION) : end.start() + 1]
+        if plain[end.start()] == "." and _ABBREVIATION.search(before):
             continue
         found.append(plain[start : end.end()].strip())
         start = end.end()

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from training.synthesis.graph.kinds import NodeType
 from training.synthesis.graph.sources import Source
-from training.synthesis.wiki.articles import Article
+from training.synthesis.wiki.article import Article
 
 NODE_COLUMNS: Final = ("id", "type", "name", "synonyms", "xrefs")
 TRIPLE_COLUMNS: Final = (

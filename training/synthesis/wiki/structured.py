@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from training.synthesis.graph.kinds import NodeType, Relation
-from training.synthesis.wiki.articles import Article, Collection
+from training.synthesis.wiki.article import Article
+from training.synthesis.wiki.articles import Collection
 from training.synthesis.wiki.infobox import FIELDS, FieldItem, is_code
 from training.synthesis.wiki.page import Link, display_name
 from training.synthesis.wiki.redirects import Redirect

@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-from evalsuite.errors import DataError, ErrorCode
-from evalsuite.util.installation import install_command
 from training.synthesis.wiki.page import Link, Site
 from training.synthesis.wiki.templates import BREAK, OPAQUE, SEAM, SPOILT, shown, template_name
 
@@ -31,7 +29,7 @@ _BLOCKS: Final = _words("div p blockquote poem li ul ol dl dd dt center hr td th
 _QUOTES: Final = re.compile(r"'{2,5}")
 _BEHAVIOUR: Final = re.compile(r"__[A-Z]{3,}__")
 _UNCLOSED: Final = re.compile(r"\{\{|\{\||<!--|<ref\b", re.IGNORECASE)
-_BROKEN: Final = re.compile(r"\}\}|\[\[|\]\]|\|\}|</?[A-Za-z][^>\n]*>")
+_BROKEN: Final = re.compile(r"\}\}|\[\[|\]\]|\|\}|</?[A-Za-z][^<>\n]{0,200}>")
 _ALONE_BEFORE: Final = re.compile(rf"(?:\A|\n)[ \t{SEAM}]*\Z")
 _ALONE_AFTER: Final = re.compile(r"[ \t]*(?:\n|\Z)")
 
@@ -56,9 +54,7 @@ class Rendering:
         parts: list[str] = []
         for place, node in enumerate(nodes):
             part = self._node(node)
-            following = str(nodes[place + 1]) if place + 1 < len(nodes) else ""
-            before = "".join(parts[-3:])
-            if part == OPAQUE and _ALONE_BEFORE.search(before) and _ALONE_AFTER.match(following):
+            if part == OPAQUE and _is_alone(parts, nodes[place + 1 : place + 2]):
                 part = BREAK  # a box or a notice between paragraphs
             parts.append(part)
         return SEAM.join(parts)
@@ -127,6 +123,12 @@ class Rendering:
         return f"{BREAK}{text}{BREAK}" if tag in _BLOCKS else text
 
 
+def _is_alone(before: list[str], following: Sequence[Any]) -> bool:
+    """Whether nothing else stands in the lines of what comes between these."""
+    lead = "".join(part[-100:] for part in before[-3:])
+    return bool(_ALONE_BEFORE.search(lead)) and all(_ALONE_AFTER.match(str(node)[:100]) for node in following)
+
+
 def _plain(text: str) -> str:
     """Return text between other markup; what remains of broken markup is `OPAQUE`, where it isn't closed `SPOILT`."""
     text = _QUOTES.sub(SEAM, _BEHAVIOUR.sub("", _PRIVATE.sub("", text)))
@@ -135,12 +137,9 @@ def _plain(text: str) -> str:
 
 def parse(text: str) -> Any:
     """Return wikitext as a tree of mwparserfromhell. Raises `ValueError` for what the parser can't read."""
-    try:
-        import mwparserfromhell
-        from mwparserfromhell.parser import ParserError
-    except ImportError:
-        message = f"reading articles needs the package mwparserfromhell: {install_command('synthesis')}"
-        raise DataError(ErrorCode.MISSING_PACKAGE, message) from None
+    import mwparserfromhell  # optional: `PageParser` says how to install it
+    from mwparserfromhell.parser import ParserError
+
     try:
         return mwparserfromhell.parse(text, skip_style_tags=True)
     except (ParserError, RecursionError) as error:

@@ -76,7 +76,7 @@ def read_icd10cm(file: InputFile, builder: GraphBuilder) -> None:
         line = handler.line()
         builder.problems.add(file.path, line, f"XML that is refused ({error})", ErrorCode.DATA_REFUSED)
     if not handler.entries:
-        reason = "no chapter, section or diag: not a tabular list of ICD-10-CM"
+        reason = "no chapter, section or diag: not a tabular list of ICD-10-CM (evalsuite train wiki reads dumps)"
         builder.problems.add(file.path, 1, reason, ErrorCode.DATA_UNREADABLE)
     source = builder.source(Source("ICD-10-CM", handler.version, file.path.name, file.sha256, *_TERMS))
     entries = [entry for entry in handler.entries if entry.code]
