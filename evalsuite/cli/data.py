@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 
 import click
 
+from evalsuite.cli.data_overlap import overlap
 from evalsuite.cli.exit_status import with_options
 from evalsuite.cli.task_options import task_arg_option, task_arguments
 from evalsuite.data.item_generator import why_absent
@@ -153,3 +154,6 @@ def lock(tasks: str | None, suite: str | None, data_dir: Path | None) -> None:
     for task in resolve(tasks, suite):
         for section, digest in lock_task(task, data_dir).items():
             click.echo(f"{task.name} {section} {digest}")
+
+
+data.add_command(overlap)

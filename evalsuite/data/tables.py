@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 from evalsuite.util.gzip_file import largest_content
@@ -19,6 +20,17 @@ def read_parquet(raw: bytes) -> list[dict[str, Any]]:
 
     try:
         return [row for batch in bounded_batches(pa.BufferReader(raw), len(raw)) for row in batch.to_pylist()]
+    except pa.ArrowException as error:
+        raise ValueError(f"not parquet: {error}") from None
+
+
+def parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a Parquet file, a batch of which is in memory at a time; errors as for `read_parquet`."""
+    import pyarrow as pa
+
+    try:
+        for batch in bounded_batches(path, path.stat().st_size):
+            yield from batch.to_pylist()
     except pa.ArrowException as error:
         raise ValueError(f"not parquet: {error}") from None
 

@@ -1,0 +1,1 @@
+"""Find benchmark items in training data: word for word, reworded, and by long common stretches."""

@@ -1,0 +1,269 @@
+"""Benchmark items hidden in training data are found, by the rule that holds, and can be taken out."""
+
+import gzip
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+from evalsuite.cli import cli
+from evalsuite.data.load import load
+from evalsuite.data.overlap.benchmark_items import BenchmarkItem, Question, read_benchmarks
+from evalsuite.data.overlap.documents import documents, source_files
+from evalsuite.data.overlap.index import OverlapIndex
+from evalsuite.data.overlap.search import search
+from evalsuite.errors import DataError, ErrorCode
+from evalsuite.tasks.registry import load_task
+
+DATA = Path(__file__).parents[5] / "shared" / "data"
+needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
+VIGNETTES = load(load_task("starter_vignette")).items
+FILLER = " ".join(text for item in load(load_task("starter_evidence")).items for _, text in item.context)
+TASKS = ("starter_vignette", "starter_recall", "starter_differential")
+
+
+@pytest.fixture(scope="module")
+def index():
+    return OverlapIndex(read_benchmarks([load_task(name) for name in TASKS]).questions)
+
+
+def rules(index, fields, rows=True):
+    """{item id: rules} of one document."""
+    return {
+        item.id: match.rules for match in index.search([fields], rows) for item in index.questions[match.question].items
+    }
+
+
+def prompt(item, question=None):
+    return f"{question or item.question}\n" + "\n".join(item.options)
+
+
+def test_each_item_is_found_word_for_word_in_a_prompt_with_its_options_in_another_order(index):
+    for item in VIGNETTES:
+        found = rules(index, [prompt(replace(item, options=item.options[::-1])).upper()])
+        assert "exact" in found[item.id]
+
+
+def test_each_item_is_found_with_one_word_in_ten_replaced(index):
+    draw = random.Random(1)
+    for item in VIGNETTES:
+        words = item.question.split()
+        for place in draw.sample(range(len(words)), len(words) // 10):
+            words[place] = "somewhat"
+        assert "near" in rules(index, [prompt(item, " ".join(words))])[item.id]
+
+
+def test_a_question_split_over_lines_in_the_middle_of_a_long_text_is_found(index):
+    for item in VIGNETTES[:5]:
+        text = "\n".join([FILLER, *item.question.split(), FILLER])
+        assert "exact" in rules(index, [text], rows=False)[item.id]
+
+
+def test_text_without_items_has_none(index):
+    assert rules(index, [FILLER], rows=False) == {}
+
+
+def test_a_question_cut_over_two_fields_is_not_put_together(index):
+    words = VIGNETTES[0].question.split()
+    third = len(words) // 3
+    parts = [" ".join(words[:third]), " ".join(words[third : 2 * third]), " ".join(words[2 * third :])]
+    assert "exact" not in rules(index, parts).get(VIGNETTES[0].id, ())
+
+
+def short(question, *options):
+    return OverlapIndex([Question(question, "question", (BenchmarkItem("t", "test", "1", options, options[0]),))])
+
+
+def test_a_short_question_counts_only_beside_its_options():
+    index = short("Muscle spindle is", "a length receptor", "a tension receptor", "a joint receptor")
+    assert rules(index, ["Muscle spindle is", "a length receptor", "a joint receptor", "none"]) == {"1": ("exact",)}
+    assert rules(index, ["Muscle spindle is", "a length receptor"]) == {}
+    assert rules(index, ["The muscle spindle is a length receptor, a joint receptor is none."], rows=False) == {}
+
+
+def test_a_short_reworded_question_is_found_by_its_options():
+    options = ("uncal herniation of the brain", "tonsillar herniation", "subfalcine herniation")
+    index = short("The third cranial nerve is compressed early in which of these", *options)
+    reworded = "The third cranial nerve is compressed first in one of these"
+    assert rules(index, [reworded, *options]) == {"1": ("near",)}
+    assert rules(index, [reworded, *options[:2]]) == {}
+
+
+def test_a_phrase_that_many_questions_share_is_no_match():
+    stock = "which of the following is the most likely diagnosis in this patient at this time"
+    names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"]
+    index = OverlapIndex(
+        [
+            Question(f"sign{n}x sign{n}y {stock}", "question", (BenchmarkItem("t", "test", n, ("x", "y"), "x"),))
+            for n in names
+        ]
+    )
+    assert rules(index, [f"other things and {stock}"]) == {}
+
+
+def test_spans_show_the_common_words(index):
+    item = VIGNETTES[0]
+    text = f"{FILLER[:500]} {item.question} {FILLER[500:900]}"
+    (match,) = [m for m in index.search([[text]], rows=False) if "exact" in m.rules]
+    start, end = match.span
+    assert text[start:end] == item.question.rstrip("?.")
+    assert item.question[slice(*match.question_span)] == item.question.rstrip("?.")
+
+
+ROWS = [
+    {"messages": [{"role": "user", "content": prompt(VIGNETTES[3])}], "n": 1},
+    {"messages": [{"role": "user", "content": "What is the dose of aspirin?"}], "n": 2},
+    {"question": VIGNETTES[7].question, "answer": VIGNETTES[7].options[0], "n": 3},
+]
+
+
+def write(folder, kind):
+    lines = "".join(json.dumps(row) + "\n" for row in ROWS).encode()
+    path = folder / f"train{kind}"
+    if kind == ".parquet":
+        pq.write_table(pa.table({"text": [json.dumps(row) for row in ROWS], "n": [1, 2, 3]}), path)
+    elif kind == ".json":
+        path.write_text(json.dumps(ROWS))
+    elif kind == ".csv":
+        path.write_text("text,n\n" + "".join(f'"{next_text(row)}",{row["n"]}\n' for row in ROWS))
+    else:
+        path.write_bytes(gzip.compress(lines) if kind.endswith(".gz") else lines)
+    return path
+
+
+def next_text(row):
+    return row.get("question") or row["messages"][0]["content"].replace('"', '""')
+
+
+@pytest.mark.parametrize("kind", [".jsonl", ".jsonl.gz", ".parquet", ".json", ".csv"])
+def test_rows_with_items_are_taken_out_of_each_kind_of_file(tmp_path, kind):
+    path = write(tmp_path, kind)
+    out = tmp_path / "out"
+    arguments = ["data", "overlap", str(path), "--tasks", "starter_vignette", "--out", str(out), "--remove"]
+    done = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    (clean,) = (out / "clean").iterdir()
+    assert [json.loads(line)["n"] in (2, "2") for line in clean.read_text().splitlines()] == [True]
+    report = json.loads((out / "overlap.json").read_text())
+    assert report["items"] == {"starter_vignette": sorted([VIGNETTES[3].id, VIGNETTES[7].id])}
+    assert report["files"] == {path.name: {"documents": 3, "matched": 2}}
+    matches = [json.loads(line) for line in (out / "matches.jsonl").read_text().splitlines()]
+    assert {(m["item"], m["benchmark"]) for m in matches if "exact" in m["rules"]} == {
+        (VIGNETTES[3].id, "starter_vignette"),
+        (VIGNETTES[7].id, "starter_vignette"),
+    }
+    again = CliRunner().invoke(cli, ["data", "overlap", str(clean), "--tasks", "starter_vignette"])
+    assert again.exit_code == 0
+
+
+def test_lines_that_stay_keep_every_byte(tmp_path):
+    path = tmp_path / "train.jsonl"
+    line = b'{ "text" : "caf\\u00e9",  "x": 1.0 }\n'
+    path.write_bytes(line + json.dumps(ROWS[0]).encode() + b"\n\n" + line.rstrip(b"\n"))
+    arguments = ["data", "overlap", str(path), "--tasks", "starter_vignette", "--out", str(tmp_path / "o"), "--remove"]
+    assert CliRunner().invoke(cli, arguments).exit_code == 0
+    assert (tmp_path / "o" / "clean" / "train.jsonl").read_bytes() == line + line
+
+
+def test_rows_with_items_end_in_exit_code_1_and_two_workers_find_the_same(tmp_path):
+    path = write(tmp_path, ".jsonl")
+    one, two = (
+        CliRunner().invoke(cli, ["data", "overlap", str(path), "--tasks", ",".join(TASKS), "--json", "--workers", n])
+        for n in ("1", "2")
+    )
+    assert (one.exit_code, two.exit_code) == (1, 1)
+    assert json.loads(one.output) == json.loads(two.output)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["missing.jsonl"], ErrorCode.DATA_NOT_FOUND),
+        (["."], ErrorCode.DATA_NOT_FOUND),
+        (["train.jsonl", "--rules", "exact,close"], ErrorCode.INVALID_ARGUMENT),
+        (["train.jsonl", "--remove"], ErrorCode.INVALID_ARGUMENT),
+        (["notes.txt", "--remove", "--out", "o"], ErrorCode.DATA_UNREADABLE),
+        (["broken.jsonl"], ErrorCode.DATA_UNREADABLE),
+        (["train.bin"], ErrorCode.DATA_UNREADABLE),
+        (["manifest.json"], ErrorCode.DATA_MALFORMED),
+        (["train.jsonl", "--out", "full"], ErrorCode.OUTPUT_EXISTS),
+    ],
+)
+def test_what_cannot_be_searched_is_an_error_in_one_line(tmp_path, monkeypatch, arguments, code):
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty" if arguments == ["."] else tmp_path)
+    write(tmp_path, ".jsonl")
+    (tmp_path / "broken.jsonl").write_text('{"a": 1}\n{"a": \n')
+    (tmp_path / "notes.txt").write_text("notes")
+    (tmp_path / "train.bin").write_bytes(b"x")
+    (tmp_path / "manifest.json").write_text('{"files": 3}')
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").write_text("")
+    done = CliRunner().invoke(cli, ["data", "overlap", *arguments, "--tasks", "starter_recall"])
+    assert done.exception.code == code
+    assert "\n" not in str(done.exception)
+
+
+def test_a_broken_line_is_named(tmp_path):
+    path = tmp_path / "train.jsonl"
+    path.write_text('{"a": 1}\n\n{"a": \n')
+    with pytest.raises(DataError, match="line 3"):
+        list(documents(source_files(path)[0]))
+
+
+def test_links_in_a_folder_and_names_outside_of_a_manifest_are_not_followed(tmp_path):
+    outside = write(tmp_path, ".jsonl")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "own.jsonl").write_text("{}\n")
+    (folder / "link.jsonl").symlink_to(outside)
+    assert [file.name for file in source_files(folder)] == ["own.jsonl"]
+    (folder / "manifest.json").write_text(json.dumps({"files": [{"path": "../train.jsonl"}]}))
+    with pytest.raises(DataError):
+        source_files(folder)
+
+
+def test_parts_of_a_long_text_share_enough_that_no_question_is_cut(tmp_path, monkeypatch):
+    monkeypatch.setattr("evalsuite.data.overlap.documents._PART", 3_000)
+    monkeypatch.setattr("evalsuite.data.overlap.documents._SHARED", 1_500)
+    text = " ".join(f"{FILLER[n * 700 : n * 700 + 700]} {item.question}" for n, item in enumerate(VIGNETTES[:10]))
+    path = tmp_path / "corpus.txt"
+    path.write_text(text)
+    found = search(source_files(path), read_benchmarks([load_task("starter_vignette")]))
+    assert found.items("starter_vignette") >= {item.id for item in VIGNETTES[:10]}
+
+
+@needs_data
+def test_the_known_leaks_of_public_training_files_are_found():
+    tasks = [load_task(name) for name in ("medqa", "medmcqa", "medxpertqa", "pubmedqa_1000")]
+    benchmarks = read_benchmarks(tasks, DATA)
+    files = source_files(DATA / "train" / "huatuogpt_o1_demo_data.json")
+    found = search(files, benchmarks)
+    exact = {row["benchmark"]: row["exact"] for row in found.to_json()["overlap"]}
+    # HuatuoGPT-o1's demo data hold four items of MedQA's dev split and three of MedMCQA's, one with another comma.
+    assert exact["medqa (dev)"] == 4 and len(found.items("medmcqa")) == 3
+    known = json.loads((DATA / "anomalies.json").read_text())["near_duplicate_questions"]
+    pairs = {(pair["file_a"], pair["file_b"]): pair["items"] for pair in known}
+    train = "train/medqa_focused_1030.4options.json.gz"
+    found = search(source_files(DATA / train), benchmarks)
+    expected = {item for _, item, _ in pairs[train, "medxpertqa/medxpertqa_text_input.jsonl.gz"]}
+    assert found.items("medxpertqa") >= expected and len(expected) == 4
+
+
+@needs_data
+def test_the_other_half_of_pubmedqa_is_in_the_thousand(tmp_path):
+    from evalsuite.data.load import load_split
+
+    items = load_split(load_task("pubmedqa"), "train", DATA)
+    path = tmp_path / "train.jsonl"
+    path.write_text(
+        "".join(json.dumps({"q": i.question, "a": ["yes", "no", "maybe"], "c": i.context}) + "\n" for i in items)
+    )
+    thousand = search(source_files(path), read_benchmarks([load_task("pubmedqa_1000")], DATA))
+    official = search(source_files(path), read_benchmarks([load_task("pubmedqa")], DATA))
+    assert len(thousand.items("pubmedqa_1000")) == 500 and official.items("pubmedqa") == set()
