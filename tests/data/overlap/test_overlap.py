@@ -256,6 +256,16 @@ def test_the_known_leaks_of_public_training_files_are_found():
 
 
 @needs_data
+def test_a_question_in_look_alike_letters_is_found_in_latin_letters():
+    task = load_task("medqa")
+    index = OverlapIndex(read_benchmarks([task], DATA, splits=("test",)).questions)
+    latin = str.maketrans("\u0435\u0456\u0455\u0430\u0440\u0441\u0443\u041d\u0445\u0410\u041e", "eisapcyHxAO")
+    question = load(task, DATA).items[41].question
+    assert not question.isascii()
+    assert "exact" in rules(index, [question.translate(latin)])["41"]
+
+
+@needs_data
 def test_the_other_half_of_pubmedqa_is_in_the_thousand(tmp_path):
     from evalsuite.data.load import load_split
 
