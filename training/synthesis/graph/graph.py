@@ -29,6 +29,7 @@ READER_VERSION: Final = 1
 """Raised whenever the same files give another graph."""
 
 Numbers = NDArray[np.int32]
+_SHORT: Final = ("subject", "relation", "object", "polarity", "source", "line")
 
 
 class Edge(NamedTuple):
@@ -114,6 +115,10 @@ class Graph:
             bool(nodes.obsolete[number]),
         )
 
+    def id(self, number: int) -> str:
+        """Return a node's own id."""
+        return self._nodes.ids[number]
+
     def name(self, number: int) -> str:
         """Return a node's name, or its id if it has none."""
         return self._nodes.names[number] or self._nodes.ids[number]
@@ -175,6 +180,12 @@ class Graph:
             self.sources[row["source"]],
             row["line"],
         )
+
+    def row(self, number: int) -> list[str]:
+        """Return an edge in short: subject id, relation, object id, polarity, file and line."""
+        subject, relation, target, polarity, source, line = (self.edges[name][number].item() for name in _SHORT)
+        ids, file = self._nodes.ids, self.sources[source].file
+        return [ids[subject], self.relations[relation], ids[target], Polarity(polarity).name.lower(), f"{file}:{line}"]
 
     def edges_from(self, number: int, relation: str | None = None) -> NDArray[np.int64]:
         """Return the numbers of the edges whose subject is a node or one merged with it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from bisect import bisect_right
 from collections.abc import Iterator, MutableSequence, Sequence
 from itertools import islice
 from random import Random
@@ -18,9 +19,17 @@ class Draw:
     def __init__(self, *seed: object) -> None:
         self._next = Random(":".join(map(str, seed))).random
 
+    def unit(self) -> float:
+        """Return a number from 0 to 1, without 1."""
+        return self._next()
+
     def below(self, limit: int) -> int:
         """Return a whole number from 0 to `limit` - 1."""
         return int(self._next() * limit)
+
+    def among(self, sums: Sequence[float]) -> int:
+        """Return a place by weight; `sums`: the running sums of the weights."""
+        return min(bisect_right(sums, self._next() * sums[-1]), len(sums) - 1)
 
     def choice(self, values: Sequence[T]) -> T:
         """Return one of the values."""

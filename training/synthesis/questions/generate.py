@@ -13,10 +13,10 @@ from training.synthesis.questions.shapes.all import SHAPES
 from training.synthesis.questions.shapes.shape import Shape
 from training.synthesis.questions.source import QuestionSource
 
-GENERATOR_VERSION: Final = 2
+GENERATOR_VERSION: Final = 3
 """Raised whenever the same graph and seed give other questions."""
-_EMPTY_ROUNDS: Final = 3
-"""After so many rounds over all subjects without a new question a shape has no more."""
+_MISSES: Final = 4
+"""After so many rounds without a new question about it a subject has no more."""
 
 
 def parse_shares(text: str) -> dict[str, float]:
@@ -65,20 +65,29 @@ def generate(
 
 
 def _stream(shape: Shape, draw: Draw) -> Iterator[Question]:
-    """Yield different questions of a shape; each round asks about every subject once, rare ones first by weight."""
+    """Yield different questions of a shape, in rounds that ask about no subject twice, rare ones first by weight.
+
+    A round ends after half of all subjects, as the last ones would have to be put together with each other. A subject
+    that gave no new question for some rounds is asked about no more.
+    """
     seen: set[tuple[int, int, frozenset[int]]] = set()
-    subjects = shape.subjects
-    weights = [shape.source.weight(subject) for subject in subjects]
-    empty = 0
-    while empty < _EMPTY_ROUNDS:
-        empty += 1
-        for subject in draw.weighted_order(subjects, weights):
-            question = shape.ask(subject, draw)
-            if question is None:
+    misses = dict.fromkeys(shape.subjects, 0)
+    while misses:
+        shape.used.clear()
+        subjects = list(misses)
+        for subject in draw.weighted_order(subjects, [shape.source.weight(subject) for subject in subjects]):
+            if 2 * len(shape.used) > len(subjects):
+                break
+            if subject in shape.used:
                 continue
-            # With other distractors it would be the same question.
-            key = (question.subject, question.answer, frozenset(question.stated or question.hidden))
-            if key not in seen:
-                seen.add(key)
-                empty = 0
-                yield question
+            found = False
+            for question in shape.ask(subject, draw):
+                # With other distractors it would be the same question.
+                key = (question.subject, question.answer, frozenset(question.stated or question.hidden))
+                if key not in seen:
+                    seen.add(key)
+                    found = True
+                    yield question
+            misses[subject] = 0 if found else misses[subject] + 1
+            if misses[subject] == _MISSES:
+                del misses[subject]

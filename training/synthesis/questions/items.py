@@ -7,7 +7,6 @@ from typing import Any, Final, NamedTuple
 
 from evalsuite.tasks.item import Item
 from training.recipe_sections import Tier
-from training.synthesis.graph.kinds import Polarity
 from training.synthesis.questions.draw import Draw
 from training.synthesis.questions.question import Question
 from training.synthesis.questions.source import QuestionSource
@@ -46,7 +45,7 @@ def _item(source: QuestionSource, question: Question, name: str, gold: str, draw
         options=tuple(source.names.shown(node) for node in nodes),
         labels=tuple(LABELS),
         gold=gold,
-        group=source.graph.node(question.subject).id,
+        group=source.graph.id(question.subject),
         meta={"shape": question.shape, "tier": level, "hops": str(question.hops)},
     )
     return SyntheticItem(item, level, _proof(source, question, nodes))
@@ -59,13 +58,13 @@ def _proof(source: QuestionSource, question: Question, nodes: list[int]) -> dict
     """
     refuted = {each.node: each for each in question.distractors}
     return {
-        "answer": source.graph.node(question.answer).id,
-        "subject": source.graph.node(question.subject).id,
+        "answer": source.graph.id(question.answer),
+        "subject": source.graph.id(question.subject),
         "stated": _rows(source, question.stated),
         "hidden": _rows(source, question.hidden),
         "options": {
             label: {
-                "id": source.graph.node(node).id,
+                "id": source.graph.id(node),
                 **({} if node == question.answer else {"refuted": refuted[node].kind.value}),
                 **({} if node == question.answer else {"rows": _rows(source, refuted[node].edges)}),
             }
@@ -82,8 +81,5 @@ def _rows(source: QuestionSource, edges: Iterable[int]) -> list[list[str]]:
 def _row(source: QuestionSource, number: int) -> list[str]:
     known = source.rows.get(number)
     if known is None:
-        graph, edge = source.graph, source.graph.edge(number)
-        polarity = Polarity(edge.polarity).name.lower()
-        known = [graph.node(edge.subject).id, edge.relation, graph.node(edge.object).id, polarity, edge.locator]
-        source.rows[number] = known
+        known = source.rows[number] = source.graph.row(number)
     return known

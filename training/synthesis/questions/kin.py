@@ -7,12 +7,7 @@ question whose distractor is such a disease, and is refuted by what no row says 
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from functools import cached_property
 from typing import Final
-
-import numpy as np
-from numpy.typing import NDArray
 
 from training.synthesis.graph.graph import Graph
 from training.synthesis.graph.kinds import Relation
@@ -23,42 +18,25 @@ _ALIKE: Final = 0.6
 
 
 class Kin:
-    """The kin of each disease: those of one of its genes, and those whose name is alike.
+    """The kin of each disease: those of one of its genes, and those whose name is alike."""
 
-    `places`: the place of each disease in `SignTable.diseases`.
-    """
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._known: dict[int, tuple[frozenset[int], frozenset[str]]] = {}
 
-    def __init__(self, graph: Graph, diseases: NDArray[np.int32]) -> None:
-        self._graph, self._diseases = graph, diseases.tolist()
-        self._places = {disease: place for place, disease in enumerate(self._diseases)}
-        self._known: dict[int, NDArray[np.int64]] = {}
+    def are(self, one: int, other: int) -> bool:
+        """Return whether two diseases are kin."""
+        return self.alike(one, other) or not self._of(one)[0].isdisjoint(self._of(other)[0])
 
-    def places(self, disease: int) -> NDArray[np.int64]:
-        """Return the places of a disease's kin among all diseases, itself excluded."""
-        if disease not in self._known:
-            found = self._of_one_gene(disease) | self._of_one_name(disease)
-            found.discard(self._places[disease])
-            self._known[disease] = np.array(sorted(found), dtype=np.int64)
-        return self._known[disease]
+    def alike(self, one: int, other: int) -> bool:
+        """Return whether the names of two diseases are alike."""
+        words, theirs = self._of(one)[1], self._of(other)[1]
+        shared = len(words & theirs)
+        return shared > 0 and shared >= _ALIKE * min(len(words), len(theirs))
 
-    def _of_one_gene(self, disease: int) -> set[int]:
-        genes = self._graph.objects(disease, Relation.HAS_GENE).tolist()
-        others = (other for gene in genes for other in self._graph.subjects(gene, Relation.HAS_GENE).tolist())
-        return {self._places[other] for other in others if other in self._places}
-
-    def _of_one_name(self, disease: int) -> set[int]:
-        own = self._roots[self._places[disease]]
-        shared = Counter(place for root in own for place in self._by_root[root])
-        return {place for place, count in shared.items() if count >= _ALIKE * min(len(own), len(self._roots[place]))}
-
-    @cached_property
-    def _roots(self) -> list[frozenset[str]]:
-        return [roots(self._graph.name(disease)).starts for disease in self._diseases]
-
-    @cached_property
-    def _by_root(self) -> dict[str, list[int]]:
-        found: dict[str, list[int]] = defaultdict(list)
-        for place, each in enumerate(self._roots):
-            for root in each:
-                found[root].append(place)
+    def _of(self, disease: int) -> tuple[frozenset[int], frozenset[str]]:
+        found = self._known.get(disease)
+        if found is None:
+            genes = frozenset(self._graph.objects(disease, Relation.HAS_GENE).tolist())
+            found = self._known[disease] = genes, roots(self._graph.name(disease)).starts
         return found

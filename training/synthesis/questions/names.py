@@ -57,9 +57,9 @@ def roots(text: str) -> Roots:
     return Roots(frozenset(starts), frozenset(runs))
 
 
-def joined(texts: Iterable[str]) -> Roots:
+def joined(several: Iterable[Roots]) -> Roots:
     """Return the roots of several texts together."""
-    each = [roots(text) for text in texts]
+    each = list(several)
     return Roots(frozenset().union(*(r.starts for r in each)), frozenset().union(*(r.runs for r in each)))
 
 
@@ -69,9 +69,12 @@ class Names:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._all: dict[int, Roots] = {}
+        self._inline: dict[int, str] = {}
 
     def shown(self, number: int) -> str:
         """Return the name under which a node stands in a question."""
+        if self._graph.type(number) == NodeType.CODE:  # its description is the answer
+            return self._graph.id(number).partition(":")[2]
         return self._graph.name(number)
 
     def inline(self, number: int) -> str:
@@ -80,6 +83,12 @@ class Names:
         A word is no proper name if the names of the graph write it in lower case more often than not, where it is not
         the first one. One that stands nowhere else is taken for a proper name in diseases, and in nothing else.
         """
+        found = self._inline.get(number)
+        if found is None:
+            found = self._inline[number] = self._inlined(number)
+        return found
+
+    def _inlined(self, number: int) -> str:
         name = self._graph.name(number)
         if _EPONYM.match(name):
             return name
@@ -96,8 +105,12 @@ class Names:
                     found[word.lower()] += 1 if word.islower() else -1
         return found
 
+    def shown_roots(self, number: int) -> Roots:
+        """Return the roots of the name under which a node stands in a question."""
+        return roots(self._graph.name(number))
+
     def roots(self, number: int) -> Roots:
         """Return the roots of a node's name, all its synonyms and its eponyms."""
         if number not in self._all:
-            self._all[number] = joined(synonym.text for synonym in self._graph.names(number))
+            self._all[number] = joined(roots(synonym.text) for synonym in self._graph.names(number))
         return self._all[number]

@@ -9,18 +9,17 @@ and a question whose answer could only have ranks that are already taken too oft
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from training.synthesis.questions.draw import Draw
 
 Traits = Callable[[int], tuple[float, ...]]
 """Returns what of an option could give it away, as numbers: the same ones for each option of a shape."""
-DISTRACTORS: Final = 4
-_TRIED: Final = 16
-CANDIDATES: Final = 24
-_LOOKED_AT: Final = 72
+OPTIONS: Final = 5
+DISTRACTORS: Final = OPTIONS - 1
+_TRIED: Final = 12
+_DRAWS: Final = 24
 
 
 class Balance:
@@ -37,8 +36,8 @@ class Balance:
 
     @property
     def tolerance(self) -> float:
-        """The largest excess at which another answer is taken: a hundredth of the answers, but two at first."""
-        return max(2.0, 0.01 * self._answers)
+        """The largest excess at which another answer is taken: a hundredth of the answers, but three at first."""
+        return max(3.0, 0.01 * self._answers)
 
     def count(self, ranks: Sequence[int]) -> None:
         """Count one more answer with these ranks."""
@@ -47,29 +46,49 @@ class Balance:
             self._ranks[trait][rank] += 1
 
 
-def candidates(pool: Sequence[int], usable: Callable[[int], bool], draw: Draw) -> list[int]:
-    """Return up to `CANDIDATES` usable nodes of a pool, drawn at random; the rest of the pool is not looked at."""
-    found: list[int] = []
-    for node in islice(draw.order(pool), _LOOKED_AT):
-        if usable(node):
-            found.append(node)
-            if len(found) == CANDIDATES:
-                break
-    return found
+class SeenWords:
+    """How often each word stood in a right option and in a wrong one."""
+
+    def __init__(self) -> None:
+        self._right: dict[str, int] = defaultdict(int)
+        self._wrong: dict[str, int] = defaultdict(int)
+
+    def count(self, right: Iterable[str], wrong: Iterable[Iterable[str]]) -> None:
+        """Count the words of an answer and of its distractors."""
+        for word in right:
+            self._right[word] += 1
+        for option in wrong:
+            for word in option:
+                self._wrong[word] += 1
+
+    def odds(self, words: Iterable[str]) -> float:
+        """Return how much more often an option with these words was right than chance has it, a word for itself."""
+        right, wrong, found = self._right, self._wrong, 1.0
+        for word in words:
+            found *= (right.get(word, 0) + 0.5) / (wrong.get(word, 0) / DISTRACTORS + 0.5)
+        return found
 
 
-def choose(answer: int, candidates: Sequence[int], traits: Traits, balance: Balance, draw: Draw) -> list[int] | None:
+def choose(
+    answer: int, pool: Sequence[int], sums: Sequence[float], traits: Traits, balance: Balance, draw: Draw
+) -> list[int] | None:
     """Return the distractors of a question out of those that are proven wrong; None if every choice tells too much.
 
-    Of a number of random choices the one is taken whose ranks of the answer were least frequent; equal values are
-    ranked by chance.
+    `sums`: the running sums of the weights of the pool. Of a number of weighted choices the one is taken whose ranks of
+    the answer were least frequent; equal values are ranked by chance.
     """
-    if len(candidates) < DISTRACTORS:
+    if len(pool) < DISTRACTORS:
         return None
     own = traits(answer)
-    above = [_above(traits(each), own, draw) for each in candidates]
+    above: dict[int, list[int]] = {}
     best: tuple[float, list[int], list[int]] | None = None
-    for chosen in islice(_choices(len(candidates), draw), _TRIED):
+    for _ in range(_TRIED):
+        chosen = _drawn(sums, draw)
+        if chosen is None:
+            continue
+        for place in chosen:
+            if place not in above:
+                above[place] = _above(traits(pool[place]), own, draw)
         ranks = [sum(column) for column in zip(*(above[place] for place in chosen), strict=True)]
         excess = balance.excess(ranks)
         if best is None or excess < best[0]:
@@ -77,16 +96,19 @@ def choose(answer: int, candidates: Sequence[int], traits: Traits, balance: Bala
     if best is None or best[0] > balance.tolerance:
         return None
     balance.count(best[2])
-    return [candidates[place] for place in best[1]]
+    return [pool[place] for place in best[1]]
 
 
-def _choices(count: int, draw: Draw) -> Iterator[list[int]]:
-    """Yield sets of places without end; those of one round share none, which costs a shuffle for several sets."""
-    places = list(range(count))
-    while True:
-        draw.shuffle(places)
-        for start in range(0, count - DISTRACTORS + 1, DISTRACTORS):
-            yield places[start : start + DISTRACTORS]
+def _drawn(sums: Sequence[float], draw: Draw) -> list[int] | None:
+    """Return places by weight, all different; None if one weight is so large that the others aren't drawn."""
+    found: list[int] = []
+    for _ in range(_DRAWS):
+        place = draw.among(sums)
+        if place not in found:
+            found.append(place)
+            if len(found) == DISTRACTORS:
+                return found
+    return None
 
 
 def _above(theirs: Sequence[float], ours: Sequence[float], draw: Draw) -> list[int]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
 
 from training.synthesis.graph.findings import Finding
 from training.synthesis.questions.draw import Draw
@@ -13,92 +11,105 @@ from training.synthesis.questions.names import Roots, joined
 from training.synthesis.questions.question import Refutation, Refuted
 from training.synthesis.questions.sign_table import OFTEN
 from training.synthesis.questions.source import QuestionSource
-from training.synthesis.questions.tellable import FEWEST, TELLING
+from training.synthesis.questions.tellable import FEWEST, TELLING, Told
 
 _MOST: Final = 7
+_TELLING_MOST: Final = 4
+"""Telling signs that are told if there are so many: each more refutes more distractors."""
 
 
 class Presentation(NamedTuple):
-    """Signs that a question tells of a patient whose disease it does not name. `often`: those at or above `OFTEN`."""
+    """Signs that a question tells of a patient whose disease it does not name. `often`: those at or above `OFTEN`.
+
+    `bits`, `often_bits`: the same as `SignBits`.
+    """
 
     disease: int
     signs: tuple[int, ...]
     often: tuple[int, ...]
+    bits: int
+    often_bits: int
     edges: tuple[int, ...]
     roots: Roots
 
 
-def draw_presentation(source: QuestionSource, disease: int, draw: Draw) -> Presentation | None:
-    """Draw signs that only this disease of the graph has all of; None if there are none."""
-    findings = source.tellable.of(disease)
-    frequent = [each for each in findings if each.frequency.low >= OFTEN]
-    rest = findings[len(frequent) :]
+def draw_presentation(source: QuestionSource, disease: int, draw: Draw, core: int | None = None) -> Presentation | None:
+    """Draw signs that only this disease of the graph has all of, and that one patient can have; None if there are none.
+
+    `core`: a sign that is to be among them.
+    """
+    told = source.tellable.of(disease)
     wanted = FEWEST + draw.below(_MOST - FEWEST)
-    often = max(TELLING, wanted // 2 + draw.below(2))
-    draw.shuffle(frequent)
-    rest = [*frequent[often:], *rest]
-    draw.shuffle(rest)
+    often = max(_TELLING_MOST, wanted // 2 + draw.below(2))
+    together, alone = source.clashes.together(), None
     chosen: list[Finding] = []
-    for finding in [*frequent[:often], *rest]:
-        if all(not source.graph.related(finding.sign, other.sign) for other in chosen):
-            chosen.append(finding)
-        if len(chosen) >= wanted and source.signs.number_having_all([each.sign for each in chosen]) == 1:
+    for finding in _order(told, often, core, draw):
+        if not together.add(finding.sign):
+            continue
+        chosen.append(finding)
+        having = source.signs.having(finding.sign)
+        alone = having if alone is None else alone & having
+        if len(chosen) >= wanted and len(alone) == 1:
             return _presentation(source, disease, chosen, draw)
         if len(chosen) == _MOST:
             break
     return None
 
 
-def _presentation(source: QuestionSource, disease: int, chosen: list[Finding], draw: Draw) -> Presentation:
+def _order(told: Told, often: int, core: int | None, draw: Draw) -> Iterator[Finding]:
+    """Yield the core, some findings that patients often have, then the others, each in random order."""
+    findings = (*told.often, *told.others)
+    yield from (each for each in findings if each.sign == core)
+    telling = draw.sample(told.often, often)
+    yield from (each for each in telling if each.sign != core)
+    for each in draw.order(findings):
+        if each.sign != core and each not in telling:
+            yield each
+
+
+def _presentation(source: QuestionSource, disease: int, chosen: list[Finding], draw: Draw) -> Presentation | None:
+    often = tuple(each.sign for each in chosen if each.frequency.low >= OFTEN)
+    if len(often) < TELLING:
+        return None
     draw.shuffle(chosen)
+    signs = tuple(each.sign for each in chosen)
     return Presentation(
         disease,
-        tuple(each.sign for each in chosen),
-        tuple(each.sign for each in chosen if each.frequency.low >= OFTEN),
+        signs,
+        often,
+        source.bits.of(signs),
+        source.bits.of(often),
         tuple(edge for each in chosen for edge in each.edges),
-        joined(source.names.shown(each.sign) for each in chosen),
+        joined(map(source.names.shown_roots, signs)),
     )
 
 
-class Competitors:
-    """The diseases that a presentation refutes although they share a part of it.
+def refutes(source: QuestionSource, presentation: Presentation, disease: int) -> bool:
+    """Return whether what is stated refutes a disease.
 
-    A disease is refuted if a row denies it a stated sign (`denied`), or if the graph says nothing of two or more
-    signs that the presented disease often has (`lacking`); silence alone on one sign refutes nothing, and no silence
-    refutes a disease that is too much alike (`kin`).
+    It does if a row denies the disease a stated sign, or if the graph says nothing of two or more signs that the
+    presented disease often has; silence alone on one sign refutes nothing, and no silence refutes a disease that is
+    too much alike (`kin`).
     """
+    bits = source.bits
+    if presentation.bits & bits.lacked(disease):
+        return True
+    spoken = (presentation.often_bits & bits.spoken(disease)).bit_count()
+    return len(presentation.often) - spoken >= TELLING and not source.kin.are(presentation.disease, disease)
 
-    def __init__(self, source: QuestionSource, presentation: Presentation) -> None:
-        self._source, self.presentation = source, presentation
-        table, signs = source.signs, list(presentation.signs)
-        self.shared: NDArray[np.int64] = table.present(signs).sum(axis=0)
-        self._denied = table.excluded(signs)
-        self._silent = table.silent(list(presentation.often))
-        self._silent[:, source.kin.places(presentation.disease)] = False
-        self.refuted: NDArray[np.bool_] = self._denied.any(axis=0) | (self._silent.sum(axis=0) >= TELLING)
 
-    def sharing(self, least: int, among: NDArray[np.bool_]) -> list[int]:
-        """Return the refuted diseases that have at least so many of the signs; `among`: which to consider."""
-        chosen = self.refuted & (self.shared >= least) & among
-        found: list[int] = self._source.signs.diseases[np.flatnonzero(chosen)].tolist()
-        return found
+def refuted(source: QuestionSource, presentation: Presentation, disease: int, node: int) -> Refuted:
+    """Return the refutation of a disease that `refutes` holds of, for an option that stands for it."""
+    table = source.signs
+    for sign in presentation.signs if presentation.bits & source.bits.lacked(disease) else ():
+        if table.lacks(disease, sign):
+            return Refuted(node, Refutation.EXCLUDED, table.findings.deciding(disease, sign))
+    silent = [sign for sign in presentation.often if table.is_silent(disease, sign)][:TELLING]
+    own = table.own(presentation.disease)
+    return Refuted(node, Refutation.DISCRIMINATING, tuple(edge for sign in silent for edge in own[sign].edges))
 
-    def refutes_all(self, diseases: list[int]) -> bool:
-        """Return whether every one of the diseases is refuted."""
-        return bool(self.refuted[[self._source.signs.place(disease) for disease in diseases]].all())
 
-    def refute(self, disease: int, node: int) -> Refuted:
-        """Return the refutation of a disease, for an option that stands for it."""
-        place = self._source.signs.place(disease)
-        denied = np.flatnonzero(self._denied[:, place])
-        if len(denied):
-            sign = self.presentation.signs[int(denied[0])]
-            return Refuted(node, Refutation.EXCLUDED, self._source.signs.findings.deciding(disease, sign))
-        silent = [self.presentation.often[int(row)] for row in np.flatnonzero(self._silent[:, place])[:TELLING]]
-        own = self._source.signs.own(self.presentation.disease)
-        return Refuted(node, Refutation.DISCRIMINATING, tuple(edge for sign in silent for edge in own[sign].edges))
-
-    def closeness(self, diseases: list[int]) -> float:
-        """Return the largest share of the stated signs that one of the diseases has."""
-        places = [self._source.signs.place(disease) for disease in diseases]
-        return float(self.shared[places].max() / len(self.presentation.signs))
+def closeness(source: QuestionSource, presentation: Presentation, diseases: list[int]) -> float:
+    """Return the largest share of the stated signs that one of the diseases has."""
+    shared = ((presentation.bits & source.bits.had(disease)).bit_count() for disease in diseases)
+    return max(shared) / len(presentation.signs)

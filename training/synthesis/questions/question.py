@@ -17,6 +17,8 @@ class Refutation(StrEnum):
     """A row states what the question asks to be absent."""
     LESS_FREQUENT = "less_frequent"
     """A row states a frequency below that of the answer."""
+    OTHER_VALUE = "other_value"
+    """A row states another value of what has one only, such as the code of a disease."""
 
 
 class Refuted(NamedTuple):

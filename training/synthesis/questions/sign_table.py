@@ -1,13 +1,15 @@
-"""Which diseases have which signs, as rows of bits over all diseases: one row a sign.
+"""Which diseases have which signs, which they lack, and of which nothing is known.
 
-Rows follow the rules of `graph.findings`: who has a sign has its ancestors, who lacks one lacks its descendants, and
-what is stated both ways is neither. One rule is added for distractors, whose refutation may rest on silence: a disease
+The rules are those of `graph.findings`: who has a sign has its ancestors, who lacks one lacks its descendants, and what
+is stated both ways is neither. One rule is added for distractors, whose refutation may rest on silence: a disease
 that is annotated with an ancestor of a sign may well have the sign, so that it is *open*, not silent, there.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,36 +18,37 @@ from training.synthesis.graph.findings import Finding, Findings
 from training.synthesis.graph.graph import Graph
 from training.synthesis.graph.kinds import NodeType, Polarity, Relation
 
-Bits = NDArray[np.uint8]
 OFTEN: Final = 0.5
 """The least share of patients, at the lower end of its interval, with which a sign tells a disease from others."""
+_NONE: Final = frozenset[int]()
+
+
+class Profile(NamedTuple):
+    """The signs of one disease. `have`: what it has; `stated`: what a row or the true-path rule says that it has,
+    contradicted or not; `lack`: what a row denies; `both`: what rows contradict; `known`: `stated` and `both` with all
+    ancestors; `touched`: what any row is about.
+    """
+
+    have: frozenset[int]
+    stated: frozenset[int]
+    lack: frozenset[int]
+    both: frozenset[int]
+    known: frozenset[int]
+    touched: frozenset[int]
 
 
 class SignTable:
-    """Signs by disease of one graph.
-
-    `diseases`: numbers of the nodes, ascending; a disease's place in it is its bit in every row.
-    """
+    """Signs by disease of one graph. `diseases`: numbers of the nodes, ascending."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.findings = Findings(graph)
         self.diseases = self.findings.diseases
-        self._places = {int(disease): place for place, disease in enumerate(self.diseases)}
-        self._signs = {int(sign): row for row, sign in enumerate(graph.of_type(NodeType.SIGN))}
-        pairs = self._hierarchy()
-        stated = {polarity: self._stated(polarity) for polarity in Polarity}
-        present = _spread_up(stated[Polarity.PRESENT], pairs)
-        below = _spread_down(stated[Polarity.PRESENT], pairs)
-        excluded = _spread_down(stated[Polarity.EXCLUDED], pairs)
-        both = stated[Polarity.CONFLICTING]
-        unsure = _spread_up(both, pairs) | _spread_down(both, pairs) | (present & excluded)
-        self._present = present & ~unsure
-        self._excluded = excluded & ~unsure
-        self._silent = ~(present | below | excluded | unsure)
+        self._profiles: dict[int, Profile] = {}
+        self._upper: dict[int, frozenset[int]] = {}
+        self._having: dict[int, frozenset[int]] = {}
         self._vague: dict[int, bool] = {}
         self._own: dict[int, dict[int, Finding]] = {}
-        self._counts = np.bitwise_count(self._present).sum(axis=1, dtype=np.int32)
 
     def own(self, disease: int) -> dict[int, Finding]:
         """Return what is stated of a disease itself, by sign, without what other rows contradict by the rules above."""
@@ -63,14 +66,6 @@ class SignTable:
             if finding.polarity == Polarity.PRESENT and finding.frequency.low >= OFTEN
         ]
 
-    def place(self, disease: int) -> int:
-        """Return a disease's place in `diseases`; raises `KeyError` for one without signs."""
-        return self._places[disease]
-
-    def spread(self, sign: int) -> int:
-        """Return the number of diseases that have a sign or a kind of it."""
-        return int(self._counts[self._signs[sign]])
-
     def is_vague(self, sign: int) -> bool:
         """Return whether a sign only names what is affected, and has kinds that say how: abnormal facial shape."""
         if sign not in self._vague:
@@ -78,84 +73,94 @@ class SignTable:
             self._vague[sign] = kinds
         return self._vague[sign]
 
-    def present(self, signs: list[int]) -> NDArray[np.bool_]:
-        """Return by sign and disease whether the disease has the sign. Shape: signs x diseases."""
-        return self._unpacked(self._present, signs)
+    # One disease and one sign
 
-    def excluded(self, signs: list[int]) -> NDArray[np.bool_]:
-        """Return by sign and disease whether a row denies the disease the sign. Shape: signs x diseases."""
-        return self._unpacked(self._excluded, signs)
+    def has(self, disease: int, sign: int) -> bool:
+        """Return whether a disease has a sign."""
+        return sign in self.profile(disease).have
 
-    def silent(self, signs: list[int]) -> NDArray[np.bool_]:
-        """Return by sign and disease whether no row states the sign, a kind or an ancestor of it, or denies it.
+    def lacks(self, disease: int, sign: int) -> bool:
+        """Return whether a row denies a disease a sign, or an ancestor of it."""
+        profile = self.profile(disease)
+        if not profile.lack or sign in profile.known:
+            return False
+        upper = self.upper(sign)
+        return not upper.isdisjoint(profile.lack) and upper.isdisjoint(profile.both)
 
-        Shape: signs x diseases.
-        """
-        return self._unpacked(self._silent, signs)
+    def is_silent(self, disease: int, sign: int) -> bool:
+        """Return whether no row states of a disease a sign, a kind or an ancestor of it, or denies it."""
+        profile = self.profile(disease)
+        return sign not in profile.known and self.upper(sign).isdisjoint(profile.touched)
 
-    def number_having_all(self, signs: list[int]) -> int:
-        """Return how many diseases have every one of the signs."""
-        rows = self._present[[self._signs[sign] for sign in signs]]
-        return int(np.bitwise_count(np.bitwise_and.reduce(rows, axis=0)).sum())
+    def upper(self, sign: int) -> frozenset[int]:
+        """Return a sign with all its ancestors."""
+        found = self._upper.get(sign)
+        if found is None:
+            found = self._upper[sign] = self.graph.ancestor_set(sign) | {sign}
+        return found
+
+    def profile(self, disease: int) -> Profile:
+        """Return the signs of a disease, ancestors included; `disease` stands for itself (`Graph.identity`)."""
+        found = self._profiles.get(disease)
+        if found is None:
+            found = self._profiles[disease] = self._profiled(disease)
+        return found
+
+    # One sign and all diseases
+
+    def having(self, sign: int) -> frozenset[int]:
+        """Return the diseases that have a sign or a kind of it."""
+        found = self._having.get(sign)
+        if found is None:
+            keys, size = self._pairs, len(self.graph)
+            first, last = np.searchsorted(keys, (sign * size, (sign + 1) * size))
+            found = self._having[sign] = frozenset((keys[first:last] - sign * size).tolist())
+        return found
+
+    def spread(self, sign: int) -> int:
+        """Return the number of diseases that have a sign or a kind of it."""
+        return len(self.having(sign))
+
+    # Made when first asked for
 
     def _agrees(self, disease: int, finding: Finding) -> bool:
-        rows = {Polarity.PRESENT: self._present, Polarity.EXCLUDED: self._excluded}.get(finding.polarity)
-        place, row = self._places.get(disease), self._signs.get(finding.sign)
-        return (
-            rows is not None
-            and place is not None
-            and row is not None
-            and bool(rows[row, place >> 3] << (place & 7) & 128)
-        )
+        if self.graph.type(finding.sign) != NodeType.SIGN:
+            return False
+        if finding.polarity == Polarity.PRESENT:
+            return self.has(disease, finding.sign)
+        return finding.polarity == Polarity.EXCLUDED and self.lacks(disease, finding.sign)
 
-    def _unpacked(self, rows: Bits, signs: list[int]) -> NDArray[np.bool_]:
-        chosen = rows[[self._signs[sign] for sign in signs]]
-        return np.unpackbits(chosen, axis=1, count=len(self.diseases)).view(np.bool_)
+    def _profiled(self, disease: int) -> Profile:
+        by_polarity: dict[Polarity, set[int]] = {polarity: set() for polarity in Polarity}
+        for sign, finding in self.findings.of(disease).items():
+            by_polarity[finding.polarity].add(sign)
+        own, lack, both = (frozenset(by_polarity[each]) for each in Polarity)
+        stated, unsure = self._with_ancestors(own), self._with_ancestors(both)
+        wrong = lack | both
+        have = stated if not wrong else frozenset(s for s in stated if self.upper(s).isdisjoint(wrong)) - unsure
+        return Profile(have, stated, lack, both, stated | unsure if unsure else stated, own | wrong)
 
-    def _stated(self, polarity: Polarity) -> Bits:
-        """Return the rows of what the file states with one polarity, without any rule."""
-        graph, edges = self.graph, self.graph.edges
-        chosen = (edges["relation"] == graph.relation_number(Relation.HAS_SIGN)) & (edges["polarity"] == polarity)
-        subjects, objects = (graph.identity[edges[end][chosen]] for end in ("subject", "object"))
-        rows = np.zeros((len(self._signs), (len(self.diseases) + 7) // 8), dtype=np.uint8)
-        for subject, sign in set(zip(subjects.tolist(), objects.tolist(), strict=True)):
-            place, row = self._places.get(subject), self._signs.get(sign)
-            if place is not None and row is not None:
-                rows[row, place >> 3] |= 128 >> (place & 7)
-        return rows
+    def _with_ancestors(self, signs: Iterable[int]) -> frozenset[int]:
+        return frozenset().union(*map(self.upper, signs)) if signs else _NONE
 
-    def _hierarchy(self) -> list[tuple[int, int]]:
-        """Return the rows of parent and child of each `is_a` edge between signs; edges to a node before those from it.
-
-        An ancestor has fewer ancestors than its descendants have, so their number gives the order.
-        """
-        graph, edges = self.graph, self.graph.edges
-        chosen = (edges["relation"] == graph.relation_number(Relation.IS_A)) & (edges["polarity"] == Polarity.PRESENT)
-        ends = (graph.identity[edges[end][chosen]].tolist() for end in ("object", "subject"))
-        pairs = {
-            (parent, child)
-            for parent, child in zip(*ends, strict=True)
-            if parent in self._signs and child in self._signs and parent != child
-        }
-        ordered = sorted(pairs, key=lambda pair: (len(graph.ancestor_set(pair[0])), pair))
-        return [(self._signs[parent], self._signs[child]) for parent, child in ordered]
-
-
-def _spread_up(rows: Bits, pairs: list[tuple[int, int]]) -> Bits:
-    """Return the rows with, for each sign, all that stands in the rows of its kinds."""
-    return _spread(rows, [(child, parent) for parent, child in reversed(pairs)])
-
-
-def _spread_down(rows: Bits, pairs: list[tuple[int, int]]) -> Bits:
-    """Return the rows with, for each sign, all that stands in the rows of its ancestors."""
-    return _spread(rows, pairs)
-
-
-def _spread(rows: Bits, pairs: list[tuple[int, int]]) -> Bits:
-    """Add to the second row of each pair what the first has; one pass is enough unless a file has circles."""
-    rows, before = rows.copy(), rows[:0]
-    while not np.array_equal(before, rows):
-        before = rows.copy()
-        for source, target in pairs:
-            rows[target] |= rows[source]
-    return rows
+    @cached_property
+    def _pairs(self) -> NDArray[np.int64]:
+        """Return a number for each sign and disease that has it, sign * nodes + disease, ascending."""
+        graph, edges, size = self.graph, self.graph.edges, len(self.graph)
+        of_relation = edges["relation"] == graph.relation_number(Relation.HAS_SIGN)
+        doubtful = np.unique(graph.identity[edges["subject"][of_relation & (edges["polarity"] != Polarity.PRESENT)]])
+        chosen = np.flatnonzero(of_relation & (edges["polarity"] == Polarity.PRESENT))
+        diseases, signs = (graph.identity[edges[end][chosen]] for end in ("subject", "object"))
+        plain = ~np.isin(diseases, doubtful)
+        signs, place = np.unique(signs[plain], return_inverse=True)
+        uppers = [self.upper(sign) for sign in signs.tolist()]
+        counts = np.fromiter(map(len, uppers), dtype=np.int64, count=len(uppers))
+        flat = np.fromiter((each for upper in uppers for each in upper), dtype=np.int64, count=int(counts.sum()))
+        first = np.cumsum(counts) - counts
+        of_row = counts[place]
+        offsets = np.arange(int(of_row.sum())) - np.repeat(np.cumsum(of_row) - of_row, of_row)
+        keys = flat[np.repeat(first[place], of_row) + offsets] * size + np.repeat(diseases[plain], of_row)
+        pairs = [(sign, disease) for disease in doubtful.tolist() for sign in self.profile(disease).have]
+        others = np.array([sign * size + disease for sign, disease in pairs], dtype=np.int64)
+        found: NDArray[np.int64] = np.unique(np.concatenate((keys, others)))
+        return found

@@ -87,13 +87,30 @@ class ProofChecker:
         if proof["options"][item["answer"]]["id"] != proof["answer"] or len(wrong) != len(proof["options"]) - 1:
             found.append("the gold label is not that of the answer")
         stated = [row[2] for row in proof["stated"]]
-        if shape in ("diagnosis", "gene"):
+        if shape in ("diagnosis", "gene", "allelic", "next_finding", "other_disorder"):
             alone = set.intersection(*(self.having[sign] for sign in stated))
             if alone != {self.names[proof["subject"]]}:
                 found.append(f"the findings are those of {len(alone)} diseases")
+        found += getattr(self, f"_{shape}_answer", lambda *_: [])(proof, stated)
         for each in wrong.values():
             found += getattr(self, f"_{shape}")(proof, stated, each)
         return found
+
+    def genes(self, disease_id: str) -> set[str]:
+        """The genes of a disease, whatever id they stand under."""
+        return self._genes[self.names[disease_id]]
+
+    @cached_property
+    def _genes(self) -> dict[str, set[str]]:
+        found = defaultdict(set)
+        for gene, ids in self.raw.gene_diseases.items():
+            for name in self.plain_names(ids):
+                found[name].add(gene)
+        return found
+
+    def plain_names(self, ids) -> set[str]:
+        """The plain names of some ids; an id without annotations stands for itself."""
+        return {self.names.get(each, each) for each in ids}
 
     def _cited(self, proof: dict) -> list[str]:
         """Every row that a proof cites from phenotype.hpoa says what the proof says it does."""
@@ -128,6 +145,21 @@ class ProofChecker:
             f"{each} of {option['id']} is not refuted" for each in diseases if not self._refutes(proof, stated, each)
         ]
 
+    def _gene_answer(self, proof: dict, stated: list[str]) -> list[str]:
+        fine = self.genes(proof["subject"]) == {proof["answer"]}
+        return [] if fine else [f"{proof['answer']} is not the one gene of {proof['subject']}"]
+
+    def _allelic_answer(self, proof: dict, stated: list[str]) -> list[str]:
+        ours, theirs = self.genes(proof["subject"]), self.genes(proof["answer"])
+        fine = ours == theirs and len(ours) == 1 and self.names[proof["subject"]] != self.names[proof["answer"]]
+        return [] if fine else [f"{proof['answer']} is no other disease of the gene of {proof['subject']}"]
+
+    def _allelic(self, proof: dict, stated: list[str], option: dict) -> list[str]:
+        genes = self.genes(option["id"])
+        if len(genes) != 1 or genes == self.genes(proof["subject"]):
+            return [f"{option['id']} may be due to the same gene"]
+        return self._gene(proof, stated, {"id": next(iter(genes))})
+
     def _against(self, proof: dict, stated: list[str], option: dict) -> list[str]:
         fine = self.has(proof["subject"], option["id"]) and not self.denied(proof["subject"], option["id"])
         faults = [] if fine else [f"{option['id']} is no sign of the disease"]
@@ -136,18 +168,44 @@ class ProofChecker:
         return faults
 
     def _most_frequent(self, proof: dict, stated: list[str], option: dict) -> list[str]:
-        low, _ = self.interval(proof["subject"], proof["answer"])
-        _, high = self.interval(proof["subject"], option["id"])
+        return self._rarer(proof["subject"], proof, stated, option)
+
+    _next_feature = _next_finding = _most_frequent
+
+    def _next_feature_answer(self, proof: dict, stated: list[str]) -> list[str]:
+        fine = len(set(stated)) == 1 and self.has(proof["subject"], stated[0])
+        return [] if fine else ["what is stated is no sign of the disease"]
+
+    def _other_disorder(self, proof: dict, stated: list[str], option: dict) -> list[str]:
+        (gene,) = self.genes(proof["subject"])
+        others = self.plain_names(self.raw.gene_diseases[gene]) - {self.names[proof["subject"]]}
+        if len(others) != 1:
+            return [f"{gene} has {len(others)} other diseases"]
+        other = next(each for each in self.raw.gene_diseases[gene] if self.names.get(each, each) in others)
+        return self._rarer(other, proof, stated, option)
+
+    def _rarer(self, disease: str, proof: dict, stated: list[str], option: dict) -> list[str]:
+        """No row lets an option be as frequent as the answer, and none is told or a kind or an ancestor of what is."""
+        low, _ = self.interval(disease, proof["answer"])
+        _, high = self.interval(disease, option["id"])
+        for sign in (proof["answer"], option["id"]):
+            if any(
+                sign in self.lineage(each) or (sign == proof["answer"] and each in self.lineage(sign))
+                for each in stated
+            ):
+                return [f"{sign} is told"]
         return [] if high < low + 1e-6 else [f"{option['id']} may be as frequent"]
 
     def _discriminating(self, proof: dict, stated: list[str], option: dict) -> list[str]:
         disease, sign = proof["subject"], option["id"]
-        rivals = {row[0] for row in option["rows"]} - {row[0] for row in proof["hidden"] if row[3] == "present"}
+        rivals = {row[0] for row in option["rows"]}
         rivals = {each for each in rivals if self.names[each] != self.names[disease]}
         if len({self.names[each] for each in rivals}) != 1:
             return [f"{sign} is refuted with {len(rivals)} rivals"]
         rival = rivals.pop()
-        if not self.denied(rival, proof["answer"]) or self.interval(disease, proof["answer"])[0] < 0.5 - 1e-6:
+        low = self.interval(disease, proof["answer"])[0]
+        seldom = self.interval(rival, proof["answer"])[1] <= low / 2 + 1e-6
+        if not (seldom or self.denied(rival, proof["answer"])) or low < 0.5 - 1e-6:
             return ["the answer does not tell the diseases apart"]
         if self.denied(disease, sign) and self.has(rival, sign):
             return []

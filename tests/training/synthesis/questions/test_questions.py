@@ -1,6 +1,8 @@
 """Questions from the Human Phenotype Ontology: proofs, balance, the same bits for a seed."""
 
+import dataclasses
 import json
+import re
 from collections import Counter, defaultdict
 
 import pytest
@@ -11,10 +13,15 @@ from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.tasks.registry import load_task
 from tests.training.synthesis.questions.proof_checker import ProofChecker
 from training.data.manifest import verify
+from training.synthesis.graph import read_graph
+from training.synthesis.graph.findings import State
 from training.synthesis.graph.kinds import NodeType, Relation
 from training.synthesis.questions.draw import Draw
+from training.synthesis.questions.even_weights import Case, even_weights
 from training.synthesis.questions.generate import generate, parse_shares
 from training.synthesis.questions.items import make_items
+from training.synthesis.questions.leaks import leaks
+from training.synthesis.questions.shapes.contrast import disjoint_sets
 from training.synthesis.questions.source import QuestionSource
 
 COUNT = 400
@@ -23,6 +30,22 @@ COUNT = 400
 @pytest.fixture(scope="module")
 def source(hpo):
     return QuestionSource(hpo)
+
+
+@pytest.fixture(scope="module")
+def small_folder(hpo_folder, tmp_path_factory):
+    """A folder with the annotations of every sixth disease of the release, and the files beside it."""
+    folder = tmp_path_factory.mktemp("hpo")
+    with (hpo_folder / "phenotype.hpoa").open(encoding="utf-8") as rows, (folder / "phenotype.hpoa").open("w") as out:
+        out.writelines(row for row in rows if row[0] in "#d" or int(re.sub(r"\D", "", row.split("\t")[0])) % 6 == 0)
+    for name in ("hp.obo", "genes_to_phenotype.txt"):
+        (folder / name).symlink_to(hpo_folder / name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def small(small_folder):
+    return read_graph([small_folder])
 
 
 @pytest.fixture(scope="module")
@@ -92,11 +115,132 @@ def test_a_subtype_or_another_disease_of_the_gene_is_not_refuted_by_silence(item
 
 
 def test_the_kin_of_a_disease_are_its_subtypes_and_those_of_its_gene(source, hpo):
-    diseases = source.signs.diseases.tolist()
-    kin = {diseases[place] for place in source.kin.places(hpo.find("OMIM:300514")).tolist()}  # Fanconi anemia, group B
-    assert hpo.find("OMIM:609053") in kin  # group I
-    assert hpo.find("OMIM:251260") not in kin  # Nijmegen breakage syndrome
-    assert hpo.find("OMIM:300514") not in kin
+    group_b = hpo.find("OMIM:300514")  # Fanconi anemia
+    assert source.kin.are(group_b, hpo.find("OMIM:609053"))  # group I
+    assert not source.kin.are(group_b, hpo.find("OMIM:251260"))  # Nijmegen breakage syndrome
+    marfan, lens = hpo.find("OMIM:154700"), hpo.find("OMIM:129600")  # ectopia lentis; both of FBN1
+    assert source.kin.are(marfan, lens)
+    assert not source.kin.alike(marfan, lens)
+
+
+def test_a_table_of_signs_says_what_the_rules_of_findings_say(source, hpo):
+    """On all diseases with a denied sign or contradictory rows, and some others."""
+    table, draw = source.signs, Draw("signs")
+    signs = draw.sample(hpo.of_type(NodeType.SIGN).tolist(), 150)
+    for disease in [*draw.sample(list(source.denied), 60), *draw.sample(table.diseases.tolist(), 20)]:
+        asked = [*signs, *table.findings.of(disease)]
+        states = {sign: table.findings.state(disease, sign) for sign in asked}
+        assert [s for s in asked if table.has(disease, s)] == [s for s in asked if states[s] == State.PRESENT]
+        assert [s for s in asked if table.lacks(disease, s)] == [s for s in asked if states[s] == State.EXCLUDED]
+        assert all(states[sign] == State.UNKNOWN for sign in asked if table.is_silent(disease, sign))
+        assert all((disease in table.having(sign)) == table.has(disease, sign) for sign in asked)
+
+
+def test_bits_say_the_same_as_the_table(source):
+    table, bits, draw = source.signs, source.bits, Draw("bits")
+    signs = draw.sample(sorted(source.tellable.by_sign), 150)
+    for disease in [*draw.sample(list(source.denied), 40), *draw.sample(source.tellable.subjects, 20)]:
+        for sign in signs:
+            one = bits.of([sign])
+            assert bool(one & bits.had(disease)) == table.has(disease, sign)
+            assert bool(one & bits.lacked(disease)) == table.lacks(disease, sign)
+            assert bool(one & bits.spoken(disease)) != table.is_silent(disease, sign)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "clash"),
+    [
+        ("HP:0004322", "HP:0000098", True),  # short and tall stature
+        ("HP:0003510", "HP:0000098", True),  # severe short stature, a kind of the first
+        ("HP:0001252", "HP:0001276", True),  # hypotonia, hypertonia
+        ("HP:0000252", "HP:0000256", True),  # microcephaly, macrocephaly
+        ("HP:0001873", "HP:0001894", True),  # thrombocytopenia, thrombocytosis
+        ("HP:0001256", "HP:0010864", True),  # mild and severe intellectual disability
+        ("HP:0001250", "HP:0002069", True),  # seizure, and a kind of it
+        ("HP:0000218", "HP:0000189", False),  # high palate, narrow palate
+        ("HP:0004322", "HP:0001252", False),
+    ],
+)
+def test_opposites_are_not_told_of_one_patient(source, hpo, one, other, clash):
+    for pair in ((one, other), (other, one)):
+        together = source.clashes.together()
+        assert [together.add(hpo.find(each)) for each in pair] == [True, not clash]
+
+
+def test_no_question_tells_signs_that_clash(items, source, hpo):
+    for each in items:
+        together = source.clashes.together()
+        if each.item.meta["shape"] in ("diagnosis", "gene", "allelic", "next_finding", "other_disorder"):
+            assert all(together.add(hpo.find(sign)) for sign in dict.fromkeys(row[2] for row in each.proof["stated"]))
+
+
+def test_every_option_of_a_set_is_the_answer_once(items):
+    """But for the last set, of which only some may be asked."""
+    for shape in ("diagnosis", "gene", "allelic"):
+        answers = defaultdict(Counter)
+        for each in (each for each in items if each.item.meta["shape"] == shape):
+            ids = frozenset(option["id"] for option in each.proof["options"].values())
+            answers[ids][each.proof["answer"]] += 1
+        incomplete = [ids for ids, counts in answers.items() if set(counts.values()) != {1} or len(counts) < 5]
+        assert len(answers) > 2
+        assert len(incomplete) <= 1
+
+
+@pytest.mark.parametrize("rule", ["longest", "shortest", "middle", "annotated", "rare", "commas", "overlap", "bm25"])
+def test_no_rule_that_knows_nothing_beats_chance(items, source, rule):
+    """Within three points of chance, and its interval at this number of items."""
+    degrees = {source.names.shown(number): source.degree(number) for number in range(len(source.graph))}
+    plain = [each.item for each in items]
+    score = next(each for each in leaks([], plain, degrees) if (each.rule, each.shape) == (rule, "all"))
+    assert score.interval[0] - 0.03 < 0.2 < score.interval[1] + 0.03
+
+
+def test_a_rule_that_finds_a_planted_leak_scores_above_chance(items, source):
+    """Were every answer written longer, the longest option would be it; by words as well, as `sign` names it."""
+    planted = []
+    for each in items:
+        place = each.item.labels.index(each.item.gold)
+        options = list(each.item.options)
+        options[place] += " with this sign, of all the options the one with most text"
+        planted.append(dataclasses.replace(each.item, options=tuple(options)))
+    degrees = defaultdict(int)
+    found = {each.rule: each.accuracy for each in leaks(planted[:200], planted[200:], degrees) if each.shape == "all"}
+    assert found["longest"] > 0.9
+    assert min(found["words"], found["commas"]) > 0.5
+    assert found["shortest"] == 0
+
+
+def test_weights_make_an_option_right_in_a_fifth_of_its_questions():
+    """Of two kinds of nodes, of which one is an answer four times as often as the other if drawn as they come."""
+    cases = [
+        Case(subject, answer, [node for node in range(20) if node != answer])
+        for subject in range(200)
+        for answer in {subject % 10, (7 * subject) % 10, 10 + subject % 10}
+    ]
+    weights = even_weights(cases)
+    assert len(weights.answer) == 20
+    right, wrong = Counter(), Counter()
+    for case in cases:
+        asked = [each.answer for each in cases if each.subject == case.subject]
+        chance = weights.answer[case.answer] / max(1.0, sum(weights.answer[each] for each in asked))
+        right[case.answer] += chance
+        total = sum(weights.distractor[node] for node in case.wrong)
+        for node in case.wrong:
+            wrong[node] += chance * min(1.0, 4 * weights.distractor[node] / total)
+    assert all(0.6 < wrong[node] / (4 * right[node]) < 1.7 for node in range(20))
+
+
+@pytest.mark.parametrize(
+    ("compatible", "found"),
+    [
+        ([0b110, 0b101, 0b011], [[0, 1, 2]]),
+        ([0b010, 0b101, 0b010], []),
+        ([0b011110, 0b011101, 0b011011, 0b010111, 0b001111, 0b000000], [[0, 1, 2]]),
+        ([0b000110, 0b000101, 0b000011, 0b110000, 0b101000, 0b011000], [[0, 1, 2], [3, 4, 5]]),
+    ],
+)
+def test_sets_are_of_places_that_are_all_compatible(compatible, found):
+    assert disjoint_sets(compatible, 3) == found
 
 
 @pytest.mark.parametrize(
@@ -128,32 +272,11 @@ def test_labels_are_gold_equally_often(items):
     assert max(counts.values()) - min(counts.values()) <= 1
 
 
-@pytest.mark.parametrize("sign", [1, -1])
-@pytest.mark.parametrize("trait", ["length", "annotations", "overlap"])
-def test_no_rule_that_knows_nothing_beats_chance(items, hpo, source, trait, sign):
-    """Within three points of chance, and its standard error at this number of items."""
-
-    def value(item, node, option):
-        if trait == "length":
-            return len(option)
-        if trait == "annotations":
-            return source.degree(node)
-        return len(set(option.casefold().split()) & set(item.question.casefold().split()))
-
-    right = 0.0
-    for each in items:
-        nodes = [hpo.find(option["id"]) for option in each.proof["options"].values()]
-        pairs = zip(nodes, each.item.options, strict=True)
-        values = [sign * value(each.item, node, option) for node, option in pairs]
-        best = [label for label, one in zip(each.item.labels, values, strict=True) if one == max(values)]
-        right += (each.item.gold in best) / len(best)
-    assert abs(right / COUNT - 0.2) < 0.03 + 0.02
-
-
-def test_a_seed_gives_the_same_questions_and_another_one_others(hpo):
+def test_a_seed_gives_the_same_questions_and_another_one_others(small):
     def drawn(seed):
-        source = QuestionSource(hpo)
-        return list(make_items(source, generate(source, 20, seed, {"most_frequent": 1.0}), seed))
+        source = QuestionSource(small)
+        shares = {"diagnosis": 1.0, "most_frequent": 1.0, "next_finding": 1.0}
+        return list(make_items(source, generate(source, 30, seed, shares), seed))
 
     again, same, other = drawn(1), drawn(1), drawn(2)
     assert again == same
@@ -181,9 +304,9 @@ def test_a_shuffle_reaches_every_order_equally_often():
     assert all(abs(count - 1000) < 150 for count in orders.values())
 
 
-def test_a_command_writes_rows_proofs_and_a_task_that_passes_its_checks(hpo_folder, tmp_path, monkeypatch):
+def test_a_command_writes_rows_proofs_and_a_task_that_passes_its_checks(small_folder, tmp_path, monkeypatch):
     out = tmp_path / "questions"
-    command = ["train", "synthesize", "--graph", "hpo", "--n", "60", "--seed", "3", "--out", str(out)]
+    command = ["train", "synthesize", "--graph", str(small_folder), "--n", "60", "--seed", "3", "--out", str(out)]
     assert main(command) == 0
     rows = [json.loads(line) for line in (out / "train.jsonl").read_text("utf-8").splitlines()]
     proofs = [json.loads(line) for line in (out / "proofs.jsonl").read_text("utf-8").splitlines()]
@@ -205,7 +328,9 @@ def test_a_wrong_share_is_one_clear_error(shapes):
     assert caught.value.code == ErrorCode.INVALID_ARGUMENT
 
 
-def test_more_questions_than_the_graph_has_are_an_error(source):
+@pytest.mark.parametrize("shape", ["against", "no_indication", "code"])
+def test_more_questions_than_the_graph_has_are_an_error(small, shape):
+    """Of the last two a graph of signs and genes has none at all."""
     with pytest.raises(UsageError) as caught:
-        generate(source, 100_000, 1, {"against": 1.0})  # the shape of which there are fewest
+        generate(QuestionSource(small), 100_000, 1, {shape: 1.0})
     assert caught.value.code == ErrorCode.INVALID_ARGUMENT

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from functools import cached_property
 from typing import ClassVar, Final
 
-from training.synthesis.graph.findings import Finding, State
-from training.synthesis.graph.kinds import Polarity
+import numpy as np
+
+from training.synthesis.graph.kinds import Polarity, Relation
 from training.synthesis.questions.draw import Draw
 from training.synthesis.questions.names import joined
-from training.synthesis.questions.options import DISTRACTORS, candidates, choose
+from training.synthesis.questions.options import DISTRACTORS
 from training.synthesis.questions.question import Question, Refutation, Refuted
-from training.synthesis.questions.shapes.against import firmly_excluded
-from training.synthesis.questions.shapes.shape import Shape
+from training.synthesis.questions.shapes.findings import apart, not_rarer
+from training.synthesis.questions.shapes.pool import Ask, PoolShape
 from training.synthesis.questions.source import QuestionSource
 
-_PAIRS: Final = 6
-"""Pairs of a sign and a rival that are tried for one question."""
+_RIVALS: Final = 12
+"""Diseases with which one disease is compared."""
+_RAREST: Final = 10
+_TIMES: Final = 2.0
+"""By how many times a sign is more frequent, at the nearer ends of both intervals, to tell one disease from another."""
 
 
-class Discriminating(Shape):
-    """Names two diseases that share signs, and asks for a sign that the first one often has and the second one lacks.
+class Discriminating(PoolShape):
+    """Names two diseases that share signs, and asks for a sign that the first one often has and the second one lacks,
+    or has at most half as often.
 
     Each distractor is a sign that the second disease has at least as often as the first, or that the first one lacks.
     """
@@ -36,93 +41,107 @@ class Discriminating(Shape):
 
     def __init__(self, source: QuestionSource) -> None:
         super().__init__(source)
-        self._pairs: dict[int, list[tuple[int, int]]] = {}
+        self._asks: dict[int, list[Ask]] = {}
 
     @cached_property
     def subjects(self) -> list[int]:
-        """Diseases that often have a sign which is firmly denied of another disease."""
-        return [
-            disease
-            for disease in self.source.signs.diseases.tolist()
-            if any(sign in self._lacking for sign in self.source.signs.often(disease))
-        ]
+        """Diseases of which the frequencies of enough signs are known, one of them often."""
+        table = self.source.signs
+        return [disease for disease in self._known if len(self._known[disease]) > DISTRACTORS and table.often(disease)]
 
-    def ask(self, subject: int, draw: Draw) -> Question | None:
-        """Draw a question about a disease and another one that lacks one of its signs."""
-        if subject not in self._pairs:
-            self._pairs[subject] = self._find_pairs(subject)
-        for sign, rival in draw.sample(self._pairs[subject], _PAIRS):
-            if question := self._about(subject, sign, rival, draw):
-                return question
-        return None
+    def asks(self, subject: int) -> list[Ask]:
+        """Return the signs that a disease often has, each with a disease that lacks it, or has it much more seldom."""
+        found = self._asks.get(subject)
+        if found is None:
+            draw, often = Draw("rivals", subject), self.source.signs.often(subject)
+            found = self._asks[subject] = [
+                Ask(sign, rival)
+                for rival in draw.sample(self._rivals(subject), _RIVALS)
+                if len(self._refuted(subject, rival)) >= DISTRACTORS
+                for sign in often
+                if not self.source.signs.is_vague(sign) and self._against(subject, rival, sign)
+            ]
+        return found
 
-    def _find_pairs(self, subject: int) -> list[tuple[int, int]]:
-        """Return the signs that a disease often has, each with the diseases that lack it and share enough others."""
-        return [
-            (sign, rival)
-            for sign in self.source.signs.often(subject)
-            for rival in self._lacking.get(sign, ())
-            if len(self._refuted(subject, rival)) >= DISTRACTORS
-        ]
+    def _rivals(self, subject: int) -> list[int]:
+        """Return diseases, none akin, that share at least two of the rarest signs of a disease, ascending."""
+        rarest = sorted(self._known[subject], key=lambda sign: (len(self._by_sign[sign]), sign))[:_RAREST]
+        shared = Counter(other for sign in rarest for other in self._by_sign[sign])
+        others = (other for other, count in shared.items() if count > 1 and other != subject)
+        related, are_kin = self.source.graph.related, self.source.kin.are
+        return sorted(other for other in others if not (related(other, subject) or are_kin(other, subject)))
 
-    def _about(self, subject: int, sign: int, rival: int, draw: Draw) -> Question | None:
-        table, names, graph = self.source.signs, self.source.names, self.source.graph
-        if graph.related(rival, subject) or table.findings.state(rival, sign) != State.EXCLUDED:
-            return None
-        named = joined((*(each.text for each in graph.names(subject)), *(each.text for each in graph.names(rival))))
-        refuted = self._refuted(subject, rival)
-        if named.meet(names.roots(sign)):
-            return None
-        pool = candidates(
-            list(refuted), lambda node: not (graph.related(node, sign) or named.meet(names.roots(node))), draw
-        )
-        chosen = choose(sign, pool, self.traits, self.balance, draw)
+    def _against(self, subject: int, rival: int, sign: int) -> tuple[int, ...]:
+        """Return the rows by which a sign that a disease often has speaks against its rival."""
+        table = self.source.signs
+        if self.source.firmly_lacks(rival, sign):
+            return table.findings.deciding(rival, sign)
+        theirs, ours = table.own(rival).get(sign), table.own(subject)[sign]
+        if theirs is None or theirs.polarity != Polarity.PRESENT:
+            return ()
+        return theirs.edges if theirs.frequency.high * _TIMES <= ours.frequency.low else ()
+
+    def wrong(self, subject: int, ask: Ask) -> list[int]:
+        """Return the signs that don't favour the first disease."""
+        named = joined(map(self.source.names.roots, (subject, ask.rival)))
+        if named.meet(self.source.names.roots(ask.answer)):
+            return []
+        return apart(self.source, ask.answer, self._refuted(subject, ask.rival), named)
+
+    def written(self, subject: int, ask: Ask, pool: list[int], draw: Draw) -> Question | None:
+        """Return the question."""
+        chosen = self.chosen(ask.answer, pool, draw)
         if chosen is None:
             return None
-        wording = draw.choice(self.wordings)
+        table, names, refuted = self.source.signs, self.source.names, self._refuted(subject, ask.rival)
         shared = sum(refuted[node].kind == Refutation.PRESENT for node in chosen)
         return Question(
             shape=self.name,
-            stem=wording.format(disease=names.inline(subject), rival=names.inline(rival)),
-            answer=sign,
+            stem=draw.choice(self.wordings).format(disease=names.inline(subject), rival=names.inline(ask.rival)),
+            answer=ask.answer,
             distractors=tuple(refuted[node] for node in chosen),
             stated=(),
-            hidden=(*table.own(subject)[sign].edges, *table.findings.deciding(rival, sign)),
+            hidden=(*table.own(subject)[ask.answer].edges, *self._against(subject, ask.rival, ask.answer)),
             subject=subject,
             hops=2,
             closeness=shared / len(chosen),
         )
-
-    def traits(self, number: int) -> tuple[float, ...]:
-        """Return also how often a sign is denied: a sign that never is can't be the answer."""
-        return (*super().traits(number), len(self._lacking.get(number, ())))
 
     def _refuted(self, subject: int, rival: int) -> dict[int, Refuted]:
         """Return the signs that don't favour the first disease, with the rows that say so."""
         table = self.source.signs
         ours, theirs = table.own(subject), table.own(rival)
         found: dict[int, Refuted] = {}
-        for sign, finding in theirs.items():
-            if finding.polarity != Polarity.PRESENT or sign not in self._lacking or table.is_vague(sign):
+        denied = subject in self.source.denied
+        for sign in theirs if denied else ours.keys() & theirs.keys():
+            finding, own = theirs[sign], ours.get(sign)
+            if finding.polarity != Polarity.PRESENT or table.is_vague(sign):
                 continue
-            own = ours.get(sign)
             if own is not None and own.polarity == Polarity.PRESENT and not_rarer(finding, own):
                 found[sign] = Refuted(sign, Refutation.PRESENT, (*own.edges, *finding.edges))
-            elif own is not None and firmly_excluded(own):
-                found[sign] = Refuted(sign, Refutation.EXCLUDED, (*own.edges, *finding.edges))
-        return found
+            elif denied and self.source.firmly_lacks(subject, sign):
+                edges = (*table.findings.deciding(subject, sign), *finding.edges)
+                found[sign] = Refuted(sign, Refutation.EXCLUDED, edges)
+        return dict(sorted(found.items()))
 
     @cached_property
-    def _lacking(self) -> dict[int, list[int]]:
-        """The diseases of which each sign is firmly denied."""
-        table, found = self.source.signs, defaultdict(list)
-        for disease in table.diseases.tolist():
-            for each in table.own(disease).values():
-                if firmly_excluded(each) and not table.is_vague(each.sign):
-                    found[each.sign].append(disease)
+    def _known(self) -> dict[int, list[int]]:
+        """By disease its signs of known frequency."""
+        table, edges = self.source.signs, self.source.graph.edges
+        chosen = (edges["relation"] == self.source.graph.relation_number(Relation.HAS_SIGN)) & ~np.isnan(edges["low"])
+        return {
+            disease: [
+                sign
+                for sign, each in table.own(disease).items()
+                if each.polarity == Polarity.PRESENT and each.frequency.known
+            ]
+            for disease in np.unique(self.source.graph.identity[edges["subject"][chosen]]).tolist()
+        }
+
+    @cached_property
+    def _by_sign(self) -> dict[int, list[int]]:
+        found = defaultdict(list)
+        for disease, signs in self._known.items():
+            for sign in signs:
+                found[sign].append(disease)
         return dict(found)
-
-
-def not_rarer(one: Finding, other: Finding) -> bool:
-    """Return whether a sign is stated to be at least as frequent as another, at both ends of their intervals."""
-    return one.frequency.low >= other.frequency.low and one.frequency.high >= other.frequency.high

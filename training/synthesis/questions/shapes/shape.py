@@ -25,6 +25,8 @@ class Shape(ABC):
     def __init__(self, source: QuestionSource) -> None:
         self.source = source
         self.balance = Balance()
+        self.used: set[int] = set()
+        """What this round has asked about."""
 
     @cached_property
     @abstractmethod
@@ -32,8 +34,8 @@ class Shape(ABC):
         """The nodes that a question of this shape can be about."""
 
     @abstractmethod
-    def ask(self, subject: int, draw: Draw) -> Question | None:
-        """Draw a question about a subject; None if this draw gives none that can be proven and tells nothing."""
+    def ask(self, subject: int, draw: Draw) -> list[Question]:
+        """Draw a question about a subject, and perhaps others; none if this draw gives none that can be proven."""
 
     def listed(self, nodes: Sequence[int]) -> str:
         """Return the names of nodes as a list in a sentence; names may hold commas."""

@@ -1,0 +1,100 @@
+"""Questions whose distractors are drawn out of a pool of nodes that the graph proves wrong."""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import accumulate, islice
+from typing import Final, NamedTuple
+
+from training.synthesis.questions.draw import Draw
+from training.synthesis.questions.even_weights import Case, Weights, even_weights
+from training.synthesis.questions.options import DISTRACTORS, SeenWords, choose
+from training.synthesis.questions.question import Question
+from training.synthesis.questions.shapes.shape import Shape
+from training.synthesis.questions.source import QuestionSource
+
+_WORD: Final = re.compile(r"\w+")
+_TRIED: Final = 4
+"""Answers of a subject that are tried for one question."""
+_CASES: Final = 4000
+_ASKS: Final = 8
+_WRONG: Final = 32
+"""Cases, answers of each subject and distractors of each answer from which the weights are found."""
+
+
+class Ask(NamedTuple):
+    """An answer that a subject can be asked for; `rival`: a second disease that the question names, or the same one."""
+
+    answer: int
+    rival: int
+
+
+class PoolShape(Shape):
+    """Draws an answer and its distractors by weights with which neither is told by what it is (`even_weights`)."""
+
+    def __init__(self, source: QuestionSource) -> None:
+        super().__init__(source)
+        self.seen = SeenWords()
+        self._words: dict[int, frozenset[str]] = {}
+
+    @abstractmethod
+    def asks(self, subject: int) -> Sequence[Ask]:
+        """Return what a subject can be asked for."""
+
+    @abstractmethod
+    def wrong(self, subject: int, ask: Ask) -> list[int]:
+        """Return the nodes that are proven wrong."""
+
+    @abstractmethod
+    def written(self, subject: int, ask: Ask, pool: list[int], draw: Draw) -> Question | None:
+        """Return the question, with distractors chosen out of a pool; None if there is none."""
+
+    def ask(self, subject: int, draw: Draw) -> list[Question]:
+        """Draw a question about a subject."""
+        weights = self.weights
+        asks = [each for each in self.asks(subject) if each.answer in weights.answer]
+        chances = [weights.answer[each.answer] for each in asks]
+        if draw.unit() >= sum(chances):
+            return []
+        for ask in draw.weighted_order(asks, chances)[:_TRIED]:
+            pool = [node for node in self.wrong(subject, ask) if node in weights.distractor]
+            question = self.written(subject, ask, pool, draw) if len(pool) >= DISTRACTORS else None
+            if question:
+                self.used.add(subject)
+                return [question]
+        return []
+
+    def chosen(self, answer: int, pool: list[int], draw: Draw) -> list[int] | None:
+        """Return the distractors out of a pool."""
+        sums = list(accumulate(self.weights.distractor[node] for node in pool))
+        found = choose(answer, pool, sums, self.traits, self.balance, draw)
+        if found is not None:
+            self.seen.count(self._tokens(answer), map(self._tokens, found))
+        return found
+
+    def traits(self, number: int) -> tuple[float, ...]:
+        """Return also what the words of an option tell of it, by the questions so far."""
+        return (*super().traits(number), self.seen.odds(self._tokens(number)))
+
+    def _tokens(self, number: int) -> frozenset[str]:
+        """Return the words of an option and the option itself."""
+        found = self._words.get(number)
+        if found is None:
+            name = self.source.names.shown(number)
+            found = self._words[number] = frozenset((name, *_WORD.findall(name.casefold())))
+        return found
+
+    @cached_property
+    def weights(self) -> Weights:
+        """The weights of answers and distractors, found from a sample of subjects that the graph alone decides on."""
+        draw = Draw("weights", self.name)
+        order = draw.weighted_order(self.subjects, [self.source.weight(subject) for subject in self.subjects])
+        cases = (
+            Case(subject, ask.answer, draw.sample(self.wrong(subject, ask), _WRONG))
+            for subject in order
+            for ask in draw.sample(self.asks(subject), _ASKS)
+        )
+        return even_weights(list(islice(cases, _CASES)))
