@@ -37,6 +37,7 @@ def mentions(corpus: tuple[Path, ...], graphs: tuple[str, ...], field: str, skip
         "mentions of a name that several nodes bear, counted for none": f"{found.ambiguous:,}",
         "left out, as it can't be read": f"{sum(problems.counts.values()):,}",
     }
+    out.parent.mkdir(parents=True, exist_ok=True)
     write_output(out, mention_table(found.counts, graph, facts))
     nodes, mentioned = len(found.counts), found.counts.total()
     click.echo(visible(f"{out}: {nodes:,} nodes, {mentioned:,} mentions in {found.texts:,} texts"))

@@ -39,6 +39,8 @@ class ChunkReader:
     def chunks(self) -> Iterator[bytes]:
         """Yield the content. Raises `DataError` for an absent file or an unknown packing, `DumpCutShortError` later."""
         self._digest = hashlib.sha256()
+        if self.path.exists() and not self.path.is_file():
+            raise DataError(ErrorCode.DATA_UNREADABLE, f"{self.path}: not a regular file; save the dump first")
         try:
             with self.path.open("rb") as file:
                 stored = _Hashed(file, self._digest)

@@ -13,7 +13,7 @@ from evalsuite.run_folder import ResponseRecord
 from training.synthesis.graph.graph import Graph
 from training.synthesis.graph.kinds import Predicate
 from training.synthesis.graph.linking import Linker, Mention
-from training.synthesis.wiki.negation import denies_between, has_negation, is_supposed
+from training.synthesis.wiki.negation import denies, denies_between, is_supposed
 from training.synthesis.wiki.passages import Passage
 from training.synthesis.wiki.relations import fits, readable
 from training.synthesis.wiki.statements import Refused, Triple, WikiNode, references
@@ -89,7 +89,12 @@ class ReplyReader:
         if self._is_nearer(relation.relation, (subject, target), mentions, sentence):
             raise ReplyError("another_subject_between")
         negated = given.negated or relation.excluded
-        _check_polarity(sentence, _naming((first,), mentions), _naming((second,), mentions), negated)
+        if is_supposed(sentence):
+            raise ReplyError("only_supposed")
+        if not negated and denies(relation.relation, sentence):
+            raise ReplyError("negated_sentence")
+        if negated and not _is_denied(sentence, _naming((first,), mentions), _naming((second,), mentions)):
+            raise ReplyError("denial_not_stated")
         place = references(passage.article, f"section: {passage.section.name}", f"model {self._model}")
         return Triple(self._node(subject), relation.relation, self._node(target), negated, sentence, place)
 
@@ -207,13 +212,6 @@ def _naming(nodes: tuple[int, ...], mentions: list[Mention]) -> list[Mention]:
     return [mention for mention in mentions if set(nodes) & set(mention.nodes)]
 
 
-def _check_polarity(sentence: str, subjects: list[Mention], objects: list[Mention], negated: bool) -> None:
-    """Raise `ReplyError` unless the sentence says plainly that the relation holds, or, if negated, that it doesn't."""
-    if is_supposed(sentence):
-        raise ReplyError("only_supposed")
-    if not negated and has_negation(sentence):
-        raise ReplyError("negated_sentence")
-    if negated:
-        ordered = [sorted((a, b)) for a, b in product(subjects, objects) if a.start != b.start]
-        if not any(denies_between(sentence, first.end, second.start) for first, second in ordered):
-            raise ReplyError("denial_not_stated")
+def _is_denied(sentence: str, subjects: list[Mention], objects: list[Mention]) -> bool:
+    ordered = [sorted((one, other)) for one, other in product(subjects, objects) if one.start != other.start]
+    return any(denies_between(sentence, first.end, second.start) for first, second in ordered)
