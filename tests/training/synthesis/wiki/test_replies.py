@@ -42,11 +42,9 @@ def read(tmp_path_factory):
         text = json.dumps({"relations": [entry | {"evidence": sentence if evidence is None else evidence}]})
         record = ResponseRecord("i", 0, text, "", finish, False, None, None, None, "r")
         (found,) = reader.read(passage, record)
-        return (
-            (found.subject.name, found.relation, found.object.name, found.negated)
-            if isinstance(found, Triple)
-            else found.reason
-        )
+        if not isinstance(found, Triple):
+            return found.reason
+        return found.subject.name, found.relation, found.object.name, found.negated
 
     return outcome
 
@@ -136,34 +134,42 @@ def test_a_denial_stands_between_the_names(read, sentence, denied):
     assert found == (("Karst fever", "caused_by", "Limnobacter", True) if denied else "denial_not_stated")
 
 
+TWO = "Karst fever brings night glow, and loam ague brings echo."
+ONE = "Karst fever brings night glow."
+GLOW = ("Karst fever", "has_sign", "Night glow", False)
+
+
 @pytest.mark.parametrize(
-    ("sentence", "subject", "relation", "object", "reason"),
+    ("sentence", "stated", "outcome"),
     [
-        ("Karst fever brings night glow, and loam ague brings echo.", "Karst fever", "has_sign", "echo", "another_subject_between"),
-        ("Calcidol is contraindicated in karst fever.", "Calcidol", "treats", "karst fever", "negated_sentence"),
-        ("Calcidol is ineffective in karst fever.", "Calcidol", "treats", "karst fever", "negated_sentence"),
-        ("Calcidol is not contraindicated in karst fever.", "Calcidol", "contraindicated_in", "karst fever", "negated_sentence"),
-        ("Calcidol treats karst fever.", "Calcidol", "contraindicated_in", "karst fever", "negated_sentence"),
-        ("Karst fever brings night glow.", "Karst fever", "has_sign", "glow", "evidence_lacks_object"),
-        ("Night glow is seen in karst fever.", "Night glow", "caused_by", "karst fever", ("Night glow", "caused_by", "Karst fever", False)),
-        ("Karst fever brings night glow.", "night glow", "has_sign", "Karst fever", "wrong_type"),
-        ("Karst fever brings night glow.", "night glow", "symptom_of", "Karst fever", ("Karst fever", "has_sign", "Night glow", False)),
-        ("Echo and karst fever.", "Karst fever", "is_a", "echo", "unknown_relation"),
-        ("Echo and karst fever.", "echo", "located_in", "karst fever", "wrong_type"),
+        (TWO, ("Karst fever", "has_sign", "echo"), "another_subject_between"),
+        ("Calcidol is contraindicated in cave ague.", ("Calcidol", "treats", "cave ague"), "negated_sentence"),
+        ("Calcidol is ineffective in cave ague.", ("Calcidol", "treats", "cave ague"), "negated_sentence"),
+        ("Calcidol isn't contraindicated in cave ague.", ("Calcidol", "contraindication", "KF"), "unknown_entity"),
+        ("Calcidol isn't unsafe in cave ague.", ("Calcidol", "contraindicated_in", "cave ague"), "negated_sentence"),
+        ("Calcidol treats cave ague.", ("Calcidol", "contraindicated_in", "cave ague"), "negated_sentence"),
+        (ONE, ("Karst fever", "has_sign", "glow"), "evidence_lacks_object"),
+        (ONE, ("night glow", "has_sign", "Karst fever"), "wrong_type"),
+        (ONE, ("night glow", "symptom_of", "Karst fever"), GLOW),
+        (ONE, ("Karst fever", "Presents with", "night glow"), GLOW),
+        (ONE, ("Karst fever", "not_has_sign", "night glow"), "denial_not_stated"),
+        ("Echo and cave ague.", ("cave ague", "is_a", "echo"), "unknown_relation"),
+        ("Echo and cave ague.", ("echo", "located_in", "cave ague"), "wrong_type"),
     ],
-)  # fmt: skip
-def test_a_relation_must_be_the_one_that_is_stated(read, sentence, subject, relation, object, reason):
-    assert read(sentence, subject, relation, object) == reason
+)
+def test_a_relation_must_be_the_one_that_is_stated(read, sentence, stated, outcome):
+    assert read(sentence, *stated) == outcome
 
 
-def test_a_name_is_not_cut_out_of_a_longer_one(read):
-    sentence = "Karst fever brings night glow."
-    assert read(sentence, "Karst fever", "has_sign", "Glow", evidence="glow.") == "evidence_lacks_subject"
-    assert (
-        read(sentence, "Karst fever", "has_sign", "Night glow", evidence="  Karst fever\nbrings   night glow ")[2]
-        == "Night glow"
-    )
-    assert (
-        read(sentence, "Karst fever", "has_sign", "Night glow", evidence="karst fever brings night glow.")
-        == "evidence_not_in_passage"
-    )
+@pytest.mark.parametrize(
+    ("evidence", "object", "outcome"),
+    [
+        ("glow.", "Glow", "evidence_lacks_subject"),
+        ("Karst fever brings night", "Night glow", "evidence_lacks_object"),
+        ("  Karst fever\nbrings   night glow ", "Night glow", GLOW),
+        ("karst fever brings night glow.", "Night glow", "evidence_not_in_passage"),
+        ("Karst fever brings night glow. Another one.", "Night glow", "evidence_of_several_sentences"),
+    ],
+)
+def test_evidence_stands_in_one_sentence_word_for_word(read, evidence, object, outcome):
+    assert read(ONE, "Karst fever", "has_sign", object, evidence=evidence) == outcome
