@@ -1,8 +1,10 @@
 """Runs for the tests of what people read: made up where only numbers matter, replayed where responses do."""
 
 import json
+import os
 import shutil
 import signal
+import tomllib
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -15,12 +17,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from evalsuite.cli import main
+from evalsuite.data import item_generator
 from evalsuite.data.load import load
 from evalsuite.run.summary import GRADES
 from evalsuite.stats.intervals import mean
 from evalsuite.stats.macro_average import macro
 from evalsuite.tasks.answer_format import write
 from evalsuite.tasks.registry import load_task
+from evalsuite.tasks.schema import Task
 from evalsuite.util.checksum import with_checksum
 from evalsuite.util.file_digest import sha256_of
 
@@ -215,3 +219,49 @@ def replayed(place: Path, model: str, text: Callable[..., str], tasks: tuple[str
 def replay() -> Callable[..., Path]:
     """The function `replayed`."""
     return replayed
+
+
+@pytest.fixture(scope="session")
+def _declared(tmp_path_factory) -> tuple[Path, Path]:
+    """A folder that holds an installed package's metadata with the entry points of pyproject.toml, and a cache."""
+    root = Path(__file__).parents[1]
+    declared = tomllib.loads((root / "pyproject.toml").read_text())["project"]["entry-points"]
+    place = tmp_path_factory.mktemp("declared")
+    metadata = place / "evalsuite-0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: evalsuite\nVersion: 0\n")
+    origin = {"dir_info": {"editable": True}, "url": root.as_uri()}  # inspect-ai asks for it
+    (metadata / "direct_url.json").write_text(json.dumps(origin))
+    lines = [line for group, names in declared.items() for line in (f"[{group}]", *map(" = ".join, names.items()))]
+    (metadata / "entry_points.txt").write_text("\n".join(lines) + "\n")
+    return place, tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def declared_entry_points(_declared, monkeypatch) -> None:
+    """What pyproject.toml declares is installed, here and for commands, also where an older state of it was installed.
+
+    Items that are drawn are kept for all tests of the session.
+    """
+    place, cache = _declared
+    monkeypatch.syspath_prepend(str(place))
+    path = [str(place), str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    item_generator._entry_points.cache_clear()
+    yield
+    item_generator._entry_points.cache_clear()
+
+
+@pytest.fixture
+def small_rare_disease(declared_entry_points, tmp_path, monkeypatch) -> Task:
+    """The benchmark `rare_disease` with 60 items, named `private`: without a lock, as a card of the user."""
+    card = (load_task("rare_disease").folder / "task.yaml").read_text()
+    for old, new in (("items: 1000", "items: 60"), ("{5: 1000}", "{5: 60}"), ("name: rare_disease", "name: private")):
+        assert old in card
+        card = card.replace(old, new)
+    folder = tmp_path / "own_tasks" / "private"
+    folder.mkdir(parents=True)
+    (folder / "task.yaml").write_text(card)
+    monkeypatch.setenv("EVALSUITE_TASKS", str(folder.parent))
+    return load_task("private")

@@ -44,8 +44,8 @@ def command(name, *arguments, cwd, data_dir=None, fails=False, **variables):
 
 
 def prompts(name, data_dir=None, format=None):
-    """Items of a task, each with the text that every harness must send for it."""
-    task = load_task(name)
+    """Items of a task, given by its name or its card, each with the text that every harness must send for it."""
+    task = load_task(name) if isinstance(name, str) else name
     prompt = TaskPrompt(task, format or task.format)
     return [(item, prompt.messages(item)[-1]["content"]) for item in load(task, data_dir).items]
 
@@ -119,9 +119,8 @@ def vf_eval(server, model, task, folder, *options, data_dir=None, **parameters) 
     arguments = ["evalsuite-medqa", "-a", json.dumps({"task": task, **parameters}), "-m", model]
     arguments += ["-b", server.base_url, "-k", "OPENAI_API_KEY", "-r", 1, "-s", "-o", out, "-C", "grade", "-d"]
     arguments += ["--max-retries", 0]
-    command(
-        "vf-eval", *arguments, *options, cwd=folder, data_dir=data_dir, PYTHONPATH=f"{ENVIRONMENT}{os.pathsep}{ROOT}"
-    )
+    path = os.pathsep.join([str(ENVIRONMENT), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    command("vf-eval", *arguments, *options, cwd=folder, data_dir=data_dir, PYTHONPATH=path)
     (file,) = out.rglob("results.jsonl")
     rows = [json.loads(line) for line in file.read_text().splitlines()]
     assert all(row["error"] is None or row["reward"] == 0.0 for row in rows)
