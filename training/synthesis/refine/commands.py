@@ -122,6 +122,9 @@ def _serve(folder: Path, port: int) -> None:
     from training.synthesis.refine.review.server import ReviewServer
 
     with ReviewServer(folder, port) as server:
+        if not server.items:
+            click.echo(visible(f"{folder}: nothing is to be reviewed"))
+            return
         click.echo(visible(f"{len(server.items):,} questions to review; Ctrl-C ends"))
         click.echo(server.address)
         server.serve_forever()

@@ -13,7 +13,7 @@ from evalsuite.api.older_grades import execute_request
 from evalsuite.api.request import run_request
 from evalsuite.api.run import Run, read_run
 from evalsuite.errors import ErrorCode, UsageError
-from evalsuite.models import backend_class
+from evalsuite.models import backend_class, split_name
 from evalsuite.run.event_loop import run_to_end
 from evalsuite.run.progress import listener_for
 from evalsuite.run.summary_schema import UNANSWERED
@@ -71,7 +71,6 @@ def check_labels(
     The run is kept in `folder`; the same call again requests only what has no response. A trial is right if its lenient
     parse is the gold label: the check is of the label, and not of the model's obedience to a format.
     """
-    _refuse_equal_trials(validator)
     dataset = OwnDataset(items, name=DEFAULT_NAME, language=language)
     settings = dict(validator.settings) | {"samples": validator.trials, "temperature": validator.temperature}
     request = run_request(validator.model, [dataset], out=folder, **settings)
@@ -83,10 +82,13 @@ def check_labels(
     return _result(items, validator.trials, read_run(folder))
 
 
-def _refuse_equal_trials(validator: Validator) -> None:
-    """Raise a `UsageError` where all trials of an item would be the same text."""
-    backend = backend_class(validator.model.partition("/")[0])
-    if validator.temperature == 0 and validator.trials > 1 and backend.applies_decoding:
+def check_validator(validator: Validator) -> None:
+    """Raise a `UsageError` for a model that no backend has, and where all trials of an item would be the same text."""
+    try:
+        backend = backend_class(prefix := split_name(validator.model)[0])
+    except UsageError as error:  # which knows it as the `model` of a run
+        raise UsageError(error.code, str(error).replace("`model`", "`validator`")) from None
+    if validator.temperature == 0 and validator.trials > 1 and backend.applies_decoding and prefix != "trivial":
         message = f"`temperature` 0: the {validator.trials} trials of an item would be one text; set it above 0"
         raise UsageError(ErrorCode.CONFLICTING_ARGUMENTS, message)
 

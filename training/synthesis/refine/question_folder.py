@@ -49,9 +49,11 @@ class QuestionSet:
     language: str
     items: Sequence[Item]
     proofs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    review: Sequence[Mapping[str, Any]] = ()
+    review: Sequence[Mapping[str, Any]] | None = None
+    """None: no label was checked."""
     rejected: Sequence[Mapping[str, Any]] = ()
-    reviewed: Sequence[Mapping[str, Any]] = ()
+    reviewed: Sequence[Mapping[str, Any]] | None = None
+    """None: there was no review."""
     filters: Sequence[Filter] = ()
     made_by: Mapping[str, Any] = field(default_factory=dict)
     sources: Mapping[str, Manifest] = field(default_factory=dict)
@@ -68,7 +70,8 @@ def write_questions(folder: Path, questions: QuestionSet) -> Manifest:
     choice = questions.tiers or _tier_choice(questions.items)
     files = list(_write_kept(folder, questions, choice))
     for name, rows in ((REVIEW, questions.review), (REJECTED, questions.rejected), (REVIEWED, questions.reviewed)):
-        files.append((name, _write_lines(folder / name, rows)))
+        if rows is not None:
+            files.append((name, _write_lines(folder / name, rows)))
     manifest = Manifest(
         name=folder.resolve().name,
         about=questions.about,
@@ -91,11 +94,13 @@ def tier_counts(items: Iterable[Item]) -> dict[str, dict[str, int]]:
     }
 
 
-def _tier_choice(items: Sequence[Item]) -> TierChoice:
-    return "structural" if all(TIER in item.meta for item in items) else "measured"
+def _tier_choice(items: Sequence[Item]) -> TierChoice | None:
+    if all(TIER in item.meta for item in items):
+        return "structural"
+    return "measured" if any(MEASURED_TIER in item.meta for item in items) else None
 
 
-def _write_kept(folder: Path, questions: QuestionSet, choice: TierChoice) -> Iterator[tuple[str, int]]:
+def _write_kept(folder: Path, questions: QuestionSet, choice: TierChoice | None) -> Iterator[tuple[str, int]]:
     """Write the questions that are kept; yield each file with its number of rows."""
     if not questions.items:
         return
@@ -127,7 +132,7 @@ def _task(questions: QuestionSet) -> Task:
     )
 
 
-def _train_rows(task: Task, items: Sequence[Item], choice: TierChoice) -> Iterator[dict[str, Any]]:
+def _train_rows(task: Task, items: Sequence[Item], choice: TierChoice | None) -> Iterator[dict[str, Any]]:
     name = TIER if choice == "structural" else MEASURED_TIER
     for item, row in zip(items, train_rows(task, items, None, None), strict=True):
         yield row | ({"tier": item.meta[name]} if name in item.meta else {})

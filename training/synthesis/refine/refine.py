@@ -15,7 +15,7 @@ from evalsuite.util.atomic_write import write_atomically
 from evalsuite.util.jsonl import dump_json_line
 from training.data.manifest import Filter, Manifest
 from training.synthesis.refine.format_filter import REJECTING, FilteredRows, filter_rows
-from training.synthesis.refine.label_check import LabelCheck, Trial, Validator, check_labels
+from training.synthesis.refine.label_check import LabelCheck, Trial, Validator, check_labels, check_validator
 from training.synthesis.refine.measured_tier import measured
 from training.synthesis.refine.question_folder import (
     VALIDATION,
@@ -59,6 +59,8 @@ def refine(
     again requests only the responses that it lacks, and writes the other files again. Decisions of reviewers are never
     replaced: a folder that has some is a `DataError`.
     """
+    if validator is not None:
+        check_validator(validator)
     _claim(out, validator)
     found = filter_rows(source.rows, rejecting)
     check = None
@@ -74,7 +76,7 @@ def refine(
         language=source.language,
         items=kept,
         proofs=source.proofs,
-        review=[] if check is None else [_review_row(i, check, source.proofs) for i in items if _is_failed(i, check)],
+        review=None if check is None else [_review_row(i, check, source.proofs) for i in items if _is_failed(i, check)],
         rejected=[row.to_json() for row in found.rejected],
         filters=_filters(source, found, None if check is None else (len(kept), len(check.never_right))),
         made_by=_made_by(source, found, validator, check, rejecting),
@@ -83,7 +85,7 @@ def refine(
     )
     manifest = write_questions(out, questions)
     missing = 0 if check is None else check.missing
-    return Refined(manifest, len(kept), len(questions.review), len(found.rejected), missing)
+    return Refined(manifest, len(kept), len(items) - len(kept), len(found.rejected), missing)
 
 
 def _is_failed(item: Item, check: LabelCheck) -> bool:

@@ -157,3 +157,25 @@ def test_another_validator_in_the_same_folder_is_refused(tmp_path, capsys):
     assert main([*command, "trivial/first"]) == 0
     assert main([*command, "trivial/longest"]) == 2
     assert capsys.readouterr().err.rstrip().endswith(f"[{ErrorCode.RUN_MISMATCH}]")
+
+
+@pytest.mark.parametrize(
+    ("model", "code"), [("nothing/m", ErrorCode.UNKNOWN_BACKEND), ("nothing", ErrorCode.UNKNOWN_MODEL)]
+)
+def test_a_model_that_no_backend_has_leaves_no_folder(tmp_path, capsys, model, code):
+    file = write_rows(tmp_path / "rows.jsonl", [row(0)])
+    out = tmp_path / "out"
+    assert main(["train", "refine", str(file), "--licence", "ours", "--out", str(out), "--validator", model]) == 2
+    error = capsys.readouterr().err
+    assert error.rstrip().endswith(f"[{code}]") and "--validator" in error and not out.exists()
+
+
+def test_a_context_is_shown_to_the_validator_and_kept(tmp_path):
+    context = {"headings": ["Methods"], "texts": ["Forty dogs were seen."]}
+    file = write_rows(tmp_path / "rows.jsonl", [row(0, context=context)])
+    with FaultServer(plan()) as server:
+        assert main(arguments(file, tmp_path / "out", server)) == 0
+    assert all("Methods: Forty dogs were seen." in each.item for each in server.requests if "Question" in each.item)
+    (kept,) = read_rows(tmp_path / "out" / "questions" / "items.jsonl")
+    (trained,) = read_rows(tmp_path / "out" / "train.jsonl")
+    assert kept["context"] == context and "Forty dogs" in trained["prompt"][0]["content"]

@@ -282,6 +282,17 @@ def test_a_folder_without_review_is_refused(tmp_path, folder):
     assert caught.value.code == ErrorCode.TRAINING_DATA_CHANGED
 
 
+def test_without_a_label_check_or_a_failed_one_there_is_nothing_to_review(tmp_path, capsys):
+    file = write_rows(tmp_path / "rows.jsonl", [row(1, answer="A")])
+    command = ["train", "refine", str(file), "--licence", "ours", "--out"]
+    assert main([*command, str(tmp_path / "filtered")]) == 0
+    assert main(["train", "review", str(tmp_path / "filtered")]) == 2
+    assert capsys.readouterr().err.rstrip().endswith(f"[{ErrorCode.INVALID_MANIFEST}]")
+    assert verify(tmp_path / "filtered").made_by["tiers"]["of_rows"] is None
+    assert main([*command, str(tmp_path / "checked"), "--validator", "trivial/first"]) == 0
+    assert main(["train", "review", str(tmp_path / "checked")]) == 0
+
+
 def test_a_link_as_journal_is_not_written_through(server, folder, tmp_path):
     (tmp_path / "elsewhere").write_text("")
     (folder / DECISIONS).symlink_to(tmp_path / "elsewhere")
