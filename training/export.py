@@ -11,9 +11,9 @@ from typing import Final
 from evalsuite.errors import ErrorCode, RunError, UsageError
 from evalsuite.run_folder import RunFolder
 from evalsuite.util.atomic_write import atomic_folder
-from training.data.manifest import Manifest, check_files, describe, verify, write_manifest
+from training.data.manifest import Manifest, check_files, describe, read_manifest, verify, write_manifest
 from training.promotion.last_promoted import model_of
-from training.promotion.verdict import FILE, read_verdict
+from training.promotion.verdict import evaluation_path, read_verdict
 from training.report.model_card import model_card
 from training.run_folder import Folder, StageFolder, TrainingFolder
 from training.run_spec import TrainingSpec, data_of, read_spec, versions
@@ -81,7 +81,7 @@ def _manifest(run: TrainingFolder, spec: TrainingSpec, promoted: Sequence[StageF
     stages = {stage.name: folder for stage, folder in zip(spec.recipe.stages, spec.stages(run), strict=True)}
     exported = {folder.path for folder in promoted}
     sources = {
-        stage.data.folder: Manifest.model_validate(stages[stage.name].read("manifest.json"))
+        stage.data.folder: read_manifest(stages[stage.name].path)
         for stage in spec.recipe.stages
         if stages[stage.name].path in exported
     }
@@ -103,8 +103,8 @@ def _manifest(run: TrainingFolder, spec: TrainingSpec, promoted: Sequence[StageF
 
 def _base_revision(run: TrainingFolder, first: StageFolder) -> str | None:
     """Return the base model's commit, or its folder's fingerprint, as the evaluation before stage 1 recorded it."""
-    baseline = run.path / first.read(FILE)["comparison"]["b"]["path"]
-    revision: str | None = RunFolder(baseline).facts["backend"].get("revision")
+    baseline = evaluation_path(run, first, "b")
+    revision: str | None = None if baseline is None else RunFolder(baseline).facts["backend"].get("revision")
     return revision
 
 

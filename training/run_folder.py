@@ -18,9 +18,9 @@ stages/<number>-<name>/
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from evalsuite.errors import ErrorCode, RunError
 from evalsuite.util.atomic_write import write_atomically
@@ -32,6 +32,29 @@ SCHEMA: Final = 2
 State = Literal["new", "training", "trained", "promoted", "refused"]
 Metrics = dict[str, Any]
 """One line of metrics.jsonl: `step`, `time` in seconds, and the numbers that the trainer logged."""
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_object(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+_FACTS: Final[Mapping[str, Mapping[str, Callable[[object], bool]]]] = {
+    "stage.json": {
+        "state": lambda value: value in get_args(State),
+        "steps": step_log.is_count,
+        "max_steps": step_log.is_count,
+        "seconds": lambda value: step_log.is_count(value) or (isinstance(value, float) and 0 <= value < step_log.MOST),
+        "reason": _is_text,
+        "refusal": _is_text,
+        "versions": _is_object,
+    },
+    "gate.json": {"promoted": lambda value: isinstance(value, bool), "reason": _is_text, "comparison": _is_object},
+}
+"""What the values that are read must be; a key may be absent, or its value null."""
 
 
 class Folder:
@@ -51,7 +74,11 @@ class Folder:
             raise RunError(ErrorCode.RUN_UNREADABLE, f"{file}: can't be read: {error}") from None
         if not isinstance(content, dict):
             raise RunError(ErrorCode.RUN_UNREADABLE, f"{file}: not an object; was it edited?")
-        return upgrade_file(name, content)
+        content = upgrade_file(name, content)
+        for key, fits in _FACTS.get(name, {}).items():
+            if content.get(key) is not None and not fits(content[key]):
+                raise RunError(ErrorCode.RUN_UNREADABLE, f"{file}: {key} has a value of another kind; was it edited?")
+        return content
 
     def write(self, name: str, content: dict[str, Any]) -> None:
         """Replace a JSON file; a `RunError` if it can't be written."""

@@ -13,6 +13,8 @@ from evalsuite.util.atomic_write import atomic_path
 from evalsuite.util.jsonl import JsonLineError, parse_json, read_jsonl
 from evalsuite.util.regular_file import open_for_appending
 
+MOST: Final = 1 << 53
+"""No integer in a log is as large: floats hold all below it."""
 _TAIL_BYTES: Final = 1 << 16
 
 
@@ -36,6 +38,11 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
     """
     for _, line in _complete_lines(path):
         yield line
+
+
+def is_count(value: object) -> bool:
+    """Return whether a value that was read is a number of steps or the like."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST
 
 
 def read_tail(path: Path) -> list[dict[str, Any]]:
@@ -83,7 +90,9 @@ def _parse(raw: bytes) -> dict[str, Any] | None:
 
 
 def _has_step(value: object) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("step"), int)
+    if not isinstance(value, dict) or not is_count(value.get("step")):
+        return False
+    return all(abs(number) < MOST for number in value.values() if isinstance(number, int))
 
 
 def _malformed(path: Path, number: int) -> RunError:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from typing import Any, Final, NamedTuple
+from pathlib import Path, PurePosixPath
+from typing import Any, Final, Literal, NamedTuple
 
 from evalsuite.analysis.comparability import pair
 from evalsuite.analysis.compare import compare
 from evalsuite.analysis.run_result import RunResult
+from evalsuite.errors import ErrorCode, RunError
 from evalsuite.gate import GateDecision, gate
 from training.promotion.diagnosis import Diagnosis
 from training.recipe import Stage
@@ -69,6 +71,22 @@ def read_verdict(folder: StageFolder) -> PromotionVerdict:
     """Return the verdict on a stage, as stage.json holds it; a stage that has not ended is not promoted."""
     facts = folder.read("stage.json")
     return PromotionVerdict(facts.get("state") == "promoted", str(facts.get("reason", "")))
+
+
+def evaluation_path(run: TrainingFolder, folder: StageFolder, side: Literal["a", "b"]) -> Path | None:
+    """Return the run folder of the evaluation after (a) or before (b) a stage; None if gate.json has no comparison.
+
+    A path that is not among the run's evaluations is a `RunError`: the folder may be somebody else's.
+    """
+    comparison = folder.read(FILE).get("comparison")
+    if comparison is None:
+        return None
+    about = comparison.get(side)
+    path = PurePosixPath(str(about.get("path"))) if isinstance(about, dict) else PurePosixPath("..")
+    if path.is_absolute() or ".." in path.parts or path.parts[:1] != (run.evaluations.name,):
+        message = f"{folder.path / FILE}: names an evaluation that is not in the run; was it edited?"
+        raise RunError(ErrorCode.RUN_UNREADABLE, message)
+    return run.path / path
 
 
 def _describe(decision: GateDecision | None) -> str:

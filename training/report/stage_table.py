@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
+
+from pydantic import Field, TypeAdapter
 
 from evalsuite.analysis.run_result import read_result
+from evalsuite.errors import ErrorCode, RunError
 from evalsuite.stats.intervals import Estimate
 from evalsuite.stats.multiple_testing import holm
 from evalsuite.util.format import interval, p_value, percent, points_interval
 from evalsuite.util.markdown import code, plain, table
-from training.promotion.verdict import FILE
+from training.promotion.verdict import FILE, evaluation_path
 from training.run_folder import StageFolder, TrainingFolder
 from training.run_spec import TrainingSpec
 
@@ -28,17 +31,20 @@ class StageRow(NamedTuple):
 
     stage: str
     task: str
-    n: int
-    samples: int
+    n: Annotated[int, Field(ge=1, lt=1 << 53)]
+    samples: Annotated[int, Field(ge=1, lt=1 << 53)]
     accuracy: Estimate
     """Strict accuracy of the stage's model."""
     before: float
     """Strict accuracy of the last promoted model before it."""
     difference: Estimate
     """`accuracy` - `before`, paired on the items."""
-    p: float
+    p: Annotated[float, Field(ge=0, le=1)]
     """Two-sided, adjusted by Holm's method over all rows."""
     promoted: bool
+
+
+_CHECKED: Final = TypeAdapter(StageRow)
 
 
 def stage_rows(run: TrainingFolder, spec: TrainingSpec) -> list[StageRow]:
@@ -59,24 +65,29 @@ def items_text(row: StageRow) -> str:
 
 
 def _rows_of(run: TrainingFolder, folder: StageFolder) -> Iterator[StageRow]:
-    facts = folder.read(FILE)
-    comparison = facts.get("comparison")
-    if comparison is None:
+    path = evaluation_path(run, folder, "a")
+    if path is None:
         return
     # The interval of the accuracy itself is in the evaluation's summary: the comparison has that of the difference.
-    tasks = read_result(run.path / comparison["a"]["path"]).tasks
-    for task, contrast in comparison["tasks"].items():
-        yield StageRow(
-            stage=folder.path.name,
-            task=task,
-            n=contrast["n"],
-            samples=contrast["samples"],
-            accuracy=tasks[task].accuracy,
-            before=contrast["b"],
-            difference=Estimate(**contrast["difference"]),
-            p=contrast["p"],
-            promoted=facts["promoted"],
-        )
+    facts, tasks = folder.read(FILE), read_result(path).tasks
+    try:
+        for task, contrast in facts["comparison"]["tasks"].items():
+            row = StageRow(
+                stage=folder.path.name,
+                task=task,
+                n=contrast["n"],
+                samples=contrast["samples"],
+                accuracy=tasks[task].accuracy,
+                before=contrast["b"],
+                difference=Estimate(**contrast["difference"]),
+                p=contrast["p"],
+                promoted=facts["promoted"],
+            )
+            _CHECKED.validate_python(row, strict=True)
+            yield row
+    except (KeyError, TypeError, AttributeError, ValueError):
+        message = f"{folder.path / FILE}: its comparison can't be read; was it edited?"
+        raise RunError(ErrorCode.RUN_UNREADABLE, message) from None
 
 
 def _cells(row: StageRow) -> tuple[str, ...]:
