@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from training.synthesis.graph.kinds import NodeType, Relation
 from training.synthesis.wiki.page import Link, Site
-from training.synthesis.wiki.templates import OPAQUE, SPOILT, template_name
+from training.synthesis.wiki.templates import OPAQUE, SEAM, SPOILT, template_name
 from training.synthesis.wiki.wikitext import LINK_CLOSE, LINK_OPEN, LINK_TEXT, Rendering, without_markers
 
 T = NodeType
@@ -78,7 +78,8 @@ _VOCABULARIES: Final = {
 }
 _PARENTHESES: Final = re.compile(r"\([^()]*\)")
 _SEPARATORS: Final = re.compile(r"\n+|[,;•·](?!\d)|/(?=\s)|\s/")
-_MARK: Final = re.compile(f"{LINK_OPEN}(\\d+){LINK_TEXT}([^{LINK_CLOSE}]*){LINK_CLOSE}")
+_MARK: Final = re.compile(f"{LINK_OPEN}(\\d+){LINK_TEXT}([^{LINK_CLOSE}]*){LINK_CLOSE}(?:{SEAM}*([^\\W\\d_]+))?")
+"""A link with its text; letters right behind it belong to it: `[[fever]]s`."""
 _JOINING: Final = re.compile(r"\b(?:and|or)\b|[&,;]", re.IGNORECASE)
 
 
@@ -152,7 +153,7 @@ def field_items(field: str, nodes: Sequence[Any], site: Site) -> Iterator[FieldI
     for part in _split(whole):
         marks = list(_MARK.finditer(part))
         rest = without_markers(_JOINING.sub(" ", _MARK.sub(" ", part))).strip(" .:*")
-        text = without_markers(_MARK.sub(r"\2", part)).strip(" .:*")
+        text = without_markers(_MARK.sub(r"\2\3", part)).strip(" .:*")
         if not text:
             continue
         if OPAQUE in part or SPOILT in part:
@@ -161,7 +162,7 @@ def field_items(field: str, nodes: Sequence[Any], site: Site) -> Iterator[FieldI
             yield FieldItem(field, text, None, "link_with_further_words")
         elif marks:
             for mark in marks:
-                yield FieldItem(field, without_markers(mark[2]), rendering.links[int(mark[1])], "")
+                yield FieldItem(field, without_markers(mark[2] + (mark[3] or "")), rendering.links[int(mark[1])], "")
         else:
             yield FieldItem(field, text, None, "")
 
@@ -184,14 +185,14 @@ def _split(whole: str) -> list[str]:
 def _names(nodes: Sequence[Any], site: Site) -> Iterator[str]:
     """Yield the names in a field of synonyms, without remarks in parentheses."""
     for part in _split(Rendering(site).text(nodes)):
-        name = _PARENTHESES.sub("", without_markers(_MARK.sub(r"\2", part))).strip(' .:*"“”')
+        name = _PARENTHESES.sub("", without_markers(_MARK.sub(r"\2\3", part))).strip(' .:*"“”')
         if 1 < len(name) <= 120 and OPAQUE not in name and SPOILT not in name:
             yield name
 
 
 def _ids(field: str, nodes: Sequence[Any], site: Site) -> Iterator[str]:
     prefix, pattern = _VOCABULARIES[field]
-    text = without_markers(_MARK.sub(r"\2", Rendering(site).text(nodes)))
+    text = without_markers(_MARK.sub(r"\2\3", Rendering(site).text(nodes)))
     for local in re.findall(rf"(?<![A-Za-z0-9.]){pattern}(?![A-Za-z0-9])", text):
         yield f"{prefix}:{local}"
 

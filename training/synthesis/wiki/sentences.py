@@ -36,7 +36,7 @@ def usable_sentences(rendered: str) -> Sentences:
     which markup separates digits that would read as one number without it, and what follows markup that isn't closed.
     """
     usable, left_out, spoilt = [], 0, False
-    for paragraph in _PARAGRAPHS.split(with_seams(rendered)):
+    for paragraph in _PARAGRAPHS.split(_without_boxes(with_seams(rendered))):
         spoilt = spoilt or SPOILT in paragraph
         whole = _FUSED.sub(OPAQUE, paragraph)
         for sentence in split_sentences(_SEAMS.sub("", whole)):
@@ -45,6 +45,12 @@ def usable_sentences(rendered: str) -> Sentences:
             else:
                 usable.append(sentence)
     return Sentences(tuple(usable), left_out)
+
+
+def _without_boxes(text: str) -> str:
+    """Blank the lines that hold nothing but what can't be shown: boxes and notices between paragraphs."""
+    lines = text.split("\n")
+    return "\n".join("" if OPAQUE in line and not line.strip(f" \t{SEAM}{OPAQUE}") else line for line in lines)
 
 
 def split_sentences(text: str) -> list[str]:

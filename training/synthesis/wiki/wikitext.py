@@ -30,8 +30,6 @@ _QUOTES: Final = re.compile(r"'{2,5}")
 _BEHAVIOUR: Final = re.compile(r"__[A-Z]{3,}__")
 _UNCLOSED: Final = re.compile(r"\{\{|\{\||<!--|<ref\b", re.IGNORECASE)
 _BROKEN: Final = re.compile(r"\}\}|\[\[|\]\]|\|\}|</?[A-Za-z][^<>\n]{0,200}>")
-_ALONE_BEFORE: Final = re.compile(rf"(?:\A|\n)[ \t{SEAM}]*\Z")
-_ALONE_AFTER: Final = re.compile(r"[ \t]*(?:\n|\Z)")
 
 
 class Section(NamedTuple):
@@ -51,13 +49,7 @@ class Rendering:
 
     def text(self, nodes: Sequence[Any]) -> str:
         """Return nodes as text, with seams between them, link markers, and `OPAQUE` for what can't be shown."""
-        parts: list[str] = []
-        for place, node in enumerate(nodes):
-            part = self._node(node)
-            if part == OPAQUE and _is_alone(parts, nodes[place + 1 : place + 2]):
-                part = BREAK  # a box or a notice between paragraphs
-            parts.append(part)
-        return SEAM.join(parts)
+        return SEAM.join(map(self._node, nodes))
 
     def _node(self, node: Any) -> str:
         kind = type(node).__name__
@@ -121,12 +113,6 @@ class Rendering:
         if tag == "sup" and re.match(r"[\d+−-]", _MARKER.sub("", text)):
             return f"^{text}"
         return f"{BREAK}{text}{BREAK}" if tag in _BLOCKS else text
-
-
-def _is_alone(before: list[str], following: Sequence[Any]) -> bool:
-    """Whether nothing else stands in the lines of what comes between these."""
-    lead = "".join(part[-100:] for part in before[-3:])
-    return bool(_ALONE_BEFORE.search(lead)) and all(_ALONE_AFTER.match(str(node)[:100]) for node in following)
 
 
 def _plain(text: str) -> str:

@@ -5,7 +5,8 @@ Every name and sentence is made up. `PAGES` maps titles to wikitext; `dump` wrap
 
 from xml.sax.saxutils import escape, quoteattr
 
-KARST = """{{Short description|Invented disease}}
+KARST = """{{#invoke:Notice|main}}{{About|the fever}}{{Unknown notice}}
+{{Short description|Invented disease}}
 {{Infobox medical condition (new)
 | name            = Karst fever
 | synonyms        = Cave ague, limestone fever (archaic)<ref>Old atlas, p. 7</ref>
@@ -14,7 +15,7 @@ KARST = """{{Short description|Invented disease}}
 * [[Tunnel cough|cough in tunnels]]
 * no [[Blue palms]]
 }} [[Echo]]<br />[[Marble gait]] in children, sleeplessness
-| complications   = [[Stone lung]]
+| complications   = [[Stone lung]]s
 | onset           = 2{{ndash}}4 days after a visit
 | causes          = [[Limnobacter karstii]]
 | risks           = [[Candle smoke]]

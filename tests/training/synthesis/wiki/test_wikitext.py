@@ -1,6 +1,10 @@
 """Wikitext as sentences: whatever isn't shown is left out, and no number is ever another one than the source's."""
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from training.synthesis.wiki.page import Site
 from training.synthesis.wiki.sentences import split_sentences, usable_sentences
@@ -34,6 +38,7 @@ def sentences(text):
         ("A code is {{ICD10|Z|99|1|z|80}}.", "A code is Z99.1."),
         ("An {{abbr|ECG|electrocardiogram 12}} is {{lang|fr|bon 7}}.", "An ECG is bon 7."),
         ("A [[Type 2 thing|T2]] of [[fever]]s.<ref>3 of 4</ref>", "A T2 of fevers."),
+        ("{{#invoke:x|2}}{{About|it}}{{A box|3}}\nIt is 5.", "It is 5."),
         ("A ''B'' of '''C'''{{citation needed|date=May 2026}}.", "A B of C."),
         ("A [https://example.org link 5] and <nowiki>[[x]]</nowiki>.", None),
         ("Take 2{{unknown dash}}4 g.", None),
@@ -57,6 +62,47 @@ def sentences(text):
 )
 def test_a_sentence_shows_what_the_wiki_shows_or_is_not_used(text, shown):
     assert sentences(text) == ([] if shown is None else [shown])
+
+
+NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+MARKUP = {
+    "2": "2",
+    "40 mg": "40",
+    "1,000": "1,000",
+    " and 3.5": "3.5",
+    "{{ndash}}": "",
+    "{{nbsp}}": "",
+    "&thinsp;": "",
+    "<!-- 7 -->": "",
+    "<ref>8 of 9</ref>": "",
+    "{{cn|date=May 2026}}": "",
+    "''5''": "5",
+    "[[Type 6|61]]": "61",
+    "[[File:x.png|thumb|62]]": "",
+    "<sup>9</sup>": "9",
+    "<sub>12</sub>": "12",
+    "<s>13</s>": "",
+    "{{convert|14|-|15|kg|lb}}": "14 15",
+    "{{val|16.5|0.1|u=g}}": "16.5 0.1",
+    "{{nowrap|17{{ndash}}18}}": "17 18",
+    "{{gaps|19|200}}": "19 200",
+    "{{unknown|21}}": None,
+    "&#50;2": None,
+    "<math>23</math>": None,
+}
+PIECES = st.lists(st.tuples(st.sampled_from(sorted(MARKUP)), st.booleans()), min_size=1, max_size=6)
+
+
+@given(PIECES)
+def test_numbers_are_those_of_the_source_or_the_sentence_is_not_used(pieces):
+    text = "Take "
+    for part, space in pieces:
+        # Two pieces of plain text side by side would be one.
+        text += (" " if space or (part[0] not in "{&<['" and text[-1].isalnum()) else "") + part
+    shown = [MARKUP[part] for part, _ in pieces]
+    expected = [number for numbers in shown for number in NUMBER.findall(numbers or "")]
+    for sentence in sentences(f"{text} now."):
+        assert None not in shown and NUMBER.findall(sentence) == expected
 
 
 def test_only_the_sentence_with_something_unknown_is_left_out():
