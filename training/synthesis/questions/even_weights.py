@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from training.synthesis.questions.options import DISTRACTORS
 
-_ROUNDS: Final = 40
+_ROUNDS: Final = 24
 _FARTHEST: Final = (16.0, 6.0, 4.0, 3.0, 2.0)
 """The largest ratio between what is wanted and what is found, in either direction, of a node that stays an option; the
 worst ones are removed first, as others may fit without them."""

@@ -65,7 +65,7 @@ class SeenWords:
         """Return how much more often an option with these words was right than chance has it, a word for itself."""
         right, wrong, found = self._right, self._wrong, 1.0
         for word in words:
-            found *= (right.get(word, 0) + 0.5) / (wrong.get(word, 0) / DISTRACTORS + 0.5)
+            found *= (right.get(word, 0) + 1.0) / (wrong.get(word, 0) / DISTRACTORS + 1.0)
         return found
 
 

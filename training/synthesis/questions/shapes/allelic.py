@@ -18,6 +18,7 @@ class Allelic(ContrastShape):
     name: ClassVar[str] = "allelic"
     share: ClassVar[float] = 0.05
     hops: ClassVar[int] = 3
+    query: ClassVar[str] = "Variants in the same gene can cause which other disorder?"
     wordings: ClassVar[tuple[str, ...]] = (
         "A patient has the following findings: {signs}. Variants in the same gene can cause which other disorder?",
         "The findings in a patient are: {signs}. Which of these disorders is due to variants in the gene that is most "

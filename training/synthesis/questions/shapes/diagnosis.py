@@ -14,6 +14,7 @@ class Diagnosis(ContrastShape):
     name: ClassVar[str] = "diagnosis"
     share: ClassVar[float] = 0.35
     hops: ClassVar[int] = 1
+    query: ClassVar[str] = "Which of these is the most likely diagnosis?"
     wordings: ClassVar[tuple[str, ...]] = (
         "A patient has the following findings: {signs}. Which of these diagnoses explains all of them?",
         "The findings in a patient are: {signs}. Which of these is the most likely diagnosis?",

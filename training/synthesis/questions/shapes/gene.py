@@ -18,6 +18,7 @@ class Gene(ContrastShape):
     name: ClassVar[str] = "gene"
     share: ClassVar[float] = 0.15
     hops: ClassVar[int] = 2
+    query: ClassVar[str] = "Which of these genes is most likely affected?"
     wordings: ClassVar[tuple[str, ...]] = (
         "A patient has the following findings: {signs}. Variants in which of these genes are the most likely cause?",
         "The findings in a patient are: {signs}. Which of these genes is most likely affected?",

@@ -154,6 +154,7 @@ class NextFinding(MostFrequent):
     name: ClassVar[str] = "next_finding"
     share: ClassVar[float] = 0.1
     hops: ClassVar[int] = 2
+    query: ClassVar[str] = "Which further finding is most frequent in the disorder that explains these?"
     wordings: ClassVar[tuple[str, ...]] = (
         "A patient has the following findings: {signs}. Which further finding is most frequent in the disorder that "
         "explains them?",
@@ -183,6 +184,10 @@ class OtherDisorder(NextFinding):
     name: ClassVar[str] = "other_disorder"
     share: ClassVar[float] = 0.02
     hops: ClassVar[int] = 4
+    query: ClassVar[str] = (
+        "Variants in the gene behind this disorder cause one other known disorder, too. Which of these findings is "
+        "most frequent in that other disorder?"
+    )
     wordings: ClassVar[tuple[str, ...]] = (
         "A patient has the following findings: {signs}. Variants in the gene behind this disorder cause one other "
         "known disorder, too. Which of these findings is most frequent in that other disorder?",

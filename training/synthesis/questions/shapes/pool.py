@@ -17,11 +17,13 @@ from training.synthesis.questions.shapes.shape import Shape
 from training.synthesis.questions.source import QuestionSource
 
 _WORD: Final = re.compile(r"\w+")
+_PULL: Final = 4.0
+"""By how many times the weights change at most for a node that was right, or wrong, too often."""
 _TRIED: Final = 4
 """Answers of a subject that are tried for one question."""
-_CASES: Final = 4000
-_ASKS: Final = 8
-_WRONG: Final = 32
+_CASES: Final = 12_000
+_ASKS: Final = 3
+_WRONG: Final = 24
 """Cases, answers of each subject and distractors of each answer from which the weights are found."""
 
 
@@ -56,7 +58,7 @@ class PoolShape(Shape):
         """Draw a question about a subject."""
         weights = self.weights
         asks = [each for each in self.asks(subject) if each.answer in weights.answer]
-        chances = [weights.answer[each.answer] for each in asks]
+        chances = [weights.answer[each.answer] / self._excess(each.answer) for each in asks]
         if draw.unit() >= sum(chances):
             return []
         for ask in draw.weighted_order(asks, chances)[:_TRIED]:
@@ -69,7 +71,7 @@ class PoolShape(Shape):
 
     def chosen(self, answer: int, pool: list[int], draw: Draw) -> list[int] | None:
         """Return the distractors out of a pool."""
-        sums = list(accumulate(self.weights.distractor[node] for node in pool))
+        sums = list(accumulate(self.weights.distractor[node] * self._excess(node) for node in pool))
         found = choose(answer, pool, sums, self.traits, self.balance, draw)
         if found is not None:
             self.seen.count(self._tokens(answer), map(self._tokens, found))
@@ -78,6 +80,11 @@ class PoolShape(Shape):
     def traits(self, number: int) -> tuple[float, ...]:
         """Return also what the words of an option tell of it, by the questions so far."""
         return (*super().traits(number), self.seen.odds(self._tokens(number)))
+
+    def _excess(self, number: int) -> float:
+        """Return how much more often a node was right so far than chance has it; near 1 if it was shown seldom."""
+        odds = self.seen.odds((self.source.names.shown(number),))
+        return min(max(odds, 1 / _PULL), _PULL)
 
     def _tokens(self, number: int) -> frozenset[str]:
         """Return the words of an option and the option itself."""

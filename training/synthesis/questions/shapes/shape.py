@@ -19,6 +19,8 @@ class Shape(ABC):
     name: ClassVar[str]
     share: ClassVar[float]
     """The part of all questions that it gets unless shares are given, by how many a large graph has of it."""
+    query: ClassVar[str] = ""
+    """What is asked after a vignette; empty for a shape that tells no findings of a patient."""
     wordings: ClassVar[tuple[str, ...]]
     """Templates of the question's text; each has the same fields."""
 
