@@ -9,6 +9,7 @@ Statistics 11, 1940) on a sample of the cases; a node for which they can't be fo
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -21,6 +22,9 @@ _ROUNDS: Final = 24
 _FARTHEST: Final = (16.0, 6.0, 4.0, 3.0, 2.0)
 """The largest ratio between what is wanted and what is found, in either direction, of a node that stays an option; the
 worst ones are removed first, as others may fit without them."""
+_MANY: Final = 2000
+_LEAST: Final = 3
+"""Of so many cases a node must be the answer so often to be an option; seldomer, the sample can't tell how often."""
 _EXTREME: Final = 1e4
 
 Floats = NDArray[np.float64]
@@ -47,7 +51,8 @@ class Weights(NamedTuple):
 
 def even_weights(cases: Sequence[Case]) -> Weights:
     """Return the weights of all nodes that can be options."""
-    kept = {case.answer for case in cases}
+    least = _LEAST if len(cases) >= _MANY else 1
+    kept = {node for node, count in Counter(case.answer for case in cases).items() if count >= least}
     found = Weights({}, {})
     for farthest in _FARTHEST:
         usable = [_within(case, kept) for case in cases if case.answer in kept]

@@ -21,8 +21,8 @@ _PULL: Final = 4.0
 """By how many times the weights change at most for a node that was right, or wrong, too often."""
 _TRIED: Final = 4
 """Answers of a subject that are tried for one question."""
-_CASES: Final = 12_000
-_ASKS: Final = 3
+_CASES: Final = 16_000
+_ASKS: Final = 4
 _WRONG: Final = 24
 """Cases, answers of each subject and distractors of each answer from which the weights are found."""
 
