@@ -215,6 +215,29 @@ cli.add_command(review)
 cli.add_command(mix)
 
 
+@cli.command(short_help="Mask what identifies people in texts.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--field", "fields", multiple=True, required=True, help="Field of the rows that holds text; repeatable.")
+@click.option("--options", help="Field with a question's options: a row is set aside where a mask touches one.")
+@click.option("--licence", default="not stated", show_default=True, help="The licence of the rows.")
+@click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="How many processes.")
+@click.option("--out", type=_FOLDER, required=True, help="A new folder.")
+def deidentify(file: Path, fields: tuple[str, ...], options: str | None, licence: str, workers: int, out: Path) -> None:
+    """Replace names, dates, numbers and other identifiers in the texts of FILE, one JSON object per line.
+
+    It finds most of them and can't promise all: read a sample of the result before you pass it on.
+    """
+    from training.synthesis.refine.deidentify.write import Request
+    from training.synthesis.refine.deidentify.write import deidentify_file as write
+
+    made_by = write(Request(file, tuple(dict.fromkeys(fields)), options, licence, workers), out).made_by
+    rows, masked = made_by["source"]["rows"], made_by["rows_masked"]
+    kinds = ", ".join(f"{name} {n:,}" for name, n in made_by["masks_by_kind"].items())
+    click.echo(f"{out}: {rows:,} rows, something masked in {masked:,}: {kinds or 'nothing'}")
+    if made_by["fields_not_read"]:
+        click.echo(f"copied without being read: {visible(', '.join(made_by['fields_not_read']))}")
+
+
 @cli.command(short_help="Check every checksum of a manifest.")
 @click.argument("manifest", type=click.Path(path_type=Path))
 @click.option("--data", type=_FOLDER, help="Folder with the data folders that an export was made from, to check too.")

@@ -58,6 +58,7 @@ def test_the_commands_are_those_that_people_call():
         "proofs",
         "refine",
         "review",
+        "deidentify",
         "mix",
     }
 
