@@ -47,6 +47,11 @@ def most_frequent(item: Item, counts: Counter[str]) -> int:
     return max(range(len(item.options)), key=lambda place: counts[item.options[place]])
 
 
+def rarest(item: Item, counts: Counter[str]) -> int:
+    """The option that is an option least often in the whole set."""
+    return min(range(len(item.options)), key=lambda place: counts[item.options[place]])
+
+
 def overlap(item: Item, _: Counter[str]) -> int:
     """The option that BM25 finds most like the question."""
     words = bm25s.tokenize(list(item.options), show_progress=False)
@@ -69,6 +74,7 @@ RULES: dict[str, Rule] = {
         np.argmax([sum(char.isdigit() or char == "," for char in option) for option in item.options])
     ),
     "most frequent option": most_frequent,
+    "rarest option": rarest,
     "word overlap (BM25)": overlap,
 }
 

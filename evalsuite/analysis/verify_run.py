@@ -26,7 +26,6 @@ class VerifiedRun:
 _NOT_CHECKABLE = (
     ErrorCode.DATA_NOT_FOUND,
     ErrorCode.DATA_CHANGED,
-    ErrorCode.MISSING_PACKAGE,
     ErrorCode.GENERATOR_FAILED,
     ErrorCode.UNKNOWN_TASK,
     ErrorCode.RUN_NOT_REGRADABLE,

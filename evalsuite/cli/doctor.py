@@ -59,6 +59,7 @@ def doctor(data_dir: Path | None) -> None:
 
 def _data_lines(data_dir: Path | None) -> Iterator[str]:
     """Yield the data folder, then one line per task."""
+    from evalsuite.data.item_generator import why_absent
     from evalsuite.data.load import existing_folder, load
 
     try:
@@ -68,6 +69,10 @@ def _data_lines(data_dir: Path | None) -> Iterator[str]:
         return
     for task in all_tasks():
         name = task.name
+        if task.generated is not None:
+            absent = why_absent(task, task.generated)
+            yield visible(absent or f"{name}: {task.items:,} items, which are drawn when they are needed")
+            continue
         try:
             dataset = load(task, data_dir)
             yield f"{name}: {len(dataset.items):,} items, variant {dataset.variant}, digest as locked"

@@ -56,7 +56,7 @@ def why_absent(task: Task, generated: GeneratedItems) -> str:
 def find_generator(task: Task, generated: GeneratedItems) -> ItemGenerator:
     """Return the generator that a card names; one that is missing, broken or not unique is a `DataError`."""
     if absent := why_absent(task, generated):
-        raise DataError(ErrorCode.MISSING_PACKAGE, absent)
+        raise DataError(ErrorCode.DATA_NOT_FOUND, absent)
     where = f"{task.name}: generator {generated.generator!r}"
     points = _entry_points(generated.generator)
     if len(points) > 1:

@@ -174,7 +174,7 @@ def test_a_lock_of_another_version_refuses_every_seed(dice, seed):
 @pytest.mark.parametrize(
     ("points", "code"),
     [
-        ({}, ErrorCode.MISSING_PACKAGE),
+        ({}, ErrorCode.DATA_NOT_FOUND),
         ({"dice": "nowhere:dice"}, ErrorCode.GENERATOR_FAILED),
         ({"dice": "MODULE:absent"}, ErrorCode.GENERATOR_FAILED),
         ({"dice": "MODULE:number"}, ErrorCode.GENERATOR_FAILED),
@@ -229,7 +229,7 @@ def test_a_needed_package_of_another_version_is_named_with_what_to_install(dice)
     card = dice.folder / "task.yaml"
     card.write_text(CARD.replace("  settings", "  packages: {dice-package: '2.0'}\n  settings"))
     refused(
-        ErrorCode.MISSING_PACKAGE, lambda: load(load_task("dice")), "dice-package 2.0", "1.0 is", "dice-package==2.0"
+        ErrorCode.DATA_NOT_FOUND, lambda: load(load_task("dice")), "dice-package 2.0", "1.0 is", "dice-package==2.0"
     )
 
 

