@@ -59,7 +59,11 @@ def refine(
 
     rejecting = REJECTING if reject is None else [name.strip() for name in reject.split(",") if name.strip()]
     source = read_questions(questions, licence, skip_bad, data_dir)
-    found = work(source, out, _validator(**validator), rejecting, tiers, progress=True)
+    try:
+        found = work(source, out, _validator(**validator), rejecting, tiers, progress=True)
+    except KeyboardInterrupt:
+        click.echo("stopped; every response is on disk, and the same command requests the others", err=True)
+        raise
     for kind in ("rejected", "review", "passed"):
         _echo_counts(kind, found.manifest.made_by.get(kind, {}))
     click.echo(visible(f"{out}: {found.kept:,} kept, {found.review:,} to review, {found.rejected:,} rejected"))

@@ -1,5 +1,6 @@
 """Review: who may decide, what a decision may be, what survives a kill, and the data set that follows."""
 
+import hashlib
 import http.client
 import json
 import signal
@@ -291,6 +292,24 @@ def test_without_a_label_check_or_a_failed_one_there_is_nothing_to_review(tmp_pa
     assert verify(tmp_path / "filtered").made_by["tiers"]["of_rows"] is None
     assert main([*command, str(tmp_path / "checked"), "--validator", "trivial/first"]) == 0
     assert main(["train", "review", str(tmp_path / "checked")]) == 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"trials": None}, {"trials": "x"}, {"trials": [{"label": 1}]}, {"answers": []}, {"proof": 7}, {"item": None}],
+)
+def test_a_review_of_somebody_else_that_is_none_is_one_line(folder, capsys, changes):
+    rows = read_rows(folder / "review.jsonl")
+    rows[1] |= changes
+    write_rows(folder / "review.jsonl", rows)
+    stated = json.loads((folder / "manifest.json").read_text())
+    for file in stated["files"]:
+        content = (folder / file["path"]).read_bytes()
+        file |= {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    (folder / "manifest.json").write_text(json.dumps(stated))
+    assert main(["train", "review", str(folder), "--apply", "--out", str(folder.parent / "new")]) == 2
+    error = capsys.readouterr().err
+    assert f"{folder / 'review.jsonl'}:2: " in error and error.rstrip().endswith(f"[{ErrorCode.DATA_MALFORMED}]")
 
 
 def test_a_link_as_journal_is_not_written_through(server, folder, tmp_path):

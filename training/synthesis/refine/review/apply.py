@@ -134,7 +134,7 @@ def _corrected(review: ReviewItem, fixed: Mapping[str, Any]) -> Item:
     item = review.fixed_item(fixed)
     if (item.question, item.options, item.labels) != (review.item.question, review.item.options, review.item.labels):
         return measured(item, PassRate(0, 0))
-    labels = [trial.get("label") for trial in review.row.get("trials", ()) if isinstance(trial, dict)]
+    labels = [trial["label"] for trial in review.row["trials"]]
     return measured(item, PassRate(labels.count(item.gold), len(labels)))
 
 
@@ -145,7 +145,7 @@ def _kept(folder: Path, manifest: Manifest) -> QuestionRows:
 
 
 def _proofs(kept: QuestionRows, items: Mapping[str, ReviewItem]) -> dict[str, dict[str, Any]]:
-    reviewed = {name: each.row["proof"] for name, each in items.items() if isinstance(each.row.get("proof"), dict)}
+    reviewed = {name: each.row["proof"] for name, each in items.items() if each.row.get("proof")}
     return {**kept.proofs, **reviewed}
 
 

@@ -7,17 +7,45 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from evalsuite.data.audit.item_checks import CHECKS
 from evalsuite.data.own_items import native_row, own_items
 from evalsuite.errors import DataError, ErrorCode
 from evalsuite.tasks.item import Item
 from evalsuite.util.jsonl import dump_json_line
+from evalsuite.util.validation import first_problem
 from training.data.manifest import FILE, Manifest, verify
 from training.synthesis.refine.format_filter import REJECTING
 from training.synthesis.refine.question_folder import REVIEW
-from training.synthesis.refine.question_rows import read_lines
+from training.synthesis.refine.question_rows import QuestionRow, read_lines
+
+_STRICT: Final = ConfigDict(frozen=True, strict=True)
+
+
+class StoredTrial(BaseModel):
+    """A trial as review.jsonl stores it; see `label_check.Trial`."""
+
+    model_config = _STRICT
+
+    label: str | None
+    status: str
+    text: str
+    reasoning: str
+
+
+class ReviewRow(BaseModel):
+    """What a row of review.jsonl has to be: the folder may be somebody else's."""
+
+    model_config = _STRICT
+
+    item: dict[str, Any]
+    reason: str
+    trials: list[StoredTrial]
+    answers: dict[str, int]
+    proof: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -60,10 +88,20 @@ def read_review(folder: Path) -> tuple[Manifest, dict[str, ReviewItem]]:
         raise DataError(ErrorCode.INVALID_MANIFEST, message)
     items: dict[str, ReviewItem] = {}
     for row in read_lines(folder / REVIEW):
-        content = row.content if isinstance(row.content, dict) else {}
-        try:
-            (item,) = own_items([content.get("item")], row.where)  # type: ignore[list-item]
-        except DataError as error:
-            raise DataError(ErrorCode.DATA_MALFORMED, f"{folder / REVIEW}: {error}") from None
-        items[item.id] = ReviewItem(item, content)
+        review = _review_item(folder, row)
+        items[review.item.id] = review
     return manifest, items
+
+
+def _review_item(folder: Path, row: QuestionRow) -> ReviewItem:
+    content = row.content if isinstance(row.content, dict) else {}
+    try:
+        checked = ReviewRow.model_validate(content)
+        (item,) = own_items([checked.item], "its item")
+    except ValidationError as error:
+        problem = first_problem(error, "row")
+    except DataError as error:
+        problem = str(error)
+    else:
+        return ReviewItem(item, content)
+    raise DataError(ErrorCode.DATA_MALFORMED, f"{folder / row.where}: {problem}; refine the questions again")
