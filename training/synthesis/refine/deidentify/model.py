@@ -60,12 +60,12 @@ class EntityModel:
 
     def propose(self, texts: Sequence[str]) -> list[list[Proposal]]:
         """Return the proposals of each text, in order of place; long texts are read in parts."""
-        parts = [(number, offset, part) for number, text in enumerate(texts) for offset, part in parts(text, _LONGEST)]
+        read = [(number, offset, part) for number, text in enumerate(texts) for offset, part in parts(text, _LONGEST)]
         found: list[list[Proposal]] = [[] for _ in texts]
         results = self._analyzer.analyze_iterator(
-            [part for _, _, part in parts], _LANGUAGE, batch_size=_BATCH, entities=_ENTITIES
+            [part for _, _, part in read], _LANGUAGE, batch_size=_BATCH, entities=_ENTITIES
         )
-        for (number, offset, _), results_of_part in zip(parts, results, strict=True):
+        for (number, offset, _), results_of_part in zip(read, results, strict=True):
             found[number] += [
                 Proposal(offset + each.start, offset + each.end, each.entity_type) for each in results_of_part
             ]
