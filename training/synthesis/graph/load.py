@@ -46,13 +46,17 @@ _BY_SUFFIX: Final[dict[str, Callable[[InputFile, GraphBuilder], None]]] = {
     ".hpoa": _read_hpoa,
     ".xml": read_icd10cm,
 }
+NODES: Final = "nodes.tsv"
+TRIPLES: Final = "triples.tsv"
+"""The tables of a folder, as `evalsuite train wiki` writes one."""
 _GENE_FILES: Final = ("genes_to_disease.txt", "genes_to_phenotype.txt")
 
 
 def read_graph(graphs: Sequence[str | Path | InputFile], skip_bad: bool = False) -> Graph:
     """Read one or more graphs into one.
 
-    Each is `hpo` or `icd10cm` (from the extra `synthesis`), a folder with `hp.obo` and `phenotype.hpoa`, or a file: OBO
+    Each is `hpo` or `icd10cm` (from the extra `synthesis`), a folder with `hp.obo` and `phenotype.hpoa`, or
+    with `triples.tsv` and `nodes.tsv`, or a file: OBO
     (`.obo`), OBO Graphs (`.json`), triples or indications (`.tsv`), annotations beside their `hp.obo` (`.hpoa`),
     ICD-10-CM's tabular list (`.xml`), each also compressed with gzip; or a table of triples that is in memory. What
     can't be read is a `DataError` with file and line; with `skip_bad` it is left out and counted in `Graph.problems`.
@@ -82,13 +86,18 @@ def _without_collector() -> Iterator[None]:
 
 
 def _read(path: Path, builder: GraphBuilder) -> None:
+    if path.is_dir() and (path / TRIPLES).is_file():
+        for table in (NODES, TRIPLES):
+            if (path / table).is_file():
+                read_triples(read_input(path / table), builder)
+        return
     if path.is_dir():
         _read_hpo(path, builder)
         return
     suffix = (path.with_suffix("") if path.suffix == ".gz" else path).suffix.lower()
     if suffix not in _BY_SUFFIX:
         choices = ", ".join((*_NAMED, *_BY_SUFFIX))
-        message = f"{path}: not a graph that can be read; `graph` is one of {choices}, or a folder with phenotype.hpoa"
+        message = f"{path}: not a graph that can be read; `graph` is one of {choices}, or a folder of such"
         raise UsageError(ErrorCode.INVALID_ARGUMENT, message)
     _BY_SUFFIX[suffix](read_input(path), builder)
 
@@ -97,7 +106,7 @@ def _read_hpo(folder: Path, builder: GraphBuilder) -> None:
     """Read the ontology, the annotations and, where it is there, a gene file."""
     for name in ("hp.obo", "phenotype.hpoa"):
         if not (folder / name).is_file():
-            raise DataError(ErrorCode.DATA_NOT_FOUND, f"{folder}: no {name} (`graph`)")
+            raise DataError(ErrorCode.DATA_NOT_FOUND, f"{folder}: neither {TRIPLES} nor {name} (`graph`)")
     read_obo(read_input(folder / "hp.obo"), builder)
     read_hpoa(read_input(folder / "phenotype.hpoa"), builder)
     genes = next((folder / name for name in _GENE_FILES if (folder / name).is_file()), None)

@@ -21,7 +21,7 @@ from training.synthesis.graph.graph import Graph
 from training.synthesis.graph.input_file import InputFile
 from training.synthesis.graph.kinds import NodeType
 from training.synthesis.graph.linking import Linker
-from training.synthesis.graph.load import read_graph
+from training.synthesis.graph.load import NODES, TRIPLES, read_graph
 from training.synthesis.graph.sources import UNSTATED, Problems, Source
 from training.synthesis.wiki.articles import Collection, collect, open_pages
 from training.synthesis.wiki.extraction import VERSION as PROMPT_VERSION
@@ -31,8 +31,6 @@ from training.synthesis.wiki.replies import ReplyReader
 from training.synthesis.wiki.statements import Refused, Triple, WikiNode, node_table, triple_table
 from training.synthesis.wiki.structured import Structure
 
-NODES: Final = "nodes.tsv"
-TRIPLES: Final = "triples.tsv"
 REFUSED: Final = "refused.jsonl"
 ARTICLES: Final = "articles.jsonl"
 REQUESTS: Final = "requests"

@@ -24,7 +24,7 @@ def out(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def graph(out):
-    return read_graph([out / "nodes.tsv", out / "triples.tsv"])
+    return read_graph([out])
 
 
 def rows(path):
