@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 
 from evalsuite.cli import main
 from evalsuite.data.audit.item_audit import audit
-from evalsuite.data.audit.item_checks import CHECKS, encoding_damage, missing_figure, option_is_another_label
+from evalsuite.data.audit.item_checks import (
+    CHECKS,
+    encoding_damage,
+    gold_in_question,
+    missing_figure,
+    option_is_another_label,
+)
 from evalsuite.data.audit.missing_letters import missing_letters
 from evalsuite.data.duplicates import grams, near_duplicates
 from evalsuite.tasks.item import Item
@@ -166,6 +172,20 @@ def item(question: str = "q", options: tuple[str, ...] = ("x", "y"), gold: str =
 )
 def test_only_a_question_that_refers_to_a_figure_lacks_one(question, missing):
     assert missing_figure(item(question)) is missing
+
+
+@pytest.mark.parametrize(
+    ("question", "options", "found"),
+    [
+        ("Elevated N-acetylaspartic acid is found. Which gene?", ("ASPA", "PPOX"), False),
+        ("The enzyme ASPA is lacking. Which gene?", ("ASPA", "PPOX"), True),
+        ("Heparin or aspirin?", ("heparin", "aspirin"), False),
+        ("诊断为急性胰腺炎的患者", ("急性胰腺炎", "胆囊炎"), True),
+        ("A (+)-catechin is given.", ("(+)-catechin", "water"), True),
+    ],
+)
+def test_the_gold_text_counts_in_the_question_as_whole_words(question, options, found):
+    assert gold_in_question(item(question, options=options)) is found
 
 
 def test_an_option_that_is_its_own_label_is_no_finding():

@@ -116,12 +116,19 @@ def missing_figure(item: Item) -> bool:
 
 
 def gold_in_question(item: Item) -> bool:
-    """The gold option's text occurs in the question, and no other option's does."""
+    """The gold option's text occurs in the question as whole words, and no other option's does."""
     question = item.question.casefold()
     gold = item.options[item.labels.index(item.gold)].casefold()
-    if len(gold) < 4 or gold not in question:
+    if len(gold) < 4 or not _occurs(gold, question):
         return False
-    return not any(option.casefold() in question for option in item.options if option.casefold() != gold)
+    return not any(_occurs(option.casefold(), question) for option in item.options if option.casefold() != gold)
+
+
+def _occurs(text: str, question: str) -> bool:
+    """Return whether a text stands in a question as whole words; Chinese words have no gaps between them."""
+    before = r"(?<![^\W_])" if text[:1].isascii() else ""
+    after = r"(?![^\W_])" if text[-1:].isascii() else ""
+    return re.search(before + re.escape(text) + after, question) is not None
 
 
 CHECKS: dict[str, Callable[[Item], bool]] = {
