@@ -32,11 +32,16 @@ Places = NDArray[np.int64]
 
 
 class Case(NamedTuple):
-    """A subject that can be asked about with an answer, and the nodes that are then wrong."""
+    """A subject that can be asked about with an answer, and the nodes that are then wrong.
+
+    `weight`: that of the subject; `times`: how many of its answers this one stands for, if not all are in the sample.
+    """
 
     subject: int
     answer: int
     wrong: Sequence[int]
+    weight: float = 1.0
+    times: float = 1.0
 
 
 class Weights(NamedTuple):
@@ -81,11 +86,12 @@ def _fitted(cases: Sequence[Case]) -> tuple[Places, Floats, Floats, Floats]:
     sizes = [len(case.wrong) for case in cases]
     rows: Places = np.repeat(np.arange(len(cases)), sizes)
     wrong: Places = np.searchsorted(nodes, [node for case in cases for node in case.wrong])
+    weights, times = (np.array([each[place] for each in cases]) for place in (3, 4))
     answer, distractor = np.ones(len(nodes)), np.ones(len(nodes))
     ratio, scale = answer, DISTRACTORS / np.bincount(rows)
     for _ in range(_ROUNDS):
-        chance = answer[answers]
-        chance = chance / np.maximum(1.0, np.bincount(subjects, chance)[subjects])
+        chance = answer[answers] * times
+        chance = weights * chance / np.maximum(1.0, np.bincount(subjects, chance)[subjects])
         share = _drawn(distractor[wrong] * scale[rows])
         scale *= DISTRACTORS / np.bincount(rows, share)
         found = np.bincount(wrong, share * chance[rows], minlength=len(nodes))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import accumulate, islice
 from typing import Final, NamedTuple
@@ -99,9 +99,12 @@ class PoolShape(Shape):
         """The weights of answers and distractors, found from a sample of subjects that the graph alone decides on."""
         draw = Draw("weights", self.name)
         order = draw.weighted_order(self.subjects, [self.source.weight(subject) for subject in self.subjects])
-        cases = (
-            Case(subject, ask.answer, draw.sample(self.wrong(subject, ask), _WRONG))
-            for subject in order
-            for ask in draw.sample(self.asks(subject), _ASKS)
-        )
+        cases = (case for subject in order for case in self._cases(subject, draw))
         return even_weights(list(islice(cases, _CASES)))
+
+    def _cases(self, subject: int, draw: Draw) -> Iterator[Case]:
+        asks = self.asks(subject)
+        sample = draw.sample(asks, _ASKS)
+        for ask in sample:
+            wrong = draw.sample(self.wrong(subject, ask), _WRONG)
+            yield Case(subject, ask.answer, wrong, self.source.weight(subject), len(asks) / len(sample))
