@@ -55,11 +55,11 @@ _GENE_FILES: Final = ("genes_to_disease.txt", "genes_to_phenotype.txt")
 def read_graph(graphs: Sequence[str | Path | InputFile], skip_bad: bool = False) -> Graph:
     """Read one or more graphs into one.
 
-    Each is `hpo` or `icd10cm` (from the extra `synthesis`), a folder with `hp.obo` and `phenotype.hpoa`, or
-    with `triples.tsv` and `nodes.tsv`, or a file: OBO
-    (`.obo`), OBO Graphs (`.json`), triples or indications (`.tsv`), annotations beside their `hp.obo` (`.hpoa`),
-    ICD-10-CM's tabular list (`.xml`), each also compressed with gzip; or a table of triples that is in memory. What
-    can't be read is a `DataError` with file and line; with `skip_bad` it is left out and counted in `Graph.problems`.
+    Each is `hpo` or `icd10cm` (from the extra `synthesis`), a folder with `hp.obo` and `phenotype.hpoa` or with
+    `triples.tsv` and `nodes.tsv`, or a file: OBO (`.obo`), OBO Graphs (`.json`), triples or indications (`.tsv`),
+    annotations beside their `hp.obo` (`.hpoa`), ICD-10-CM's tabular list (`.xml`), each also compressed with gzip; or a
+    table of triples that is in memory. What can't be read is a `DataError` with file and line; with `skip_bad` it is
+    left out and counted in `Graph.problems`.
     """
     if not graphs:
         raise UsageError(ErrorCode.MISSING_ARGUMENT, "`graph` is missing: name a graph or a file")

@@ -193,8 +193,9 @@ def _names(nodes: Sequence[Any], site: Site) -> Iterator[str]:
 def _ids(field: str, nodes: Sequence[Any], site: Site) -> Iterator[str]:
     prefix, pattern = _VOCABULARIES[field]
     text = without_markers(_MARK.sub(r"\2\3", Rendering(site).text(nodes)))
-    for local in re.findall(rf"(?<![A-Za-z0-9.]){pattern}(?![A-Za-z0-9])", text):
-        yield f"{prefix}:{local}"
+    own = re.findall(rf"\{{\{{\s*{field}2?\s*\|\s*({pattern})\s*[|}}]", "".join(map(str, nodes)), re.IGNORECASE)
+    for local in (*re.findall(rf"(?<![A-Za-z0-9.]){pattern}(?![A-Za-z0-9])", text), *own):
+        yield f"{prefix}:{local.upper()}"
 
 
 def is_code(xref: str) -> bool:

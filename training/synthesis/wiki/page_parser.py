@@ -24,6 +24,7 @@ from training.synthesis.wiki.page import Page, Site
 
 SECONDS: Final = 10.0
 """Processor time of one page; a long article takes less than two."""
+_MODULE: Final = "training.synthesis.wiki.page_parser"
 LARGEST_TEXT: Final = 4 << 20
 """Characters of the longest page that is parsed; MediaWiki's own limit is 2 MiB."""
 
@@ -67,7 +68,7 @@ class PageParser:
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._child is None:
-            command = [sys.executable, "-m", __name__ if __name__ != "__main__" else __spec__.name]
+            command = [sys.executable, "-m", _MODULE]
             pipe = subprocess.PIPE
             self._child = subprocess.Popen(command, stdin=pipe, stdout=pipe, env=with_own_code(dict(os.environ)))
         return self._child

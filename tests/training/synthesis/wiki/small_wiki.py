@@ -50,7 +50,7 @@ Calcidol treats karst fever. Calcidol must not be given in stone lung.
 {{reflist}} Karst fever is caused by candle smoke.
 {{Medical resources
 | ICD10 = {{ICD10|Z|99||z|80}}–{{ICD10|Z98.7}}
-| OMIM = 999001
+| OMIM = {{OMIM|999001}}
 | MeshID = D999001
 }}
 [[Category:Invented diseases]] [[de:Karstfieber]]
