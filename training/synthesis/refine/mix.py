@@ -135,7 +135,7 @@ def _write(sources: Sequence[MixtureSource], seed: int, out: Path) -> Manifest:
         rows = sum(len(source.keys) for source in sources)
         manifest = Manifest(
             name=out.resolve().name,
-            about=f"A mixture of {', '.join(source.name for source in sources)}.",
+            about="A mixture. " + " ".join(f"{source.name}: {source.about}" for source in sources),
             licence="; ".join(f"{source.name}: {source.licence}" for source in sources),
             files=describe(folder, [(TRAIN, drawn), (LEFT_OUT, left_out)]),
             filters=[Filter(name="repeated or contradicting", kept=rows - left_out, dropped=left_out)],

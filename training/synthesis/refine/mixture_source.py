@@ -26,6 +26,7 @@ class MixtureSource:
     name: str
     share: float
     file: Path
+    about: str
     licence: str
     schema: Schema
     manifest: Manifest | None = None
@@ -74,7 +75,8 @@ def open_source(name: str, share: float, scratch: Path, data_dir: Path | None = 
         if manifest.find(TRAIN) is None:
             raise DataError(ErrorCode.INVALID_MANIFEST, f"{folder / FILE}: names no {TRAIN}; there is nothing to mix")
         file = folder / TRAIN
-        return MixtureSource(folder.resolve().name, share, file, manifest.licence, schema_of(file), manifest)
+        name, schema = folder.resolve().name, schema_of(file)
+        return MixtureSource(name, share, file, manifest.about, manifest.licence, schema, manifest)
     if folder.exists() or name not in task_names():
         raise DataError(ErrorCode.DATA_NOT_FOUND, f"{name}: neither a data folder nor a task; freeze a folder first")
     task = load_task(name)
@@ -83,4 +85,4 @@ def open_source(name: str, share: float, scratch: Path, data_dir: Path | None = 
     with file.open("wb") as stream:
         stream.writelines(map(dump_json_line, train_rows(task, items, None, None)))
     licence = task.licence or "as its task card says"
-    return MixtureSource(name, share, file, licence, RewardPrompt, data_digest=canonical.digest(items))
+    return MixtureSource(name, share, file, task.about, licence, RewardPrompt, data_digest=canonical.digest(items))

@@ -122,7 +122,7 @@ def _task(questions: QuestionSet) -> Task:
     return Task(
         name=questions.name,
         version=1,
-        title=questions.about,
+        title="Refined questions",
         about=questions.about,
         licence=questions.licence,
         language=questions.language,

@@ -38,6 +38,8 @@ class QuestionRows:
     licence: str
     language: str
     rows: list[QuestionRow]
+    about: str = "Multiple-choice questions."
+    """What they are, with the attribution that a licence demands."""
     proofs: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     """Proofs by item id."""
     manifest: Manifest | None = None
@@ -115,10 +117,11 @@ def _folder(folder: Path, skip_bad: bool) -> QuestionRows:
             proof = dict(row.content) if isinstance(row.content, dict) else {}
             proofs[str(proof.pop("item", ""))] = proof
     rows = list(read_lines(items, skip_bad))
-    return QuestionRows(card.name, manifest.licence, card.language, rows, proofs, manifest)
+    return QuestionRows(card.name, manifest.licence, card.language, rows, card.about, proofs, manifest)
 
 
 def _task(name: str, data_dir: Path | None) -> QuestionRows:
     task = load_task(name)
     rows = [QuestionRow(f"{name}: {item.id}", native_row(item)) for item in load_split(task, "train", data_dir)]
-    return QuestionRows(DEFAULT_NAME, task.licence or "as its task card says", task.language, rows)
+    licence = task.licence or "as its task card says"
+    return QuestionRows(DEFAULT_NAME, licence, task.language, rows, f"Train items of {name}. {task.about}".strip())

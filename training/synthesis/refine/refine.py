@@ -30,7 +30,6 @@ from training.synthesis.refine.review.journal import DECISIONS
 MARKER: Final = "refine.json"
 """Written first: a folder that has it may be written again."""
 PROGRAM: Final = "evalsuite train refine"
-ABOUT: Final = "Multiple-choice questions that passed the format filter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ def refine(
     refuse_missing_tiers(kept, tiers)
     questions = QuestionSet(
         name=source.name,
-        about=f"{ABOUT}{'' if validator is None else f' and the label check by {validator.model}'}.",
+        about=_about(source, validator),
         licence=source.licence,
         language=source.language,
         items=kept,
@@ -86,6 +85,14 @@ def refine(
     manifest = write_questions(out, questions)
     missing = 0 if check is None else check.missing
     return Refined(manifest, len(kept), len(items) - len(kept), len(found.rejected), missing)
+
+
+def _about(source: QuestionRows, validator: Validator | None) -> str:
+    """Return what the source says of itself, its attribution included, and what the questions passed here."""
+    passed = (
+        f"They passed the format filter{'' if validator is None else f', and the label check by {validator.model}'}."
+    )
+    return source.about if passed in source.about else f"{source.about} {passed}"
 
 
 def _is_failed(item: Item, check: LabelCheck) -> bool:

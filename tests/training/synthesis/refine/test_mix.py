@@ -137,7 +137,9 @@ def test_stages_take_the_mixture(tmp_path, source):
     assert main(["train", "mix", f"{c}=1", f"{d}=1", "--out", str(tmp_path / "sft")]) == 0
     rows = list(read(tmp_path / "sft", "train", "sft"))
     assert len(rows) == 4 and all(isinstance(each, Trace) for each in rows)
-    assert verify(tmp_path / "sft").sources.keys() == {"c", "d"}
+    manifest = verify(tmp_path / "sft")
+    assert manifest.sources.keys() == {"c", "d"}
+    assert "licence of c" in manifest.licence and "licence of d" in manifest.licence
 
 
 def test_a_task_gives_its_train_items(tmp_path, source, mirror):

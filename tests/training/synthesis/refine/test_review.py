@@ -244,6 +244,34 @@ def test_the_data_set_follows_from_the_decisions(server, folder):
     assert len(read_rows(out / "train.jsonl")) == 4 and read_rows(out / "review.jsonl") == []
 
 
+def test_an_attribution_stays_through_every_step(tmp_path):
+    items = [row(1, answer="A"), row(2)]
+    file = write_rows(tmp_path / "rows.jsonl", items)
+    command = ["train", "refine", str(file), "--licence", "CC BY 4.0, Ada", "--out", str(tmp_path / "one")]
+    assert main(command) == 0
+    card = tmp_path / "one" / "questions" / "task.yaml"
+    facts = json.loads(card.read_text())
+    card.write_text(json.dumps(facts | {"about": "Made by Ada, release 7."}))
+    _state_again(tmp_path / "one")
+    command = ["train", "refine", str(tmp_path / "one"), "--validator", "trivial/first", "--out", str(tmp_path / "two")]
+    assert main(command) == 0
+    assert main(["train", "review", str(tmp_path / "two"), "--apply", "--out", str(tmp_path / "three")]) == 0
+    assert main(["train", "mix", str(tmp_path / "three"), "--out", str(tmp_path / "four")]) == 0
+    for name in ("two", "three", "four"):
+        manifest = verify(tmp_path / name)
+        assert "Made by Ada, release 7." in manifest.about and "CC BY 4.0, Ada" in manifest.licence
+    assert "Made by Ada, release 7." in (tmp_path / "three" / "questions" / "task.yaml").read_text()
+
+
+def _state_again(folder: Path) -> None:
+    """Write the manifest of files that were changed on purpose."""
+    stated = json.loads((folder / "manifest.json").read_text())
+    for file in stated["files"]:
+        content = (folder / file["path"]).read_bytes()
+        file |= {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    (folder / "manifest.json").write_text(json.dumps(stated))
+
+
 def test_what_is_undecided_disputed_withdrawn_or_outdated_stays_in_review(server, folder):
     for content in (
         decision(folder, "q001", "accept"),
@@ -302,11 +330,7 @@ def test_a_review_of_somebody_else_that_is_none_is_one_line(folder, capsys, chan
     rows = read_rows(folder / "review.jsonl")
     rows[1] |= changes
     write_rows(folder / "review.jsonl", rows)
-    stated = json.loads((folder / "manifest.json").read_text())
-    for file in stated["files"]:
-        content = (folder / file["path"]).read_bytes()
-        file |= {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
-    (folder / "manifest.json").write_text(json.dumps(stated))
+    _state_again(folder)
     assert main(["train", "review", str(folder), "--apply", "--out", str(folder.parent / "new")]) == 2
     error = capsys.readouterr().err
     assert f"{folder / 'review.jsonl'}:2: " in error and error.rstrip().endswith(f"[{ErrorCode.DATA_MALFORMED}]")
