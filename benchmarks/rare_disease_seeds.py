@@ -4,7 +4,7 @@
     python benchmarks/rare_disease_seeds.py tiny OUT 1 2 3
 
 `rules` answers the items of each seed by rules that know nothing of medicine, and prints their accuracies with
-intervals. `tiny` trains a model of a million parameters on 20,000 questions that `evalsuite train synthesize` would
+intervals. `tiny` trains a model of a million parameters on 4,000 questions that `evalsuite train synthesize` would
 draw, evaluates it by log-likelihood of the option texts, and prints the differences between the seeds. It takes about
 ten minutes of one core.
 """
@@ -28,7 +28,7 @@ from evalsuite.util.format import interval, points_interval
 from evalsuite.util.markdown import table
 
 TASK = "rare_disease"
-QUESTIONS, TRAINING_SEED = 20_000, 101
+QUESTIONS, TRAINING_SEED = 4_000, 101
 EPOCHS, BATCH, RATE = 2, 32, 1.5e-3
 
 Rule = Callable[[Item, Counter[str]], int]

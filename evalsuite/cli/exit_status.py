@@ -33,6 +33,7 @@ _OPTIONS: Final = {
     "base_urls": "--base-url",
     "metrics": "--metric",
     "model_args": "--model-arg",
+    "task_args": "--task-arg",
 }
 """Options whose names differ from the library's arguments in more than their dashes."""
 

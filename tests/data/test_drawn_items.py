@@ -364,7 +364,7 @@ class TestRuns:
     def test_a_wrong_argument_is_refused_before_anything_is_written(self, dice, tmp_path, capsys, given, code):
         assert self.run(tmp_path / "run", "--task-arg", given) == 2
         error = capsys.readouterr().err
-        assert error.rstrip().endswith(f"[{code}]") and "--task-arg" in error and error.count("\n") == 1
+        assert error.rstrip().endswith(f"[{code}]") and "--task-arg " in error and error.count("\n") == 1
         assert not (tmp_path / "run").exists()
 
     def test_two_values_of_one_argument_are_refused(self, dice, tmp_path, capsys):
