@@ -17,6 +17,7 @@ from evalsuite.stats.clusters import Floats, Ints, members
 from evalsuite.stats.contrast import PairedScores
 from evalsuite.stats.intervals import Estimate
 from evalsuite.stats.macro_average import macro
+from evalsuite.tasks.task_arguments import shown_arguments
 
 ORDER = (
     "careqa",
@@ -226,10 +227,11 @@ def _column(key: str, group: Sequence[tuple[NamedRun, str, ItemScores]]) -> Lead
     summary = first.result.tasks[task]
     used = [settings(entry.result, task) for entry, _, _ in group]
     common = Counter(repr(each) for each in used).most_common(1)[0][0]
+    scoring = "" if summary.scoring == "generate" else summary.scoring
     return LeaderboardColumn(
         key=key,
         task=task,
-        title=task if summary.scoring == "generate" else f"{task}, {summary.scoring}",
+        title=", ".join(filter(None, (task, shown_arguments(summary.task_args), scoring))),
         n=summary.n,
         items=summary.items,
         chance=summary.chance,

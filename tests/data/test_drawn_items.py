@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from evalsuite import evaluate
 from evalsuite.analysis.comparability import pair
+from evalsuite.analysis.leaderboard import entries, leaderboard
 from evalsuite.analysis.run_result import read_result
 from evalsuite.cli import cli, main
 from evalsuite.data import drawn_items, item_generator
@@ -336,6 +337,12 @@ class TestRuns:
         one, other = (read_result(tmp_path / str(seed)) for seed in (7, 8))
         refused(ErrorCode.RUNS_NOT_COMPARABLE, lambda: pair(one, other), "seed=7", "seed=8")
         refused(ErrorCode.RUNS_NOT_COMPARABLE, lambda: pair(one, other, (), ["data_digest", "items"]))
+
+    def test_a_report_has_a_column_for_each_seed(self, dice, tmp_path, capsys):
+        for seed in (7, 8):
+            self.run(tmp_path / str(seed), "--task-arg", f"seed={seed}")
+        board = leaderboard(entries([read_result(tmp_path / str(seed)) for seed in (7, 8)], lambda run: run.path.name))
+        assert {column.title for column in board.columns} == {f"dice, seed={n}, colour=red" for n in (7, 8)}
 
     @pytest.mark.parametrize(
         ("edit", "code"),
