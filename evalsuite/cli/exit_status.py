@@ -25,7 +25,17 @@ TERMINATED: Final = 143
 """Exit code after SIGTERM, by which batch systems and containers stop a program."""
 _ARGUMENT: Final = re.compile(r"`([a-z][a-z0-9_]*)`")
 _PATH_ERRORS: Final = frozenset(
-    {errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EPERM, errno.EROFS}
+    {
+        errno.EACCES,
+        errno.EEXIST,
+        errno.EISDIR,
+        errno.ELOOP,
+        errno.ENAMETOOLONG,
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.EPERM,
+        errno.EROFS,
+    }
 )
 """What is wrong with a path that somebody named, and not with this program."""
 _OPTIONS: Final = {

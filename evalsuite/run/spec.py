@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 from evalsuite.errors import ErrorCode, RunError, UsageError
 from evalsuite.models import model_name, split_name
 from evalsuite.models.backend import BackendSettings, Decoding, Scoring, Thinking
 from evalsuite.models.redaction import redact_url
 from evalsuite.tasks.task_arguments import Value
+
+MOST_SAMPLES: Final = 1_000_000
+"""Responses per item that a run's files can state."""
+_INTEGERS: Final = 1 << 63
+"""JSON is written with integers of 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +48,9 @@ class RunSpec:
     def _check_ranges(self) -> None:
         decoding, settings = self.settings.decoding, self.settings
         for name, value, allowed, valid in (
-            ("samples", self.samples, "at least 1", self.samples >= 1),
+            ("samples", self.samples, f"between 1 and {MOST_SAMPLES:,}", 1 <= self.samples <= MOST_SAMPLES),
             ("limit", self.limit, "at least 1", self.limit is None or self.limit >= 1),
+            ("seed", decoding.seed, "an integer of 64 bits", -_INTEGERS <= decoding.seed < _INTEGERS),
             ("temperature", decoding.temperature, "between 0 and 100", 0 <= decoding.temperature <= 100),
             ("top_p", decoding.top_p, "above 0 and at most 1", 0 < decoding.top_p <= 1),
             ("max_tokens", decoding.max_tokens, "at least 1", decoding.max_tokens >= 1),
@@ -53,7 +59,7 @@ class RunSpec:
             ("concurrency", settings.concurrency, "at least 1", settings.concurrency >= 1),
             ("scoring", settings.scoring, _one_of(Scoring), settings.scoring in get_args(Scoring)),
         ):
-            if not valid:
+            if not valid or (isinstance(value, int) and value >= _INTEGERS):
                 raise UsageError(ErrorCode.INVALID_ARGUMENT, f"`{name}` is {value!r}: it must be {allowed}")
 
     def _check_scoring(self) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -51,10 +52,31 @@ def write_output(target: Path, content: bytes) -> None:
 
     A link elsewhere is replaced and not written through: somebody may have put it into a folder that is passed on.
     """
-    if target.is_absolute() and target.parts[1:2] == ("dev",):
+    if is_device(target):
         target.write_bytes(content)
     else:
         write_atomically(target, content)
+
+
+def is_device(target: Path) -> bool:
+    """Return whether a path that a command names is a device such as /dev/stdout."""
+    return target.is_absolute() and target.parts[1:2] == ("dev",)
+
+
+def check_writable(folder: Path) -> None:
+    """Raise `OSError` if files can't be created in a folder, which need not exist yet and is not created.
+
+    For commands that work long before they write.
+    """
+    absent = [each for each in (folder, *folder.parents) if not each.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    finally:
+        with suppress(OSError):  # another process has put something into it, or it could not be created
+            for each in absent:
+                each.rmdir()
 
 
 @contextmanager

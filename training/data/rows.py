@@ -217,6 +217,8 @@ def schema_of(file: Path) -> Schema:
     """Return the schema that a file's first row has; a `DataError` where it has none."""
     with file.open("rb") as stream:
         first = stream.readline(MAX_LINE_BYTES)
+    if not first:
+        raise DataError(ErrorCode.TRAINING_DATA_MALFORMED, f"{file}: no rows; leave this source out")
     for schema in (Trace, RewardPrompt, PromptCompletion, CorpusText):
         try:
             schema.model_validate_json(first)

@@ -32,13 +32,16 @@ class InputFile(NamedTuple):
             raise DataError(ErrorCode.DATA_UNREADABLE, message) from None
 
 
-def read_input(path: Path) -> InputFile:
-    """Read a file whole, unpacking gzip. Raises `DataError` if it is absent, damaged or too large."""
+def read_input(path: Path, argument: str = "graph") -> InputFile:
+    """Read a file whole, unpacking gzip. Raises `DataError` if it is absent, damaged or too large.
+
+    `argument`: the one that names the file, for the message.
+    """
     try:
         raw = path.read_bytes()
         data = _unpacked(path) if raw[:2] == _GZIP else raw
     except FileNotFoundError:
-        raise DataError(ErrorCode.DATA_NOT_FOUND, f"{path}: no such file (`graph`)") from None
+        raise DataError(ErrorCode.DATA_NOT_FOUND, f"{path}: no such file (`{argument}`)") from None
     except GzipTooLargeError as error:
         message = f"{path}: {error}; it is not the file that was expected"
         raise DataError(ErrorCode.DATA_TOO_LARGE, message) from error

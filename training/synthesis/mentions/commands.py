@@ -14,19 +14,26 @@ from evalsuite.util.text import visible
 @click.option("--graph", "graphs", multiple=True, required=True, help="hpo, icd10cm, a file or a folder; repeatable.")
 @click.option("--field", default="text", show_default=True, help="Field of a row of JSON lines that holds its text.")
 @click.option("--skip-bad", is_flag=True, help="Leave out what can't be read, and count it.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Table to write (TSV).")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="New file for the table (TSV)."
+)
 def mentions(corpus: tuple[Path, ...], graphs: tuple[str, ...], field: str, skip_bad: bool, out: Path) -> None:
     """Count the names of a graph's nodes in CORPUS: text, JSON lines, MediaWiki dumps, folders of such.
 
     `evalsuite train synthesize --mentions` takes the table: what a corpus names rarely is asked about more often.
     """
-    from evalsuite.util.atomic_write import write_output
+    from evalsuite.errors import DataError, ErrorCode
+    from evalsuite.util.atomic_write import check_writable, is_device, write_output
     from training.synthesis.graph.linking import Linker
     from training.synthesis.graph.load import read_graph
     from training.synthesis.graph.sources import Problems
     from training.synthesis.mentions.corpus import count_mentions
     from training.synthesis.mentions.table import mention_table
 
+    if not is_device(out):
+        if out.exists():
+            raise DataError(ErrorCode.OUTPUT_EXISTS, f"{out}: is there already (`out`); name a new file")
+        check_writable(out.parent)
     graph, problems = read_graph(graphs, skip_bad), Problems(skip_bad)
     found = count_mentions(corpus, Linker(graph), problems, field)
     facts = {
@@ -37,6 +44,7 @@ def mentions(corpus: tuple[Path, ...], graphs: tuple[str, ...], field: str, skip
         "mentions of a name that several nodes bear, counted for none": f"{found.ambiguous:,}",
         "left out, as it can't be read": f"{sum(problems.counts.values()):,}",
     }
+    out.parent.mkdir(parents=True, exist_ok=True)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_output(out, mention_table(found.counts, graph, facts))
     nodes, mentioned = len(found.counts), found.counts.total()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from evalsuite.errors import DataError, ErrorCode
+from evalsuite.errors import DataError, ErrorCode, UsageError
 from evalsuite.util.jsonl import parse_json
 from training.synthesis.graph.linking import Linker
 from training.synthesis.graph.sources import Problems
@@ -38,7 +38,7 @@ def count_mentions(paths: Sequence[Path], linker: Linker, problems: Problems, fi
     counts: Counter[int] = Counter()
     ambiguous = texts = 0
     digest = hashlib.sha256()
-    for path in _files(paths):
+    for path in _each_once(_files(paths)):
         for text in _texts(path, problems, field, digest):
             texts += 1
             for mention in linker.mentions(text):
@@ -46,6 +46,9 @@ def count_mentions(paths: Sequence[Path], linker: Linker, problems: Problems, fi
                     counts[mention.nodes[0]] += 1
                 else:
                     ambiguous += 1
+    if not texts and not problems.counts:
+        message = f"{', '.join(map(str, paths))}: no text in this corpus; name files that hold some"
+        raise DataError(ErrorCode.DATA_NOT_FOUND, message)
     return Counted(counts, ambiguous, texts, digest.hexdigest())
 
 
@@ -58,6 +61,17 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
             yield from found
         else:
             yield path
+
+
+def _each_once(files: Iterable[Path]) -> Iterator[Path]:
+    """Yield the files; one that is there twice would count twice, and is a `UsageError`."""
+    seen: set[Path] = set()
+    for file in files:
+        if (real := file.resolve()) in seen:
+            message = f"{file}: is in the corpus twice; name it once, and no link to it"
+            raise UsageError(ErrorCode.CONFLICTING_ARGUMENTS, message)
+        seen.add(real)
+        yield file
 
 
 def _kind(path: Path) -> str:

@@ -38,7 +38,7 @@ def read_mentions(path: Path, graph: Graph, skip_bad: bool = False) -> Mentions:
     `DataError`.
     """
     problems = Problems(skip_bad)
-    file = read_input(path)
+    file = read_input(path, "mentions")
     nodes, counts, lines = _columns(file, problems)
     linker = Linker(graph)
     found: Counter[str] = Counter()

@@ -136,7 +136,9 @@ def _serve(folder: Path, port: int) -> None:
 
 @click.command(short_help="Mix training data of several sources by shares.")
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE=SHARE...")
-@click.option("--n", "count", type=_AT_LEAST_ONE, help="How many rows [default: as many as the shares allow].")
+@click.option(
+    "--n", "count", type=click.IntRange(1, 10**12), help="How many rows [default: as many as the shares allow]."
+)
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Other seeds draw other rows.")
 @click.option("--allow-short", is_flag=True, help="Take what there is where a source has fewer rows than its share.")
 @click.option("--data-dir", type=_FOLDER, envvar="EVALSUITE_DATA", help="Where tasks' train items are.")

@@ -18,6 +18,9 @@ from training.synthesis.refine.mixture_source import MixtureSource, open_source
 
 LEFT_OUT: Final = "left_out.jsonl"
 """Rows that could not be drawn: source, line and reason."""
+_SMALLEST: Final = 1e-9
+_LARGEST: Final = 1e9
+"""Of shares, so that no sum or quotient of them is infinite."""
 
 
 def parse_source(text: str) -> tuple[str, float]:
@@ -27,8 +30,8 @@ def parse_source(text: str) -> tuple[str, float]:
         share = float(value) if equals else 1.0
     except ValueError:
         share = math.nan
-    if not 0 < share < math.inf or not (name or not equals):
-        message = f"{text!r}: write a source and its share, a positive number: refined=0.7"
+    if not _SMALLEST <= share <= _LARGEST or not (name or not equals):
+        message = f"{text!r}: write a source and its share, a number from {_SMALLEST:g} to {_LARGEST:g}: refined=0.7"
         raise UsageError(ErrorCode.INVALID_ARGUMENT, message)
     return (name if equals else text), share
 

@@ -48,6 +48,7 @@ def wiki(
     counts only with a sentence that holds both names. The same command again sends only requests without a response.
     """
     from evalsuite.errors import ErrorCode, UsageError
+    from evalsuite.util.atomic_write import check_writable
     from training.synthesis.wiki.agent import REQUESTS, WikiAgent, WikiSettings, check_folder
 
     if out is None and not dry_run:
@@ -55,6 +56,7 @@ def wiki(
     spec = None if model is None else _spec(model, options)
     if out is not None and not dry_run:
         check_folder(out, spec is not None)
+        check_writable(out)
     agent = WikiAgent(WikiSettings(dump, graphs, licence, skip_bad))
     _show(agent.counts(), agent.problems.messages, sum(agent.problems.counts.values()))
     if out is None or dry_run:

@@ -133,6 +133,44 @@ def test_a_broken_corpus_is_one_line(table, tmp_path, capsys, name, content, lin
     assert main([*arguments, "--skip-bad"]) == 0
 
 
+def test_a_table_never_replaces_a_file(table, tmp_path, capsys):
+    corpus = tmp_path / "a.txt"
+    corpus.write_text("Karst fever")
+    for out in (table, corpus):
+        before = out.read_bytes()
+        assert main(["train", "mentions", str(corpus), "--graph", str(table), "--out", str(out)]) == 2
+        assert capsys.readouterr().err.rstrip().endswith(f"[{ErrorCode.OUTPUT_EXISTS}]")
+        assert out.read_bytes() == before
+    assert main(["train", "mentions", str(corpus), "--graph", str(table), "--out", str(corpus / "m.tsv")]) == 2
+    assert capsys.readouterr().err.rstrip().endswith(f"[{ErrorCode.OUTPUT_NOT_WRITABLE}]")
+    new = tmp_path / "new" / "m.tsv"
+    assert main(["train", "mentions", str(corpus), "--graph", str(table), "--out", str(new)]) == 0
+    assert new.exists()
+
+
+def test_a_file_counts_once_and_an_empty_corpus_is_refused(table, tmp_path, capsys):
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    (folder / "a.txt").write_text("Karst fever")
+    (tmp_path / "b.txt").symlink_to(folder / "a.txt")
+    (tmp_path / "empty.jsonl").write_text("")
+    command = ["train", "mentions", "--graph", str(table), "--out", str(tmp_path / "m.tsv")]
+    for corpus, code in (
+        ([folder, folder / "a.txt"], ErrorCode.CONFLICTING_ARGUMENTS),
+        ([folder, tmp_path / "b.txt"], ErrorCode.CONFLICTING_ARGUMENTS),
+        ([tmp_path / "empty.jsonl"], ErrorCode.DATA_NOT_FOUND),
+    ):
+        assert main([*command, *map(str, corpus)]) == 2
+        assert capsys.readouterr().err.rstrip().endswith(f"[{code}]")
+    assert not (tmp_path / "m.tsv").exists()
+
+
+def test_an_absent_table_is_named_with_its_option(graph, tmp_path):
+    with pytest.raises(DataError, match="`mentions`") as error:
+        read_mentions(tmp_path / "absent.tsv", graph)
+    assert error.value.code == ErrorCode.DATA_NOT_FOUND
+
+
 def test_what_a_corpus_names_often_is_drawn_less(graph):
     plain, informed = (QuestionSource(graph, Weights(), given) for given in (None, {"X:1": 8}))
     first, second = graph.find("X:1"), graph.find("X:2")

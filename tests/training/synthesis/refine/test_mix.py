@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,7 @@ from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.reward.train_dataset import train_rows
 from evalsuite.tasks.answer_format import FORMATS
 from tests.training.synthesis.refine.planted import NAMES, read_rows, row, write_rows
-from training.data.manifest import freeze, verify
+from training.data.manifest import describe, freeze, verify, write_manifest
 from training.data.rows import RewardPrompt, Trace, read
 from training.synthesis.refine.mix import parse_source
 from training.synthesis.refine.same_question import row_key
@@ -41,6 +42,15 @@ def source(tmp_path):
         return str(folder)
 
     return make
+
+
+def emptied(folder: str) -> str:
+    """Leave no row in a source, as a refinement does that keeps no question; `freeze` makes no such folder."""
+    manifest = verify(Path(folder))
+    write_rows(Path(folder) / "train.jsonl", [])
+    files = describe(Path(folder), [("train.jsonl", 0)])
+    write_manifest(Path(folder), manifest.model_copy(update={"files": files}))
+    return folder
 
 
 def mixed(tmp_path, *arguments: str) -> tuple[list[dict], dict[str, dict]]:
@@ -152,6 +162,7 @@ def test_a_task_gives_its_train_items(tmp_path, source, mirror):
 def test_what_cannot_be_mixed_is_one_line(tmp_path, source, capsys):
     a, b = source("a", grpo_rows(range(3))), source("b", [trace(5)])
     c = source("c", [*grpo_rows([7]), {"prompt": 3}])
+    empty = emptied(source("empty", grpo_rows([9])))
     (tmp_path / "bare").mkdir()
     out = str(tmp_path / "out")
     for arguments, code, place in (
@@ -164,6 +175,8 @@ def test_what_cannot_be_mixed_is_one_line(tmp_path, source, capsys):
         ([str(tmp_path / "bare")], ErrorCode.INVALID_MANIFEST, "bare"),
         ([f"{c}=1"], ErrorCode.TRAINING_DATA_MALFORMED, "train.jsonl:2:"),
         ([f"{a}=1", "--n", "9"], ErrorCode.DATA_NOT_FOUND, "at most 3"),
+        ([f"{a}=1", "--n", "9" * 400], ErrorCode.INVALID_ARGUMENT, "--n"),
+        ([f"{a}=1", f"{empty}=1", "--allow-short"], ErrorCode.TRAINING_DATA_MALFORMED, "empty"),
     ):
         assert main(["train", "mix", *arguments, "--out", out]) == 2, arguments
         error = capsys.readouterr().err
@@ -174,6 +187,6 @@ def test_what_cannot_be_mixed_is_one_line(tmp_path, source, capsys):
 def test_a_share_stands_behind_the_last_equals_sign():
     assert parse_source("runs/k=2/out=0.5") == ("runs/k=2/out", 0.5)
     assert parse_source("refined") == ("refined", 1.0)
-    for text in ("=1", "a=", "a=-1", "a=inf", "a=b"):
+    for text in ("=1", "a=", "a=-1", "a=inf", "a=b", "a=1e308", "a=1e-320"):
         with pytest.raises(UsageError):
             parse_source(text)

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from evalsuite.cli import main
+from evalsuite.errors import ErrorCode
 from tests.training.synthesis.wiki.small_wiki import PAGES, REDIRECTS, dump
 from training.synthesis.graph import NodeType, Relation, read_graph
 from training.synthesis.graph.linking import Linker
@@ -151,6 +152,16 @@ def test_text_and_markdown_are_read_with_the_names_of_a_graph(out, tmp_path, cap
     counts = dict(line.split(": ") for line in capsys.readouterr().out.splitlines())
     assert counts["articles"] == "2" and counts["requests"] == "2" and counts["sentences"] == "3"
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_the_dump_is_read(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    arguments = ["train", "wiki", str(tmp_path / "absent.xml"), "--out"]
+    assert main([*arguments, str(tmp_path / "file" / "out")]) == 2
+    assert capsys.readouterr().err.rstrip().endswith(f"[{ErrorCode.OUTPUT_NOT_WRITABLE}]")
+    assert main([*arguments, str(tmp_path / "new" / "out")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
 
 
 def test_bad_input_is_one_line_and_exit_code_2(out, tmp_path, capsys):
