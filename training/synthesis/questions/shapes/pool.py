@@ -17,7 +17,7 @@ from training.synthesis.questions.shapes.shape import Shape
 from training.synthesis.questions.source import QuestionSource
 
 _WORD: Final = re.compile(r"\w+")
-_PULL: Final = 4.0
+_PULL: Final = 8.0
 """By how many times the weights change at most for a node that was right, or wrong, too often."""
 _TRIED: Final = 4
 """Answers of a subject that are tried for one question."""
@@ -82,9 +82,9 @@ class PoolShape(Shape):
         return (*super().traits(number), self.seen.odds(self._tokens(number)))
 
     def _excess(self, number: int) -> float:
-        """Return how much more often a node was right so far than chance has it; near 1 if it was shown seldom."""
+        """Return by how much a node was right too often so far: its odds, squared; near 1 if it was shown seldom."""
         odds = self.seen.odds((self.source.names.shown(number),))
-        return min(max(odds, 1 / _PULL), _PULL)
+        return min(max(odds * odds, 1 / _PULL), _PULL)
 
     def _tokens(self, number: int) -> frozenset[str]:
         """Return the words of an option and the option itself."""
