@@ -27,12 +27,15 @@ _ARGUMENT: Final = re.compile(r"`([a-z][a-z0-9_]*)`")
 _PATH_ERRORS: Final = frozenset(
     {
         errno.EACCES,
+        errno.EBUSY,
         errno.EEXIST,
+        errno.EINVAL,
         errno.EISDIR,
         errno.ELOOP,
         errno.ENAMETOOLONG,
         errno.ENOENT,
         errno.ENOTDIR,
+        errno.ENOTEMPTY,
         errno.EPERM,
         errno.EROFS,
     }

@@ -138,7 +138,7 @@ def test_a_malformed_card_of_somebody_else_stops_its_own_task_alone(evalsuite, t
     assert own.returncode == 2 and own.stderr.rstrip().endswith(f"[{ErrorCode.INVALID_TASK_CARD}]")
 
 
-@pytest.mark.parametrize("name", ["EACCES", "EROFS", "ENOTDIR", "ENOENT", "ELOOP"])
+@pytest.mark.parametrize("name", ["EACCES", "EROFS", "ENOTDIR", "ENOENT", "ELOOP", "EBUSY", "EINVAL"])
 def test_a_path_that_cannot_be_written_is_one_line(evalsuite, name):
     ended = evalsuite({"fails": "other:fails_at_path"}, "fails", name)
     assert ended.returncode == 2 and ended.stderr.rstrip().endswith(f"[{ErrorCode.OUTPUT_NOT_WRITABLE}]")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from evalsuite.data.file_formats import read_rows
 from evalsuite.data.tables import parquet_rows
-from evalsuite.errors import DataError, ErrorCode
+from evalsuite.errors import DataError, ErrorCode, UsageError
 from evalsuite.util.gzip_file import GzipError, open_gzip
 from evalsuite.util.jsonl import JsonLineError, parse_json, read_jsonl
 
@@ -71,6 +72,25 @@ def source_files(path: Path) -> list[SourceFile]:
     if not found:
         raise DataError(ErrorCode.DATA_NOT_FOUND, f"{path}: holds no file of a known kind: {_known()}")
     return found
+
+
+def named_apart(files: Iterable[SourceFile]) -> list[SourceFile]:
+    """Return files with names that differ: those of one name have as many of their folders before it as that takes.
+
+    A file that is there twice, which would count twice, is a `UsageError`.
+    """
+    found: dict[Path, SourceFile] = {}
+    for file in files:
+        if found.setdefault(file.path.resolve(), file) is not file:
+            message = f"{file.path}: is to be searched twice; name it once"
+            raise UsageError(ErrorCode.CONFLICTING_ARGUMENTS, message)
+    depth = 1
+    while equal := {name for name, times in Counter(file.name for file in found.values()).items() if times > 1}:
+        depth += 1
+        for path, file in found.items():
+            if file.name in equal:
+                found[path] = file._replace(name="/".join(path.parts[1:][-depth:]))
+    return list(found.values())
 
 
 def _known() -> str:

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from evalsuite.data.overlap.benchmark_items import BenchmarkItem, Benchmarks
-from evalsuite.data.overlap.documents import Document, SourceFile, documents
+from evalsuite.data.overlap.documents import Document, SourceFile, documents, named_apart
 from evalsuite.data.overlap.index import OverlapIndex
 from evalsuite.data.overlap.match import RULES, Match, Rule
-from evalsuite.errors import DataError, ErrorCode
-from evalsuite.util.atomic_write import write_atomically
+from evalsuite.errors import DataError, ErrorCode, UsageError
+from evalsuite.util.atomic_write import atomic_folder, write_atomically
 from evalsuite.util.jsonl import dump_json_line
 
 DEFAULT_RULES: Final[tuple[Rule, ...]] = ("exact", "near")
@@ -124,19 +124,45 @@ def search(
     `out`: a new folder for overlap.json and matches.jsonl. `remove`: write each file without the documents that have an
     item by the chosen rules to its subfolder `clean`; running text can't be cut into rows and is a `DataError`.
     """
-    files = list(files)
-    if out is not None:
-        if out.exists() and any(out.iterdir()):
-            raise DataError(ErrorCode.OUTPUT_EXISTS, f"{out}: is not empty (`out`); name a new folder")
-        out.mkdir(parents=True, exist_ok=True)
-    if remove and (texts := [file.path for file in files if not file.rows]):
+    files = named_apart(files)
+    if remove:
+        _check_removable(files)
+    if out is None:
+        return _search_all(files, benchmarks, rules, None, remove, workers)
+    if out.exists() and any(out.iterdir()):
+        raise DataError(ErrorCode.OUTPUT_EXISTS, f"{out}: is not empty (`out`); name a new folder")
+    if out.is_dir():
+        out.rmdir()  # the new folder takes its place whole, so that a search that fails can be repeated
+    with atomic_folder(out) as folder:
+        return _search_all(files, benchmarks, rules, folder, remove, workers)
+
+
+def _check_removable(files: Sequence[SourceFile]) -> None:
+    """Raise an error for a file that can't be written without some of its documents."""
+    if texts := [file.path for file in files if not file.rows]:
         message = f"{texts[0]}: `remove` takes whole rows, and running text has none; make it JSON lines or Parquet"
         raise DataError(ErrorCode.DATA_UNREADABLE, message)
+    written: dict[str, SourceFile] = {}
+    for file in files:
+        if (other := written.setdefault(_clean_name(file), file)) is not file:
+            message = f"{file.path}: `remove` would write it where it writes {other.path}; search one of them alone"
+            raise UsageError(ErrorCode.CONFLICTING_ARGUMENTS, message)
+
+
+def _search_all(
+    files: Sequence[SourceFile],
+    benchmarks: Benchmarks,
+    rules: Sequence[Rule],
+    out: Path | None,
+    remove: bool,
+    workers: int,
+) -> Overlap:
     overlap = Overlap(benchmarks, rules)
     with ExitStack() as stack:
         matches = stack.enter_context((out / MATCHES).open("wb")) if out is not None else None
         searcher = stack.enter_context(_Searcher(benchmarks, workers))
         for file in files:
+            overlap.documents[file.name] += 0  # one without any document is named, too
             clean = stack.enter_context(_CleanFile(out / CLEAN, file)) if remove and out is not None else None
             for document, hits in searcher.search(file):
                 chosen = overlap.add(file.name, hits)
@@ -144,17 +170,24 @@ def search(
                     matches.writelines(dump_json_line(hit.to_json()) for hit in hits)
                 if clean is not None and not chosen:
                     clean.write(document)
+    if not overlap.documents.total():
+        which = ", ".join(str(file.path) for file in files[:3])
+        raise DataError(ErrorCode.DATA_NOT_FOUND, f"{which}: no document to search; name files that hold some")
     if out is not None:
         write_atomically(out / REPORT, json.dumps(overlap.to_json(), ensure_ascii=False, indent=1).encode())
     return overlap
+
+
+def _clean_name(file: SourceFile) -> str:
+    name = file.name.removesuffix(".gz")
+    return name if file.kind in (".jsonl", ".ndjson") else f"{name}.jsonl"
 
 
 class _CleanFile:
     """The rows of one file that stay: its own lines, or rows as JSON lines."""
 
     def __init__(self, folder: Path, file: SourceFile) -> None:
-        name = file.name.removesuffix(".gz")
-        self.path = folder / (name if file.kind in (".jsonl", ".ndjson") else f"{name}.jsonl")
+        self.path = folder / _clean_name(file)
 
     def __enter__(self) -> _CleanFile:
         self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ from evalsuite.data.overlap.benchmark_items import BenchmarkItem, Question, read
 from evalsuite.data.overlap.documents import documents, source_files
 from evalsuite.data.overlap.index import OverlapIndex
 from evalsuite.data.overlap.search import search
-from evalsuite.errors import DataError, ErrorCode
+from evalsuite.errors import DataError, ErrorCode, UsageError
 from evalsuite.tasks.registry import load_task
 
 DATA = Path(__file__).parents[5] / "shared" / "data"
@@ -207,6 +207,43 @@ def test_what_cannot_be_searched_is_an_error_in_one_line(tmp_path, monkeypatch, 
     done = CliRunner().invoke(cli, ["data", "overlap", *arguments, "--tasks", "starter_recall"])
     assert done.exception.code == code
     assert "\n" not in str(done.exception)
+
+
+def test_files_of_one_name_are_reported_and_written_apart(tmp_path):
+    paths = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        paths.append(str(write(tmp_path / name, ".jsonl")))
+    (tmp_path / "empty.jsonl").write_text("")
+    command = ["data", "overlap", "--tasks", "starter_vignette", "--out", str(tmp_path / "out"), "--remove"]
+    assert CliRunner().invoke(cli, [*command, *paths, str(tmp_path / "empty.jsonl")]).exit_code == 0
+    counts = {f"{name}/{Path(paths[0]).name}": {"documents": 3, "matched": 2} for name in ("one", "two")}
+    report = json.loads((tmp_path / "out" / "overlap.json").read_text())
+    assert report["files"] == counts | {"empty.jsonl": {"documents": 0, "matched": 0}}
+    for name in counts:
+        assert len((tmp_path / "out" / "clean" / name).read_text().splitlines()) == 1
+
+
+def test_a_file_that_would_count_twice_or_be_written_over_another_is_refused(tmp_path):
+    path = write(tmp_path, ".jsonl")
+    packed = write(tmp_path, ".jsonl.gz")
+    (tmp_path / "link.jsonl").symlink_to(path)
+    benchmarks = read_benchmarks([load_task("starter_vignette")])
+    for files, remove in (([path, path], False), ([path, tmp_path / "link.jsonl"], False), ([path, packed], True)):
+        with pytest.raises(UsageError) as error:
+            search([file for each in files for file in source_files(each)], benchmarks, (), tmp_path / "out", remove)
+        assert error.value.code is ErrorCode.CONFLICTING_ARGUMENTS
+    assert not (tmp_path / "out").exists()
+
+
+def test_data_without_any_document_do_not_pass(tmp_path):
+    path = tmp_path / "train.jsonl"
+    arguments = ["data", "overlap", str(path), "--tasks", "starter_vignette", "--out", str(tmp_path / "out")]
+    for content in ("\n", "{"):
+        path.write_text(content)
+        assert isinstance(CliRunner().invoke(cli, arguments).exception, DataError)
+    path.write_text('{"text": "some"}\n')
+    assert CliRunner().invoke(cli, arguments).exit_code == 0  # the same command, as nothing was left behind
 
 
 def test_a_broken_line_is_named(tmp_path):
