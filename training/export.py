@@ -59,6 +59,12 @@ def check_export(manifest: Path, data: Path | None) -> Manifest:
 
 def _write(run: TrainingFolder, spec: TrainingSpec, promoted: Sequence[StageFolder], out: Path) -> Manifest:
     data = data_of(run, spec)
+    # All that can be wrong in the run's JSON files is found before torch and a model of gigabytes are loaded.
+    public = _without_local_paths(spec)
+    manifest = _manifest(run, public, promoted)
+    card = model_card(run, public, manifest)
+    for folder in promoted:
+        _refuse_missing_weights(folder)
     with atomic_folder(out.absolute()) as partial:
         for folder in promoted:
             if is_adapter(folder.model):
@@ -66,14 +72,21 @@ def _write(run: TrainingFolder, spec: TrainingSpec, promoted: Sequence[StageFold
         make_deterministic(spec.recipe)  # the merge, too, gives the same bits each time
         last = model_of(run, spec, promoted[-1])
         merge(spec.recipe, last.start, data, partial / MODEL, spec.recipe.base.dtype)
-        public = _without_local_paths(spec)
-        manifest = _manifest(run, public, promoted)
         Folder(partial).write("recipe.json", public.recipe.to_json())
-        (partial / "README.md").write_text(model_card(run, public, manifest), "utf-8")
+        (partial / "README.md").write_text(card, "utf-8")
         files = sorted(str(file.relative_to(partial)) for file in partial.rglob("*") if file.is_file())
         manifest = manifest.model_copy(update={"files": describe(partial, [(name, 0) for name in files])})
         write_manifest(partial, manifest)
     return manifest
+
+
+def _refuse_missing_weights(folder: StageFolder) -> None:
+    """Raise a `UsageError` where a promoted stage has no weights, for which its base model would be loaded."""
+    if not any(folder.model.glob("*.safetensors")):
+        message = (
+            f"{folder.model}: the weights of a promoted stage are gone: restore the folder, or train the stage again"
+        )
+        raise UsageError(ErrorCode.EXPORT_NOT_POSSIBLE, message)
 
 
 def _manifest(run: TrainingFolder, spec: TrainingSpec, promoted: Sequence[StageFolder]) -> Manifest:

@@ -64,7 +64,8 @@ def identity_contradictions(summary: RunSummary, facts: Mapping[str, Any]) -> It
     identity = facts["identity"]
     if summary.model != identity["model"]:
         yield "summary.json names another model than run.json"
-    if facts["decoding"] and summary.decoding != facts["decoding"]:
+    decoding = facts.get("decoding", identity["decoding"])  # an imported run has it in the identity alone
+    if decoding and summary.decoding != decoding:
         yield "summary.json states another decoding than run.json"
     if summary.tasks.keys() != identity["tasks"].keys():
         yield "summary.json has other tasks than run.json"

@@ -7,6 +7,7 @@ import zipfile
 import pyarrow.parquet as pq
 import pytest
 
+from evalsuite.cli import main
 from evalsuite.data.load import load
 from evalsuite.errors import ErrorCode, EvalsuiteError
 from evalsuite.interop.import_logs import import_logs
@@ -200,6 +201,19 @@ def test_a_log_that_states_a_huge_epoch_is_refused(tmp_path):
     with pytest.raises(EvalsuiteError) as caught:
         import_logs([tmp_path / "logs"], tmp_path / "run")
     assert caught.value.code is ErrorCode.LOG_INCOMPLETE
+
+
+@pytest.mark.parametrize("most", [10**12, 2**64, 10**400, -1])
+def test_a_log_that_states_an_absurd_token_limit_is_imported_and_reported(tmp_path, most):
+    from inspect_ai.log import read_eval_log, write_eval_log
+
+    log = run_inspect(tmp_path / "logs", samples_of(VIGNETTE[:2]), constant("ANSWER: A"))
+    log = read_eval_log(log.location)
+    log.plan.config.max_tokens = log.eval.dataset.samples = log.eval.config.epochs = most
+    write_eval_log(log, log.location)
+    run = import_logs([tmp_path / "logs"], tmp_path / "run")
+    assert run.summary.decoding["max_tokens"] == (most if abs(most) < 2**63 else None)
+    assert main(["report", str(tmp_path / "run"), "--out", str(tmp_path / "report")]) == 0
 
 
 LABELS = {

@@ -117,6 +117,17 @@ def test_an_imported_run_has_the_same_items_as_a_native_one(tmp_path):
     assert list(imported.items) == list(native.items) and list(imported.groups) == list(native.groups)
 
 
+@pytest.mark.parametrize("most", ["x" * 10, float("nan"), [2**64], {"a": 1}])
+def test_an_imported_run_is_reported_whatever_its_log_states_of_decoding(tmp_path, most):
+    rows = [item_row(number, item, f"<answer>{item.gold}</answer>", 1.0) for number, item in enumerate(RECALL)]
+    for row in rows:
+        next(iter(row["arguments"].values()))["arg_1"] = {"temperature": 0.5, "max_gen_toks": most}
+    run = import_logs([write(tmp_path / "logs", {"t": rows})], tmp_path / "run")
+    assert run.summary.decoding["max_tokens"] == (most if isinstance(most, str) else None)
+    assert run.summary.decoding["temperature"] == 0.5
+    assert main(["report", str(tmp_path / "run"), "--out", str(tmp_path / "report")]) == 0
+
+
 @pytest.mark.parametrize(
     ("instruction", "chosen", "format"),
     [

@@ -92,6 +92,7 @@ def reuse(place):
 
 COMMANDS = {
     "report": lambda place: main(["train", "report", str(place / "run")]),
+    "export": lambda place: main(["train", "export", str(place / "run"), "--out", str(place / "export")]),
     "verify": lambda place: main(
         ["train", "verify", str(place / "data" / RECIPE.stages[0].data.folder / "manifest.json")]
     ),

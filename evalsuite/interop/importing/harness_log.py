@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from evalsuite.errors import ErrorCode, RunError, UsageError
 
 DECODING_FIELDS: Final = ("temperature", "top_p", "max_tokens", "seed", "thinking", "thinking_budget")
 """The settings that describe decoding; a setting that a log does not state is None."""
+_LARGEST_SETTING: Final = 2**63 - 1
+"""The largest whole number that the JSON files of a run hold."""
 _ID_DIGITS = 16
 """Hexadecimal digits of an item's id; 64 bits make a collision within a benchmark practically impossible."""
 
@@ -103,6 +106,17 @@ class HarnessLog:
     def error(self, code: ErrorCode, problem: str) -> RunError:
         """Return a `RunError` that names the log's file and task."""
         return RunError(code, f"{self.files[0]}: {self.task}: {problem}")
+
+
+def decoding_settings(stated: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the settings of `DECODING_FIELDS` that a log states; None for one that can't be a setting."""
+    return {name: stated.get(name) if _is_setting(stated.get(name)) else None for name in DECODING_FIELDS}
+
+
+def _is_setting(value: Any) -> bool:
+    if isinstance(value, int):
+        return abs(value) <= _LARGEST_SETTING
+    return isinstance(value, str) or (isinstance(value, float) and math.isfinite(value))
 
 
 def content_digest(content: Any) -> str:

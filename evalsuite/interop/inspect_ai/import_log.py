@@ -9,12 +9,12 @@ from typing import Any, Final
 
 from evalsuite.errors import ErrorCode, RunError
 from evalsuite.interop.importing.harness_log import (
-    DECODING_FIELDS,
     HarnessLog,
     LoggedQuestion,
     LoggedResponse,
     choose_metric,
     content_digest,
+    decoding_settings,
 )
 from evalsuite.interop.inspect_ai.log_file import check_size, is_json_log
 from evalsuite.interop.inspect_ai.scores import METADATA_KEY
@@ -241,4 +241,4 @@ def _decoding(log: Any) -> Mapping[str, Any]:
     settings: dict[str, Any] = {}
     for config in (log.eval.model_generate_config, log.plan.config):
         settings |= config.model_dump(exclude_none=True)
-    return {name: settings.get(name) for name in DECODING_FIELDS}
+    return decoding_settings(settings)

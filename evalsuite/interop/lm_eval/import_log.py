@@ -23,6 +23,7 @@ from evalsuite.interop.importing.harness_log import (
     LoggedResponse,
     choose_metric,
     content_digest,
+    decoding_settings,
 )
 from evalsuite.models.stored_error import stored_error
 from evalsuite.util.jsonl import JsonLineError, parse_json, read_jsonl
@@ -310,12 +311,13 @@ def _decoding(row: Json) -> Mapping[str, Any]:
     arguments = arguments if isinstance(arguments, dict) else {}
     # Without sampling the temperature has no effect, and lm-eval need not state it.
     greedy = 0.0 if arguments.get("do_sample") is False else None
-    decoding = {
-        "temperature": arguments.get("temperature", greedy),
-        "top_p": arguments.get("top_p"),
-        "max_tokens": arguments.get("max_gen_toks", arguments.get("max_tokens")),
-    }
-    return {name: decoding.get(name) for name in DECODING_FIELDS}
+    return decoding_settings(
+        {
+            "temperature": arguments.get("temperature", greedy),
+            "top_p": arguments.get("top_p"),
+            "max_tokens": arguments.get("max_gen_toks", arguments.get("max_tokens")),
+        }
+    )
 
 
 def _started(results: Json) -> str:
