@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -111,3 +112,9 @@ def _checked(facts: Any, file: Path) -> dict[str, Any]:
         message = f"{file}: {first_problem(error, 'run')}; was it edited?"
         raise RunError(ErrorCode.RUN_UNREADABLE, message) from None
     return complete
+
+
+def model_with_adapter(identity: Mapping[str, Any]) -> str:
+    """Return the model of a run's identity, and its adapter where it has one: `hf/BASE + ADAPTER`."""
+    adapter = identity.get("adapter")
+    return f"{identity['model']} + {adapter}" if adapter else str(identity["model"])

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from evalsuite.analysis.regrade import PARSE_MODES, GradeChange, Regraded
 from evalsuite.analysis.regrade import regrade as regrade_run
+from evalsuite.run_json import model_with_adapter, read_run_json
 from evalsuite.util.format import percent
 from evalsuite.util.text import visible
 
@@ -39,7 +40,8 @@ def regrade(run: Path, data_dir: Path | None, as_json: bool) -> None:
 def _print(regraded: Regraded) -> None:
     console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
     console.width = max(console.width, _WIDTH)
-    console.print(Text(visible(f"{regraded.after.model}: parser {regraded.was} -> {regraded.now}"), style="bold"))
+    model = model_with_adapter(read_run_json(regraded.path / "run.json")["identity"])
+    console.print(Text(visible(f"{model}: parser {regraded.was} -> {regraded.now}"), style="bold"))
     console.print(_accuracies(regraded), soft_wrap=False, crop=False)
     for parse_mode in PARSE_MODES:
         changes = [change for change in regraded.changes if change.parse_mode == parse_mode]

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from evalsuite.run.summary import GradedRun, InvalidExample
 from evalsuite.run.summary_schema import RepeatedSamplesSummary, RobustnessSummary, TaskSummary
+from evalsuite.run_json import model_with_adapter, read_run_json
 from evalsuite.stats.intervals import Estimate
 from evalsuite.util.format import interval, p_value, percent, points
 from evalsuite.util.text import visible
@@ -31,7 +32,8 @@ def print_run(graded: GradedRun, folder: Path, alarm: float) -> None:
     samples = max(task.samples for task in tasks.values())
     repeated = (f"pass@{samples}", f"maj@{samples}") if samples > 1 else ()
     console.width = max(console.width, _WIDTH + sum(len(column) + 3 for column in repeated))
-    console.print(Text(visible(graded.summary.model), style="bold"))
+    identity = read_run_json(folder / "run.json")["identity"]
+    console.print(Text(visible(model_with_adapter(identity)), style="bold"))
     table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     for column in (*_COLUMNS, *repeated):
         table.add_column(column, justify="left" if column == "task" else "right", no_wrap=True)

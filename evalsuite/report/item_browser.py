@@ -108,6 +108,7 @@ def _write_item_set(
     return {
         "id": item_set.id,
         "task": item_set.task,
+        "language": dataset.task.language if dataset else "",
         "items": len(ids),
         "slice": SLICE,
         "without": reason,

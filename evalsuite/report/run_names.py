@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from evalsuite.analysis.run_result import RunResult
 from evalsuite.run_json import read_run_json
+
+_SAYS_NOTHING: Final = re.compile(r"model|start|adapter|checkpoint-\d+")
+"""Names of folders that training tools give to every model alike."""
 
 
 def run_json(result: RunResult) -> Mapping[str, Any]:
@@ -29,8 +32,14 @@ def display_name(result: RunResult) -> str:
     if backend in ("trivial", "tiny") or not name:
         return result.model
     adapter = about.get("identity", {}).get("adapter")
-    base = re.sub(r"\.(jsonl|json)(\.gz)?$", "", name.rstrip("/").rpartition("/")[2])
-    return f"{base} + {str(adapter).rstrip('/').rpartition('/')[2]}" if adapter else base
+    base = re.sub(r"\.(jsonl|json)(\.gz)?$", "", _last_part(name))
+    return f"{base} + {_last_part(str(adapter))}" if adapter else base
+
+
+def _last_part(path: str) -> str:
+    """Return the last part of a path, with the one before where it alone says nothing."""
+    parts = path.rstrip("/").split("/")
+    return "/".join(parts[-2 if _SAYS_NOTHING.fullmatch(parts[-1]) else -1 :])
 
 
 def is_recorded(result: RunResult) -> bool:

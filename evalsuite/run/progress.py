@@ -52,7 +52,8 @@ class Pace:
         """Return the seconds that so many more responses take; None as long as that is unknown."""
         if not responses:
             return 0.0
-        return responses * (now - self._batch_end) / self._behind if self._behind else None
+        # As long as a response is awaited, no time at all would be wrong.
+        return max(1.0, responses * (now - self._batch_end) / self._behind) if self._behind else None
 
 
 class SilentProgress:
@@ -134,6 +135,7 @@ class PlainProgress(SilentProgress):
         """Count a failed request and print the first few."""
         super().failed(response)
         self.errors += 1
+        self.pace.count(time.monotonic())
         if self.errors <= SHOWN_FAILURES:
             self.print_line(f"{response.request.task} {response.request.item.id}: no response: {response.error}")
         self._show_if_due()
@@ -155,7 +157,7 @@ class PlainProgress(SilentProgress):
     def rate(self, now: float) -> str:
         """Return responses per second, time left, tokens, and how many requests failed for good."""
         new, elapsed = self.done - self.stored, max(now - self.start, 1e-9)
-        seconds = self.pace.seconds_for(self.total - self.done, now)
+        seconds = self.pace.seconds_for(self.total - self.done - self.errors, now)
         left = "?" if seconds is None else clock(seconds)
         parts = [f"{new / elapsed:.1f}/s", f"{left} left", f"{self.tokens:,} tokens ({self.tokens / elapsed:,.0f}/s)"]
         if self.errors:

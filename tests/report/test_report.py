@@ -12,7 +12,9 @@ from evalsuite.cli import main
 from evalsuite.errors import RunError, UsageError
 from evalsuite.report import write_report
 from evalsuite.report.charts import label
+from evalsuite.report.run_names import display_name
 from evalsuite.run_folder import RunFolder
+from evalsuite.run_json import model_with_adapter
 
 PUT = re.compile(rb"evalsuite\.put\((\"[^\"]*\"), (.*)\);\n", re.DOTALL)
 
@@ -125,6 +127,47 @@ def test_a_task_that_is_not_known_is_told(made, tmp_path):
     write_report([made("a", {"unknown": [True, False] * 20})], tmp_path / "deep" / "out")
     data = re.search(r'id="data">(.*?)</script>', (tmp_path / "deep" / "out" / "report.html").read_text(), re.DOTALL)
     assert "aren't shown" in json.loads(data[1])["items"][0]["without"]
+
+
+@pytest.mark.parametrize("language", ["ar", "de", "zh-Hant"])
+def test_questions_have_the_language_of_their_task(tmp_path, monkeypatch, language):
+    card = {"name": "own", "version": 1, "language": language, "sources": [{"path": "own.jsonl", "items": 2}]}
+    rows = [{"id": f"i{n}", "question": f"Q{n}?", "options": {"A": "x", "B": "y"}, "answer": "A"} for n in range(2)]
+    (tmp_path / "tasks" / "own").mkdir(parents=True)
+    (tmp_path / "tasks" / "own" / "task.yaml").write_text(json.dumps(card))
+    (tmp_path / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    monkeypatch.setenv("EVALSUITE_TASKS", str(tmp_path / "tasks"))
+    data = ["--tasks", "own", "--data-dir", str(tmp_path)]
+    assert main(["data", "lock", *data]) == 0
+    assert main(["run", "--model", "trivial/first", *data, "--out", str(tmp_path / "run")]) == 0
+    write_report([tmp_path / "run"], tmp_path / "out")
+    shown = re.search(r'id="data">(.*?)</script>', (tmp_path / "out" / "report.html").read_text("utf-8"), re.DOTALL)
+    assert [each["language"] for each in json.loads(shown[1])["items"]] == [language]
+
+
+@pytest.mark.parametrize(
+    ("model", "adapter", "named"),
+    [
+        ("hf/org/base-7b", None, "hf/org/base-7b"),
+        ("hf/org/base-7b", "runs/a/stages/1-traces/model", "hf/org/base-7b + runs/a/stages/1-traces/model"),
+        ("openai/base", "served-lora", "openai/base + served-lora"),
+    ],
+)
+def test_a_model_is_named_with_its_adapter(model, adapter, named):
+    assert model_with_adapter({"model": model, "adapter": adapter}) == named
+
+
+@pytest.mark.parametrize(
+    ("model", "named"),
+    [
+        ("hf/org/base-7b", "base-7b"),
+        ("hf/runs/a/stages/1-traces/model", "1-traces/model"),
+        ("hf/lora/checkpoint-500/", "lora/checkpoint-500"),
+        ("hf/model", "model"),
+    ],
+)
+def test_a_folder_that_every_training_names_alike_is_named_with_the_one_above(made, model, named):
+    assert display_name(read_result(made("a", {"medqa": [True, False] * 20}, model))) == named
 
 
 def test_a_second_report_replaces_the_first_and_nothing_else(made, tmp_path):

@@ -5,7 +5,14 @@ import pty
 import re
 import sys
 
-from evalsuite.run.progress import PlainProgress
+import pytest
+
+from evalsuite.data.load import load
+from evalsuite.models.backend import Request, Response
+from evalsuite.run.progress import Pace, PlainProgress
+from evalsuite.tasks.registry import load_task
+
+ITEM = load(load_task("starter_recall")).items[0]
 
 
 def on_a_terminal(arguments, cwd, columns):
@@ -46,3 +53,33 @@ def test_a_server_message_moves_no_cursor(capsys):
     PlainProgress().print_line("no response: HTTP 500: \x1b[2J\x1b]0;mine\x07 \u202e")
     printed = capsys.readouterr().err
     assert printed == r"no response: HTTP 500: \x1b[2J\x1b]0;mine\x07 \u202e" + "\n"
+
+
+def test_the_time_left_is_told_from_the_second_batch_on_and_is_never_none_too_early():
+    pace = Pace(100.0)
+    assert pace.seconds_for(5, 101.0) is None
+    for now in (102.0, 102.5, 103.0):  # within half as long again as the first response took
+        pace.count(now)
+        assert pace.seconds_for(5, now) is None
+    pace.count(107.0)
+    assert pace.seconds_for(5, 107.0) == pytest.approx(20)
+    assert pace.seconds_for(5, 109.0) == pytest.approx(30)
+    assert pace.seconds_for(0, 109.0) == 0
+    for _ in range(10**4):
+        pace.count(109.0)
+    assert pace.seconds_for(1, 109.0) == 1
+
+
+def test_nothing_is_left_once_the_last_request_has_failed():
+    progress = PlainProgress()
+    progress.total = 3
+    for sample in range(3):
+        progress.failed(Response(Request("t", ITEM, sample, (), 0), error="HTTP 500"))
+    assert " 0:00 left " in progress.rate(progress.start + 5)
+
+
+def test_stored_responses_are_no_part_of_the_rate():
+    progress = PlainProgress()
+    progress.total, progress.done = 100, 60
+    progress.sending()
+    assert progress.rate(progress.start + 5).startswith("0.0/s · ? left · 0 tokens (0/s)")

@@ -93,7 +93,12 @@ def _missing_letters(files: Sequence[_AuditedFile]) -> Iterator[dict[str, list[s
         of_family[_family(file)].update(counts)
     others = {family: total - counts for family, counts in of_family.items()}
     for file, vocabulary in zip(files, vocabularies, strict=True):
-        yield missing_letters(vocabulary, others[_family(file)]) if file.task.language == "en" else {}
+        yield missing_letters(vocabulary, others[_family(file)]) if _is_english(file) else {}
+
+
+def _is_english(file: _AuditedFile) -> bool:
+    """Return whether a file's items are in any English, such as `en-GB`."""
+    return file.task.language.partition("-")[0] == "en"
 
 
 def _family(file: _AuditedFile) -> str:

@@ -68,13 +68,14 @@ class ItemView {
     const file = await load(`${itemSet.id}/prompts-${Math.floor(item / itemSet.slice)}`).catch((error) => ({ error }));
     if (file.error) return make("p", {}, file.error.message);
     const shown = file.items[item % itemSet.slice];
-    const box = make("div", {});
-    for (const [heading, text] of shown.context) box.append(make("p", { class: "prose" }, make("strong", {}, readable(heading)), " ", readable(text)));
-    box.append(make("p", { class: "prose" }, readable(shown.question)));
+    // The page is in English, its items need not be: a screen reader and the direction of writing go by theirs.
+    const box = make("div", { lang: itemSet.language });
+    for (const [heading, text] of shown.context) box.append(make("p", { class: "prose", dir: "auto" }, make("strong", {}, readable(heading)), " ", readable(text)));
+    box.append(make("p", { class: "prose", dir: "auto" }, readable(shown.question)));
     const list = make("ul", { class: "options" });
-    for (const [label, text] of shown.options) list.append(make("li", label === gold ? { class: "gold" } : {}, make("strong", {}, readable(label)), make("span", {}, readable(text))));
+    for (const [label, text] of shown.options) list.append(make("li", label === gold ? { class: "gold" } : {}, make("strong", {}, readable(label)), make("span", { dir: "auto" }, readable(text))));
     const about = Object.entries(shown.meta).map(([key, value]) => `${line(key, 40)}: ${line(String(value), 80)}`);
-    box.append(list, make("p", { class: "small" }, about.join(" · ")));
+    box.append(list, make("p", { class: "small", lang: "en" }, about.join(" · ")));
     return box;
   }
 
