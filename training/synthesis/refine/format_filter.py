@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any, Final, NamedTuple, get_args
 
 from evalsuite.data.audit.item_checks import CHECKS
@@ -78,8 +79,8 @@ def filter_rows(rows: Sequence[QuestionRow], rejecting: Collection[str] = REJECT
         raise UsageError(ErrorCode.INVALID_ARGUMENT, message)
     found = FilteredRows()
     candidates = []
-    for number, row in enumerate(rows, 1):
-        made = _item_of(row, number, found.unused_keys)
+    for row, own_id in zip(rows, _own_ids(rows), strict=True):
+        made = _item_of(row, own_id, found.unused_keys)
         if isinstance(made, RejectedRow):
             found.rejected.append(made)
         else:
@@ -104,7 +105,15 @@ _MEANING: Final = {
 }
 
 
-def _item_of(row: QuestionRow, number: int, unused_keys: Counter[str]) -> Item | RejectedRow:
+def _own_ids(rows: Sequence[QuestionRow]) -> Iterator[str]:
+    """Yield for each row the id that it has if it states none: its number, or the next one that no row states."""
+    taken = {str(row.content.get("id")).strip() for row in rows if isinstance(row.content, dict)}
+    numbers = (str(number) for number in count(len(rows) + 1) if str(number) not in taken)
+    for number in map(str, range(1, len(rows) + 1)):
+        yield number if number not in taken else next(numbers)
+
+
+def _item_of(row: QuestionRow, own_id: str, unused_keys: Counter[str]) -> Item | RejectedRow:
     """Return the item of a row, or the row with the reason why it can't become one."""
     if isinstance(row.content, str):
         return RejectedRow(row.where, ["not_a_json_object"], "The line is not a JSON object.", row.content)
@@ -112,7 +121,7 @@ def _item_of(row: QuestionRow, number: int, unused_keys: Counter[str]) -> Item |
     unused_keys.update(key for key in row.content if key not in _KEYS and key != "tier")
     tier = row.content.get("tier")
     if not has_content(content.get("id")):
-        content["id"] = str(number)
+        content["id"] = own_id
     try:
         refuse_image(row.content, row.where)
         (item,) = own_items([content], row.where)

@@ -51,6 +51,12 @@ def test_each_planted_fault_has_its_name_its_line_and_its_row(tmp_path, capsys):
     assert manifest.licence == "ours" and set(PLANTED) <= set(manifest.made_by["rejected"])
 
 
+def test_a_row_without_an_id_takes_none_that_another_row_states():
+    rows = [row(0, id=None), row(1, id=1), row(2, id="4"), row(3, id=""), row(4, id="5"), row(5, id=None)]
+    found = filter_rows([QuestionRow(str(place), content) for place, content in enumerate(rows)])
+    assert [item.id for item in found.items] == ["7", "1", "4", "8", "5", "6"] and not found.rejected
+
+
 def test_two_answers_to_one_question_reject_both(tmp_path):
     rows = [row(1), row(2), row(1, id="other", answer="C")]
     found = filter_rows([QuestionRow(str(place), content) for place, content in enumerate(rows)])

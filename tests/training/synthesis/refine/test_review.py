@@ -288,7 +288,11 @@ def test_what_is_undecided_disputed_withdrawn_or_outdated_stays_in_review(server
     assert main(["train", "review", str(folder), "--apply", "--out", str(out)]) == 0
     review = [each["item"]["id"] for each in read_rows(out / "review.jsonl")]
     assert review == ["q001", "q002", "q003", "q004"] and len(read_rows(out / "train.jsonl")) == 1
-    assert verify(out).made_by["review"]["disputed"] == 1 and verify(out).made_by["outdated_decisions"] == 1
+    counts = {"accepted": 0, "fixed": 0, "rejected": 0, "open": 3, "disputed": 1}
+    assert verify(out).made_by["review"] == counts and verify(out).made_by["outdated_decisions"] == 1
+    (disputed,) = read_rows(out / "reviewed.jsonl")
+    assert (disputed["item"], disputed["verdict"]) == ("q001", "disputed")
+    assert [each["verdict"] for each in disputed["reviewers"].values()] == ["accept", "reject"]
     assert list(read_review(out)[1]) == review, "the new folder can be reviewed in its turn"
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from evalsuite.data.own_items import native_row
 from evalsuite.errors import DataError, ErrorCode
@@ -20,6 +20,9 @@ from training.synthesis.refine.question_rows import DEFAULT_NAME, QuestionRow, Q
 from training.synthesis.refine.review.journal import Decision, DecisionJournal, agreed
 from training.synthesis.refine.review.review_items import ReviewItem, read_review
 
+DISPUTED: Final = "disputed"
+"""Verdict in reviewed.jsonl of an item about which reviewers differ."""
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -31,7 +34,7 @@ class Outcome:
     open: list[Mapping[str, Any]] = field(default_factory=list)
     """Rows that nobody has decided, or that reviewers decided differently."""
     reviewed: list[dict[str, Any]] = field(default_factory=list)
-    """Every decision that counts, with the item before."""
+    """Every decision about an item that is there unchanged, with the item before."""
     disputed: int = 0
     outdated: int = 0
     """Decisions about items that are no longer there, or were changed since."""
@@ -43,8 +46,8 @@ class Outcome:
             "accepted": len(self.accepted),
             "fixed": len(self.fixed),
             "rejected": len(self.rejected),
-            "open": len(self.open),
-            "disputed": self.disputed,
+            "open": len(self.open) - self.disputed,
+            DISPUTED: self.disputed,
         }
 
 
@@ -101,8 +104,10 @@ def _outcome(items: Mapping[str, ReviewItem], decisions: Mapping[str, Mapping[st
         outcome.outdated += len(of_item) - len(valid)
         decision = agreed(valid)
         if decision is None:
-            outcome.disputed += bool(valid)
             outcome.open.append(review.row)
+            if valid:
+                outcome.disputed += 1
+                outcome.reviewed.append(_reviewed_row(review, DISPUTED, valid))
         else:
             _decide(outcome, review, decision, valid)
     return outcome
@@ -118,15 +123,23 @@ def _decide(outcome: Outcome, review: ReviewItem, decision: Decision, by: Mappin
         reasons = [each.reason for each in by.values()]
         row = {"where": review.item.id, "reasons": ["rejected_in_review"], "detail": "; ".join(reasons)}
         outcome.rejected.append(row | {"row": native_row(review.item), "by": ", ".join(by)})
-    outcome.reviewed.append(
-        {
-            "item": review.item.id,
-            "verdict": decision.verdict,
-            "reviewers": {name: {"reason": each.reason, "at": each.at} for name, each in by.items()},
-            "before": native_row(review.item),
-            **({"fixed": decision.fixed} if decision.fixed is not None else {}),
-        }
-    )
+    outcome.reviewed.append(_reviewed_row(review, decision.verdict, by))
+
+
+def _reviewed_row(review: ReviewItem, verdict: str, by: Mapping[str, Decision]) -> dict[str, Any]:
+    """Return the row of reviewed.jsonl: what each reviewer decided about an item, and the item before."""
+    reviewers = {
+        name: each.model_dump(mode="json", include={"verdict", "reason", "fixed", "at"}, exclude_none=True)
+        for name, each in by.items()
+    }
+    fixed = {} if verdict == DISPUTED else next(iter(reviewers.values()))
+    return {
+        "item": review.item.id,
+        "verdict": verdict,
+        "reviewers": reviewers,
+        "before": native_row(review.item),
+        **({"fixed": fixed["fixed"]} if "fixed" in fixed else {}),
+    }
 
 
 def _corrected(review: ReviewItem, fixed: Mapping[str, Any]) -> Item:
