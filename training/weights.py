@@ -190,6 +190,7 @@ def _merged(recipe: Recipe, start: str | Path, data: Path, tokenizer: Any, out: 
     if not is_adapter(start):
         model = _load_causal_lm(recipe.base, start, data, "float32")
         return model, prompt_logits(model, tokenizer)
+    _refuse_other_shape(recipe, start)
     adapted = _with_adapter(_load_causal_lm(recipe.base, base_weights_of(recipe, start, data), data, "float32"), start)
     expected = prompt_logits(adapted, tokenizer)
     model = adapted.merge_and_unload()
@@ -258,7 +259,15 @@ def _in_4_bits() -> dict[str, Any]:
 
 def _load_adapter(recipe: Recipe, start: str | Path, data: Path) -> Any:
     """Load the start's adapter to be trained further; a shape other than the recipe's is a `UsageError`."""
-    assert recipe.lora is not None
+    _refuse_other_shape(recipe, start)
+    base = load_full_weights(recipe, base_weights_of(recipe, start, data), data)
+    return _with_adapter(base, start, is_trainable=True)
+
+
+def _refuse_other_shape(recipe: Recipe, start: str | Path) -> None:
+    """Raise a `UsageError` where an adapter isn't of the recipe's shape, before memory of its shape is allocated."""
+    if recipe.lora is None:
+        return
     saved, expected = _adapter_config(start), trainer_config.lora(recipe.lora)
     for key in ("r", "lora_alpha", "lora_dropout", "target_modules"):
         if getattr(saved, key) != getattr(expected, key):
@@ -267,8 +276,6 @@ def _load_adapter(recipe: Recipe, start: str | Path, data: Path) -> Any:
                 f"{start}: its adapter has {key} {_as_text(getattr(saved, key))}, recipe {recipe.name} has "
                 f"{_as_text(getattr(expected, key))}: the same adapter goes through all stages",
             )
-    base = load_full_weights(recipe, base_weights_of(recipe, start, data), data)
-    return _with_adapter(base, start, is_trainable=True)
 
 
 def _adapter_config(start: str | Path) -> Any:
@@ -287,10 +294,15 @@ def _as_text(value: Any) -> str:
 
 def _with_adapter(base: Any, adapter: str | Path, is_trainable: bool = False) -> Any:
     from peft import PeftModel
+    from safetensors import SafetensorError
 
-    model = PeftModel.from_pretrained(
-        base, str(adapter), is_trainable=is_trainable, autocast_adapter_dtype=_adapter_in_float32()
-    )
+    try:
+        model = PeftModel.from_pretrained(
+            base, str(adapter), is_trainable=is_trainable, autocast_adapter_dtype=_adapter_in_float32()
+        )
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:  # by damaged files
+        message = f"{adapter}: no adapter could be loaded: {describe_error(error)[:300]}"
+        raise UsageError(ErrorCode.ADAPTER_NOT_LOADABLE, message) from None
     refuse_tied_embeddings(model, str(adapter))
     return model
 

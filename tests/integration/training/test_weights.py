@@ -118,6 +118,21 @@ def test_a_merge_answers_as_base_and_adapter_do(data, adapter, tmp_path, dtype):
     assert not [file for file in merged.iterdir() if file.suffix in (".bin", ".pt", ".pth", ".pkl")]
 
 
+@pytest.mark.parametrize(
+    "edited", [{"r": 10**12}, {"r": "x"}, {"target_modules": ["nothing"]}, {"lora_alpha": -1}, {"weights": b"{}"}]
+)
+def test_an_adapter_whose_files_were_edited_is_not_merged(data, adapter, tmp_path, edited):
+    copy = shutil.copytree(adapter, tmp_path / "run" / "stages" / "1-pretrain" / "model")
+    if "weights" in edited:
+        (copy / "adapter_model.safetensors").write_bytes(edited["weights"])
+    else:
+        file = copy / "adapter_config.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | edited))
+    with refused(ErrorCode.ADAPTER_NOT_LOADABLE, str(copy)):
+        weights.merge(ADAPTED, copy, data, tmp_path / "merged", "float32")
+    assert not (tmp_path / "merged").exists()
+
+
 def test_an_incomplete_merge_is_repeated_and_a_complete_one_is_kept(data, adapter, tmp_path):
     partial = partial_folder(tmp_path / "merged")
     partial.mkdir()
