@@ -62,9 +62,10 @@ def report(replay, tmp_path_factory):
         replay(place / "better", "Better-8B", better),
         replay(place / "worse", "Worse-70B", worse),
     ]
-    summary = runs[0] / "summary.json"  # as if it had been run with another prompt: its cells are marked
-    edited = re.sub(r'("prompt_digest": ")\w+', r"\1other", summary.read_text())
-    summary.write_text(json.dumps(with_checksum(json.loads(edited))))
+    for name in ("summary.json", "run.json"):  # as if it had been run with another prompt: its cells are marked
+        file = runs[0] / name
+        edited = re.sub(r'("prompt_digest": ")\w+', r"\1other", file.read_text())
+        file.write_text(json.dumps(with_checksum(json.loads(edited))))
     write_report(runs, place / "out", stage_names=["base", "+SFT", "+RL"], allow=["prompt_digest"])
     return place / "out" / "report.html"
 
