@@ -13,7 +13,7 @@ from training.synthesis.questions.shapes.all import SHAPES
 from training.synthesis.questions.shapes.shape import Shape
 from training.synthesis.questions.source import QuestionSource
 
-GENERATOR_VERSION: Final = 3
+GENERATOR_VERSION: Final = 4
 """Raised whenever the same graph and seed give other questions."""
 _MISSES: Final = 4
 """After so many rounds without a new question about it a subject has no more."""
@@ -40,8 +40,8 @@ def generate(
     """Return `count` different questions.
 
     `shares`: by shape the part of all questions that it gets, relative to the others; without it each shape's own. A
-    shape that runs out of questions leaves its part to the others. Raises `UsageError` for an unknown shape, and where
-    the graph has not so many questions.
+    shape that runs out of questions leaves its part to the others. No two questions have the same text. Raises
+    `UsageError` for an unknown shape, and where the graph has not so many questions.
     """
     shares = {name: shape.share for name, shape in SHAPES.items()} if shares is None else shares
     if unknown := [name for name in shares if name not in SHAPES]:
@@ -71,6 +71,7 @@ def _stream(shape: Shape, draw: Draw) -> Iterator[Question]:
     that gave no new question for some rounds is asked about no more.
     """
     seen: set[tuple[int, int, frozenset[int]]] = set()
+    stems: set[str] = set()
     misses = dict.fromkeys(shape.subjects, 0)
     while misses:
         shape.used.clear()
@@ -84,8 +85,9 @@ def _stream(shape: Shape, draw: Draw) -> Iterator[Question]:
             for question in shape.ask(subject, draw):
                 # With other distractors it would be the same question.
                 key = (question.subject, question.answer, frozenset(question.stated or question.hidden))
-                if key not in seen:
+                if key not in seen and question.stem not in stems:
                     seen.add(key)
+                    stems.add(question.stem)
                     found = True
                     yield question
             misses[subject] = 0 if found else misses[subject] + 1

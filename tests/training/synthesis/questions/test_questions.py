@@ -50,7 +50,8 @@ def small(small_folder):
 
 @pytest.fixture(scope="module")
 def items(source):
-    return list(make_items(source, generate(source, COUNT, 1), 1))
+    named = generate(source, 40, 1, {"against": 1.0, "discriminating": 1.0})
+    return list(make_items(source, [*generate(source, COUNT, 1), *named], 1))
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ class Against(PoolShape):
     """
 
     name: ClassVar[str] = "against"
-    share: ClassVar[float] = 0.05
+    share: ClassVar[float] = 0.0
     wordings: ClassVar[tuple[str, ...]] = (
         "Which of the following findings would argue against a diagnosis of {disease}?",
         "A patient is suspected to have {disease}. Which of these findings, if present, would speak against it?",

@@ -32,7 +32,7 @@ class Discriminating(PoolShape):
     """
 
     name: ClassVar[str] = "discriminating"
-    share: ClassVar[float] = 0.05
+    share: ClassVar[float] = 0.0
     wordings: ClassVar[tuple[str, ...]] = (
         "Which of these findings favors {disease} over {rival}?",
         "A patient may have {disease} or {rival}. Which of these findings points to {disease}?",

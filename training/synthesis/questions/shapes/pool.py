@@ -97,6 +97,13 @@ class PoolShape(Shape):
     @cached_property
     def weights(self) -> Weights:
         """The weights of answers and distractors, found from a sample of subjects that the graph alone decides on."""
+        # The same for every seed, and what takes longest of all: so they are found once for a graph.
+        found = self.source.weights_of_shapes.get(self.name)
+        if found is None:
+            found = self.source.weights_of_shapes[self.name] = self._find_weights()
+        return found
+
+    def _find_weights(self) -> Weights:
         draw = Draw("weights", self.name)
         order = draw.weighted_order(self.subjects, [self.source.weight(subject) for subject in self.subjects])
         cases = (case for subject in order for case in self._cases(subject, draw))

@@ -18,7 +18,8 @@ class Shape(ABC):
 
     name: ClassVar[str]
     share: ClassVar[float]
-    """The part of all questions that it gets unless shares are given, by how many a large graph has of it."""
+    """The part of all questions that it gets unless shares are given, by how many a large graph has of it; 0 for one
+    that is drawn only by name, as the words of its options alone score above chance."""
     query: ClassVar[str] = ""
     """What is asked after a vignette; empty for a shape that tells no findings of a patient."""
     wordings: ClassVar[tuple[str, ...]]
