@@ -27,33 +27,44 @@ class Pace:
     """Estimates how long the rest of a run takes, once a second batch of responses is there.
 
     The first batch says little: it waited for a model to warm up, or for the shortest of the many requests that left
-    together. What arrives within half as long again as the first response took is that batch, and the time since its
-    last response is what the estimate is made from.
+    together. What arrives within half as long again as the first response took is that batch. The time since its last
+    response is what the estimate is made from, whenever as many responses have arrived as came with the first one: amid
+    a batch of a local model, whose responses come all at once, its time would be put down to the few that were counted.
     """
 
     def __init__(self, start: float) -> None:
         self._start = start
-        self._batch_until: float | None = None
-        """Until when responses belong to the first batch; None before the first response."""
+        self._first: float | None = None
+        """When the first response arrived."""
         self._batch_end = start
-        self._behind = 0
-        """Responses behind the first batch."""
+        self._together = self._behind = 0
+        """Responses that came with the first one, and those behind the first batch."""
+        self._seconds_each: float | None = None
 
     def count(self, now: float) -> None:
         """Count a response that arrived at `now`, in seconds of the same clock as the start."""
-        if self._batch_until is None:
-            self._batch_until = now + (now - self._start) / 2
-        if now <= self._batch_until:
+        if self._first is None:
+            self._first = now
+        wait, since = self._first - self._start, now - self._first
+        if since <= wait / 10:
+            self._together += 1
+        if since <= wait / 2:
             self._batch_end = now
-        else:
-            self._behind += 1
+            return
+        self._behind += 1
+        if self._behind % self._together == 0:
+            self._seconds_each = (now - self._batch_end) / self._behind
 
     def seconds_for(self, responses: int, now: float) -> float | None:
         """Return the seconds that so many more responses take; None as long as that is unknown."""
         if not responses:
             return 0.0
+        if self._seconds_each is None:
+            return None
+        # A server that has stopped answering takes at least as long as if its next batch arrived now.
+        seconds_each = max(self._seconds_each, (now - self._batch_end) / (self._behind + self._together))
         # As long as a response is awaited, no time at all would be wrong.
-        return max(1.0, responses * (now - self._batch_end) / self._behind) if self._behind else None
+        return max(1.0, responses * seconds_each)
 
 
 class SilentProgress:

@@ -58,16 +58,29 @@ def test_a_server_message_moves_no_cursor(capsys):
 def test_the_time_left_is_told_from_the_second_batch_on_and_is_never_none_too_early():
     pace = Pace(100.0)
     assert pace.seconds_for(5, 101.0) is None
-    for now in (102.0, 102.5, 103.0):  # within half as long again as the first response took
+    for now in (102.0, 102.1, 102.2):  # they left together
         pace.count(now)
         assert pace.seconds_for(5, now) is None
-    pace.count(107.0)
-    assert pace.seconds_for(5, 107.0) == pytest.approx(20)
-    assert pace.seconds_for(5, 109.0) == pytest.approx(30)
+    for now in (107.0, 107.1):  # amid a batch its time would be put down to a part of it
+        pace.count(now)
+        assert pace.seconds_for(5, now) is None
+    pace.count(109.0)
+    assert pace.seconds_for(5, 109.0) == pytest.approx(5 * 6.8 / 3)
+    assert pace.seconds_for(5, 133.0) == pytest.approx(5 * 30.8 / 6)  # nothing has arrived since
     assert pace.seconds_for(0, 109.0) == 0
     for _ in range(10**4):
         pace.count(109.0)
     assert pace.seconds_for(1, 109.0) == 1
+
+
+def test_a_batch_that_is_counted_one_by_one_changes_the_estimate_when_it_is_whole():
+    pace = Pace(0.0)
+    for at in (14.0, 28.0, 42.0):
+        for _ in range(128):
+            pace.count(at)
+            estimate = pace.seconds_for(1280, at)
+            assert estimate is None or 139 < estimate < 141
+    assert pace.seconds_for(1280, 42.0) == pytest.approx(140.0)
 
 
 def test_nothing_is_left_once_the_last_request_has_failed():
