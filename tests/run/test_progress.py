@@ -58,15 +58,15 @@ def test_a_server_message_moves_no_cursor(capsys):
 def test_the_time_left_is_told_from_the_second_batch_on_and_is_never_none_too_early():
     pace = Pace(100.0)
     assert pace.seconds_for(5, 101.0) is None
-    for now in (102.0, 102.1, 102.2):  # they left together
+    for now in (102.0, 102.1, 102.15):  # they left together
         pace.count(now)
         assert pace.seconds_for(5, now) is None
     for now in (107.0, 107.1):  # amid a batch its time would be put down to a part of it
         pace.count(now)
         assert pace.seconds_for(5, now) is None
     pace.count(109.0)
-    assert pace.seconds_for(5, 109.0) == pytest.approx(5 * 6.8 / 3)
-    assert pace.seconds_for(5, 133.0) == pytest.approx(5 * 30.8 / 6)  # nothing has arrived since
+    assert pace.seconds_for(5, 109.0) == pytest.approx(5 * 6.85 / 3)
+    assert pace.seconds_for(5, 133.0) == pytest.approx(5 * 30.85 / 6)  # nothing has arrived since
     assert pace.seconds_for(0, 109.0) == 0
     for _ in range(10**4):
         pace.count(109.0)
