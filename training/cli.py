@@ -155,7 +155,7 @@ cli.add_command(mentions)
 
 @cli.command(short_help="Draw proven questions from a medical graph.")
 @click.option("--graph", "graphs", multiple=True, required=True, help="hpo, icd10cm, a file or a folder; repeatable.")
-@click.option("--n", "count", type=click.IntRange(1, 10_000_000), required=True, help="How many questions.")
+@click.option("--n", "count", type=click.IntRange(1, 1_000_000), required=True, help="How many questions.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Other seeds give other questions.")
 @click.option("--shapes", help="Shapes with commas, each with its share: diagnosis=2,gene=1 [default: every shape].")
 @click.option("--mentions", "table", type=_FILE, help="Table of evalsuite train mentions: what is rare is asked more.")

@@ -11,7 +11,7 @@ from typing import Any, Final
 import yaml
 
 from evalsuite.data.own_items import card_facts, native_row
-from evalsuite.errors import DataError, ErrorCode
+from evalsuite.errors import DataError, ErrorCode, UsageError
 from evalsuite.reward.train_dataset import train_rows
 from evalsuite.tasks.registry import load_task
 from training.data.manifest import TRAIN, Manifest, describe, write_manifest
@@ -41,8 +41,13 @@ def synthesize(
     """
     if folder.exists() and any(folder.iterdir()):
         raise DataError(ErrorCode.OUTPUT_EXISTS, f"{folder}: is not empty (`out`); name a new folder")
-    items = list(make_items(source, generate(source, count, seed, shares), seed))
+    # Before anything is drawn, so that a folder that can't be made costs no time.
     folder.mkdir(parents=True, exist_ok=True)
+    try:
+        items = list(make_items(source, generate(source, count, seed, shares), seed))
+    except UsageError:
+        folder.rmdir()
+        raise
     _write_task(folder / TASK, items, source.graph, seed)
     tiers = {each.item.id: each.tier for each in items}
     task = load_task(TASK, folder / TASK)
