@@ -134,7 +134,9 @@ class Inspect(Backend):
         message = _plain_message(error)
         status = getattr(error, "status_code", None) or getattr(error, "code", None)
         body = getattr(error, "body", None)
-        if status in _MALFORMED and isinstance(body, dict) and is_about_any_model(dump_json_line(body)):
+        # Of what a provider raises inspect-ai sometimes keeps the words alone.
+        words = body if isinstance(body, dict) else {"message": message}
+        if status in _MALFORMED and is_about_any_model(dump_json_line(words)):
             status = 404
         refused_key = self._model.api.is_auth_failure(error)
         if status in _FATAL_STATUS or refused_key:

@@ -65,7 +65,7 @@ async def test_a_damaged_or_missing_file_is_refused(shipped, tmp_path, name):
 
 async def test_without_torch_the_error_names_the_extra_to_install(shipped, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(BackendError, match=r"torch.*evalsuite\[hf\]") as caught:
+    with pytest.raises(BackendError, match=r"torch: pip install .*\[hf\]") as caught:
         await Tiny(BackendSettings(model="", decoding=GREEDY), shipped).open([])
     assert caught.value.code is ErrorCode.MISSING_PACKAGE
 
