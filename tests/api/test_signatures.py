@@ -19,6 +19,7 @@ EVALUATE = (
     "thinking_budget: 'int | None' = None, scoring: 'Scoring' = 'generate', rotate_options: 'bool' = False, "
     "chat_template: 'str | None' = None, revision: 'str | None' = None, adapter: 'str | None' = None, "
     "model_args: 'Mapping[str, str] | None' = None, concurrency: 'int | None' = None, "
+    "task_args: 'Mapping[str, object] | None' = None, "
     "data_dir: 'str | Path | None' = None, out: 'str | Path | None' = None, progress: 'bool | None' = None) -> 'Run'"
 )
 SIGNATURES = {
