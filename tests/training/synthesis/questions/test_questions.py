@@ -285,7 +285,7 @@ def test_a_seed_gives_the_same_questions_and_another_one_others(small):
 
 
 def test_all_questions_are_different(items):
-    assert len({(each.item.question, frozenset(each.item.options)) for each in items}) == COUNT
+    assert len({each.item.question for each in items}) == len(items) >= COUNT
 
 
 def test_a_draw_without_replacement_prefers_what_weighs_more():
