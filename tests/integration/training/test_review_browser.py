@@ -10,6 +10,7 @@ pytestmark = pytest.mark.integration
 selenium = pytest.importorskip("selenium")
 
 from selenium import webdriver  # noqa: E402
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException  # noqa: E402
 from selenium.webdriver.chrome.service import Service  # noqa: E402
 from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
@@ -114,7 +115,9 @@ def requested(driver):
 
 
 def wait(driver, condition):
-    return WebDriverWait(driver, 15).until(lambda _: condition())
+    """Wait until a condition holds; the page may replace an element while it is read."""
+    waiting = WebDriverWait(driver, 60, ignored_exceptions=[NoSuchElementException, StaleElementReferenceException])
+    return waiting.until(lambda _: condition())
 
 
 def one(driver, selector):
@@ -150,6 +153,8 @@ def test_a_reviewer_decides_with_the_keyboard_alone(folder, open_browser):
     ActionChains(driver).key_down(Keys.CONTROL).send_keys(Keys.ENTER).key_up(Keys.CONTROL).perform()
     wait(driver, lambda: decided(folder, 2))
     assert list(DecisionJournal(folder).read())[1].reason == "two answers are right"
+    # The page takes keys again when it knows that the decision is saved.
+    wait(driver, lambda: one(driver, "#progress").text.startswith("2 of 3"))
     press(driver, Keys.ESCAPE, "u")
     assert wait(driver, lambda: decided(folder, 3))[2] == ("q003", "withdraw", "Ada")
     assert wait(driver, lambda: one(driver, "#progress").text.startswith("1 of 3"))
