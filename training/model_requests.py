@@ -153,18 +153,18 @@ class _Requests:
                 raise RunError(ErrorCode.JOURNAL_MALFORMED, f"{message}; delete its line and start again")
             self._answers.records[record.item] = record
 
-    def _request(self, asked: Prompt) -> Request:
-        seed = request_seed(self._spec.settings.decoding.seed, self._purpose, asked.id, 0, 0)
-        return Request(self._purpose, Item(asked.id, "", (), (), ""), 0, asked.messages, seed)
+    def _request(self, prompt: Prompt) -> Request:
+        seed = request_seed(self._spec.settings.decoding.seed, self._purpose, prompt.id, 0, 0)
+        return Request(self._purpose, Item(prompt.id, "", (), (), ""), 0, prompt.messages, seed)
 
     def _digest(self, request: Request) -> str:
         return request_digest(request, self._facts["identity_digest"])
 
     def _missing(self) -> Iterator[Request]:
-        for asked in self._prompts:
-            if asked.id not in self._answers.records:
+        for prompt in self._prompts:
+            if prompt.id not in self._answers.records:
                 self._answers.sent += 1
-                yield self._request(asked)
+                yield self._request(prompt)
 
     async def _send(self) -> None:
         if len(self._answers.records) == len(self._prompts):

@@ -12,7 +12,7 @@ MODEL = "openai/small"
 ABOUT = {"version": 1}
 
 
-def asked(text):
+def prompt_of(text):
     return prompt({"role": "user", "content": text})
 
 
@@ -35,18 +35,18 @@ WORDS = ("one", "two", "three", "four")
 
 
 def test_equal_prompts_are_one_request_and_nothing_is_requested_again(server, tmp_path):
-    prompts = [asked("one"), asked("two"), asked("one")]
+    prompts = [prompt_of("one"), prompt_of("two"), prompt_of("one")]
     found = ask(spec(server), prompts, tmp_path, ABOUT)
     assert {found.records[each.id].text for each in prompts} == {"ONE", "TWO"}
     assert sorted(chats(server)) == ["one", "two"] and found.sent == 2
-    again = ask(spec(server), [*prompts, asked("three")], tmp_path, ABOUT)
+    again = ask(spec(server), [*prompts, prompt_of("three")], tmp_path, ABOUT)
     assert sorted(chats(server)) == ["one", "three", "two"] and again.sent == 1
     assert len(again.records) == 3
     assert RunFolder(tmp_path).facts["ended"]["status"] == "finished"
 
 
 def test_a_request_that_failed_is_sent_again(server, tmp_path):
-    prompts = [asked("one"), asked("four")]
+    prompts = [prompt_of("one"), prompt_of("four")]
     found = ask(spec(server), prompts, tmp_path, ABOUT)
     assert set(found.failed) == {prompts[1].id} and set(found.records) == {prompts[0].id}
     assert RunFolder(tmp_path).facts["ended"]["status"] == "incomplete"
@@ -59,18 +59,18 @@ def test_a_request_that_failed_is_sent_again(server, tmp_path):
     ("settings", "about"), [({"decoding": Decoding(temperature=1.0)}, ABOUT), ({}, {"version": 2})]
 )
 def test_other_requests_need_another_folder(server, tmp_path, settings, about):
-    ask(spec(server), [asked("one")], tmp_path, ABOUT)
+    ask(spec(server), [prompt_of("one")], tmp_path, ABOUT)
     with pytest.raises(RunError) as error:
-        ask(spec(server, **settings), [asked("one")], tmp_path, about)
+        ask(spec(server, **settings), [prompt_of("one")], tmp_path, about)
     assert error.value.code == ErrorCode.RUN_MISMATCH
 
 
 def test_a_changed_response_is_refused(server, tmp_path):
-    ask(spec(server), [asked("one")], tmp_path, ABOUT)
+    ask(spec(server), [prompt_of("one")], tmp_path, ABOUT)
     journal = RunFolder(tmp_path).journal("reading")
     journal.write_bytes(journal.read_bytes().replace(b"ONE", b"TWO"))
     with pytest.raises(RunError) as error:
-        ask(spec(server), [asked("one")], tmp_path, ABOUT)
+        ask(spec(server), [prompt_of("one")], tmp_path, ABOUT)
     assert error.value.code == ErrorCode.JOURNAL_MALFORMED
 
 

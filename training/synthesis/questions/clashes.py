@@ -3,7 +3,7 @@
 An ontology gives opposites as two kinds of one abnormality (short stature and tall stature), and a disease may be
 annotated with both, as different patients have them; one patient has not. Opposites are recognised by their names, of
 which one part is at the other end of a scale: increased and decreased, hyper- and hypo-, mild and severe, -cytosis
-and -penia. What is said of two signs holds for all kinds of them.
+and -penia. What holds of two signs holds for all kinds of them.
 """
 
 from __future__ import annotations
@@ -59,14 +59,14 @@ def places_on_scales(name: str) -> Iterator[tuple[str, int]]:
 
 
 class Clashes:
-    """Which signs of a graph are not told of one patient together."""
+    """Which signs of a graph are not stated of one patient together."""
 
     def __init__(self, graph: Graph, names: Names) -> None:
         self._graph, self._names = graph, names
         self._of: dict[int, tuple[frozenset[int], frozenset[int], frozenset[str]]] = {}
 
     def together(self) -> Together:
-        """Return an empty set of signs that are told together."""
+        """Return an empty set of signs that are stated together."""
         return Together(self)
 
     def about(self, sign: int) -> tuple[frozenset[int], frozenset[int], frozenset[str]]:
@@ -96,7 +96,7 @@ class Clashes:
 
 
 class Together:
-    """Signs that are told together."""
+    """Signs that are stated together."""
 
     def __init__(self, clashes: Clashes) -> None:
         self._clashes = clashes

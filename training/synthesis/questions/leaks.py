@@ -33,17 +33,17 @@ class Score(NamedTuple):
     interval: tuple[float, float]
 
 
-def leaks(known: Sequence[Item], asked: Sequence[Item], degrees: Mapping[str, float]) -> Iterator[Score]:
-    """Yield the score of each rule on the items asked, over all and by shape.
+def leaks(known: Sequence[Item], drawn: Sequence[Item], degrees: Mapping[str, float]) -> Iterator[Score]:
+    """Yield the score of each rule on the items drawn, over all and by shape.
 
     `known`: items of another seed, from which a rule may learn; `degrees`: how much the graph knows of an option, by
     its text.
     """
-    shapes = sorted({item.meta["shape"] for item in asked})
+    shapes = sorted({item.meta["shape"] for item in drawn})
     for name, rule in rules(known, degrees).items():
-        right = [_right(item, rule(item)) for item in asked]
+        right = [_right(item, rule(item)) for item in drawn]
         for shape in (ALL, *shapes):
-            chosen = [one for one, item in zip(right, asked, strict=True) if shape in (ALL, item.meta["shape"])]
+            chosen = [one for one, item in zip(right, drawn, strict=True) if shape in (ALL, item.meta["shape"])]
             estimate = wilson(sum(chosen), len(chosen))
             yield Score(name, shape, len(chosen), sum(chosen) / len(chosen), (estimate.low, estimate.high))
 

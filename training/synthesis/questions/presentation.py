@@ -11,11 +11,11 @@ from training.synthesis.questions.names import Roots, joined
 from training.synthesis.questions.question import Refutation, Refuted
 from training.synthesis.questions.sign_table import OFTEN
 from training.synthesis.questions.source import QuestionSource
-from training.synthesis.questions.tellable import FEWEST, TELLING, Told
+from training.synthesis.questions.tellable import FEWEST, TELLING, StatableSigns
 
 _MOST: Final = 7
 _TELLING_MOST: Final = 4
-"""Telling signs that are told if there are so many: each more refutes more distractors."""
+"""Telling signs that are stated if there are so many: each more refutes more distractors."""
 
 
 class Presentation(NamedTuple):
@@ -38,12 +38,12 @@ def draw_presentation(source: QuestionSource, disease: int, draw: Draw, core: in
 
     `core`: a sign that is to be among them.
     """
-    told = source.tellable.of(disease)
+    statable = source.tellable.of(disease)
     wanted = FEWEST + draw.below(_MOST - FEWEST)
     often = max(_TELLING_MOST, wanted // 2 + draw.below(2))
     together, alone = source.clashes.together(), None
     chosen: list[Finding] = []
-    for finding in _order(told, often, core, draw):
+    for finding in _order(statable, often, core, draw):
         if not together.add(finding.sign):
             continue
         chosen.append(finding)
@@ -56,11 +56,11 @@ def draw_presentation(source: QuestionSource, disease: int, draw: Draw, core: in
     return None
 
 
-def _order(told: Told, often: int, core: int | None, draw: Draw) -> Iterator[Finding]:
+def _order(statable: StatableSigns, often: int, core: int | None, draw: Draw) -> Iterator[Finding]:
     """Yield the core, some findings that patients often have, then the others, each in random order."""
-    findings = (*told.often, *told.others)
+    findings = (*statable.often, *statable.others)
     yield from (each for each in findings if each.sign == core)
-    telling = draw.sample(told.often, often)
+    telling = draw.sample(statable.often, often)
     yield from (each for each in telling if each.sign != core)
     for each in draw.order(findings):
         if each.sign != core and each not in telling:

@@ -1,4 +1,4 @@
-"""Signs as bits of whole numbers, so that all that a patient is told to have is compared with a disease at once."""
+"""Signs as bits of whole numbers, so that all that is stated of a patient is compared with a disease at once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from training.synthesis.questions.tellable import Tellable
 
 
 class SignBits:
-    """The signs that can be told of a patient, a bit each, and what is known of them for each disease."""
+    """The signs that can be stated of a patient, a bit each, and what is known of them for each disease."""
 
     def __init__(self, table: SignTable, tellable: Tellable) -> None:
         self._table, self._tellable = table, tellable
@@ -74,7 +74,7 @@ class SignBits:
 
     @cached_property
     def _below(self) -> dict[int, int]:
-        """For each sign the told ones that are it or a kind of it."""
+        """For each sign the stated ones that are it or a kind of it."""
         found: dict[int, int] = defaultdict(int)
         for sign, place in self._places.items():
             for each in self._table.upper(sign):

@@ -79,7 +79,7 @@ class QuestionSource:
 
     @cached_property
     def clashes(self) -> Clashes:
-        """The signs that are not told together."""
+        """The signs that are not stated together."""
         return Clashes(self.graph, self.names)
 
     @cached_property

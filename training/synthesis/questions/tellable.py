@@ -23,7 +23,7 @@ _GENERAL: Final = 0.15
 """A sign that a larger share of all diseases has is no finding, but a chapter: abnormal heart morphology."""
 
 
-class Told(NamedTuple):
+class StatableSigns(NamedTuple):
     """The findings of one disease that can be stated: those that its patients often have, and the others."""
 
     often: tuple[Finding, ...]
@@ -35,7 +35,7 @@ class Told(NamedTuple):
         return len(self.often) >= TELLING and len(self.often) + len(self.others) >= FEWEST
 
 
-_NOTHING: Final = Told((), ())
+_NOTHING: Final = StatableSigns((), ())
 
 
 class Tellable:
@@ -43,14 +43,14 @@ class Tellable:
 
     def __init__(self, signs: SignTable, names: Names) -> None:
         self._signs, self._names = signs, names
-        self._found: dict[int, Told] = {}
+        self._found: dict[int, StatableSigns] = {}
         self._most = _GENERAL * len(signs.diseases)
 
-    def of(self, disease: int) -> Told:
+    def of(self, disease: int) -> StatableSigns:
         """Return a disease's findings that can be stated."""
         found = self._found.get(disease)
         if found is None:
-            found = self._found[disease] = self._told(disease)
+            found = self._found[disease] = self._statable(disease)
         return found
 
     @cached_property
@@ -81,19 +81,19 @@ class Tellable:
         return dict(zip(likely.tolist(), counts.tolist(), strict=True))
 
     def _is_unique(self, disease: int) -> bool:
-        """Return whether no other disease has all that can be told of a disease."""
-        told = self.of(disease)
-        having = sorted((self._signs.having(each.sign) for each in (*told.often, *told.others)), key=len)
+        """Return whether no other disease has all that can be stated of a disease."""
+        statable = self.of(disease)
+        having = sorted((self._signs.having(each.sign) for each in (*statable.often, *statable.others)), key=len)
         return len(having[0].intersection(*having[1:])) == 1
 
-    def _told(self, disease: int) -> Told:
+    def _statable(self, disease: int) -> StatableSigns:
         stated = [each for each in self._signs.own(disease).values() if self._may_be_stated(each)]
         if len(stated) < FEWEST:
             return _NOTHING
         own = self._names.roots(disease)
         found = [each for each in stated if not own.meet(self._names.roots(each.sign))]
         often = tuple(each for each in found if each.frequency.low >= OFTEN)
-        return Told(often, tuple(each for each in found if not each.frequency.low >= OFTEN))
+        return StatableSigns(often, tuple(each for each in found if not each.frequency.low >= OFTEN))
 
     def _may_be_stated(self, finding: Finding) -> bool:
         table = self._signs

@@ -162,6 +162,8 @@ def mix(
     for each in manifest.made_by["sources"]:
         reasons = "".join(f", {number:,} {reason}" for reason, number in each["left_out"].items())
         click.echo(
-            visible(f"{each['name']}: {each['given']:,} of {each['asked']:,} asked; had {each['had']:,}{reasons}")
+            visible(
+                f"{each['name']}: {each['given']:,} of {each['requested']:,} requested; had {each['had']:,}{reasons}"
+            )
         )
     click.echo(visible(f"{out}: {manifest.files[0].rows:,} rows"))

@@ -63,7 +63,7 @@ def mix(
         if not allow_short:
             _refuse_short(sources)
         for source in sources:
-            source.drawn = Draw(seed, source.name).sample(source.eligible, source.asked)
+            source.drawn = Draw(seed, source.name).sample(source.eligible, source.requested)
         return _write(sources, seed, out)
 
 
@@ -99,7 +99,7 @@ def _largest(sources: Sequence[MixtureSource]) -> int:
     count = min(int(len(source.eligible) * whole / source.share) for source in sources)
     while count:
         _ask(sources, count)
-        if all(source.asked <= len(source.eligible) for source in sources):
+        if all(source.requested <= len(source.eligible) for source in sources):
             return count
         count -= 1
     raise DataError(ErrorCode.DATA_NOT_FOUND, "a source has no row that can be drawn, so that no mixture has its share")
@@ -110,16 +110,16 @@ def _ask(sources: Sequence[MixtureSource], count: int) -> None:
     whole = math.fsum(source.share for source in sources)
     exact = [count * source.share / whole for source in sources]
     for source, wanted in zip(sources, exact, strict=True):
-        source.asked = int(wanted)
-    order = sorted(range(len(sources)), key=lambda place: (sources[place].asked - exact[place], place))
-    for place in order[: count - sum(source.asked for source in sources)]:
-        sources[place].asked += 1
+        source.requested = int(wanted)
+    order = sorted(range(len(sources)), key=lambda place: (sources[place].requested - exact[place], place))
+    for place in order[: count - sum(source.requested for source in sources)]:
+        sources[place].requested += 1
 
 
 def _refuse_short(sources: Sequence[MixtureSource]) -> None:
-    short = [source for source in sources if source.asked > len(source.eligible)]
+    short = [source for source in sources if source.requested > len(source.eligible)]
     if short:
-        lacking = "; ".join(f"{s.name} has {len(s.eligible):,} of {s.asked:,} rows" for s in short)
+        lacking = "; ".join(f"{s.name} has {len(s.eligible):,} of {s.requested:,} rows" for s in short)
         message = f"`n`: {lacking}; take at most {_largest(sources):,}, or what there is with `allow_short`"
         raise DataError(ErrorCode.DATA_NOT_FOUND, message)
 
@@ -169,11 +169,11 @@ def _left_out_rows(sources: Sequence[MixtureSource]) -> Iterator[dict[str, Any]]
 
 
 def _report(source: MixtureSource) -> dict[str, Any]:
-    """Return what a source was asked for, had and gave, and why rows of it were left out."""
+    """Return what a source should give, had and gave, and why rows of it were left out."""
     return {
         "name": source.name,
         "share": source.share,
-        "asked": source.asked,
+        "requested": source.requested,
         "had": len(source.keys),
         "left_out": dict(sorted(Counter(source.left_out.values()).items())),
         "given": len(source.drawn),

@@ -35,7 +35,7 @@ class MixtureSource:
     keys: list[RowKey] = field(default_factory=list)
     offsets: list[int] = field(default_factory=list)
     tiers: list[str] = field(default_factory=list)
-    asked: int = 0
+    requested: int = 0
     left_out: dict[int, str] = field(default_factory=dict)
     """Rows that can't be drawn, by their places: the reason."""
     drawn: list[int] = field(default_factory=list)

@@ -67,7 +67,7 @@ def test_the_shares_hold_and_the_report_says_what_each_source_gave(tmp_path, sou
     assert report["a"] | {"name": ""} == {
         "name": "",
         "share": 0.7,
-        "asked": 35,
+        "requested": 35,
         "had": 60,
         "left_out": {},
         "given": 35,
@@ -91,7 +91,7 @@ def test_a_source_that_has_too_few_rows_is_an_error_unless_that_is_allowed(tmp_p
     error = capsys.readouterr().err
     assert "at most 20" in error and error.count("\n") == 1 and not (tmp_path / "out").exists()
     rows, report = mixed(tmp_path, *command, "--allow-short")
-    assert len(rows) == 30 and (report["a"]["asked"], report["a"]["given"]) == (20, 10)
+    assert len(rows) == 30 and (report["a"]["requested"], report["a"]["given"]) == (20, 10)
 
 
 def test_the_same_seed_gives_the_same_rows_and_another_one_others(tmp_path, source):

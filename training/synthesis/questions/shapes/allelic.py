@@ -12,7 +12,7 @@ from training.synthesis.questions.shapes.contrast import Case, ContrastShape
 class Allelic(ContrastShape):
     """Tells the signs of a patient and asks for another disease of the same gene.
 
-    Each distractor is a disease of another gene, of which every disease is refuted by what is told.
+    Each distractor is a disease of another gene, of which every disease is refuted by what is stated.
     """
 
     name: ClassVar[str] = "allelic"

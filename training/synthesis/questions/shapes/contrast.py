@@ -2,7 +2,7 @@
 
 Whatever can be said of an option without reading the question, its length, its words, how much is known of it, how
 often it is an answer, is then as true of the wrong options as of the right ones, so that no such rule scores above
-chance. A set is asked whole or not at all: each member must be told so that it refutes all the others.
+chance. A set is drawn whole or not at all: each member must be presented so that it refutes all the others.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _CANDIDATES: Final = 16
 
 
 class Case(NamedTuple):
-    """A disease that can be told, the option that is then right, and every disease that the option stands for."""
+    """A disease that can be presented, the option that is then right, and every disease that the option stands for."""
 
     disease: int
     option: int
@@ -33,15 +33,15 @@ class Case(NamedTuple):
 
 
 class Member(NamedTuple):
-    """A case of a set, how it is told, and the option with its ancestors."""
+    """A case of a set, its presentation, and the option with its ancestors."""
 
     case: Case
-    told: Presentation
+    presentation: Presentation
     upper: frozenset[int]
 
 
 class ContrastShape(Shape):
-    """Tells the signs of a patient; all diseases of a set have one sign, the core, in common, which is always told."""
+    """States the signs of a patient; all diseases of a set have one sign, the core, in common: it is always stated."""
 
     hops: ClassVar[int]
 
@@ -57,8 +57,8 @@ class ContrastShape(Shape):
 
     def ask(self, subject: int, draw: Draw) -> list[Question]:
         """Draw sets out of this subject and others, none of which another set of this round holds."""
-        told = self.source.tellable.of(subject)
-        findings = draw.sample((*told.often, *told.others), _CORES)
+        statable = self.source.tellable.of(subject)
+        findings = draw.sample((*statable.often, *statable.others), _CORES)
         for core in (each.sign for each in findings if len(self._pool(each.sign)[0]) >= OPTIONS):
             members = self._members(subject, core, draw)
             sets = disjoint_sets(self._compatible(members), OPTIONS) if members else []
@@ -69,13 +69,13 @@ class ContrastShape(Shape):
         return []
 
     def _members(self, subject: int, core: int, draw: Draw) -> list[Member]:
-        """Return cases with a core, each told in some way, the subject first; none if the subject can't be told."""
+        """Return cases with a core, each with a presentation, the subject first; none if the subject has none."""
         members: list[Member] = []
         for disease in self._candidates(subject, core, draw):
-            told = draw_presentation(self.source, disease, draw, core)
+            presentation = draw_presentation(self.source, disease, draw, core)
             case = self.cases[disease]
-            if told is not None and not told.roots.meet(self.source.names.roots(case.option)):
-                members.append(Member(case, told, self.source.graph.ancestor_set(case.option) | {case.option}))
+            if presentation is not None and not presentation.roots.meet(self.source.names.roots(case.option)):
+                members.append(Member(case, presentation, self.source.graph.ancestor_set(case.option) | {case.option}))
             elif not members:
                 break
         return members
@@ -107,28 +107,28 @@ class ContrastShape(Shape):
         return (
             one.case.option not in other.upper
             and other.case.option not in one.upper
-            and self._refutes(one.told, other.case)
-            and self._refutes(other.told, one.case)
+            and self._refutes(one.presentation, other.case)
+            and self._refutes(other.presentation, one.case)
         )
 
-    def _refutes(self, told: Presentation, case: Case) -> bool:
-        """Return whether what is told refutes an option, and does not name it."""
-        if told.roots.meet(self.source.names.roots(case.option)):
+    def _refutes(self, presentation: Presentation, case: Case) -> bool:
+        """Return whether a presentation refutes an option, and does not name it."""
+        if presentation.roots.meet(self.source.names.roots(case.option)):
             return False
-        return all(refutes(self.source, told, disease) for disease in case.stands_for)
+        return all(refutes(self.source, presentation, disease) for disease in case.stands_for)
 
     def _question(self, members: list[Member], member: Member, draw: Draw) -> Question:
         others = [each.case for each in members if each is not member]
         return Question(
             shape=self.name,
-            stem=draw.choice(self.wordings).format(signs=self.listed(member.told.signs)),
+            stem=draw.choice(self.wordings).format(signs=self.listed(member.presentation.signs)),
             answer=member.case.option,
             distractors=tuple(self._refuted(member, each) for each in others),
-            stated=member.told.edges,
+            stated=member.presentation.edges,
             hidden=self.hidden(member.case),
             subject=member.case.disease,
             hops=self.hops,
-            closeness=closeness(self.source, member.told, [each.disease for each in others]),
+            closeness=closeness(self.source, member.presentation, [each.disease for each in others]),
         )
 
     def hidden(self, case: Case) -> tuple[int, ...]:
@@ -137,11 +137,11 @@ class ContrastShape(Shape):
 
     def _refuted(self, member: Member, case: Case) -> Refuted:
         """Return the refutations of all that an option stands for; the kind is that of the first."""
-        each = [refuted(self.source, member.told, disease, case.option) for disease in case.stands_for]
+        each = [refuted(self.source, member.presentation, disease, case.option) for disease in case.stands_for]
         return Refuted(case.option, each[0].kind, tuple(dict.fromkeys(edge for one in each for edge in one.edges)))
 
     def _pool(self, core: int) -> tuple[list[int], list[float]]:
-        """Return the diseases of which a sign can be told, and the running sums of their weights."""
+        """Return the diseases of which a sign can be stated, and the running sums of their weights."""
         found = self._pools.get(core)
         if found is None:
             diseases = [each for each in self.source.tellable.by_sign.get(core, ()) if each in self.cases]

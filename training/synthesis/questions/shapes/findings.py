@@ -14,11 +14,11 @@ def not_rarer(one: Finding, other: Finding) -> bool:
     return one.frequency.low >= other.frequency.low and one.frequency.high >= other.frequency.high
 
 
-def apart(source: QuestionSource, answer: int, signs: Iterable[int], told: Roots) -> list[int]:
-    """Return the signs of which none is the answer or a kind or an ancestor of it, nor named by what is told."""
+def apart(source: QuestionSource, answer: int, signs: Iterable[int], stated: Roots) -> list[int]:
+    """Return the signs that are not the answer, a kind or an ancestor of it, and share no root with what is stated."""
     upper, names = source.signs.upper(answer), source.names
     return [
         sign
         for sign in signs
-        if sign not in upper and answer not in source.signs.upper(sign) and not told.meet(names.roots(sign))
+        if sign not in upper and answer not in source.signs.upper(sign) and not stated.meet(names.roots(sign))
     ]

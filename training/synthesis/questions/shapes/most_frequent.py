@@ -1,4 +1,4 @@
-"""Disease -> the sign that is more frequent than others of it; the disease named, told by its signs, or by its gene."""
+"""Disease -> the sign that is more frequent than others of it; its name, its signs or its gene is given."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class _Known(NamedTuple):
 
 
 class _Stem(NamedTuple):
-    """A question's text, what it states, and what its options are not to be: told signs and their words."""
+    """A question's text, what it states, and what its options are not to be: stated signs and their words."""
 
     text: str
     stated: tuple[int, ...]
@@ -53,17 +53,17 @@ class MostFrequent(PoolShape):
         """Diseases with a sign that is more frequent than at least four others."""
         return [disease for disease in self.source.signs.diseases.tolist() if self.known(disease).answers]
 
-    def asked(self, subject: int) -> int:
-        """Return the disease whose sign is asked for."""
+    def target(self, subject: int) -> int:
+        """Return the disease whose sign is the answer."""
         return subject
 
     def asks(self, subject: int) -> tuple[Ask, ...]:
         """Return the signs that are more frequent than at least four others."""
-        return self.known(self.asked(subject)).answers
+        return self.known(self.target(subject)).answers
 
     def wrong(self, subject: int, ask: Ask) -> list[int]:
         """Return the signs that are less frequent."""
-        disease = self.asked(subject)
+        disease = self.target(subject)
         findings, named = self.known(disease).all, self.source.names.roots(disease)
         if named.meet(self.source.names.roots(ask.answer)):
             return []
@@ -77,21 +77,21 @@ class MostFrequent(PoolShape):
         return _Stem(text, (), (), self.source.names.roots(subject))
 
     def path(self, subject: int) -> tuple[int, ...]:
-        """Return the edges from what is told to the disease whose sign is asked for."""
+        """Return the edges from what is stated to the disease whose sign is the answer."""
         return ()
 
     def written(self, subject: int, ask: Ask, pool: list[int], draw: Draw) -> Question | None:
-        """Return the question; no option is told, or named by a word of what is."""
+        """Return the question; no option is stated, or named by a word of what is."""
         stem = self.stem(subject, ask, draw)
         if stem is None or stem.roots.meet(self.source.names.roots(ask.answer)):
             return None
-        told = {each for sign in stem.signs for each in self.source.signs.upper(sign)}
-        if told:
-            pool = [sign for sign in apart(self.source, ask.answer, pool, stem.roots) if sign not in told]
+        stated = {each for sign in stem.signs for each in self.source.signs.upper(sign)}
+        if stated:
+            pool = [sign for sign in apart(self.source, ask.answer, pool, stem.roots) if sign not in stated]
         chosen = self.chosen(ask.answer, pool, draw)
         if chosen is None:
             return None
-        findings = self.known(self.asked(subject)).all
+        findings = self.known(self.target(subject)).all
         answer = findings[ask.answer]
         return Question(
             shape=self.name,
@@ -137,9 +137,9 @@ class NextFeature(MostFrequent):
 
     def stem(self, subject: int, ask: Ask, draw: Draw) -> _Stem | None:
         """Name the disease and one of its signs that is neither the answer nor akin to it."""
-        told = [each.sign for each in self.source.tellable.of(subject).often]
+        often = [each.sign for each in self.source.tellable.of(subject).often]
         names = self.source.names
-        apt = apart(self.source, ask.answer, told, names.roots(ask.answer))
+        apt = apart(self.source, ask.answer, often, names.roots(ask.answer))
         if not apt:
             return None
         sign = draw.choice(apt)
@@ -164,18 +164,19 @@ class NextFinding(MostFrequent):
 
     @cached_property
     def subjects(self) -> list[int]:
-        """Diseases that can be told, with a sign that is more frequent than at least four others."""
+        """Diseases that can be presented, with a sign that is more frequent than at least four others."""
         return [disease for disease in self.source.tellable.subjects if self.asks(disease)]
 
     def stem(self, subject: int, ask: Ask, draw: Draw) -> _Stem | None:
         """Tell the signs of a patient, none of which is the answer or akin to it."""
-        told = draw_presentation(self.source, subject, draw)
-        if told is None or not apart(self.source, ask.answer, told.signs, self.source.names.roots(ask.answer)):
+        presentation = draw_presentation(self.source, subject, draw)
+        if presentation is None:
             return None
-        if len(apart(self.source, ask.answer, told.signs, self.source.names.roots(ask.answer))) < len(told.signs):
+        fitting = apart(self.source, ask.answer, presentation.signs, self.source.names.roots(ask.answer))
+        if len(fitting) < len(presentation.signs):
             return None
-        text = draw.choice(self.wordings).format(signs=self.listed(told.signs))
-        return _Stem(text, told.edges, told.signs, told.roots)
+        text = draw.choice(self.wordings).format(signs=self.listed(presentation.signs))
+        return _Stem(text, presentation.edges, presentation.signs, presentation.roots)
 
 
 class OtherDisorder(NextFinding):
@@ -200,7 +201,7 @@ class OtherDisorder(NextFinding):
         """Diseases of one gene that has exactly one other disease."""
         return [disease for disease in self.source.tellable.subjects if disease in self._others and self.asks(disease)]
 
-    def asked(self, subject: int) -> int:
+    def target(self, subject: int) -> int:
         """Return the other disease of the gene."""
         return self._others[subject]
 

@@ -28,14 +28,14 @@ _WRONG: Final = 24
 
 
 class Ask(NamedTuple):
-    """An answer that a subject can be asked for; `rival`: a second disease that the question names, or the same one."""
+    """An answer to a question about a subject; `rival`: a second disease that the question names, or the same one."""
 
     answer: int
     rival: int
 
 
 class PoolShape(Shape):
-    """Draws an answer and its distractors by weights with which neither is told by what it is (`even_weights`)."""
+    """Draws an answer and its distractors by weights with which none is given away by what it is (`even_weights`)."""
 
     def __init__(self, source: QuestionSource) -> None:
         super().__init__(source)
@@ -44,7 +44,7 @@ class PoolShape(Shape):
 
     @abstractmethod
     def asks(self, subject: int) -> Sequence[Ask]:
-        """Return what a subject can be asked for."""
+        """Return the answers that a question about a subject can have."""
 
     @abstractmethod
     def wrong(self, subject: int, ask: Ask) -> list[int]:
