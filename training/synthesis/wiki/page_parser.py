@@ -16,6 +16,8 @@ import sys
 from types import TracebackType
 from typing import Any, Final, Self
 
+from pydantic import TypeAdapter, ValidationError
+
 from evalsuite.errors import DataError, ErrorCode
 from evalsuite.util.installation import install_command
 from training.child_process import with_own_code
@@ -25,6 +27,7 @@ from training.synthesis.wiki.page import Page, Site
 SECONDS: Final = 10.0
 """Processor time of one page; a long article takes less than two."""
 _MODULE: Final = "training.synthesis.wiki.page_parser"
+_ANSWER: Final[TypeAdapter[Article | str]] = TypeAdapter(Article | str)
 LARGEST_TEXT: Final = 4 << 20
 """Characters of the longest page that is parsed; MediaWiki's own limit is 2 MiB."""
 
@@ -56,8 +59,9 @@ class PageParser:
         try:
             pickle.dump((page, site, self._seconds), child.stdin)
             child.stdin.flush()
-            found: Article | str = pickle.load(child.stdout)
-        except (EOFError, BrokenPipeError, pickle.UnpicklingError):
+            # As JSON: a process that has read a stranger's markup is not to choose what is built here.
+            found = _ANSWER.validate_json(child.stdout.readline())
+        except (BrokenPipeError, ValidationError):
             status = self._end()
             over = status == -getattr(signal, "SIGPROF", 0)
             reason = f"takes more than {self._seconds:g} s to parse" if over else f"ends the parser (status {status})"
@@ -102,7 +106,7 @@ def _serve() -> None:
         except (ValueError, RecursionError, MemoryError) as error:
             found = str(error) or type(error).__name__
         _limit(0)
-        pickle.dump(found, answers)
+        answers.write(_ANSWER.dump_json(found) + b"\n")
         answers.flush()
 
 
