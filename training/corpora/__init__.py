@@ -1,0 +1,1 @@
+"""Corpora for continued pretraining: documents read from public sources, cleaned and mixed."""
