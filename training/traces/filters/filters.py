@@ -1,0 +1,53 @@
+"""All filters of traces, in the order in which they are applied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from training.traces.filters.form import check_form
+from training.traces.filters.language import check_language
+from training.traces.filters.settings import FilterName, TraceFilters
+from training.traces.filters.trace import DiscardReason, TeacherTrace, Verdict
+from training.traces.filters.wording import check_copied_question, check_length, check_repetition
+
+
+class _Filter(NamedTuple):
+    """One filter and the reasons that it can give."""
+
+    name: FilterName
+    check: Callable[[TeacherTrace, TraceFilters], Verdict | None]
+    reasons: tuple[DiscardReason, ...]
+
+
+_FILTERS: Final = (
+    _Filter(
+        "format",
+        check_form,
+        (DiscardReason.NO_REASONING, DiscardReason.UNBALANCED_MARKS, DiscardReason.NO_STRICT_ANSWER),
+    ),
+    _Filter("length", check_length, (DiscardReason.TOO_SHORT, DiscardReason.TOO_LONG)),
+    _Filter("language", check_language, (DiscardReason.WRONG_LANGUAGE,)),
+    _Filter("repetition", check_repetition, (DiscardReason.REPETITION,)),
+    _Filter("copied_question", check_copied_question, (DiscardReason.COPIED_QUESTION,)),
+)
+
+
+class Filters:
+    """The filters of one set of settings."""
+
+    def __init__(self, settings: TraceFilters) -> None:
+        self._settings = settings
+        self._filters = tuple(each for each in _FILTERS if each.name not in settings.skip)
+
+    def check(self, trace: TeacherTrace) -> Verdict | None:
+        """Return the verdict of the first filter that a trace fails, or None for a trace to keep."""
+        for each in self._filters:
+            verdict = each.check(trace, self._settings)
+            if verdict is not None:
+                return verdict
+        return None
+
+    def reasons(self) -> tuple[str, ...]:
+        """Return all reasons that `check` can give, in the order of the filters."""
+        return tuple(reason.value for each in self._filters for reason in each.reasons)
