@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 Hashes = NDArray[np.uint64]
 Places = NDArray[np.int64]
 
+PLANE: Final = 0x10000
+"""Code points of the first plane."""
 SEED_WORDS: Final = 4
 """Words of the sequences by which a text is looked up."""
 _BLOCK: Final = 1 << 15
 """Code points that are hashed at once, few enough for a processor's cache."""
-_PLANE: Final = 0x10000
 _SEPARATOR, _LETTER, _IDEOGRAPH, _MARK = range(4)
 _BASE: Final = 0x9E3779B97F4A7C15
 _MULTIPLIER: Final = np.uint64(0xBF58476D1CE4E5B9)
@@ -59,7 +60,7 @@ def seed_hashes(words: Hashes) -> Hashes:
     for offset in range(1, SEED_WORDS):
         found *= _SEQUENCE
         found += words[offset : offset + count]
-    return _mixed(found)
+    return mixed(found)
 
 
 def sequence_hash(words: Hashes) -> int:
@@ -72,22 +73,29 @@ def sequence_hash(words: Hashes) -> int:
 
 def word_table(texts: Sequence[str]) -> WordTable:
     """Return the words of texts, each text a segment of its own."""
-    # Each text ends in a separator, so that no word goes on in the next one.
-    codes = np.frombuffer("\n".join([*texts, ""]).encode("utf-32-le", "surrogatepass"), np.uint32)
-    # Beyond the first plane are no letters in which benchmarks are written; U+FFFF is no character.
-    plane = np.minimum(codes, _PLANE - 1).astype(np.uint16)
+    plane = code_points(texts)
     kinds = _tables().kinds[plane]
     where: Places | None = None
     if (kinds == _MARK).any():
         where = np.flatnonzero(kinds != _MARK)
         plane, kinds = plane[where], kinds[where]
     starts, ends = _bounds(kinds)
-    hashes = _hashes(plane, starts, ends)
+    hashes = span_hashes(plane, _tables().values, starts, ends)
     if where is not None:
         starts, ends = where[starts], where[ends - 1] + 1
     offsets = np.cumsum([0, *(len(text) + 1 for text in texts)])
     segments = np.repeat(np.arange(len(texts)), np.diff(np.searchsorted(starts, offsets)))
     return WordTable(hashes, starts - offsets[segments], ends - offsets[segments], segments)
+
+
+def code_points(texts: Sequence[str]) -> NDArray[np.uint16]:
+    """Return the code points of texts one after another, each text with a line feed behind it.
+
+    What lies beyond the first plane, where no letters are in which benchmarks are written, becomes U+FFFF, which is no
+    character.
+    """
+    codes = np.frombuffer("\n".join([*texts, ""]).encode("utf-32-le", "surrogatepass"), np.uint32)
+    return np.minimum(codes, PLANE - 1).astype(np.uint16)
 
 
 def _bounds(kinds: NDArray[np.uint8]) -> tuple[Places, Places]:
@@ -98,17 +106,20 @@ def _bounds(kinds: NDArray[np.uint8]) -> tuple[Places, Places]:
     return np.flatnonzero(first | ideographs), np.flatnonzero(last | ideographs) + 1
 
 
-def _hashes(plane: NDArray[np.uint16], starts: Places, ends: Places) -> Hashes:
-    """Return each word's hash: the polynomial of its code points, from running sums over blocks of whole words."""
+def span_hashes(plane: NDArray[np.uint16], values: Hashes, starts: Places, ends: Places) -> Hashes:
+    """Return the hash of each word, given where it starts and ends among the code points, and each code point's value.
+
+    It is the polynomial of the values, from running sums over blocks of whole words.
+    """
     found = np.empty(len(starts), np.uint64)
     for first, after in _blocks(starts, ends):
         begin, end = int(starts[first]), int(ends[after - 1])
         powers, inverses = _powers(max(end - begin, _BLOCK))
         sums = np.zeros(end - begin + 1, np.uint64)
-        np.cumsum(_tables().values[plane[begin:end]] * powers[: end - begin], out=sums[1:])
+        np.cumsum(values[plane[begin:end]] * powers[: end - begin], out=sums[1:])
         relative = starts[first:after] - begin
         found[first:after] = (sums[ends[first:after] - begin] - sums[relative]) * inverses[relative]
-    return _mixed(found)
+    return mixed(found)
 
 
 def _blocks(starts: Places, ends: Places) -> Iterator[tuple[int, int]]:
@@ -120,7 +131,7 @@ def _blocks(starts: Places, ends: Places) -> Iterator[tuple[int, int]]:
         first = after
 
 
-def _mixed(values: Hashes) -> Hashes:
+def mixed(values: Hashes) -> Hashes:
     """Return values whose upper bits depend on all bits (the finalizer of SplitMix64, in part)."""
     values = values ^ (values >> np.uint64(30))
     values *= _MULTIPLIER
@@ -137,22 +148,22 @@ class _Tables(NamedTuple):
 @cache
 def _tables() -> _Tables:
     """Return, by code point of the first plane, what kind it is of and its value."""
-    kinds, folded = np.zeros(_PLANE, np.uint8), np.arange(_PLANE, dtype=np.uint64)
-    for code in range(_PLANE):
+    kinds, folded = np.zeros(PLANE, np.uint8), np.arange(PLANE, dtype=np.uint64)
+    for code in range(PLANE):
         character = chr(code)
         if _IDEOGRAPHS[0] <= code <= _IDEOGRAPHS[1]:
             kinds[code] = _IDEOGRAPH
         elif character.isalnum():
             kinds[code] = _LETTER
-            folded[code] = ord(_folded(character))
+            folded[code] = ord(folded_letter(character))
         elif unicodedata.category(character) in ("Mn", "Cf"):
             kinds[code] = _MARK
-    values = _mixed((folded + np.uint64(1)) * np.uint64(_BASE))
+    values = mixed((folded + np.uint64(1)) * np.uint64(_BASE))
     values[kinds == _SEPARATOR] = 0
     return _Tables(kinds, values)
 
 
-def _folded(character: str) -> str:
+def folded_letter(character: str) -> str:
     """Return the letter that a character stands for when case, accents and width don't matter."""
     for form in (unicodedata.normalize("NFKD", character.casefold()), character.casefold()):
         if form and form[0].isalnum():
