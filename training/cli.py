@@ -19,6 +19,7 @@ from evalsuite.util.text import visible
 from training.synthesis.mentions.commands import mentions
 from training.synthesis.refine.commands import mix, refine, review
 from training.synthesis.wiki.commands import wiki
+from training.traces.commands import traces
 
 if TYPE_CHECKING:
     from training.run_folder import TrainingFolder
@@ -213,6 +214,7 @@ def proofs(task: str, task_args: tuple[str, ...], items: tuple[str, ...], out: P
 cli.add_command(refine)
 cli.add_command(review)
 cli.add_command(mix)
+cli.add_command(traces)
 
 
 @cli.command(short_help="Mask what identifies people in texts.")

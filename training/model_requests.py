@@ -1,7 +1,8 @@
 """Sends prompts to a model behind any backend and keeps each response, so that a kill loses only what was in flight.
 
 The folder is that of a run (`evalsuite.run_folder`): run.json, and a journal of responses with checksums. A prompt's id
-is the digest of its messages: equal prompts are one request, and what has a response is never requested again.
+is the digest of its messages: equal prompts are one request, or one for each sample of it, and what has a response is
+never requested again. What is requested may depend on what came back (`ask_in_rounds`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
 
@@ -36,26 +37,55 @@ _TELL_EVERY: Final = 10.0
 """Seconds between two lines about the progress."""
 
 
+Key = tuple[str, int]
+"""What identifies a request in its journal: the digest of its messages, and the number of the sample."""
+
+
 class Prompt(NamedTuple):
-    """One request to a model; `id` is the digest of its messages."""
+    """One request to a model; `id` is the digest of its messages, `sample` which of several responses to them."""
 
     id: str
     messages: tuple[Message, ...]
+    sample: int = 0
+
+    @property
+    def key(self) -> Key:
+        """What identifies the request."""
+        return self.id, self.sample
 
 
-def prompt(*messages: Message) -> Prompt:
+def prompt(*messages: Message, sample: int = 0) -> Prompt:
     """Return the prompt of these chat messages."""
-    return Prompt(hashlib.blake2b(orjson.dumps(messages), digest_size=16).hexdigest(), messages)
+    return Prompt(hashlib.blake2b(orjson.dumps(messages), digest_size=16).hexdigest(), messages, sample)
 
 
 @dataclass(slots=True)
 class Answers:
-    """What a model answered, by the ids of the prompts; `failed` holds the reasons why a prompt has no response."""
+    """What a model answered, by the keys of the prompts; `failed` holds the reasons why a prompt has no response."""
 
-    records: dict[str, ResponseRecord] = field(default_factory=dict)
-    failed: dict[str, str] = field(default_factory=dict)
+    records: dict[Key, ResponseRecord] = field(default_factory=dict)
+    failed: dict[Key, str] = field(default_factory=dict)
     sent: int = 0
     """How many requests this process sent; the other responses were on disk."""
+    withheld: int = 0
+    """How many requests the allowance left unsent."""
+
+
+class Allowance(Protocol):
+    """What limits how much is requested, such as a budget."""
+
+    def take(self, prompt: Prompt) -> bool:
+        """Reserve what a request may need at most; False: it must not be sent as long as others are in flight."""
+
+    def settle(self, prompt: Prompt, record: ResponseRecord | None) -> None:
+        """Replace what was reserved by what the response really took; None: the request failed."""
+
+    def spend(self, record: ResponseRecord) -> None:
+        """Count a response that an earlier process stored."""
+
+
+Plan = Callable[[Answers], Iterable[Prompt]]
+"""Returns all prompts that are wanted, given the responses so far; the same responses must give the same prompts."""
 
 
 def model_spec(model: str, settings: BackendSettings, purpose: str) -> RunSpec:
@@ -83,12 +113,33 @@ def ask(
     `about` is what else identifies the requests (the version of the prompt, checksums of the input): a folder with
     another identity is a `RunError`. `tell` is given lines about the progress and what a reader must know.
     """
-    wanted = list({each.id: each for each in prompts}.values())
-    return run_to_end(lambda: _ask(spec, wanted, folder, about, tell))
+    wanted = list(prompts)
+    return ask_in_rounds(spec, lambda _: wanted, folder, about, tell)
+
+
+def ask_in_rounds(
+    spec: RunSpec,
+    plan: Plan,
+    folder: Path,
+    about: Mapping[str, Any],
+    tell: Callable[[str], None] = lambda line: None,
+    allowance: Allowance | None = None,
+) -> Answers:
+    """Request what `plan` wants, let it plan again with the responses, and so on until it wants nothing new.
+
+    The model stays loaded in between. A run that was cut short goes through the same rounds again with the responses
+    that are on disk. `allowance` is requested before each request is sent; where it allows no more, the rounds end.
+    """
+    return run_to_end(lambda: _ask(spec, plan, folder, about, tell, allowance))
 
 
 async def _ask(
-    spec: RunSpec, prompts: list[Prompt], path: Path, about: Mapping[str, Any], tell: Callable[[str], None]
+    spec: RunSpec,
+    plan: Plan,
+    path: Path,
+    about: Mapping[str, Any],
+    tell: Callable[[str], None],
+    allowance: Allowance | None,
 ) -> Answers:
     backend = make_backend(spec.backend, spec.settings)
     backend.tell = tell
@@ -99,88 +150,129 @@ async def _ask(
         with folder.writing() as writer:
             facts = run_facts(spec, identity, info, writer, ())
             backend.prompt_day = day_of(facts)
-            return await _Requests(spec, backend, prompts, writer, facts, tell).execute()
+            return await _Requests(spec, backend, plan, writer, facts, tell, allowance).execute()
     finally:
         await backend.close()
 
 
 class _Requests:
-    """One pass over the prompts that have no response."""
+    """One pass over the prompts that have no response, round after round."""
 
     def __init__(
         self,
         spec: RunSpec,
         backend: Backend,
-        prompts: list[Prompt],
+        plan: Plan,
         writer: RunWriter,
         facts: dict[str, Any],
         tell: Callable[[str], None],
+        allowance: Allowance | None,
     ) -> None:
-        self._spec, self._backend, self._prompts = spec, backend, prompts
-        self._writer, self._facts, self._tell = writer, facts, tell
+        self._spec, self._backend, self._plan = spec, backend, plan
+        self._writer, self._facts, self._tell, self._allowance = writer, facts, tell, allowance
         self._purpose = spec.tasks[0]
+        self._stored: dict[Key, ResponseRecord] = {}
+        self._wanted: dict[Key, Prompt] = {}
         self._answers = Answers()
         self._told: set[str] = set()
         self._last_told = time.monotonic()
 
     async def execute(self) -> Answers:
         """Take what is stored, request the rest, and record how that ended."""
+        self._read_stored()
+        self._wanted = {each.key: each for each in self._plan(self._answers)}
         self._take_stored()
         self._record("running")
         try:
-            await self._send()
+            await self._rounds()
         except asyncio.CancelledError:
             self._record("interrupted")
             raise
         except EvalsuiteError as error:
             self._record("failed", str(error), error.code)
             raise
-        missing = len(self._prompts) - len(self._answers.records)
-        self._record("incomplete" if missing else "finished")
+        complete = len(self._answers.records) == len(self._wanted)
+        self._record("finished" if complete else "incomplete")
         return self._answers
 
-    def _take_stored(self) -> None:
-        """Take the responses of earlier processes. One to another request than this is a `RunError`."""
-        requests = {each.id: self._request(each) for each in self._prompts}
+    def _read_stored(self) -> None:
+        """Read the responses of earlier processes; two to one request are a `RunError`."""
         folder: RunFolder = self._writer.folder
         for record in folder.records(self._purpose) if (folder.path / "run.json").exists() else ():
             self._writer.lines[self._purpose] += 1
-            request = requests.get(record.item)
-            if request is None:
-                continue
-            if record.item in self._answers.records or record.request != self._digest(request):
-                message = f"{folder.journal(self._purpose)}: {record.item} isn't the response to this request once"
-                raise RunError(ErrorCode.JOURNAL_MALFORMED, f"{message}; delete its line and start again")
-            self._answers.records[record.item] = record
+            key = (record.item, record.sample)
+            if key in self._stored:
+                raise self._malformed(record)
+            self._stored[key] = record
+            if self._allowance is not None:
+                self._allowance.spend(record)
+
+    def _take_stored(self) -> bool:
+        """Take the stored responses to what is wanted now. One to another request than this is a `RunError`."""
+        found = self._stored.keys() & self._wanted.keys() - self._answers.records.keys()
+        for key in found:
+            record = self._stored[key]
+            if record.request != self._digest(self._request(self._wanted[key])):
+                raise self._malformed(record)
+            self._answers.records[key] = record
+        return bool(found)
+
+    def _malformed(self, record: ResponseRecord) -> RunError:
+        journal = self._writer.folder.journal(self._purpose)
+        message = f"{journal}: {record.item} isn't the response to this request once; delete its line and start again"
+        return RunError(ErrorCode.JOURNAL_MALFORMED, message)
 
     def _request(self, prompt: Prompt) -> Request:
-        seed = request_seed(self._spec.settings.decoding.seed, self._purpose, prompt.id, 0, 0)
-        return Request(self._purpose, Item(prompt.id, "", (), (), ""), 0, prompt.messages, seed)
+        seed = request_seed(self._spec.settings.decoding.seed, self._purpose, prompt.id, 0, prompt.sample)
+        return Request(self._purpose, Item(prompt.id, "", (), (), ""), prompt.sample, prompt.messages, seed)
 
     def _digest(self, request: Request) -> str:
         return request_digest(request, self._facts["identity_digest"])
 
-    def _missing(self) -> Iterator[Request]:
-        for prompt in self._prompts:
-            if prompt.id not in self._answers.records:
-                self._answers.sent += 1
-                yield self._request(prompt)
+    async def _rounds(self) -> None:
+        answers = self._answers
+        while True:
+            waiting = [each for each in self._wanted.values() if not self._is_over(each.key)]
+            waiting.reverse()  # taken from the end
+            while waiting:
+                before = answers.sent
+                await self._send(_Sending(self, waiting))
+                if waiting and answers.sent == before:  # nothing is in flight, and still there is no allowance
+                    answers.withheld = len(waiting)
+                    return
+            known = len(self._wanted)
+            self._wanted |= {each.key: each for each in self._plan(answers)}
+            if len(self._wanted) == known:
+                return
+            self._take_stored()
 
-    async def _send(self) -> None:
-        if len(self._answers.records) == len(self._prompts):
-            return
-        async with aclosing(answers(self._backend, self._missing(), self._spec.model)) as responses:
+    def _is_over(self, key: Key) -> bool:
+        return key in self._answers.records or key in self._answers.failed
+
+    def next_request(self, waiting: list[Prompt]) -> Request | None:
+        """Take the next of the waiting prompts that may be sent, as a request."""
+        if not waiting or (self._allowance is not None and not self._allowance.take(waiting[-1])):
+            return None
+        self._answers.sent += 1
+        return self._request(waiting.pop())
+
+    async def _send(self, requests: Iterator[Request]) -> None:
+        async with aclosing(answers(self._backend, requests, self._spec.model)) as responses:
             async for response in responses:
+                key = (response.request.item.id, response.request.sample)
+                record = None
                 if response.error is None:
                     record = self._writer.append(response, self._digest(response.request))
-                    self._answers.records[record.item] = record
-                else:
-                    self._fail(response)
+                    self._answers.records[key] = record
+                if self._allowance is not None:
+                    self._allowance.settle(self._wanted[key], record)
+                if record is None:
+                    self._fail(response, key)
                 self._report()
 
-    def _fail(self, response: Response) -> None:
+    def _fail(self, response: Response, key: Key) -> None:
         self._writer.fail(response)
-        self._answers.failed[response.request.item.id] = response.error or ""
+        self._answers.failed[key] = response.error or ""
         limit = self._backend.failure_limit
         if limit is not None and not self._answers.records and len(self._answers.failed) >= limit:
             message = f"{self._spec.model}: the first {limit} requests failed, the last with: {response.error}"
@@ -193,7 +285,7 @@ class _Requests:
         if time.monotonic() - self._last_told >= _TELL_EVERY:
             self._last_told = time.monotonic()
             done, failed = len(self._answers.records), len(self._answers.failed)
-            self._tell(f"{done:,} of {len(self._prompts):,} responses, {failed:,} failed")
+            self._tell(f"{done:,} of {len(self._wanted):,} responses, {failed:,} failed")
 
     def _record(self, status: str, reason: str | None = None, code: ErrorCode | None = None) -> None:
         self._facts["decoding"] |= dict.fromkeys(self._backend.unsent)
@@ -202,3 +294,16 @@ class _Requests:
         if status != "running":
             self._facts["journals"] = dict(self._writer.lines)
         self._writer.folder.write_json("run.json", self._facts)
+
+
+class _Sending(Iterator[Request]):
+    """The requests of a round, as the allowance lets them through: an end for now need not be the end."""
+
+    def __init__(self, requests: _Requests, waiting: list[Prompt]) -> None:
+        self._requests, self._waiting = requests, waiting
+
+    def __next__(self) -> Request:
+        request = self._requests.next_request(self._waiting)
+        if request is None:
+            raise StopIteration
+        return request

@@ -37,7 +37,7 @@ WORDS = ("one", "two", "three", "four")
 def test_equal_prompts_are_one_request_and_nothing_is_requested_again(server, tmp_path):
     prompts = [prompt_of("one"), prompt_of("two"), prompt_of("one")]
     found = ask(spec(server), prompts, tmp_path, ABOUT)
-    assert {found.records[each.id].text for each in prompts} == {"ONE", "TWO"}
+    assert {found.records[each.key].text for each in prompts} == {"ONE", "TWO"}
     assert sorted(chats(server)) == ["one", "two"] and found.sent == 2
     again = ask(spec(server), [*prompts, prompt_of("three")], tmp_path, ABOUT)
     assert sorted(chats(server)) == ["one", "three", "two"] and again.sent == 1
@@ -48,11 +48,11 @@ def test_equal_prompts_are_one_request_and_nothing_is_requested_again(server, tm
 def test_a_request_that_failed_is_sent_again(server, tmp_path):
     prompts = [prompt_of("one"), prompt_of("four")]
     found = ask(spec(server), prompts, tmp_path, ABOUT)
-    assert set(found.failed) == {prompts[1].id} and set(found.records) == {prompts[0].id}
+    assert set(found.failed) == {prompts[1].key} and set(found.records) == {prompts[0].key}
     assert RunFolder(tmp_path).facts["ended"]["status"] == "incomplete"
     server.answers = {**server.answers, ("small", "four"): "FOUR"}
     again = ask(spec(server), prompts, tmp_path, ABOUT)
-    assert again.records[prompts[1].id].text == "FOUR" and again.sent == 1 and not again.failed
+    assert again.records[prompts[1].key].text == "FOUR" and again.sent == 1 and not again.failed
 
 
 @pytest.mark.parametrize(

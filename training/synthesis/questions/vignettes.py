@@ -82,7 +82,7 @@ def write_vignettes(
     written: list[SyntheticItem] = []
     for each in items:
         if each.item.id in prompts:
-            record = answers.records.get(prompts[each.item.id].id)
+            record = answers.records.get(prompts[each.item.id].key)
             text = " ".join((record.text if record else "").split())
             fault = writer.fault(each, text)
             counts[fault or "written"] += 1

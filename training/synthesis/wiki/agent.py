@@ -113,9 +113,9 @@ class WikiAgent:
         reader = ReplyReader(self.graph, self.linker, spec.model)
         found: list[Triple | Refused] = []
         for passage, sent in zip(self.passages, prompts, strict=True):
-            record = answers.records.get(sent.id)
+            record = answers.records.get(sent.key)
             if record is None:
-                found.append(reader.missing(passage, answers.failed.get(sent.id, "")))
+                found.append(reader.missing(passage, answers.failed.get(sent.key, "")))
             else:
                 found += reader.read(passage, record)
         return found, answers
