@@ -41,7 +41,7 @@ def _lines(manifest: Manifest) -> Iterator[str]:
     yield from _table("Left out, by reason", {each.name: each.dropped for each in manifest.filters})
     yield ""
     yield "Each row that was left out stands in `discarded.jsonl` with its reason and the place of the fault."
-    yield "The filters find faults of form, wording, arithmetic and units; they can't say whether the medicine is right."
+    yield "The filters find faults of form, wording, arithmetic and units, but not of medicine."
 
 
 def _table(title: str, counts: Mapping[str, int]) -> Iterator[str]:

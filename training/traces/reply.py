@@ -23,6 +23,7 @@ _CLOSINGS: Final = tuple(
 )
 _BOUNDARY: Final = re.compile(r"[.!?。！？]\s|\n")
 _SENTENCE_ENDS: Final = (".", "!", "?", "。", "！", "？")
+_COLONS: Final = frozenset(":：")
 _BRACKETS: Final = " \t\n*_$(（[\"'“:："
 """What may stand between a sentence and an answer, or inside an answer before its label."""
 
@@ -74,11 +75,13 @@ def _without_marks(text: str) -> str:
 def _before_answer(text: str, format: str, label: str) -> str:
     """Return the sentences before the answer, given the text up to the answer's label."""
     lead = write(format, label).partition(label)[0].strip(_BRACKETS).lower()
-    text = text.rstrip(_BRACKETS)
-    if lead and text.lower().endswith(lead):
-        text = text[: -len(lead)].rstrip(_BRACKETS)
-    if not text or text.endswith(_SENTENCE_ENDS):
-        return text
+    before = text.rstrip(_BRACKETS)
+    if lead and before.lower().endswith(lead):
+        text = text[: len(before) - len(lead)]
+    kept = text.rstrip(_BRACKETS)
+    between = text[len(kept) :]
+    if not kept or kept.endswith(_SENTENCE_ENDS) or ("\n" in between and not _COLONS & set(between)):
+        return kept
     # What is left of the sentence that states the answer, such as "So the final answer is".
-    ends = [match.end() for match in _BOUNDARY.finditer(text)]
-    return text[: ends[-1]].rstrip() if ends else text
+    ends = [match.end() for match in _BOUNDARY.finditer(kept)]
+    return kept[: ends[-1]].rstrip() if ends else kept
