@@ -60,6 +60,7 @@ def test_the_commands_are_those_that_people_call():
         "review",
         "deidentify",
         "mix",
+        "traces",
     }
 
 
