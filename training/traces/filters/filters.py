@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from training.traces.filters.arithmetic import check_arithmetic
 from training.traces.filters.form import check_form
 from training.traces.filters.language import check_language
 from training.traces.filters.settings import FilterName, TraceFilters
@@ -30,6 +31,7 @@ _FILTERS: Final = (
     _Filter("language", check_language, (DiscardReason.WRONG_LANGUAGE,)),
     _Filter("repetition", check_repetition, (DiscardReason.REPETITION,)),
     _Filter("copied_question", check_copied_question, (DiscardReason.COPIED_QUESTION,)),
+    _Filter("arithmetic", check_arithmetic, (DiscardReason.WRONG_ARITHMETIC,)),
 )
 
 

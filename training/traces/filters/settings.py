@@ -17,6 +17,7 @@ FilterName = Literal[
     "language",
     "repetition",
     "copied_question",
+    "arithmetic",
 ]
 
 

@@ -18,6 +18,7 @@ class DiscardReason(StrEnum):
     WRONG_LANGUAGE = "wrong_language"
     REPETITION = "repetition"
     COPIED_QUESTION = "copied_question"
+    WRONG_ARITHMETIC = "wrong_arithmetic"
 
 
 @dataclass(frozen=True, slots=True)
