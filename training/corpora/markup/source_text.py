@@ -1,0 +1,47 @@
+"""The characters of a tree as the digit guard reads them: in another way than the text is made."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from training.corpora.markup.dialect import Dialect
+from training.corpora.markup.elements import Element, local_name, own_text
+from training.corpora.markup.tables import Grid
+
+
+def source_text(elements: Iterable[Element], dialect: Dialect) -> str:
+    """Return the text of elements with a break wherever an element begins or ends that is more than formatting.
+
+    The text of a table's cell comes as often as its rows show it.
+    """
+    return " ".join("".join(_characters(element, dialect)) for element in elements)
+
+
+def _characters(element: Element, dialect: Dialect) -> Iterator[str]:
+    if isinstance(element.tag, str) and dialect.drops(element):
+        return
+    formatting = local_name(element) in dialect.formatting and not dialect.is_citation(element)
+    separates = isinstance(element.tag, str) and not formatting
+    if separates:
+        yield " "
+    yield own_text(element)
+    if local_name(element) == "table":
+        yield from _table(element, dialect)
+    else:
+        for child in element:
+            yield from _characters(child, dialect)
+            yield child.tail or ""
+    if separates:
+        yield " "
+
+
+def _table(table: Element, dialect: Dialect) -> Iterator[str]:
+    grid = Grid(table)
+    cells = [cell for column in grid.header_cells() for cell in column]
+    cells += [cell for row in grid.body_rows() for cell in row if cell is not None]
+    for cell, times in Counter(cells).items():
+        yield from ["".join(_characters(cell.element, dialect))] * times
+    for child in table:
+        if local_name(child) == "caption":
+            yield from _characters(child, dialect)
