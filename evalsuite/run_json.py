@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from evalsuite import run_folder_v1
 from evalsuite.errors import ErrorCode, RunError
 from evalsuite.tasks.schema import is_task_name
 from evalsuite.util.checksum import checksum_error
+from evalsuite.util.jsonl import parse_json
 from evalsuite.util.regular_file import read_regular_file
 from evalsuite.util.validation import first_problem
 
@@ -86,10 +86,10 @@ def read_run_json(file: Path) -> dict[str, Any]:
     holds. `began_as` is the schema version with which the run started.
     """
     try:
-        facts = orjson.loads(read_regular_file(file, LARGEST))
+        facts = parse_json(read_regular_file(file, LARGEST))
     except FileNotFoundError:
         raise RunError(ErrorCode.RUN_NOT_FOUND, f"{file.parent}: there is no run (no run.json)") from None
-    except (OSError, orjson.JSONDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise RunError(ErrorCode.RUN_UNREADABLE, f"{file}: can't be read: {error}") from None
     return _checked(facts, file)
 

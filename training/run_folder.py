@@ -24,6 +24,7 @@ from typing import Any, Final, Literal, get_args
 
 from evalsuite.errors import ErrorCode, RunError
 from evalsuite.util.atomic_write import write_atomically
+from evalsuite.util.jsonl import parse_json
 from evalsuite.util.regular_file import links_in
 from training import step_log
 from training.run_folder_v1 import upgrade_file, upgrade_metrics
@@ -67,7 +68,7 @@ class Folder:
         """Return the content of a JSON file, empty where there is no file; a damaged one is a `RunError`."""
         file = self.path / name
         try:
-            content = json.loads(file.read_bytes())
+            content = parse_json(file.read_bytes())
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:

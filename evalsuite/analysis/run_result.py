@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -29,6 +28,7 @@ from evalsuite.run_json import SCHEMA, read_run_json
 from evalsuite.stats.clusters import Floats, Ints
 from evalsuite.util.checksum import checksum_error
 from evalsuite.util.file_digest import sha256_of
+from evalsuite.util.jsonl import parse_json
 from evalsuite.util.regular_file import read_regular_file
 from evalsuite.util.validation import first_problem
 
@@ -235,10 +235,10 @@ def read_result(path: Path) -> RunResult:
     """Read a run folder, or the summary.json in it; anything that isn't a summary of this schema is a `RunError`."""
     file = path / "summary.json" if path.is_dir() else path
     try:
-        content = orjson.loads(read_regular_file(file, LARGEST))
+        content = parse_json(read_regular_file(file, LARGEST))
     except FileNotFoundError:
         raise _not_found(path, file) from None
-    except (OSError, orjson.JSONDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise RunError(ErrorCode.RUN_UNREADABLE, f"{file}: can't be read: {error}") from None
     written_as = content.get("schema") if isinstance(content, dict) else None
     if type(written_as) is not int or not 1 <= written_as <= SCHEMA or not content.get("tasks"):

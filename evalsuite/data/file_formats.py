@@ -13,10 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from evalsuite.data.tables import read_parquet, read_xlsx
+from evalsuite.data.tables import read_parquet, read_xlsx, refuse_repeated_columns
 from evalsuite.errors import DataError, ErrorCode
 from evalsuite.util.gzip_file import MAX_BYTES, GzipError, GzipTooLargeError, open_gzip
-from evalsuite.util.jsonl import parse_json
+from evalsuite.util.jsonl import RepeatedKeyError, parse_json, parse_tolerantly
 from evalsuite.util.parquet_file import TableTooLargeError
 
 Row = dict[str, Any]
@@ -110,23 +110,25 @@ def _parse_lines(raw: bytes) -> Iterator[Any]:
         try:
             yield parse_json(line)
         except ValueError as error:
-            raise ValueError(f"line {number}: not JSON: {error}") from None
+            raise ValueError(f"line {number}: {error}") from None
 
 
 def _parse_json_document(raw: bytes) -> Any:
     try:
         return parse_json(raw.removeprefix(_BOM))
-    except ValueError as error:
+    except RepeatedKeyError as error:
+        raise ValueError(f"line {error.line}: {error}") from None
+    except ValueError:
         if is_json_lines(raw):
             return _parse_jsonl(raw)  # several benchmarks publish JSON lines under the name .json
-        raise ValueError(f"not JSON: {error}") from None
+        raise
 
 
 def is_json_lines(raw: bytes) -> bool:
     """Return whether content is JSON lines and not one JSON document: one of its first two lines is complete JSON."""
     for line in raw.split(b"\n", 2)[:2]:
         with suppress(ValueError):
-            return isinstance(parse_json(line), dict) and b"\n" in raw.strip()
+            return isinstance(parse_tolerantly(line), dict) and b"\n" in raw.strip()
     return False
 
 
@@ -134,7 +136,9 @@ def _parse_csv(raw: bytes, delimiter: str = ",") -> list[Row]:
     lines = io.StringIO(raw.decode("utf-8-sig"), newline="")
     try:
         # Quotes have no agreed meaning in TSV, so that only CSV is held to the rules for them.
-        return [dict(row) for row in csv.DictReader(lines, delimiter=delimiter, strict=delimiter == ",")]
+        reader = csv.DictReader(lines, delimiter=delimiter, strict=delimiter == ",")
+        refuse_repeated_columns(reader.fieldnames or ())
+        return [dict(row) for row in reader]
     except csv.Error as error:
         raise ValueError(str(error)) from None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import math
 import re
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import Any, Final
 from evalsuite.data.file_formats import Row
 from evalsuite.errors import DataError, ErrorCode
 from evalsuite.tasks.schema import GoldField, OptionsField
+from evalsuite.util.jsonl import parse_json
 
 LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _WHOLE_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,9}(?:\.0*)?")
@@ -96,9 +96,9 @@ def _options_value(row: Row, at: OptionsField, name: str, where: str) -> Any:
     if not at.cell:
         return lookup(row, at.at)
     try:
-        return lookup(json.loads(text(lookup(row, at.cell))), at.at)
-    except (ValueError, RecursionError):
-        raise malformed(f"{where}: item {name}: {at.cell} does not hold JSON") from None
+        return lookup(parse_json(text(lookup(row, at.cell))), at.at)
+    except ValueError as error:
+        raise malformed(f"{where}: item {name}: {at.cell}: {error}") from None
 
 
 def _labelled(options: Any, at: OptionsField) -> list[tuple[str, Any]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +13,13 @@ from evalsuite.util.gzip_file import largest_content
 from evalsuite.util.parquet_file import MAX_ROWS, MAX_VALUES, TableTooLargeError, bounded_batches
 
 MAX_COLUMNS: Final = 1_000
+
+
+def refuse_repeated_columns(names: Sequence[str]) -> None:
+    """Raise a `ValueError` where two columns have one name, of which a row could hold only the last."""
+    if repeated := next((name for name, count in Counter(names).items() if name and count > 1), ""):
+        count = list(names).count(repeated)
+        raise ValueError(f"line 1: {count} columns are named {repeated!r}; keep one of them")
 
 
 def read_parquet(raw: bytes) -> list[dict[str, Any]]:
@@ -45,6 +53,7 @@ def read_xlsx(raw: bytes) -> list[dict[str, Any]]:
     try:
         cells_of_rows = _sheet(raw)
         header = [str(name) if name is not None else "" for name in next(cells_of_rows, ())]
+        refuse_repeated_columns(header)
         for cells in cells_of_rows:
             rows.append({name: cell for name, cell in zip(header, cells, strict=False) if name})
     except TableTooLargeError:

@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.util.html_page import without_page
-from evalsuite.util.jsonl import parse_json
+from evalsuite.util.jsonl import parse_tolerantly
 
 KEY_VARIABLES: Final = ("EVALSUITE_API_KEY", "OPENAI_API_KEY")
 """Environment variables that may hold the API key, in order of precedence."""
@@ -185,7 +185,7 @@ def _field_names(value: str) -> Iterator[str]:
     if value.lstrip()[:1] not in ("{", "["):
         return
     try:
-        waiting: list[Any] = [parse_json(value)]
+        waiting: list[Any] = [parse_tolerantly(value)]
     except ValueError:
         return
     while waiting:

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.reward.strict_reward import StrictReward
+from evalsuite.util.jsonl import parse_json
 
 _REWARD: Final = StrictReward()
 
@@ -37,7 +38,7 @@ def parse_ground_truth(line: str) -> GroundTruth:
     would fail silently.
     """
     try:
-        fields = json.loads(line)
+        fields = parse_json(line)
         labels = tuple(fields["labels"])
         texts = (fields["gold"], fields["format"], *labels)
         if not all(isinstance(text, str) for text in texts) or not isinstance(fields["opens_reasoning"], bool):

@@ -1,8 +1,13 @@
-"""Parse JSON and JSON lines that may hold lone surrogates, which models cut in mid-character leave in their text."""
+"""Parse JSON and JSON lines that may hold lone surrogates, which models cut in mid-character leave in their text.
+
+An object that holds a key twice is refused: of the two values orjson and json take the last without a word, and other
+readers the first.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -11,6 +16,8 @@ import orjson
 MAX_LINE_BYTES: Final = 64 << 20
 """Longest line that is read; without a limit a file would choose how much memory is used."""
 
+_TOKEN: Final = re.compile(r'(?P<key>"[^"\\]*+(?:\\.[^"\\]*+)*+")\s*+:|"[^"\\]*+(?:\\.[^"\\]*+)*+"|[][{}]')
+
 
 class JsonLine(NamedTuple):
     """One line of a file: its number from 1, its bytes, and the value that they encode."""
@@ -18,6 +25,14 @@ class JsonLine(NamedTuple):
     number: int
     raw: bytes
     value: Any
+
+
+class RepeatedKeyError(ValueError):
+    """An object of a text holds a key twice; `line` is that of the second one, and the message says which key it is."""
+
+    def __init__(self, line: int, key: str) -> None:
+        self.line = line
+        super().__init__(f"the key {key} stands twice in one object; leave one of the two")
 
 
 class JsonLineError(ValueError):
@@ -37,18 +52,92 @@ class Readable(Protocol):
 
 
 def parse_json(text: bytes | str) -> Any:
-    """Parse JSON. Raises a `ValueError` for anything else.
+    """Parse JSON. Raises a `RepeatedKeyError` for a key that an object holds twice, a `ValueError` for anything else.
 
     Lone surrogates and NaN, which orjson refuses, are accepted: real recordings and logs hold both.
     """
     try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        return _parse_thoroughly(text, error)
+    if _may_repeat_a_key(text, value):
+        _check_each_object(text)
+    return value
+
+
+def refuse_repeated_keys(text: bytes | str) -> None:
+    """Raise a `RepeatedKeyError` for JSON in which an object holds a key twice; what is no JSON is left to others."""
+    try:
+        parse_json(text)
+    except RepeatedKeyError:
+        raise
+    except ValueError:
+        return
+
+
+def parse_tolerantly(text: bytes | str) -> Any:
+    """Parse JSON as `parse_json` does, but of a key that stands twice in an object the last value counts.
+
+    For what a server replies, which its other clients read so, and for guesses at what a text is.
+    """
+    try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        first = error
+        return _parse_thoroughly(text, error, repeated_keys=True)
+
+
+def _parse_thoroughly(text: bytes | str, first: ValueError, *, repeated_keys: bool = False) -> Any:
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except (ValueError, RecursionError):
-        raise ValueError(str(first)) from None
+        raise ValueError(f"not JSON: {first}") from None
+    if not repeated_keys:
+        _check_each_object(text)
+    return value
+
+
+def _may_repeat_a_key(text: bytes | str, value: Any) -> bool:
+    """Whether something of a text is not in its value: each key that was replaced takes two quotation marks along.
+
+    An escape can hide a quotation mark only as `\\u0022`.
+    """
+    try:
+        written = orjson.dumps(value)
+    except TypeError:  # nested too deeply to be written
+        return True
+    content = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    if content.rstrip(b"\n") == written:  # the form in which most files are written, compared without counting
+        return False
+    return content.count(b'"') != written.count(b'"') or (b"\\" in content and b"\\u0022" in content)
+
+
+def _check_each_object(text: bytes | str) -> None:
+    try:
+        json.loads(text, object_pairs_hook=_refuse_repetition)
+    except (ValueError, RecursionError):  # it is JSON, so that there is such a key, or it is nested too deeply
+        _find_repeated_key(text)
+
+
+def _refuse_repetition(pairs: list[tuple[str, Any]]) -> None:
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError
+
+
+def _find_repeated_key(text: bytes | str) -> None:
+    """Raise a `RepeatedKeyError` for the first key that an object holds twice, with its line."""
+    plain = text if isinstance(text, str) else text.decode(json.detect_encoding(text), "surrogatepass")
+    keys: list[set[str] | None] = []
+    for token in _TOKEN.finditer(plain):
+        kind = token[0][0]
+        if kind in "{[":
+            keys.append(set() if kind == "{" else None)
+        elif kind in "}]":
+            keys.pop()
+        elif token["key"] and keys and (known := keys[-1]) is not None:
+            key = json.loads(token["key"])
+            if key in known:
+                raise RepeatedKeyError(plain.count("\n", 0, token.start()) + 1, token["key"][:80])
+            known.add(key)
 
 
 def dump_json_line(value: Any) -> bytes:
@@ -77,6 +166,8 @@ def read_jsonl(stream: Readable, *, skip_blank: bool = False, skip_incomplete: b
             continue
         try:
             value = parse_json(line)
+        except RepeatedKeyError as error:
+            raise JsonLineError(number, f"is ambiguous: {error}") from None
         except ValueError:
             raise JsonLineError(number, "is not JSON") from None
         yield JsonLine(number, line, value)

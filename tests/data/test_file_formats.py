@@ -56,6 +56,24 @@ FORMS = {
 }
 
 
+REPEATED = {
+    "a.jsonl": (b'{"id":"1"}\n{"id":"2","text":"a","text":"b"}\n', "line 2"),
+    "lines.json": (b'{"id":"1","id":"1"}\n{"id":"2","text":"a","text":"b"}\n', "line 1"),
+    "a.json": (b'[{"id":"1"},\n{"id":"2",\n"id":"3"}]', "line 3"),
+    "a.csv": (b"id,text,text\n1,a,b\n", "line 1"),
+    "a.tsv": (b"id\ttext\ttext\n1\ta\tb\n", "line 1"),
+}
+
+
+@pytest.mark.parametrize("name", REPEATED)
+def test_a_field_that_is_there_twice_is_refused_with_its_line(tmp_path, name):
+    (tmp_path / name).write_bytes(REPEATED[name][0])
+    with pytest.raises(DataError) as caught:
+        read_rows(tmp_path / name)
+    assert caught.value.code is ErrorCode.DATA_UNREADABLE
+    assert str(tmp_path / name) in str(caught.value) and REPEATED[name][1] in str(caught.value)
+
+
 @pytest.mark.parametrize("name", FORMS)
 @pytest.mark.parametrize("packed", [False, True])
 def test_every_form_of_a_table_is_parsed_into_the_same_rows(tmp_path, name, packed):

@@ -250,3 +250,27 @@ def test_grades_that_unpack_to_many_times_their_size_are_refused(run, as_diction
     with pytest.raises(EvalsuiteError) as caught:
         result(run)
     assert caught.value.code is ErrorCode.RUN_UNREADABLE and "unpacks" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "read"), [("run.json", lambda run: RunFolder(run).facts), ("summary.json", read_result)]
+)
+def test_a_key_that_stands_twice_is_refused_although_the_checksum_holds(run, name, read):
+    read(run)
+    (run / name).write_text((run / name).read_text().replace("{", '{"schema": 1,', 1))
+    with pytest.raises(EvalsuiteError) as caught:
+        read(run)
+    assert caught.value.code is ErrorCode.RUN_UNREADABLE and str(run / name) in str(caught.value)
+
+
+def test_a_response_with_a_key_that_stands_twice_is_refused_with_its_line(run):
+    key = line_key(orjson.loads((run / "run.json").read_bytes())["journal_id"], "own")
+
+    def edit(lines):
+        content = lines[1][: lines[1].index(b',"crc32"')].replace(b'"text":', b'"text":"A","text":', 1)
+        return [lines[0], with_line_checksum(content + b"}\n", key), *lines[2:]]
+
+    edited_lines(run, edit)
+    with pytest.raises(EvalsuiteError) as caught:
+        regrade(run)
+    assert caught.value.code is ErrorCode.JOURNAL_MALFORMED and f"{run / JOURNAL}: line 2 " in str(caught.value)

@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalsuite.util import jsonl
-from evalsuite.util.jsonl import JsonLineError, dump_json_line, parse_json, read_jsonl
+from evalsuite.util.jsonl import (
+    JsonLineError,
+    RepeatedKeyError,
+    dump_json_line,
+    parse_json,
+    parse_tolerantly,
+    read_jsonl,
+)
 
 TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=20)
 VALUES = st.recursive(
@@ -35,6 +42,48 @@ def test_python_and_orjson_agree_on_what_a_line_means(value):
 
 def test_nan_is_parsed():
     assert math.isnan(parse_json("[NaN]")[0])
+
+
+REPEATED = [
+    ('{"a":1,"a":2}', 1),
+    ('{"a": 1,\n "b": {"c": [],\n "c": "x"}}', 3),
+    ('[{"a":1},{"a":2,\n"\\u0061":3}]', 2),  # one key, written in two ways
+    ('{"a":1,"a":"\\u0022\\u0022"}', 1),  # as many quotation marks before as after
+    ('{"a":"}{\\"a\\":","a":[NaN]}', 1),
+    ('{"\\ud800":1,"\\ud800":2}', 1),
+    ('{"":1,"":2}', 1),
+    ('{"a":' * 600 + '{"b":1,"b":2}' + "}" * 600, 1),  # deeper than orjson writes
+]
+
+
+@pytest.mark.parametrize(("text", "line"), REPEATED)
+def test_a_key_that_an_object_holds_twice_is_refused_with_its_line(text, line):
+    for form in (text, text.encode()):
+        with pytest.raises(RepeatedKeyError) as caught:
+            parse_json(form)
+        assert caught.value.line == line
+        parse_tolerantly(form)
+    with pytest.raises(JsonLineError) as caught:
+        list(read_jsonl(io.BytesIO(b"1\n" + text.replace("\n", "").encode() + b"\n")))
+    assert caught.value.number == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"a":{"a":1},"b":{"a":2}}', '[{"a":1},{"a":1}]', '{"a":"\\u0022","b":"\\"a\\":1,\\"a\\":"}', '{"a":"a","A":"a"}'],
+)
+def test_equal_keys_of_different_objects_are_no_repetition(text):
+    assert parse_json(text) == json.loads(text) == parse_json(text.encode())
+
+
+@given(st.dictionaries(TEXT, VALUES, min_size=1, max_size=3), VALUES, st.integers(0, 2), st.sampled_from([None, 1]))
+def test_a_repetition_is_found_wherever_it_stands(fields, value, depth, indent):
+    inner = json.dumps(fields, indent=indent)
+    repeated = f"{inner[:-1]}, {json.dumps(next(iter(fields)))}: {json.dumps(value)}}}"
+    for _ in range(depth):
+        repeated = f'[{{"x": {repeated}}}]'
+    with pytest.raises(RepeatedKeyError):
+        parse_json(repeated)
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "{", '{"a": }', "[1] 2", b"\xff\xfe", "[" * 100_000])

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 from evalsuite.errors import DataError, ErrorCode
 from evalsuite.util.atomic_write import write_atomically
 from evalsuite.util.file_digest import sha256_of
+from evalsuite.util.jsonl import RepeatedKeyError, refuse_repeated_keys
 from evalsuite.util.validation import StrictModel, first_problem
 
 FILE: Final = "manifest.json"
@@ -72,7 +73,11 @@ def read_manifest(path: Path) -> Manifest:
             content = stream.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             raise DataError(ErrorCode.INVALID_MANIFEST, f"{file}: larger than {MAX_BYTES:,} bytes: no manifest")
+        refuse_repeated_keys(content)
         return Manifest.model_validate_json(content)
+    except RepeatedKeyError as error:
+        message = f"{file}: line {error.line}: {error}"
+        raise DataError(ErrorCode.INVALID_MANIFEST, message) from None
     except OSError as error:
         raise DataError(
             ErrorCode.INVALID_MANIFEST,

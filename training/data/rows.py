@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from evalsuite.errors import DataError, ErrorCode, UsageError
-from evalsuite.util.jsonl import MAX_LINE_BYTES
+from evalsuite.util.jsonl import MAX_LINE_BYTES, RepeatedKeyError, refuse_repeated_keys
 from evalsuite.util.validation import first_problem
 from training.data.manifest import DEV, Manifest, verify
 from training.recipe import Grpo, Pretrain, Sft
@@ -239,9 +239,10 @@ def parse_rows(file: Path, schema: Schema) -> Iterator[tuple[bytes, Row]]:
                 message = f"{file}:{number}: longer than {MAX_LINE_BYTES:,} bytes; correct the row"
                 raise DataError(ErrorCode.TRAINING_DATA_MALFORMED, message)
             try:
+                refuse_repeated_keys(line)
                 yield line, schema.model_validate_json(line)
-            except ValidationError as error:
-                problem = first_problem(error, "row")
+            except (RepeatedKeyError, ValidationError) as error:
+                problem = first_problem(error, "row") if isinstance(error, ValidationError) else error
                 raise DataError(
                     ErrorCode.TRAINING_DATA_MALFORMED, f"{file}:{number}: {problem}; correct the row"
                 ) from None

@@ -12,7 +12,7 @@ from evalsuite.data.file_formats import read_rows
 from evalsuite.data.tables import parquet_rows
 from evalsuite.errors import DataError, ErrorCode, UsageError
 from evalsuite.util.gzip_file import GzipError, open_gzip
-from evalsuite.util.jsonl import JsonLineError, parse_json, read_jsonl
+from evalsuite.util.jsonl import JsonLineError, RepeatedKeyError, parse_json, read_jsonl
 
 MANIFEST: Final = "manifest.json"
 _TEXTS: Final = (".txt", ".md", ".text")
@@ -116,6 +116,8 @@ def _below(folder: Path) -> list[SourceFile]:
 def _named(manifest: Path) -> list[SourceFile]:
     try:
         names = [file["path"] for file in parse_json(manifest.read_bytes())["files"]]
+    except RepeatedKeyError as error:
+        raise DataError(ErrorCode.DATA_MALFORMED, f"{manifest}: line {error.line}: {error}") from None
     except (ValueError, KeyError, TypeError):
         message = f"{manifest}: not a manifest with files; name the files themselves"
         raise DataError(ErrorCode.DATA_MALFORMED, message) from None

@@ -112,8 +112,8 @@ def _read_results(path: Path) -> Json:
         results = parse_json(path.read_bytes())
     except OSError as error:
         raise RunError(ErrorCode.LOG_UNREADABLE, f"{path}: can't be read: {error.strerror or error}") from None
-    except ValueError:
-        raise RunError(ErrorCode.LOG_MALFORMED, f"{path}: not JSON") from None
+    except ValueError as error:
+        raise RunError(ErrorCode.LOG_MALFORMED, f"{path}: {error}") from None
     if not isinstance(results, dict) or not isinstance(results.get("results"), dict):
         raise RunError(ErrorCode.LOG_MALFORMED, f"{path}: not a results file of lm-eval: it has no key 'results'")
     return results

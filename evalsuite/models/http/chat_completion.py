@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.models.backend import THINKING_SWITCHES, Decoding, Request
 from evalsuite.models.http.context_limit import context_limit
 from evalsuite.models.http.refusal import least_tokens, rejected_fields, wants_completion_tokens
+from evalsuite.util.jsonl import parse_json
 
 TOKEN_FIELDS: Final = ("max_tokens", "max_completion_tokens")
 _RESERVED: Final = frozenset({"model", "messages", "stream", "n", "temperature", "top_p", "seed", *TOKEN_FIELDS})
@@ -111,9 +111,9 @@ class RequestBody:
 def parse_extra_body(text: str) -> dict[str, Any]:
     """Parse `extra_body` of the model arguments: a JSON object, in which null removes a field."""
     try:
-        extra = json.loads(text)
+        extra = parse_json(text)
     except ValueError as error:
-        raise _invalid_extra_body(f"not JSON ({error})") from None
+        raise _invalid_extra_body(str(error)) from None
     if not isinstance(extra, dict):
         raise _invalid_extra_body('write a JSON object, such as {"top_k": 20}')
     for name, value in extra.items():

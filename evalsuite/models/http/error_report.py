@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, Self
 
 from evalsuite.util.html_page import page_title
-from evalsuite.util.jsonl import dump_json_line, parse_json
+from evalsuite.util.jsonl import dump_json_line, parse_tolerantly
 
 _STATUS_OF: Final[Mapping[str, int]] = {
     word: status
@@ -105,9 +105,9 @@ def load_reply(body: bytes) -> Any:
 def load_json(body: bytes) -> Any:
     """Parse JSON; raise a `ValueError` that quotes the body, or the title of a page, if it isn't JSON."""
     try:
-        return parse_json(body)
+        return parse_tolerantly(body)
     except ValueError as error:
-        raise ValueError(f"not JSON ({error}): {_words(body[:300])}") from None
+        raise ValueError(f"{error}: {_words(body[:300])}") from None
 
 
 def error_object(body: bytes) -> Any:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from evalsuite.util.jsonl import dump_json_line, parse_json
+from evalsuite.util.jsonl import dump_json_line, parse_tolerantly
 
 _LINE_END: Final = re.compile(rb"\r\n|\n|\r")
 _DONE: Final = b"[DONE]"
@@ -135,6 +135,6 @@ def _events(body: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def _chunk(data: bytes) -> Any:
     try:
-        return parse_json(data)
+        return parse_tolerantly(data)
     except ValueError:
         return None

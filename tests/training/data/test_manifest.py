@@ -7,6 +7,7 @@ import pytest
 from evalsuite.cli import main
 from evalsuite.errors import DataError, ErrorCode
 from training.data.manifest import freeze, verify
+from training.data.rows import CorpusText, parse_rows
 
 ROW = b'{"text": "The patient has chest pain."}\n'
 
@@ -52,3 +53,17 @@ def test_the_command_reports_rows_and_digests_or_the_missing_file(data, tmp_path
     (tmp_path / "train.jsonl").touch()
     assert main(["train", "freeze", str(tmp_path), *options]) == 2
     assert capsys.readouterr().err.endswith("[training_data_malformed]\n")
+
+
+def test_a_key_that_stands_twice_is_refused_with_its_line(data):
+    (data / "train.jsonl").write_bytes(ROW + b'{"text": "The patient has chest pain.", "text": "None."}\n')
+    with pytest.raises(DataError) as row:
+        list(parse_rows(data / "train.jsonl", CorpusText))
+    assert row.value.code is ErrorCode.TRAINING_DATA_MALFORMED and f"{data / 'train.jsonl'}:2: " in str(row.value)
+    (data / "train.jsonl").write_bytes(ROW)
+    freeze(data, "Texts.", "CC0-1.0")
+    file = data / "manifest.json"
+    file.write_text(file.read_text().replace('"licence"', '"licence": "MIT",\n"licence"', 1))
+    with pytest.raises(DataError) as manifest:
+        verify(data)
+    assert manifest.value.code is ErrorCode.INVALID_MANIFEST and f"{file}: line " in str(manifest.value)

@@ -70,7 +70,16 @@ def read_graph(graphs: Sequence[str | Path | InputFile], skip_bad: bool = False)
                 read_triples(graph, builder)
             else:
                 _read(_NAMED[graph]() if isinstance(graph, str) and graph in _NAMED else Path(graph), builder)
+        if not builder.nodes.ids and not isinstance(graphs[-1], InputFile):
+            raise _empty(graphs, builder.problems)
         return builder.build()
+
+
+def _empty(graphs: Sequence[str | Path | InputFile], problems: Problems) -> DataError:
+    names = ", ".join(str(graph.path if isinstance(graph, InputFile) else graph) for graph in graphs)
+    left_out = sum(problems.counts.values())
+    first = f": {left_out:,} rows or frames can't be read, first {problems.messages[0]}" if left_out else ""
+    return DataError(ErrorCode.DATA_MALFORMED, f"{names}: there is nothing in it that a graph could hold{first}")
 
 
 @contextmanager

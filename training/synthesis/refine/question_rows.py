@@ -83,7 +83,7 @@ def read_lines(path: Path, skip_bad: bool = False) -> Iterator[QuestionRow]:
                 continue
             reason = f"a JSON object is expected, not {type(content).__name__}"
         except ValueError as error:
-            reason = f"not JSON: {error}"
+            reason = str(error)
         if not skip_bad:
             message = f"{path}:{number}: {reason}; correct the line, or leave such lines out with `skip_bad`"
             raise DataError(ErrorCode.DATA_MALFORMED, message)

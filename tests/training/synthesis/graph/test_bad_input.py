@@ -181,9 +181,30 @@ def test_a_table_of_something_else_is_refused(tmp_path):
     assert f"{path}:1: " in refused(path)
 
 
+@pytest.mark.parametrize("content", ["", "\n\n", TSV, TSV + "\n", "# licence: CC0\n" + TSV, "id\ttype\tname\n"])
+def test_a_table_without_a_row_gives_no_empty_graph(tmp_path, capsys, content):
+    path = tmp_path / "own.tsv"
+    path.write_text(content)
+    refused(path)
+    for options in ([], ["--skip-bad"]):
+        assert main(["train", "graph", "--graph", str(path), *options]) == 2
+        shown = capsys.readouterr()
+        assert (shown.out, shown.err.count("\n")) == ("", 1) and str(path) in shown.err and "among ;" not in shown.err
+
+
+def test_two_columns_of_one_name_are_refused(folder):
+    path = folder / "own.tsv"
+    path.write_text("subject\trelation\tobject\tsubject\nague\thas_symptom\tfever\tgout\n")
+    assert f"{path}:1: " in refused(path)
+    (folder / "phenotype.hpoa").write_text(HPOA_HEADER.replace("\tonset", "\tfrequency") + GOOD_ROW)
+    assert f"{folder / 'phenotype.hpoa'}:2: " in refused(folder)
+
+
 def test_json_that_is_damaged_or_another_thing_is_refused(tmp_path):
     path = tmp_path / "own.json"
     path.write_text('{"graphs": [\n{"nodes": [}]}')
+    assert f"{path}:2: " in refused(path, ErrorCode.DATA_UNREADABLE)
+    path.write_text('{"graphs": [{"nodes": [\n{"id": "x:1", "id": "x:2", "lbl": "ague"}]}]}')
     assert f"{path}:2: " in refused(path, ErrorCode.DATA_UNREADABLE)
     path.write_text("[1, 2]")
     refused(path, ErrorCode.DATA_UNREADABLE)

@@ -14,6 +14,7 @@ from typing import Any, Final
 import orjson
 
 from evalsuite.errors import ErrorCode
+from evalsuite.util.jsonl import RepeatedKeyError, refuse_repeated_keys
 from training.synthesis.graph.builder import GraphBuilder
 from training.synthesis.graph.input_file import InputFile
 from training.synthesis.graph.nodes import SCOPES, Synonym
@@ -30,8 +31,12 @@ def read_obo_graphs(file: InputFile, builder: GraphBuilder) -> None:
     text = file.text()
     try:
         content = orjson.loads(text)
+        refuse_repeated_keys(text)
     except orjson.JSONDecodeError as error:
         builder.problems.add(file.path, error.lineno, f"not JSON ({error.msg})", ErrorCode.DATA_UNREADABLE)
+        return
+    except RepeatedKeyError as error:
+        builder.problems.add(file.path, error.line, str(error), ErrorCode.DATA_UNREADABLE)
         return
     graphs = content.get("graphs") if isinstance(content, dict) else None
     if not isinstance(graphs, list) or not all(isinstance(graph, dict) for graph in graphs):

@@ -81,6 +81,9 @@ def read_table(file: InputFile, names: Sequence[str], start: int, problems: Prob
     if missing := [name for name in names if name not in header]:
         problems.add(file.path, header_line, f"no column {', '.join(missing)}: nothing of the table can be used")
         body = b""
+    if repeated := [name for name in names if header.count(name) > 1]:
+        problems.add(file.path, header_line, f"two columns {', '.join(repeated)}: nothing of the table can be used")
+        body = b""
     return read_rows(file, body, header, list(names), header_line + 1, problems)
 
 

@@ -97,10 +97,14 @@ def read_triples(file: InputFile, builder: GraphBuilder) -> None:
     if header is None and len(fields) == len(_NEEDED):
         table = read_rows(file, file.data[start:], list(_NEEDED), list(_NEEDED), line, builder.problems)
     elif header is None:
-        reason = f"no columns subject, relation and object, nor id and type, among {', '.join(fields)[:200]}"
+        shown = ", ".join(filter(None, fields))[:200] or "none: the file is empty"
+        reason = f"no columns subject, relation and object, nor id and type, among {shown}"
         builder.problems.add(file.path, line, reason)
         return
     else:
+        if repeated := _repeated(fields):
+            builder.problems.add(file.path, line, f"two columns {repeated}: nothing of the table can be used")
+            return
         table = read_rows(file, rest, header, [each for each in header if each in _ALIASES], line + 1, builder.problems)
     number = builder.source(source)
     if "subject" in table.columns:
@@ -123,12 +127,23 @@ def _comments(data: bytes) -> tuple[int, dict[str, str]]:
 
 def _header(fields: list[str]) -> list[str] | None:
     """Return the columns under the names used here, the rest under names of their own; None if it is no header."""
-    plain = [re.sub(r"[^a-z0-9]+", "_", field.lower()).strip("_") for field in fields]
+    plain = _plain(fields)
     named = {name: next((each for each in aliases.split() if each in plain), "") for name, aliases in _ALIASES.items()}
     if not (all(named[each] for each in _NEEDED) or (named["id"] and named["type"])):
         return None
     found = {column: name for name, column in named.items() if column}
     return [found.pop(column, f"column {place}") for place, column in enumerate(plain)]
+
+
+def _plain(fields: list[str]) -> list[str]:
+    return [re.sub(r"[^a-z0-9]+", "_", field.lower()).strip("_") for field in fields]
+
+
+def _repeated(fields: list[str]) -> str:
+    """Return the name of a column that would be read and that is there twice."""
+    plain = _plain(fields)
+    known = {alias for aliases in _ALIASES.values() for alias in aliases.split()}
+    return next((name for name in plain if name in known and plain.count(name) > 1), "")
 
 
 class _Triples:
