@@ -146,7 +146,7 @@ class Attempts:
             last = outcome.attempts[-1]
             problem = last.verdict or Discard(BELOW_BAND, "")
             tried = f"{last.reply.reasoning}\n\n{last.reply.final}"
-            sent = self._prompts.refining(outcome.question, strategy, tried, problem)
+            sent = self._prompts.refining(outcome.question, strategy, tried, problem, number)
             attempt = self._attempt(outcome, sent, answers, strategy, number)
             if attempt is None:
                 return

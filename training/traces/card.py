@@ -33,6 +33,9 @@ def _lines(manifest: Manifest) -> Iterator[str]:
     yield f"- mode: {made_by['mode']}. {_MODES[made_by['mode']]}"
     yield f"- student: reasoning marked as `{made_by['student']['name']}`, answers as `{made_by['student']['format']}`"
     yield f"- evalsuite {made_by['versions']['evalsuite']}, parser {made_by['versions']['parser']}"
+    usage = made_by["usage"]
+    cost = f", cost {usage['cost']} {usage['currency']}" if "cost" in usage else ""
+    yield f"- tokens: {usage['input_tokens']:,} of prompts, {usage['output_tokens']:,} of responses{cost}"
     if not made_by["complete"]:
         yield "- incomplete: some requests have no response; the same command requests them"
     for title, name in (("Kept by try", "kept_by_try"), ("Kept by refinement", "kept_by_refinement")):

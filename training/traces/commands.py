@@ -13,6 +13,7 @@ from evalsuite.util.text import visible
 if TYPE_CHECKING:
     from evalsuite.run.spec import RunSpec
     from training.traces.attempts import Band, TraceSettings
+    from training.traces.meter import Meter
     from training.traces.run import Traces
 
 INCOMPLETE: Final = 1
@@ -41,10 +42,15 @@ _AT_LEAST_ONE: Final = click.IntRange(1)
 @click.option("--opens-reasoning", is_flag=True, help="The student's chat template opens the reasoning in the prompt.")
 @click.option("--format", "answer_format", help="Answer format [default: the task's].")
 @click.option("--filters", type=_FILE, help="YAML file with the settings of the filters.")
+@click.option("--prices", type=_FILE, help="YAML file with prices of a million tokens by model.")
+@click.option("--budget", help="Most that may be spent: '20 USD', '500k tokens'; a higher one goes on later.")
+@click.option(
+    "--dry-run", is_flag=True, help="Say how many items, tokens, hours and how much money, and request nothing."
+)
 @click.option("--limit", type=_AT_LEAST_ONE, help="Only the first so many questions.")
 @click.option("--licence", help="Licence of the rows of a file; a folder and a task state their own.")
 @click.option("--data-dir", type=_FOLDER, envvar="EVALSUITE_DATA", help="Where a task's train items are.")
-@click.option("--out", type=_FOLDER, required=True, help="A new folder, or one to continue.")
+@click.option("--out", type=_FOLDER, help="A new folder, or one to continue.")
 def traces(
     questions: str,
     answer_format: str | None,
@@ -52,7 +58,10 @@ def traces(
     limit: int | None,
     licence: str | None,
     data_dir: Path | None,
-    out: Path,
+    prices: Path | None,
+    budget: str | None,
+    dry_run: bool,
+    out: Path | None,
     **options: Any,
 ) -> int:
     """Have a teacher reason through QUESTIONS: a task's train items, a folder of train synthesize or refine, a file.
@@ -60,20 +69,40 @@ def traces(
     A trace is kept if its strict answer is the gold label and no filter finds a fault; each other is written with its
     reason. The same command again requests only what has no response. Exit 1: responses are missing.
     """
+    from evalsuite.errors import ErrorCode, UsageError
     from evalsuite.util.atomic_write import check_writable
     from training.traces.filter_file import read_filters
+    from training.traces.forecast import forecast
     from training.traces.questions import questions_from
     from training.traces.run import make_traces
     from training.traces.student import student_of
+    from training.traces.trace_folder import REQUESTS, claim
 
+    if out is None and not dry_run:
+        raise UsageError(ErrorCode.MISSING_ARGUMENT, "`out` is missing: name a new folder, or give `dry_run`")
     settings = _settings(options)
     spec = _spec(settings.mode, options)
     settings.check(spec.settings.decoding.temperature)
     found = questions_from(questions, answer_format, licence, limit, data_dir)
     student = student_of(options["student"], found.format, options["opens_reasoning"])
-    applied = read_filters(filters)
+    applied, meter = read_filters(filters), _meter(spec, prices, budget)
+    if out is not None:
+        claim(out)
+    if out is None or dry_run:
+        expected = forecast(found, spec, settings, meter, None if out is None else out / REQUESTS)
+        click.echo("\n".join(expected.lines()))
+        return 0
     check_writable(out)
-    return _ended(make_traces(found, spec, settings, applied, student, out, _tell), out)
+    return _ended(make_traces(found, spec, settings, applied, student, out, _tell, meter), out)
+
+
+def _meter(spec: RunSpec, prices: Path | None, budget: str | None) -> Meter:
+    from training.traces.meter import Meter
+    from training.traces.prices import parse_budget, read_tariff
+
+    tariff = None if prices is None else read_tariff(prices, spec.model)
+    limit = None if budget is None else parse_budget(budget, tariff)
+    return Meter(spec.settings.decoding.max_tokens, tariff, limit)
 
 
 def _settings(options: dict[str, Any]) -> TraceSettings:
@@ -136,8 +165,16 @@ def _ended(made: Traces, out: Path) -> int:
     reasons += Counter(each.verdict.reason for each in made.outcomes if each.verdict is not None)
     if reasons:
         click.echo("discarded: " + ", ".join(f"{name} {count:,}" for name, count in sorted(reasons.items())))
+    usage = made.meter.to_json()
+    cost = f", {usage['cost']} {usage['currency']}" if "cost" in usage else ""
+    click.echo(f"spent: {usage['input_tokens']:,} tokens of prompts, {usage['output_tokens']:,} of responses{cost}")
     click.echo(visible(f"{out}: {made.kept:,} traces of {len(made.outcomes):,} questions"))
-    if made.pending:
+    if answers.withheld:
+        message = (
+            f"the budget is spent: {answers.withheld:,} requests were not sent; the same command with a higher one"
+        )
+        click.echo(f"{message} goes on", err=True)
+    elif made.pending:
         message = f"{made.pending:,} questions lack a response; the same command requests them again"
         click.echo(message, err=True)
     elif not made.kept:

@@ -12,9 +12,10 @@ from evalsuite.run.spec import RunSpec
 from evalsuite.run_folder import RunFolder
 from evalsuite.version import __version__
 from training.data.manifest import Manifest
-from training.model_requests import Allowance, Answers, ask_in_rounds
+from training.model_requests import Answers, ask_in_rounds
 from training.traces.attempts import Attempts, TraceOutcome, TraceSettings, primary_language
 from training.traces.filters import Filters, TraceFilters
+from training.traces.meter import Meter
 from training.traces.questions import TraceQuestions
 from training.traces.student import Student
 from training.traces.teacher_prompts import prompt_digests
@@ -31,6 +32,7 @@ class Traces:
 
     outcomes: list[TraceOutcome]
     answers: Answers
+    meter: Meter
     manifest: Manifest | None
     """None: no trace was kept, so there is nothing to train on."""
 
@@ -53,12 +55,13 @@ def make_traces(
     student: Student,
     folder: Path,
     tell: Callable[[str], None] = lambda line: None,
-    allowance: Allowance | None = None,
+    meter: Meter | None = None,
 ) -> Traces:
     """Have a teacher write traces, and write those that pass, those that don't with their reasons, and a manifest.
 
     The folder keeps every response: the same call again requests only what has none, also with other filters, another
-    student or more tries. A folder that holds something else is a `DataError`, another run of requests a `RunError`.
+    student, more tries or a higher budget. A folder that holds something else is a `DataError`, one of other requests a
+    `RunError`. `meter` counts what the responses took, and ends the requests at its budget.
     """
     settings.check(spec.settings.decoding.temperature)
     claim(folder)
@@ -70,12 +73,12 @@ def make_traces(
         "mode": "gold" if settings.mode == "gold" else "question",
         "prompts": prompt_digests(),
     }
-    answers = ask_in_rounds(spec, attempts.wanted, folder / REQUESTS, about, tell, allowance)
+    meter = meter or Meter(spec.settings.decoding.max_tokens)
+    answers = ask_in_rounds(spec, attempts.wanted, folder / REQUESTS, about, tell, meter)
     outcomes = list(attempts.outcomes(answers))
     facts = _made_by(questions, spec, settings, applied, student, folder)
-    complete = not any(each.pending for each in outcomes)
-    manifest = write_traces(folder, questions, outcomes, answers, facts | {"complete": complete})
-    return Traces(outcomes, answers, manifest)
+    facts |= {"usage": meter.to_json(), "complete": not any(each.pending for each in outcomes)}
+    return Traces(outcomes, answers, meter, write_traces(folder, questions, outcomes, answers, facts))
 
 
 def applied_filters(filters: TraceFilters, questions: TraceQuestions) -> TraceFilters:

@@ -40,23 +40,31 @@ class Strategy(NamedTuple):
     """Whether a reasoning does what the strategy demands."""
 
 
-def _lines(label: str, at_least: int = 1) -> Callable[[str], bool]:
-    """Return a check for distinct lines that begin with a label and say at least three words behind it."""
-    pattern = re.compile(rf"^\W*{label}\W*\s((?:\S+\s+){{2,}}\S+.*)$", re.IGNORECASE | re.MULTILINE)
-    return lambda text: len({match[1].strip().lower() for match in pattern.finditer(text)}) >= at_least
+def _statements(label: str) -> re.Pattern[str]:
+    """Return a pattern of lines that begin with a label and say at least three words behind it."""
+    space = r"[^\S\n]"
+    return re.compile(rf"^[^\w\n]*{label}[^\w\n]*{space}((?:\S+{space}+){{2,}}\S+.*)$", re.IGNORECASE | re.MULTILINE)
 
 
-_ERROR, _CORRECTION = _lines("error"), re.compile(r"^\W*error\b.*\n(?:.*\n)*?\W*correction\W*\s\S+\s+\S+", re.I | re.M)
+_ASSUMPTION, _HYPOTHESIS = _statements("assumption re-?examined"), _statements("hypothesis(?: [0-9a-z])?")
+_ERROR, _CORRECTION = _statements("error"), _statements("correction")
+
+
+def _explores(text: str) -> bool:
+    return len({match[1].strip().lower() for match in _HYPOTHESIS.finditer(text)}) > 1
+
+
+def _corrects(text: str) -> bool:
+    error = _ERROR.search(text)
+    return error is not None and _CORRECTION.search(text, error.end()) is not None
+
+
 STRATEGIES: Final[Mapping[str, Strategy]] = {
     each.name: each
     for each in (
-        Strategy("backtracking", "no_assumption_reexamined", _lines("assumption re-?examined")),
-        Strategy("path_exploration", "no_other_hypothesis", _lines("hypothesis(?: [0-9a-z])?", at_least=2)),
-        Strategy(
-            "self_correction",
-            "no_error_corrected",
-            lambda text: _ERROR(text) and _CORRECTION.search(text) is not None,
-        ),
+        Strategy("backtracking", "no_assumption_reexamined", lambda text: _ASSUMPTION.search(text) is not None),
+        Strategy("path_exploration", "no_other_hypothesis", _explores),
+        Strategy("self_correction", "no_error_corrected", _corrects),
     )
 }
 """As in Fleming-R1, section 3.2, in the order in which they are tried."""
@@ -73,15 +81,15 @@ class TeacherPrompts:
         """Return the prompt of a first try."""
         return prompt(*self._messages(question), sample=sample)
 
-    def refining(self, question: TraceQuestion, strategy: Strategy, last: str, problem: Discard) -> Prompt:
-        """Return the prompt that has the last try refined: `last` is its text, `problem` what is wrong with it."""
+    def refining(self, question: TraceQuestion, strategy: Strategy, last: str, problem: Discard, number: int) -> Prompt:
+        """Return the prompt of a round that has the last try refined: its text, and what is wrong with it."""
         text = {
             WRONG: "The answer that you gave is not correct.",
             BELOW_BAND: "Most answers that you gave to this question were not correct.",
         }.get(problem.reason, f"Your text can't be used ({problem.reason.replace('_', ' ')}: {problem.detail}).")
         request = _render(strategy.name, problem=text, answer_instruction=self._instruction(question))
         tried = Message(role="assistant", content=last.strip() or "(no text)")
-        return prompt(*self._messages(question), tried, Message(role="user", content=request))
+        return prompt(*self._messages(question), tried, Message(role="user", content=request), sample=number)
 
     def _messages(self, question: TraceQuestion) -> tuple[Message, ...]:
         if not self.gold_shown:

@@ -112,3 +112,45 @@ def test_the_rows_are_those_of_an_sft_stage_whatever_the_marks(source, tmp_path,
         assert REASONING.format(name=row.item) in text
     conversation = read(out / "messages.jsonl")[0]["messages"]
     assert [turn["role"] for turn in conversation] == ["user", "assistant"]
+
+
+PRICES = "currency: USD\nmodels: {openai/scripted: {input: 10, output: 100}}\n"
+"""A response of 100 and 50 tokens costs 0.006 USD."""
+
+
+def test_a_budget_ends_the_requests_and_a_higher_one_goes_on(source, tmp_path, capsys):
+    prices = tmp_path / "prices.yaml"
+    prices.write_text(PRICES)
+    options = ["--prices", str(prices), "--max-tokens", "60", "--concurrency", "4"]
+    out, whole = tmp_path / "traces", tmp_path / "whole"
+    with Teacher(SCRIPT) as teacher:
+        assert traces(source, teacher, out, *options, "--budget", "0.05 USD") == 1
+        first = json.loads((out / "manifest.json").read_text())["made_by"]
+        assert 0.03 <= float(first["usage"]["cost"]) <= 0.05 and not first["complete"]
+        reasons = {row["reason"] for row in read(out / "discarded.jsonl")}
+        assert "not_requested" in reasons and "no_response" not in reasons
+        sent = teacher.requested.total()
+        assert traces(source, teacher, out, *options, "--budget", "0.05 USD") == 1
+        assert teacher.requested.total() == sent
+        assert traces(source, teacher, out, *options, "--budget", "100k tokens") == 0
+        # The three connections that fail do so at the first request, and are counted with it.
+        assert teacher.requested.total() == len(SCRIPT) + 3
+        assert traces(source, teacher, whole, *options) == 0
+    for name in ("train.jsonl", "messages.jsonl", "discarded.jsonl"):
+        assert (out / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_a_dry_run_requests_nothing(source, tmp_path, capsys):
+    prices = tmp_path / "prices.yaml"
+    prices.write_text(PRICES)
+    with Teacher(SCRIPT) as teacher:
+        assert traces(source, teacher, tmp_path / "traces", "--dry-run", "--prices", str(prices)) == 0
+        assert not teacher.requested and not (tmp_path / "traces").exists()
+        assert traces(source, teacher, tmp_path / "traces") == 0
+        capsys.readouterr()
+        options = ["--dry-run", "--prices", str(prices), "--refine", "2"]
+        sent = teacher.requested.total()
+        assert traces(source, teacher, tmp_path / "traces", *options) == 0
+        assert teacher.requested.total() == sent
+    text = capsys.readouterr().out
+    assert "20 to 60" in text and "0.00 to 0.24 USD" in text and "0.12 spent" in text
