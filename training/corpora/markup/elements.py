@@ -6,6 +6,9 @@ from collections.abc import Collection, Iterator
 from html.entities import html5
 from typing import Any, Final, TypeAlias
 
+from evalsuite.errors import DataError, ErrorCode
+from evalsuite.util.installation import install_command
+
 Element: TypeAlias = Any
 """An element of lxml, which states no types."""
 LARGEST: Final = 64 << 20
@@ -30,8 +33,7 @@ def parse_xml(content: bytes) -> Element:
     A document type is not loaded, and one that declares entities is refused: they can stand for files, or for more
     text than fits into memory. Named characters of HTML are shown.
     """
-    from lxml import etree  # as long as only command lines are read, it need not be there
-
+    etree, _ = _lxml()
     if len(content) > LARGEST:
         raise UnreadableError(f"larger than {LARGEST:,} bytes", 1)
     parser = etree.XMLParser(
@@ -49,8 +51,7 @@ def parse_xml(content: bytes) -> Element:
 
 def parse_html(content: bytes | str) -> Element:
     """Return the root of an HTML document. Raises `UnreadableError`."""
-    from lxml import etree, html
-
+    etree, html = _lxml()
     if len(content) > LARGEST:
         raise UnreadableError(f"larger than {LARGEST:,} bytes", 1)
     encoding = None if isinstance(content, str) else html_encoding(content)
@@ -66,6 +67,15 @@ def _of_bounded_depth(root: Element) -> Element:
     for element in root.xpath(_TOO_DEEP):
         raise UnreadableError(f"elements in one another, more than {DEEPEST} deep", element.sourceline or 1)
     return root
+
+
+def _lxml() -> tuple[Any, Any]:
+    try:
+        from lxml import etree, html
+    except ImportError:
+        message = f"reading XML and HTML needs the package lxml: {install_command('corpora')}"
+        raise DataError(ErrorCode.MISSING_PACKAGE, message) from None
+    return etree, html
 
 
 def html_encoding(content: bytes) -> str | None:

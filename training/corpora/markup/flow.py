@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from training.corpora.markup.dialect import Dialect
 from training.corpora.markup.elements import Element, UnreadableError, local_name, own_text
-from training.corpora.markup.inline import LINE_BREAK, Kind, Line, Piece, join, merged, normalised
+from training.corpora.markup.inline import LINE_BREAK, Kind, Line, Piece, is_note_mark, join, merged, normalised
 from training.corpora.markup.math import is_math, math_pieces
 from training.corpora.markup.tables import Cell, Grid
 
@@ -88,9 +88,10 @@ class Flow:
         if name in ("sup", "sub"):
             self._shift(element, Kind.RAISED if name == "sup" else Kind.LOWERED)
         elif is_math(element):
-            self._pieces += math_pieces(element)
+            self._pieces += [_APART, *math_pieces(element), _APART]
         elif dialect.is_citation(element):
-            self._pieces.append(Piece(Kind.CITED, _LEADING_CARET.sub("", self._line(element).text)))
+            text = _LEADING_CARET.sub("", self._line(element).text)
+            self._pieces.append(Piece(Kind.RAISED if is_note_mark(text) else Kind.CITED, text))
         elif name in dialect.line_breaks:
             self._pieces.append(Piece(Kind.PLAIN, LINE_BREAK))
         elif name == "table":

@@ -59,6 +59,11 @@ def join(pieces: Sequence[Piece]) -> Line:
     return Line(joiner.result(), joiner.note_marks)
 
 
+def is_note_mark(text: str) -> bool:
+    """Whether a text could be the mark of a foot note: a letter, an asterisk, or several."""
+    return bool(_MARK.fullmatch(text.strip()))
+
+
 def merged(pieces: Sequence[Piece]) -> list[Piece]:
     """Return pieces with neighbours of plain text as one, and without empty ones of that kind."""
     found: list[Piece] = []

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from training.corpora.markup.dialect import Dialect
 from training.corpora.markup.elements import Element, local_name, own_text
 from training.corpora.markup.tables import Grid
+
+_HOLDS_CELLS: Final = frozenset({"tr", "thead", "tbody", "tfoot"})
 
 
 def source_text(elements: Iterable[Element], dialect: Dialect) -> str:
@@ -42,6 +45,15 @@ def _table(table: Element, dialect: Dialect) -> Iterator[str]:
     cells += [cell for row in grid.body_rows() for cell in row if cell is not None]
     for cell, times in Counter(cells).items():
         yield from ["".join(_characters(cell.element, dialect))] * times
-    for child in table:
-        if local_name(child) == "caption":
+    yield from _outside_cells(table, dialect)
+
+
+def _outside_cells(part: Element, dialect: Dialect) -> Iterator[str]:
+    """Yield what stands in a table but in none of its cells: its caption, and what belongs into a cell and isn't."""
+    for child in part:
+        name = local_name(child)
+        if name in _HOLDS_CELLS:
+            yield from _outside_cells(child, dialect)
+        elif name not in ("td", "th") or local_name(part) != "tr":
             yield from _characters(child, dialect)
+        yield child.tail or ""

@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from training.corpora.documents import Reader
+from training.corpora.readers.jats.articles import read_jats
 from training.corpora.readers.pubmed import read_pubmed
 
-READERS: Final[dict[str, Reader]] = {"pubmed": read_pubmed}
+READERS: Final[dict[str, Reader]] = {
+    "jats": read_jats,
+    "pubmed": read_pubmed,
+}
 """The readers by the name that a corpus's configuration, ids and manifests use."""
