@@ -6,9 +6,13 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from training.traces.filters.arithmetic import check_arithmetic
+from training.traces.filters.assumptions import check_assumptions
+from training.traces.filters.changed_units import check_units
 from training.traces.filters.form import check_form
 from training.traces.filters.language import check_language
+from training.traces.filters.leak import check_leak
 from training.traces.filters.settings import FilterName, TraceFilters
+from training.traces.filters.snippets import check_snippets
 from training.traces.filters.trace import DiscardReason, TeacherTrace, Verdict
 from training.traces.filters.wording import check_copied_question, check_length, check_repetition
 
@@ -31,7 +35,11 @@ _FILTERS: Final = (
     _Filter("language", check_language, (DiscardReason.WRONG_LANGUAGE,)),
     _Filter("repetition", check_repetition, (DiscardReason.REPETITION,)),
     _Filter("copied_question", check_copied_question, (DiscardReason.COPIED_QUESTION,)),
+    _Filter("leak", check_leak, (DiscardReason.ANSWER_WAS_SHOWN, DiscardReason.ANSWER_BEFORE_EVIDENCE)),
     _Filter("arithmetic", check_arithmetic, (DiscardReason.WRONG_ARITHMETIC,)),
+    _Filter("units", check_units, (DiscardReason.UNLIKE_UNITS, DiscardReason.CHANGED_UNIT)),
+    _Filter("snippets", check_snippets, (DiscardReason.SNIPPET_NOT_IN_SOURCE,)),
+    _Filter("assumptions", check_assumptions, (DiscardReason.NO_ASSUMPTION, DiscardReason.NO_UNCERTAINTY)),
 )
 
 

@@ -17,7 +17,11 @@ FilterName = Literal[
     "language",
     "repetition",
     "copied_question",
+    "leak",
     "arithmetic",
+    "units",
+    "snippets",
+    "assumptions",
 ]
 
 
@@ -37,6 +41,8 @@ class TraceFilters(StrictModel):
     """Largest share of the reasoning's word sequences that repeat an earlier one."""
     copied: Share = 0.8
     """Largest share of the question's word sequences that the reasoning holds."""
+    require_assumptions: bool = False
+    require_uncertainty: bool = False
 
     @model_validator(mode="after")
     def _is_satisfiable(self) -> TraceFilters:

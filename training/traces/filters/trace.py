@@ -18,7 +18,16 @@ class DiscardReason(StrEnum):
     WRONG_LANGUAGE = "wrong_language"
     REPETITION = "repetition"
     COPIED_QUESTION = "copied_question"
+    ANSWER_WAS_SHOWN = "answer_was_shown"
+    """The trace mentions that it was given the answer."""
+    ANSWER_BEFORE_EVIDENCE = "answer_before_evidence"
     WRONG_ARITHMETIC = "wrong_arithmetic"
+    UNLIKE_UNITS = "unlike_units"
+    CHANGED_UNIT = "changed_unit"
+    """A dose that keeps its number and not its unit."""
+    SNIPPET_NOT_IN_SOURCE = "snippet_not_in_source"
+    NO_ASSUMPTION = "no_assumption"
+    NO_UNCERTAINTY = "no_uncertainty"
 
 
 @dataclass(frozen=True, slots=True)

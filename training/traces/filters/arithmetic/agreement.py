@@ -130,6 +130,21 @@ def _overlap(
     return same_kind and a.low * factor <= b.high + slack and b.low <= a.high * factor + slack
 
 
+def adds_unlike_units(left: Side, right: Side) -> bool:
+    """Return whether an equation that holds for the bare numbers is a sum whose units don't fit."""
+    numbers = (*left.numbers(), *right.numbers())
+    signs = {token.text for token in left.tokens if token.kind is TokenKind.SIGN}
+    if not signs or not signs <= {"+", "-"} or not all(token.unit_text and token.unit.dimensions for token in numbers):
+        return False
+    if any(not name.startswith("[") for token in numbers for name, _ in token.unit.dimensions):
+        return False  # what is only counted is often added: 3 patients + 2 cases
+    try:
+        total = evaluate(left.tokens, lambda token: Interval(token.value, token.value, _with_units(token).dimensions))
+    except NoExpressionError:
+        return False
+    return total.dimensions is None or not _overlap(left, right, True, ShownResults(), 1.0, _with_units, _with_units)
+
+
 def _approximate(token: Token) -> float:
     """Return how far a number behind "≈" may be off: one of its last digit that isn't a final zero."""
     if not token.whole or not token.value:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from training.traces.filters.arithmetic.agreement import ShownResults, Side, judge
+from training.traces.filters.arithmetic.agreement import ShownResults, Side, adds_unlike_units, judge
 from training.traces.filters.arithmetic.plain_text import plain
 from training.traces.filters.arithmetic.statement import Judgement, Statement
 from training.traces.filters.arithmetic.tokens import Token, TokenKind, tokens
@@ -72,7 +72,8 @@ def _of_line(text: str, line: str, offset: int, shown: ShownResults) -> Iterator
         if judgement is Judgement.WRONG and _RETRACTED.search(behind):
             judgement = Judgement.NOT_CHECKABLE
         place_text = excerpt(line, start, end)
-        yield Statement(judgement, f"{place_text} (computed: {should:.6g})" if should is not None else place_text)
+        unlike = judgement is Judgement.RIGHT and adds_unlike_units(left, right)
+        yield Statement(judgement, place_text if should is None else f"{place_text} (computed: {should:.6g})", unlike)
 
 
 def _is_calculation(left: Side, equal: Token) -> bool:

@@ -21,3 +21,5 @@ class Statement(NamedTuple):
     judgement: Judgement
     text: str
     """The place in the trace, and for a wrong one what it should be."""
+    unlike_units: bool = False
+    """Whether it adds quantities of different kinds, or of one kind in different units as if they were the same."""
