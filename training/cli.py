@@ -16,6 +16,7 @@ import click
 
 from evalsuite.cli.task_options import task_arg_option, task_arguments
 from evalsuite.util.text import visible
+from training.corpora.commands import corpus
 from training.synthesis.mentions.commands import mentions
 from training.synthesis.refine.commands import mix, refine, review
 from training.synthesis.wiki.commands import wiki
@@ -70,6 +71,9 @@ def freeze(data: Path, about: str, licence: str) -> None:
 
     for file in write(data, about, licence).files:
         click.echo(f"{data / file.path}: {file.rows} rows, sha256 {file.sha256}")
+
+
+cli.add_command(corpus)
 
 
 @cli.command(short_help="Train, evaluate, gate and promote, stage by stage.")
@@ -255,8 +259,8 @@ def verify(manifest: Path, data: Path | None) -> None:
 
 def _run(folder: TrainingFolder, spec: TrainingSpec, source: TrainingFolder | None = None) -> int:
     """Check that the run can be trained, train it, and return the exit code."""
+    from evalsuite.util.folder_lock import locked
     from training.checks.readiness import refuse_unready
-    from training.pipeline.folder_lock import locked
     from training.pipeline.run import prepare_folder, refuse_other_content, run_stages
 
     # All checks come before the lock, which would create the folder.

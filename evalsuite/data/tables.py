@@ -32,12 +32,17 @@ def read_parquet(raw: bytes) -> list[dict[str, Any]]:
         raise ValueError(f"not parquet: {error}") from None
 
 
-def parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a Parquet file, a batch of which is in memory at a time; errors as for `read_parquet`."""
+def parquet_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a Parquet file, a batch of which is in memory at a time; errors as for `read_parquet`.
+
+    `columns`: those that are in the rows; all where it is None.
+    """
     import pyarrow as pa
 
     try:
         for batch in bounded_batches(path, path.stat().st_size):
+            if columns is not None:
+                batch = batch.select([name for name in columns if name in batch.schema.names])
             yield from batch.to_pylist()
     except pa.ArrowException as error:
         raise ValueError(f"not parquet: {error}") from None

@@ -47,6 +47,7 @@ def test_the_commands_are_those_that_people_call():
         "run",
         "resume",
         "plan",
+        "corpus",
         "report",
         "export",
         "verify",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -19,6 +20,8 @@ FILE: Final = "manifest.json"
 TRAIN: Final = "train.jsonl"
 DEV: Final = "dev.jsonl"
 """The files of a stage's data folder, one JSON object per line; dev.jsonl is optional."""
+_SHARD: Final = re.compile(r"(?:train|dev)-\d{5}-of-\d{5}\.parquet")
+"""The files of a split of a corpus in the place of one file of JSON lines."""
 SCHEMA: Final = 1
 MAX_BYTES: Final = 16 << 20
 """Size of the largest manifest that is read."""
@@ -63,6 +66,18 @@ class Manifest(StrictModel):
     def find(self, path: str) -> File | None:
         """Return the entry of a file by its path, or None."""
         return next((file for file in self.files if file.path == path), None)
+
+    def split_files(self, split: str) -> list[File]:
+        """Return the files of a split: its JSON lines, or the Parquet shards of a corpus, in their order."""
+        lines = self.find(f"{split}.jsonl")
+        shards = (file for file in self.files if _SHARD.fullmatch(file.path) and file.path.startswith(f"{split}-"))
+        return sorted(shards, key=lambda file: file.path) if lines is None else [lines]
+
+    @property
+    def tokens(self) -> int | None:
+        """The tokens that the program which wrote the data set counted, or None."""
+        count = self.made_by.get("tokens")
+        return count if isinstance(count, int) and not isinstance(count, bool) and count >= 0 else None
 
 
 def read_manifest(path: Path) -> Manifest:

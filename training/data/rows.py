@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from evalsuite.data.tables import parquet_rows
 from evalsuite.errors import DataError, ErrorCode, UsageError
 from evalsuite.util.jsonl import MAX_LINE_BYTES, RepeatedKeyError, refuse_repeated_keys
 from evalsuite.util.validation import first_problem
@@ -19,6 +20,7 @@ from training.recipe_sections import Tier
 if TYPE_CHECKING:
     import datasets
 
+PARQUET: Final = ".parquet"
 CACHE: Final = "cache"
 """The subfolder of a stage's folder for Arrow files: preflight writes the parsed rows, training maps them."""
 Split = Literal["train", "dev"]
@@ -109,25 +111,27 @@ def load(
     from datasets.exceptions import DatasetGenerationError
 
     manifest = manifest or verify(folder)
-    entry = manifest.find(f"{split}.jsonl")
-    if entry is None:
+    entries = manifest.split_files(split)
+    if not entries:
         raise DataError(
             ErrorCode.INVALID_MANIFEST,
-            f"{folder}: the manifest of {manifest.name} names no {split}.jsonl; make the data again",
+            f"{folder}: the manifest of {manifest.name} names no {split}.jsonl and no shards; make the data again",
         )
-    file = folder / entry.path
-    schema = _schema(file, kind)
-    # The digest is an argument of the generator so that it is part of the cache key.
-    arguments = {"file": str(file), "schema": schema, "digest": entry.sha256}
+    files = [folder / entry.path for entry in entries]
+    schema = _schema(files[0], kind)
+    # The digests are an argument of the generator so that they are part of the cache key.
+    digests = [entry.sha256 for entry in entries]
+    arguments = {"files": [str(file) for file in files], "schema": schema, "digests": digests}
     cache_dir = None if cache is None else str(cache)
     try:
         rows = Dataset.from_generator(_generate, features=_features(schema), cache_dir=cache_dir, gen_kwargs=arguments)
     except DatasetGenerationError as error:  # datasets wraps whatever the generator raises
         raise (error.__cause__ if isinstance(error.__cause__, DataError) else error) from None
-    if len(rows) != entry.rows:
+    stated = sum(entry.rows for entry in entries)
+    if len(rows) != stated:
         raise DataError(
             ErrorCode.INVALID_MANIFEST,
-            f"{file}: {len(rows)} rows, but the manifest states {entry.rows}; make the data again",
+            f"{folder}: {len(rows)} rows of {split}, but the manifest states {stated}; make the data again",
         )
     return rows
 
@@ -198,6 +202,8 @@ def _schema(file: Path, kind: Kind) -> Schema:
     """Return the schema of a file's rows; for pretraining the first row decides between the two."""
     if kind != "pretrain":
         return _SCHEMAS[kind]
+    if file.suffix == PARQUET:
+        return CorpusText
     with file.open("rb") as stream:
         first = stream.readline(MAX_LINE_BYTES)
     try:
@@ -207,10 +213,25 @@ def _schema(file: Path, kind: Kind) -> Schema:
     return PromptCompletion
 
 
-def _generate(file: str, schema: Schema, digest: str) -> Iterator[dict[str, Any]]:
-    """Yield a file's rows for `datasets`; `digest` is unused but keys the cache."""
-    for _, row in parse_rows(Path(file), schema):
-        yield row.model_dump()
+def _generate(files: list[str], schema: Schema, digests: list[str]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of files for `datasets`; `digests` are unused but key the cache."""
+    for file in map(Path, files):
+        rows = _shard_rows(file, schema) if file.suffix == PARQUET else (row for _, row in parse_rows(file, schema))
+        yield from (row.model_dump() for row in rows)
+
+
+def _shard_rows(file: Path, schema: Schema) -> Iterator[Row]:
+    """Yield the rows of a Parquet file; what is no row of the schema is a `DataError` that names the row."""
+    try:
+        for number, values in enumerate(parquet_rows(file, list(schema.model_fields)), 1):
+            try:
+                yield schema.model_validate(values)
+            except ValidationError as error:
+                message = f"{file}: row {number}: {first_problem(error, 'row')}; make the data again"
+                raise DataError(ErrorCode.TRAINING_DATA_MALFORMED, message) from None
+    except ValueError as error:
+        message = f"{file}: {error}; make the data again"
+        raise DataError(ErrorCode.TRAINING_DATA_MALFORMED, message) from None
 
 
 def schema_of(file: Path) -> Schema:

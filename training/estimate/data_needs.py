@@ -14,6 +14,9 @@ from training.recipe_sections import Data
 BYTES_PER_TOKEN: Final = 4
 """Roughly, of English text with a vocabulary of 150,000: a manifest counts rows and bytes, not tokens."""
 
+_TOLERANCE: Final = 0.001
+"""The part of the tokens that may lack, as whole documents are drawn."""
+
 State = Literal["unchecked", "generated", "missing", "damaged", "incomplete", "complete"]
 
 
@@ -49,13 +52,14 @@ def data_need(stage: Stage, data: Path | None, generated: bool = False) -> DataN
         return DataNeed(folder, "missing", f"{expected} in {data / folder / TRAIN}", None, rows, tokens)
     try:
         manifest = check_sizes(data / folder)
-        train = _train_file(data / folder, manifest)
+        files = _train_files(data / folder, manifest)
     except DataError as error:
         return DataNeed(folder, "damaged", str(error), None, rows, tokens)
-    shortfall = _shortfall(train, rows, tokens)
+    present = sum(file.rows for file in files)
+    shortfall = _shortfall(files, manifest.tokens, rows, tokens)
     has_dev = manifest.find(DEV) is not None
     state: State = "incomplete" if shortfall else "complete"
-    return DataNeed(folder, state, shortfall, train.rows, rows, tokens, has_dev)
+    return DataNeed(folder, state, shortfall, present, rows, tokens, has_dev)
 
 
 def _expected(stage: Stage) -> tuple[int | None, int | None]:
@@ -71,19 +75,22 @@ def _sum(data: Data, field: Literal["tokens", "items"]) -> int | None:
     return sum(getattr(need, field) or 0 for need in data.needs) or None
 
 
-def _train_file(folder: Path, manifest: Manifest) -> File:
-    train = manifest.find(TRAIN)
-    if train is None:
-        raise DataError(ErrorCode.INVALID_MANIFEST, f"{folder}: its manifest has no {TRAIN}; make the data again")
-    return train
+def _train_files(folder: Path, manifest: Manifest) -> list[File]:
+    files = manifest.split_files("train")
+    if not files:
+        message = f"{folder}: its manifest has no {TRAIN} and no shards; make the data again"
+        raise DataError(ErrorCode.INVALID_MANIFEST, message)
+    return files
 
 
-def _shortfall(train: File, expected_rows: int | None, expected_tokens: int | None) -> str:
-    if expected_rows and train.rows < expected_rows:
-        return f"{train.rows:,} of {expected_rows:,} rows"
-    if expected_tokens and train.bytes / BYTES_PER_TOKEN < expected_tokens:
-        tokens = train.bytes // BYTES_PER_TOKEN
-        return f"about {tokens:,} of {expected_tokens:,} tokens, at {BYTES_PER_TOKEN} bytes each"
+def _shortfall(files: list[File], counted: int | None, expected_rows: int | None, expected_tokens: int | None) -> str:
+    rows = sum(file.rows for file in files)
+    if expected_rows and rows < expected_rows:
+        return f"{rows:,} of {expected_rows:,} rows"
+    tokens = sum(file.bytes for file in files) // BYTES_PER_TOKEN if counted is None else counted
+    if expected_tokens and tokens < expected_tokens * (1 - _TOLERANCE):
+        how = f"about {tokens:,} of {expected_tokens:,} tokens, at {BYTES_PER_TOKEN} bytes each"
+        return how if counted is None else f"{tokens:,} of {expected_tokens:,} tokens"
     return ""
 
 

@@ -50,8 +50,8 @@ def world(run: Path) -> None:
 @click.argument("name")
 def preflight(run: Path, name: str) -> None:
     """Run the preflight checks of a stage."""
+    from evalsuite.util.folder_lock import locked
     from training.checks.preflight import run_preflight
-    from training.pipeline.folder_lock import locked
     from training.promotion.last_promoted import last_promoted
     from training.run_spec import data_of
 

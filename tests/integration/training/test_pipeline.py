@@ -16,7 +16,7 @@ import pytest
 
 from evalsuite.errors import ErrorCode
 from evalsuite.util.file_digest import sha256_of
-from training.pipeline.folder_lock import locked
+from evalsuite.util.folder_lock import locked
 from training.run_folder import StageFolder
 
 pytestmark = pytest.mark.integration

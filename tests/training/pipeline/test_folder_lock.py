@@ -3,7 +3,8 @@
 import pytest
 
 from evalsuite.errors import DataError, ErrorCode, RunError
-from training.pipeline.folder_lock import locked, stage_locked
+from evalsuite.util.folder_lock import locked
+from training.pipeline.folder_lock import stage_locked
 from training.run_folder import StageFolder
 
 DIVERGED = "loss is nan at step 3"

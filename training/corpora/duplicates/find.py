@@ -46,9 +46,12 @@ class Duplicates(NamedTuple):
 MOST_APART: Final = 1_000
 
 
-def find_duplicates(parts: Sequence[Signatures], settings: DuplicateSettings) -> Duplicates:
+def find_duplicates(
+    parts: Sequence[Signatures], settings: DuplicateSettings, alive: NDArray[np.bool_] | None = None
+) -> Duplicates:
     """Find the duplicates among the texts of all parts, which are numbered through from 0.
 
+    `alive`: the texts that are compared, where it is not all of them; the others count as if they were not there.
     Memory: about 60 bytes a text and 16 bytes a candidate pair; shingles stay on the disk where parts are mapped.
     """
     tokens = np.concatenate([part.tokens for part in parts] or [np.empty(0, np.int32)])
@@ -59,9 +62,10 @@ def find_duplicates(parts: Sequence[Signatures], settings: DuplicateSettings) ->
     # Position of each text in the order in which texts are taken.
     rank = np.empty(count, np.int64)
     rank[np.lexsort((np.arange(count), -tokens, ~complete))] = np.arange(count)
-    _remove_exact(parts, rank, tokens, kind, stays)
+    compared = np.ones(count, np.bool_) if alive is None else alive
+    _remove_exact(parts, rank, compared & (tokens > 0), kind, stays)
     checker = PairChecker(parts, tokens, settings)
-    edges, crowded = _near_pairs(parts, checker, rank, kind == 0, settings)
+    edges, crowded = _near_pairs(parts, checker, rank, compared & (kind == 0), settings)
     for better, worse, value in edges:
         if kind[better] == 0 and kind[worse] == 0:
             kind[worse], stays[worse], similarity[worse] = NEAR, better, value
@@ -73,10 +77,10 @@ def find_duplicates(parts: Sequence[Signatures], settings: DuplicateSettings) ->
 
 
 def _remove_exact(
-    parts: Sequence[Signatures], rank: Places, tokens: NDArray[np.int32], kind: NDArray[np.uint8], stays: Places
+    parts: Sequence[Signatures], rank: Places, compared: NDArray[np.bool_], kind: NDArray[np.uint8], stays: Places
 ) -> None:
-    """Mark texts whose tokens are all the same; texts without any token are no duplicates."""
-    filled = np.flatnonzero(tokens > 0)
+    """Mark texts whose tokens are all the same; texts without any token are no duplicates and not `compared`."""
+    filled = np.flatnonzero(compared)
     if not len(filled):
         return
     keys = np.concatenate([part.exact for part in parts])[filled]

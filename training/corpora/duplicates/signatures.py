@@ -211,3 +211,20 @@ def _functions(count: int) -> tuple[Words32, Words32]:
     raw = b"".join(blake2b(f"minhash {number}".encode(), digest_size=8).digest() for number in range(count))
     pairs = np.frombuffer(raw, "<u4").reshape(-1, 2)
     return pairs[:, 0] | np.uint32(1), pairs[:, 1].copy()
+
+
+def joined(parts: Sequence[Signatures]) -> Signatures:
+    """Return the signatures of several groups of texts as those of all of them; of at least one group."""
+    return Signatures(
+        np.concatenate([part.exact for part in parts]),
+        np.concatenate([part.tokens for part in parts]),
+        np.concatenate([part.complete for part in parts]),
+        _joined_sets([part.shingles for part in parts]),
+        _joined_sets([part.numbers for part in parts]),
+        np.concatenate([part.bands for part in parts], axis=1),
+    )
+
+
+def _joined_sets(parts: Sequence[Ragged]) -> Ragged:
+    sizes = np.concatenate([part.sizes() for part in parts])
+    return Ragged(np.concatenate([part.values for part in parts]), np.concatenate([[0], np.cumsum(sizes)]))

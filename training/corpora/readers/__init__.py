@@ -7,9 +7,11 @@ from typing import Final
 from training.corpora.documents import Reader
 from training.corpora.readers.jats.articles import read_jats
 from training.corpora.readers.pubmed import read_pubmed
+from training.corpora.readers.rows import read_rows
 
 READERS: Final[dict[str, Reader]] = {
     "jats": read_jats,
     "pubmed": read_pubmed,
+    "rows": read_rows,
 }
 """The readers by the name that a corpus's configuration, ids and manifests use."""

@@ -1,0 +1,186 @@
+"""A corpus is made, resumed and refused; what becomes of each document stands in its files."""
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from evalsuite.cli import main
+from evalsuite.errors import ErrorCode, EvalsuiteError
+from evalsuite.util.file_digest import sha256_of
+from training.corpora.config import read_config
+from training.corpora.job import make_job
+from training.corpora.run import STEPS, run
+from training.data.manifest import verify
+
+from .conftest import row, write_config, write_rows
+
+
+def make(inputs: Path, out: Path, skip_bad: bool = False):
+    return run(make_job(read_config(inputs / "corpus.yaml"), inputs, out, skip_bad), lambda _: None)
+
+
+def dropped(out: Path) -> dict[str, tuple[str, str]]:
+    return {each["id"]: (each["step"], each["reason"]) for each in pq.read_table(out / "dropped.parquet").to_pylist()}
+
+
+def documents(out: Path) -> dict[str, dict[str, object]]:
+    shards = sorted(out.glob("train-*.parquet"))
+    return {each["id"]: each for shard in shards for each in pq.read_table(shard).to_pylist()}
+
+
+def digests(out: Path) -> dict[str, str]:
+    return {path.name: sha256_of(path) for path in sorted(out.iterdir()) if path.is_file() and path.name != ".lock"}
+
+
+def refused(work) -> ErrorCode:
+    with pytest.raises(EvalsuiteError) as caught:
+        work()
+    assert "\n" not in str(caught.value)
+    return caught.value.code
+
+
+def test_each_document_is_in_the_corpus_or_dropped_with_its_reason(inputs, tmp_path):
+    manifest = make(inputs, tmp_path / "out")
+    assert dropped(tmp_path / "out") == {
+        "rows:german": ("language", "is de"),
+        "rows:short": ("quality", "too few words"),
+        "rows:empty": ("read", "empty"),
+        "rows:revised": ("duplicates", "older version"),
+        "rows:copy": ("duplicates", "exact"),
+        "rows:b0": ("duplicates", "near"),
+    }
+    found = documents(tmp_path / "out")
+    assert "jane.roe" not in str(found["rows:mail"]["text"] if "rows:mail" in found else "")
+    assert not found.keys() & (dropped(tmp_path / "out").keys() - {"rows:revised"})
+    assert sum(each["tokens"] for each in found.values()) == manifest.tokens == manifest.made_by["tokens"]
+    assert verify(tmp_path / "out") == manifest
+    assert not (tmp_path / "out" / "work").exists()
+
+
+def test_the_sources_give_their_shares_of_the_tokens(inputs, tmp_path):
+    by_source = make(inputs, tmp_path / "out").made_by["by_source"]
+    assert by_source["abstracts"]["tokens"] == pytest.approx(2 * by_source["guide"]["tokens"], rel=0.05)
+    assert by_source["abstracts"]["records"] == 68 and by_source["guide"]["records"] == 40
+    found = documents(tmp_path / "out").values()
+    assert {each["source"] for each in found} == {"abstracts", "guide"}
+    assert {each["licence"] for each in found if each["source"] == "guide"} == {"OGL-UK-3.0"}
+
+
+def test_the_text_is_the_title_a_blank_line_and_the_text(inputs, tmp_path):
+    write_config(inputs, sources=[{"name": "abstracts", "reader": "rows", "path": "abstracts", "share": 1.0}])
+    make(inputs, tmp_path / "out")
+    texts = {identifier: each["text"] for identifier, each in documents(tmp_path / "out").items()}
+    assert texts["rows:a1"].startswith("Title 1\n\n") and texts["rows:mail"].endswith("Write to [EMAIL] for more.")
+
+
+def test_the_same_command_gives_the_same_bytes_and_a_finished_corpus_is_left(inputs, tmp_path):
+    make(inputs, tmp_path / "a")
+    make(inputs, tmp_path / "b")
+    assert digests(tmp_path / "a") == digests(tmp_path / "b")
+    before = digests(tmp_path / "a")
+    make(inputs, tmp_path / "a")
+    assert digests(tmp_path / "a") == before
+
+
+def test_work_that_was_stopped_before_any_task_goes_on(inputs, tmp_path):
+    make(inputs, tmp_path / "whole")
+    out = tmp_path / "stopped"
+    job = make_job(read_config(inputs / "corpus.yaml"), inputs, out)
+    for stop in range(1, 17):
+
+        class Stop(Exception):
+            pass
+
+        done = iter(range(stop))
+
+        def report(message: str, done=done, stop=Stop) -> None:
+            if next(done, None) is None:
+                raise stop
+
+        try:
+            run(job, report)
+        except Stop:
+            continue
+        break
+    assert digests(out) == digests(tmp_path / "whole") and stop <= len(STEPS) + 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda inputs: write_rows(inputs / "abstracts" / "3.jsonl", [row("new", "A further text.")]),
+        lambda inputs: (inputs / "abstracts" / "2.jsonl").unlink(),
+        lambda inputs: write_rows(inputs / "guide" / "guide.jsonl", [row("other", "Another text.")]),
+        lambda inputs: write_config(inputs, seed=2),
+        lambda inputs: write_config(inputs, quality={"fewest_words": 3}),
+    ],
+)
+def test_other_inputs_or_settings_are_refused_in_a_folder_of_finished_or_unfinished_work(inputs, tmp_path, change):
+    make(inputs, tmp_path / "finished")
+    job = make_job(read_config(inputs / "corpus.yaml"), inputs, tmp_path / "unfinished")
+
+    def stop(_: str) -> None:
+        raise InterruptedError
+
+    with pytest.raises(EvalsuiteError):
+        run(job, stop)
+    change(inputs)
+    assert refused(lambda: make(inputs, tmp_path / "finished")) is ErrorCode.CORPUS_CHANGED
+    assert refused(lambda: make(inputs, tmp_path / "unfinished")) is ErrorCode.CORPUS_CHANGED
+
+
+def test_a_folder_with_something_else_is_refused(inputs, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "notes.txt").write_text("mine")
+    assert refused(lambda: make(inputs, out)) is ErrorCode.OUTPUT_EXISTS
+    assert (out / "notes.txt").read_text() == "mine"
+
+
+def test_a_source_without_files_or_with_an_unknown_reader_is_refused(inputs, tmp_path):
+    source = {"name": "a", "reader": "rows", "path": "nowhere", "share": 1.0}
+    write_config(inputs, sources=[source])
+    assert refused(lambda: make(inputs, tmp_path / "out")) is ErrorCode.DATA_NOT_FOUND
+    write_config(inputs, sources=[{**source, "reader": "telepathy", "path": "guide"}])
+    assert refused(lambda: make(inputs, tmp_path / "out")) is ErrorCode.INVALID_CORPUS_CONFIG
+    write_config(inputs, sources=[{**source, "path": "../guide"}])
+    assert refused(lambda: make(inputs, tmp_path / "out")) is ErrorCode.INVALID_CORPUS_CONFIG
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_source_with_too_few_tokens_is_refused_unless_it_may_give_fewer(inputs, tmp_path):
+    write_config(inputs, mixture={"tokens": 9000})
+    assert refused(lambda: make(inputs, tmp_path / "a")) is ErrorCode.CORPUS_TOO_SMALL
+    write_config(inputs, mixture={"tokens": 9000, "allow_short": True})
+    by_source = make(inputs, tmp_path / "b").made_by["by_source"]
+    assert by_source["guide"]["tokens"] == by_source["guide"]["tokens_available"] < 3000
+    assert by_source["abstracts"]["tokens"] == by_source["abstracts"]["tokens_available"]
+    write_config(inputs, quality={"fewest_words": 10_000})
+    assert refused(lambda: make(inputs, tmp_path / "c")) is ErrorCode.CORPUS_TOO_SMALL
+
+
+def test_a_malformed_row_stops_the_work_unless_bad_input_is_left_out(inputs, tmp_path):
+    with (inputs / "guide" / "guide.jsonl").open("a") as stream:
+        stream.write('{"id": "x", "text": "no licence"}\n')
+    assert refused(lambda: make(inputs, tmp_path / "a")) is ErrorCode.DATA_MALFORMED
+    manifest = make(inputs, tmp_path / "b", skip_bad=True)
+    assert manifest.made_by["by_source"]["guide"]["read: malformed"] == 1
+
+
+def test_the_examples_show_what_was_dropped_and_never_what_was_replaced(inputs, tmp_path):
+    make(inputs, tmp_path / "out")
+    text = (tmp_path / "out" / "examples.json").read_text()
+    examples = json.loads(text)
+    assert {"language: is de", "quality: too few words", "duplicates: near", "personal: email"} <= examples.keys()
+    assert examples["duplicates: near"][0]["detail"].startswith("rows:near stays")
+    assert "jane.roe" not in text
+
+
+def test_the_command_prints_what_was_dropped_and_where_the_corpus_is(inputs, tmp_path, capsys):
+    assert main(["train", "corpus", str(inputs / "corpus.yaml"), "--out", str(tmp_path / "out")]) == 0
+    printed = capsys.readouterr()
+    assert "duplicates: 3 dropped" in printed.out and "tokens: 3 tasks" in printed.err
+    assert main(["train", "verify", str(tmp_path / "out")]) == 0
+    assert main(["train", "corpus", str(tmp_path / "none.yaml"), "--out", str(tmp_path / "x")]) == 2

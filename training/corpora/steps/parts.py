@@ -1,0 +1,48 @@
+"""All parts of a corpus, and its documents numbered through from 0."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from evalsuite.data.overlap.word_hashes import Places
+from training.corpora.job import Job
+from training.corpora.steps.clean import STEP, part_folder
+from training.corpora.steps.result import read_result
+
+
+class PartInfo(NamedTuple):
+    """One part of the documents of one task."""
+
+    folder: Path
+    task: int
+    """The number of the task that read it."""
+    source: str
+    first: int
+    """The number of its first document."""
+    documents: int
+
+    @property
+    def rows(self) -> slice:
+        """The numbers of its documents."""
+        return slice(self.first, self.first + self.documents)
+
+
+def all_parts(job: Job) -> list[PartInfo]:
+    """Return the parts of all tasks, in their order."""
+    found: list[PartInfo] = []
+    first = 0
+    for task, read in enumerate(job.reads):
+        for number, count in enumerate(read_result(job.folder(STEP, task))["parts"]):
+            found.append(PartInfo(part_folder(job, task, number), task, read.source, first, count))
+            first += count
+    return found
+
+
+def sources_of(job: Job, parts: list[PartInfo]) -> Places:
+    """Return the number of the source of each document."""
+    numbers = {source.name: number for number, source in enumerate(job.config.sources)}
+    each = np.array([numbers[part.source] for part in parts], np.int64)
+    return np.repeat(each, [part.documents for part in parts])
