@@ -25,12 +25,14 @@ def plain(name, gold="B", reasoning=REASONING, final=None):
 class Teacher:
     """A server. `script` maps a case's name to a function from (name, number of the try) to a message.
 
-    A message may have `finish`, and instead of a message it may be `429`, `500`, `"half"` or `"hang"`.
+    A message may have `finish`, and instead of a message it may be `429`, `500`, `"half"` or `"hang"`. `hanging` holds
+    names that get no reply. With `by_body` a function gets the request instead of a number, which a kill changes.
     """
 
-    def __init__(self, script):
+    def __init__(self, script, pattern=r"case (\w+)", by_body=False):
         self.script, self.requested, self.answered = script, Counter(), Counter()
         self.prompts, self.hung, self.released = [], threading.Event(), threading.Event()
+        self.hanging, self._pattern, self._by_body = set(), re.compile(pattern), by_body
         self._lock = threading.Lock()
 
     def __enter__(self):
@@ -48,15 +50,19 @@ class Teacher:
     def arguments(self):
         return ["--teacher", "openai/scripted", "--base-url", f"http://127.0.0.1:{self._server.server_port}/v1"]
 
-    def reply(self, messages):
-        found = re.search(r"case (\w+)", messages[0]["content"])
+    def reply(self, body):
+        messages = body["messages"]
+        found = self._pattern.search(messages[0]["content"])
         if found is None:
             return {"content": "ok"}
         with self._lock:
             name, number = found[1], self.requested[found[1]]
             self.requested[name] += 1
             self.prompts.append(messages)
-        return self.script[name](name, number)
+        if name in self.hanging:
+            return "hang"
+        self.answered[name] += 1
+        return self.script[name](name, body if self._by_body else number)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -67,7 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        reply = self.teacher.reply(body["messages"])
+        reply = self.teacher.reply(body)
         if reply == "hang":
             self.teacher.hung.set()
             self.teacher.released.wait(60)

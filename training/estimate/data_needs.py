@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 from evalsuite.errors import DataError, ErrorCode
 from training.data.manifest import DEV, TRAIN, File, Manifest, check_sizes
-from training.recipe import Pretrain, Stage
+from training.recipe import Pretrain, Sft, Stage
 from training.recipe_sections import Data
 
 BYTES_PER_TOKEN: Final = 4
@@ -49,7 +50,8 @@ def data_need(stage: Stage, data: Path | None, generated: bool = False) -> DataN
     if data is None:
         return DataNeed(folder, "unchecked", f"{expected} in {folder}/{TRAIN}", None, rows, tokens)
     if not (data / folder).is_dir():
-        return DataNeed(folder, "missing", f"{expected} in {data / folder / TRAIN}", None, rows, tokens)
+        detail = f"{expected} in {data / folder / TRAIN}{_command(stage, data / folder)}"
+        return DataNeed(folder, "missing", detail, None, rows, tokens)
     try:
         manifest = check_sizes(data / folder)
         files = _train_files(data / folder, manifest)
@@ -60,6 +62,13 @@ def data_need(stage: Stage, data: Path | None, generated: bool = False) -> DataN
     has_dev = manifest.find(DEV) is not None
     state: State = "incomplete" if shortfall else "complete"
     return DataNeed(folder, state, shortfall, present, rows, tokens, has_dev)
+
+
+def _command(stage: Stage, folder: Path) -> str:
+    """Return the command that makes data of a stage's kind, where there is one."""
+    if not isinstance(stage, Sft):
+        return ""
+    return f"; to make them: evalsuite train traces TASK --teacher MODEL --out {shlex.quote(str(folder))}"
 
 
 def _expected(stage: Stage) -> tuple[int | None, int | None]:

@@ -78,7 +78,7 @@ def make_traces(
     outcomes = list(attempts.outcomes(answers))
     facts = _made_by(questions, spec, settings, applied, student, folder)
     facts |= {"usage": meter.to_json(), "complete": not any(each.pending for each in outcomes)}
-    return Traces(outcomes, answers, meter, write_traces(folder, questions, outcomes, answers, facts))
+    return Traces(outcomes, answers, meter, write_traces(folder, questions, outcomes, answers, student, facts))
 
 
 def applied_filters(filters: TraceFilters, questions: TraceQuestions) -> TraceFilters:

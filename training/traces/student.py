@@ -6,14 +6,15 @@ from typing import Final, NamedTuple
 
 from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.parser import DIALECTS, ReasoningDialect, final_segment, parse
+from evalsuite.parser.reasoning_dialects import HARMONY
 from evalsuite.tasks.answer_format import write
 
 PLAIN: Final = "none"
 """A student without marks: its reasoning is plain text before the answer."""
 STUDENTS: Final = (PLAIN, *(dialect.name for dialect in DIALECTS))
 """The names of the students: the reasoning dialects that the parser knows, and none."""
-_AFTER_OPENING: Final = "thought"
-"""A channel's name, behind which Gemma begins a new line."""
+_NAME: Final = "thought"
+"""A channel's name, which stands on a line of its own in Gemma's template."""
 
 
 class Student(NamedTuple):
@@ -31,6 +32,13 @@ class Student(NamedTuple):
         opening = "" if self.opens_reasoning else self.opening
         begin, end = self.wrapper
         return f"{opening}{reasoning.strip()}{self.closing}{begin}{final.strip()}{end}"
+
+    def message(self, reasoning: str, final: str) -> dict[str, str]:
+        """Return the last turn of a conversation: for gpt-oss, whose template refuses marks in it, in two fields."""
+        turn = {"role": "assistant"}
+        if self.name == HARMONY.name:
+            return turn | {"thinking": reasoning.strip(), "content": final.strip()}
+        return turn | {"content": self.text(reasoning, final)}
 
     def fault(self, text: str, final: str, labels: tuple[str, ...], gold: str, format: str) -> str | None:
         """Return why evaluation would not read a completion as its gold label behind exactly its reasoning, or None."""
@@ -79,5 +87,6 @@ def _with_space(dialect: ReasoningDialect) -> Student:
     wrapper = next(iter(dialect.wrappers), ("", ""))
     # Marks that are tokens of a channel stand without white space, tags and headings on lines of their own.
     if opening.startswith("<|"):
-        return Student(dialect.name, opening + ("\n" if opening.endswith(_AFTER_OPENING) else ""), closing, wrapper)
+        line = "\n" if opening.endswith(_NAME) else ""
+        return Student(dialect.name, f"{opening}{line}", f"{line}{closing}", wrapper)
     return Student(dialect.name, f"{opening}\n", f"\n{closing}\n\n", wrapper)

@@ -24,6 +24,7 @@ from training.model_requests import Answers
 from training.traces.attempts import Attempt, TraceOutcome
 from training.traces.card import card
 from training.traces.questions import TIER, TraceQuestions
+from training.traces.student import Student
 from training.traces.teacher_prompts import Discard
 
 MESSAGES: Final = "messages.jsonl"
@@ -48,6 +49,7 @@ def write_traces(
     questions: TraceQuestions,
     outcomes: Sequence[TraceOutcome],
     answers: Answers,
+    student: Student,
     made_by: Mapping[str, Any],
 ) -> Manifest | None:
     """Write a folder of traces, or write it again; return its manifest, or None where no trace was kept."""
@@ -58,7 +60,7 @@ def write_traces(
     if not kept:
         return None
     files.append((TRAIN, _write_lines(folder / TRAIN, (_train_row(each, questions) for each in kept))))
-    files.append((MESSAGES, _write_lines(folder / MESSAGES, map(_conversation, kept))))
+    files.append((MESSAGES, _write_lines(folder / MESSAGES, (_conversation(each, student) for each in kept))))
     reasons = Counter(row["reason"] for row in discarded)
     manifest = Manifest(
         name=folder.resolve().name,
@@ -102,9 +104,9 @@ def _train_row(outcome: TraceOutcome, questions: TraceQuestions) -> dict[str, An
     }
 
 
-def _conversation(outcome: TraceOutcome) -> dict[str, Any]:
+def _conversation(outcome: TraceOutcome, student: Student) -> dict[str, Any]:
     assert outcome.kept is not None
-    answer = {"role": "assistant", "content": outcome.kept.text}
+    answer = student.message(outcome.kept.reply.reasoning, outcome.kept.reply.final)
     return {"messages": [*outcome.question.messages, answer], "item": outcome.question.item.id}
 
 

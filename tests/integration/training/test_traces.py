@@ -1,6 +1,11 @@
 """Traces of a scripted teacher on loopback: every planted fault ends under its verdict, every good trace is kept."""
 
 import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
 
 import pytest
 from scripted_teacher import REASONING, Teacher, answer, plain
@@ -10,6 +15,7 @@ from evalsuite.reward import StrictReward
 from training.data import rows
 from training.data.manifest import verify
 
+ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.integration
 GOLD = "B"
 
@@ -23,7 +29,13 @@ def always(message):
     return lambda name, number: dict(message) if isinstance(message, dict) else message(name)
 
 
+def adding(text, before=""):
+    """A good reasoning with one more sentence behind or before it."""
+    return lambda name, number: plain(name, reasoning=f"{before}{REASONING.format(name=name)} {text}")
+
+
 GOOD = {
+    "yew": adding("The dose is 15 mg/kg * 70 kg = 1050 mg."),
     "amber": always(plain),
     "basalt": always(lambda name: {"content": f"<think>\n{REASONING.format(name=name)}\n</think>\n\n{answer(GOLD)}"}),
     "chalk": always(lambda name: {"content": answer(GOLD), "reasoning_content": REASONING.format(name=name)}),
@@ -50,6 +62,8 @@ FAULTS = {
             lambda name: {"content": answer(GOLD), "reasoning_content": f"{REASONING.format(name=name)} </think> So."}
         ),
     ),
+    "umber": ("wrong_arithmetic", adding("The dose is 15 mg/kg * 70 kg = 1500 mg.")),
+    "willow": ("unlike_units", adding("In all that is 2 mg/dL + 3 mmol/L = 5 mg/dL.")),
     "vale": ("no_reasoning", always({"content": answer(GOLD)})),
 }
 SCRIPT = GOOD | {name: script for name, (_, script) in FAULTS.items()}
@@ -88,7 +102,8 @@ def test_every_fault_has_its_verdict_and_every_good_trace_is_kept(source, tmp_pa
     kept = read(out / "train.jsonl")
     assert {row["item"] for row in kept} == set(GOOD)
     for row in kept:
-        expected = f"<think>\n{REASONING.format(name=row['item'])}\n</think>\n\n{answer(GOLD)}"
+        more = " The dose is 15 mg/kg * 70 kg = 1050 mg." if row["item"] == "yew" else ""
+        expected = f"<think>\n{REASONING.format(name=row['item'])}{more}\n</think>\n\n{answer(GOLD)}"
         assert row["completion"] == [{"role": "assistant", "content": expected}]
     wrong = next(row for row in read(out / "discarded.jsonl") if row["item"] == "heath")
     assert wrong["label"] == "C" and wrong["gold"] == GOLD
@@ -96,6 +111,26 @@ def test_every_fault_has_its_verdict_and_every_good_trace_is_kept(source, tmp_pa
     assert {each.name: each.dropped for each in manifest.filters} == {
         reason: sum(value == reason for value in discarded.values()) for reason in discarded.values()
     }
+
+
+LEAKS = {
+    "amber": (None, always(plain)),
+    "basalt": ("answer_was_shown", adding("As given, the correct answer is B.")),
+    "chalk": ("answer_was_shown", adding("The correct answer is stated to be meningitis.")),
+    "dune": ("answer_before_evidence", adding("", before="B is correct. ")),
+    "ember": ("wrong_answer", always(lambda name: plain(name, "D"))),
+}
+
+
+def test_a_teacher_that_is_shown_the_answer_must_not_give_that_away(tmp_path):
+    source = [str(questions(tmp_path / "questions.jsonl", LEAKS)), "--licence", "made here", "--mode", "gold"]
+    with Teacher({name: script for name, (_, script) in LEAKS.items()}) as teacher:
+        assert traces(source, teacher, tmp_path / "traces") == 0
+    assert all("B (Meningitis)" in prompt[0]["content"] for prompt in teacher.prompts)
+    discarded = {row["item"]: row["reason"] for row in read(tmp_path / "traces" / "discarded.jsonl")}
+    assert discarded == {name: reason for name, (reason, _) in LEAKS.items() if reason}
+    (kept,) = read(tmp_path / "traces" / "train.jsonl")
+    assert kept["item"] == "amber" and "B (Meningitis)" not in kept["prompt"][0]["content"]
 
 
 @pytest.mark.parametrize("student", ["think", "harmony", "gemma4", "none"])
@@ -112,6 +147,50 @@ def test_the_rows_are_those_of_an_sft_stage_whatever_the_marks(source, tmp_path,
         assert REASONING.format(name=row.item) in text
     conversation = read(out / "messages.jsonl")[0]["messages"]
     assert [turn["role"] for turn in conversation] == ["user", "assistant"]
+
+
+def start(source, teacher, out):
+    options = ["--mode", "resample", "--samples", "3", "--refine", "2", "--concurrency", "1", "--out", str(out)]
+    command = [sys.executable, "-m", "evalsuite", "train", "traces", *source, *teacher.arguments(), *options]
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.DEVNULL)
+
+
+KILLS = 5
+
+
+def test_killed_again_and_again_it_gives_the_same_traces_and_requests_nothing_twice(tmp_path):
+    """The request's seed makes a reply right or wrong; a third of the cases is right only in the second refinement."""
+
+    def reply(name, body):
+        return plain(name, "BC"[body["seed"] % 2])
+
+    def hard(name, body):
+        refined = (
+            f"{REASONING.format(name=name)}\nHypothesis: gout without any swelling\nHypothesis: the meninges are ill"
+        )
+        return plain(name, reasoning=refined) if len(body["messages"]) > 1 else plain(name, "A")
+
+    names = [f"n{number}" for number in range(12)]
+    script = {name: hard if number % 3 == 0 else reply for number, name in enumerate(names)}
+    source = [str(questions(tmp_path / "questions.jsonl", names)), "--licence", "made here"]
+    with Teacher(script, by_body=True) as teacher:
+        for kill in range(KILLS):
+            teacher.hanging, teacher.hung = {names[kill * len(names) // KILLS]}, threading.Event()
+            process = start(source, teacher, tmp_path / "killed")
+            assert teacher.hung.wait(60)
+            process.kill()
+            process.wait()
+        teacher.hanging = set()
+        assert start(source, teacher, tmp_path / "killed").wait(300) == 0
+        answered = teacher.answered.copy()
+        teacher.answered.clear()
+        assert start(source, teacher, tmp_path / "whole").wait(300) == 0
+        assert teacher.answered == answered
+    for file in ("train.jsonl", "messages.jsonl", "discarded.jsonl"):
+        assert (tmp_path / "killed" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
+    rounds = {row["item"]: row.get("round") for row in read(tmp_path / "whole" / "train.jsonl")}
+    assert rounds.items() >= dict.fromkeys(names[::3], 2).items()
 
 
 PRICES = "currency: USD\nmodels: {openai/scripted: {input: 10, output: 100}}\n"
@@ -153,4 +232,6 @@ def test_a_dry_run_requests_nothing(source, tmp_path, capsys):
         assert traces(source, teacher, tmp_path / "traces", *options) == 0
         assert teacher.requested.total() == sent
     text = capsys.readouterr().out
-    assert "20 to 60" in text and "0.00 to 0.24 USD" in text and "0.12 spent" in text
+    count = len(SCRIPT)
+    assert f"{count} to {3 * count}" in text
+    assert f"0.00 to {0.012 * count:.2f} USD" in text and f"{0.006 * count:.2f} spent" in text

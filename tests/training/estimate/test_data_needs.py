@@ -36,6 +36,13 @@ def test_a_missing_folder_is_reported_with_what_it_should_contain(stages, tmp_pa
     assert expected in data_need(stage, None).detail
 
 
+@pytest.mark.parametrize(("index", "named"), [(0, False), (1, True), (2, False)])
+def test_missing_traces_come_with_the_command_that_makes_them(stages, tmp_path, index, named):
+    place = tmp_path / "my data"
+    command = f"evalsuite train traces TASK --teacher MODEL --out '{place / stages[1].data.folder}'"
+    assert (command in data_need(stages[index], place).detail) == named
+
+
 def test_generated_data_are_compared_only_where_a_folder_is_given(stages, tmp_path):
     assert data_need(stages[1], None, generated=True).state == "generated"
     assert data_need(stages[1], tmp_path, generated=True).state == "missing"

@@ -43,13 +43,21 @@ def test_a_completion_is_read_back_whole(name, format):
             "harmony",
             "<|channel|>analysis<|message|>R.<|end|><|start|>assistant<|channel|>final<|message|><answer>B</answer>",
         ),
-        ("gemma4", "<|channel>thought\nR.<channel|><answer>B</answer>"),
+        ("gemma4", "<|channel>thought\nR.\n<channel|><answer>B</answer>"),
         ("medgemma", "<unused94>thought\nR.\n<unused95>\n\n<answer>B</answer>"),
         ("none", "R.\n\n<answer>B</answer>"),
     ],
 )
 def test_the_marks_are_those_that_the_families_write(name, text):
     assert student_of(name, "answer_tag").text(" R. ", "<answer>B</answer>\n") == text
+
+
+def test_a_conversation_has_the_fields_that_the_template_takes():
+    final = "<answer>B</answer>"
+    harmony = student_of("harmony", "answer_tag").message("R.", final)
+    assert harmony == {"role": "assistant", "thinking": "R.", "content": final}
+    think = student_of("think", "answer_tag").message("R.", final)
+    assert think == {"role": "assistant", "content": f"<think>\nR.\n</think>\n\n{final}"}
 
 
 def test_a_prompt_that_opens_the_reasoning_has_completions_without_the_opening():
