@@ -10,13 +10,14 @@ import shlex
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from evalsuite.cli.task_options import task_arg_option, task_arguments
 from evalsuite.util.text import visible
 from training.corpora.commands import corpus
+from training.model_options import INCOMPLETE, ModelOptions, model_options, tell
 from training.synthesis.mentions.commands import mentions
 from training.synthesis.refine.commands import mix, refine, review
 from training.synthesis.wiki.commands import wiki
@@ -164,26 +165,47 @@ cli.add_command(mentions)
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Other seeds give other questions.")
 @click.option("--shapes", help="Shapes with commas, each with its share: diagnosis=2,gene=1 [default: every shape].")
 @click.option("--mentions", "table", type=_FILE, help="Table of evalsuite train mentions: what is rare is asked more.")
+@click.option("--writer", help="backend/model that words the findings of patients; its texts are checked.")
+@model_options
 @click.option("--skip-bad", is_flag=True, help="Leave out what can't be read of a graph, and count it.")
-@click.option("--out", type=_FOLDER, required=True, help="A new folder.")
+@click.option("--out", type=_FOLDER, required=True, help="A new folder, or one that a writer is to continue.")
 def synthesize(
-    graphs: tuple[str, ...], count: int, seed: int, shapes: str | None, table: Path | None, skip_bad: bool, out: Path
-) -> None:
-    """Draw multiple-choice questions from a graph and write them to a folder, each with the proof of its options."""
+    graphs: tuple[str, ...],
+    count: int,
+    seed: int,
+    shapes: str | None,
+    table: Path | None,
+    writer: str | None,
+    skip_bad: bool,
+    out: Path,
+    **options: Any,
+) -> int:
+    """Draw multiple-choice questions from a graph and write them to a folder, each with the proof of its options.
+
+    With --writer a model writes a vignette of each patient; a text that adds, loses or gives away something is counted
+    and not taken. Exit 1: requests failed; the same command sends them again, and no other.
+    """
     from training.synthesis.graph.load import read_graph
     from training.synthesis.mentions.table import read_mentions
     from training.synthesis.questions.generate import parse_shares
     from training.synthesis.questions.source import QuestionSource
+    from training.synthesis.questions.vignettes import PURPOSE, Fault, Writer
     from training.synthesis.questions.write import synthesize as write
 
+    written_by = None if writer is None else Writer(ModelOptions(**options).spec(writer, seed, PURPOSE), tell)
     shares = None if shapes is None else parse_shares(shapes)
     graph = read_graph(graphs, skip_bad)
     counts = None if table is None else read_mentions(table, graph, skip_bad)
     source = QuestionSource(graph, mentions=None if counts is None else counts.counts)
-    manifest = write(source, count, seed, out, shares, None if counts is None else counts.facts)
+    manifest = write(source, count, seed, out, shares, None if counts is None else counts.facts, written_by)
     for kind in ("shapes", "tiers"):
         click.echo(f"{kind}: " + ", ".join(f"{name} {n:,}" for name, n in sorted(manifest.made_by[kind].items())))
     click.echo(f"{out}: {count:,} questions, their proofs and a task to evaluate them")
+    vignettes = manifest.made_by.get("vignettes", {"written": 0, "refused": {}})
+    if written_by is not None:
+        refused = "".join(f", {name} {n:,}" for name, n in vignettes["refused"].items())
+        click.echo(f"vignettes: written {vignettes['written']:,}{refused}")
+    return INCOMPLETE if vignettes["refused"].get(Fault.NO_RESPONSE) else 0
 
 
 @cli.command(short_help="Write the proofs of a benchmark's items.")

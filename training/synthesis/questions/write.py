@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,15 +16,20 @@ from evalsuite.data.own_items import card_facts, native_row
 from evalsuite.errors import DataError, ErrorCode, UsageError
 from evalsuite.reward.train_dataset import train_rows
 from evalsuite.tasks.registry import load_task
+from training.data.manifest import FILE as MANIFEST
 from training.data.manifest import TRAIN, Manifest, describe, write_manifest
 from training.synthesis.graph.graph import Graph
 from training.synthesis.questions.generate import GENERATOR_VERSION, generate
 from training.synthesis.questions.items import SyntheticItem, make_items
 from training.synthesis.questions.source import QuestionSource
+from training.synthesis.questions.vignettes import PROMPT_VERSION, Writer, Written, write_vignettes
 
 TASK: Final = "synthetic"
 PROOFS: Final = "proofs.jsonl"
 ITEMS: Final = "items.jsonl"
+REFUSED_VIGNETTES: Final = "refused_vignettes.jsonl"
+REQUESTS: Final = "requests"
+"""The folder of a writer model's responses, by which the same command goes on where it was cut short."""
 
 
 def synthesize(
@@ -32,22 +39,27 @@ def synthesize(
     folder: Path,
     shares: Mapping[str, float] | None = None,
     mentions: Mapping[str, Any] | None = None,
+    writer: Writer | None = None,
 ) -> Manifest:
     """Draw questions from a graph and write them to a new folder; return its manifest.
 
     The folder holds `train.jsonl` (rows of a `grpo` stage, with tiers), `proofs.jsonl` (a row for each question), and
     the task folder `synthetic`, by which they can be evaluated and audited like any benchmark. `mentions`: what the
-    manifest says of the table of mentions, by which subjects were drawn.
+    manifest says of the table of mentions, by which subjects were drawn. `writer`: a model that words what a question
+    states of a patient; the folder may then hold its responses from a call that was cut short.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise DataError(ErrorCode.OUTPUT_EXISTS, f"{folder}: is not empty (`out`); name a new folder")
+    _refuse_other_files(folder, writer is not None)
     # Before anything is drawn, so that a folder that can't be made costs no time.
     folder.mkdir(parents=True, exist_ok=True)
     try:
         items = list(make_items(source, generate(source, count, seed, shares), seed))
     except UsageError:
-        folder.rmdir()
+        with suppress(OSError):  # it holds responses
+            folder.rmdir()
         raise
+    written = None if writer is None else write_vignettes(source, items, writer, folder / REQUESTS)
+    items = items if written is None else written.items
+    (folder / MANIFEST).unlink(missing_ok=True)  # until all files are there again, none vouches for them
     _write_task(folder / TASK, items, source.graph, seed)
     tiers = {each.item.id: each.tier for each in items}
     task = load_task(TASK, folder / TASK)
@@ -55,19 +67,43 @@ def synthesize(
     _write_lines(folder / TRAIN, rows)
     _write_lines(folder / PROOFS, ({"item": each.item.id} | each.proof for each in items))
     files = [(TRAIN, count), (PROOFS, count), (f"{TASK}/{ITEMS}", count), (f"{TASK}/task.yaml", 1)]
+    made_by = _made_by(source.graph, items, seed) | ({} if mentions is None else {"mentions": dict(mentions)})
+    if writer is not None and written is not None:
+        _write_lines(folder / REFUSED_VIGNETTES, (each._asdict() for each in written.refused))
+        files.append((REFUSED_VIGNETTES, len(written.refused)))
+        made_by["vignettes"] = _written_by(writer, written)
     manifest = Manifest(
         name=folder.resolve().name,
         about="Multiple-choice questions drawn from a medical graph, each with a proof.",
         licence=_licences(source.graph),
         files=describe(folder, files),
-        made_by=_made_by(source.graph, items, seed) | ({} if mentions is None else {"mentions": dict(mentions)}),
+        made_by=made_by,
     )
     write_manifest(folder, manifest)
     return manifest
 
 
+def _refuse_other_files(folder: Path, with_writer: bool) -> None:
+    """Raise a `DataError` for a folder that holds anything but what a writer's unfinished or equal call left there."""
+    names = {entry.name for entry in folder.iterdir()} if folder.exists() else set()
+    if names and not (with_writer and REQUESTS in names):
+        raise DataError(ErrorCode.OUTPUT_EXISTS, f"{folder}: is not empty (`out`); name a new folder")
+
+
+def _written_by(writer: Writer, written: Written) -> dict[str, Any]:
+    """Return the model with its settings, and what became of its texts."""
+    # No address of a server: the same replies give the same folder wherever the model runs.
+    return {
+        "model": writer.spec.model,
+        **asdict(writer.spec.settings.decoding),
+        "prompt": PROMPT_VERSION,
+        "written": written.written,
+        "refused": written.counts,
+    }
+
+
 def _write_task(folder: Path, items: Sequence[SyntheticItem], graph: Graph, seed: int) -> None:
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     _write_lines(folder / ITEMS, (native_row(each.item) for each in items))
     facts = card_facts(tuple(each.item for each in items))
     card = {
