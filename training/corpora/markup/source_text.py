@@ -53,6 +53,7 @@ def _outside_cells(part: Element, dialect: Dialect) -> Iterator[str]:
     for child in part:
         name = local_name(child)
         if name in _HOLDS_CELLS:
+            yield own_text(child)
             yield from _outside_cells(child, dialect)
         elif name not in ("td", "th") or local_name(part) != "tr":
             yield from _characters(child, dialect)

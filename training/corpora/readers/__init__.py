@@ -6,12 +6,16 @@ from typing import Final
 
 from training.corpora.documents import Reader
 from training.corpora.readers.jats.articles import read_jats
+from training.corpora.readers.medlineplus import read_medlineplus
 from training.corpora.readers.pubmed import read_pubmed
 from training.corpora.readers.rows import read_rows
+from training.corpora.readers.statpearls import read_statpearls
 
 READERS: Final[dict[str, Reader]] = {
     "jats": read_jats,
+    "medlineplus": read_medlineplus,
     "pubmed": read_pubmed,
     "rows": read_rows,
+    "statpearls": read_statpearls,
 }
 """The readers by the name that a corpus's configuration, ids and manifests use."""

@@ -16,7 +16,7 @@ from training.corpora.readers.packages import each_record
 
 NAME: Final = "jats"
 SUFFIXES: Final = (".nxml", ".xml")
-_LANGUAGE: Final = "{http://www.w3.org/XML/1998/namespace}lang"
+LANGUAGE: Final = "{http://www.w3.org/XML/1998/namespace}lang"
 _HREF: Final = "{http://www.w3.org/1999/xlink}href"
 _NOTICES: Final = {"retraction": "retraction_notice", "partial-retraction": "retraction_notice"}
 _RETRACTED: Final = frozenset({"retracted-article", "retracted"})
@@ -60,7 +60,7 @@ class _Article:
         self._article, self._locator = article, locator
         meta = article.find("{*}front/{*}article-meta")
         self._meta = article if meta is None else meta
-        self._language = article.get(_LANGUAGE) or "en"  # the default that the document type states
+        self._language = article.get(LANGUAGE) or "en"  # the default that the document type states
 
     def records(self) -> Iterator[Record]:
         """Yield the article and its translated abstracts, or why it is refused."""
@@ -102,7 +102,7 @@ class _Article:
             own_id, NAME, title, text.text, licence, self._locator, self._language, (*status, *marks), year=year
         )
         for abstract in self._meta.findall("{*}trans-abstract"):
-            language = abstract.get(_LANGUAGE) or "und"
+            language = abstract.get(LANGUAGE) or "und"
             translated = guarded([abstract], DIALECT)
             if translated.text:
                 name = f"{own_id}#{language}"
@@ -114,7 +114,7 @@ class _Article:
 
     def _translated_title(self, language: str) -> str:
         for group in self._meta.findall("{*}title-group/{*}trans-title-group"):
-            if group.get(_LANGUAGE) == language:
+            if group.get(LANGUAGE) == language:
                 return guarded(group.findall("{*}trans-title"), TITLE).text
         return ""
 

@@ -20,7 +20,7 @@ def _is_citation(element: Element) -> bool:
 DIALECT: Final = Dialect(
     dropped=names(
         "graphic inline-graphic media object-id alt-text long-desc permissions ref-list index-term related-article "
-        "related-object sub-article response strike sec-meta fn-meta processing-meta private-char"
+        "related-object sub-article response book-part strike sec-meta fn-meta processing-meta private-char"
     ),
     formatting=names(
         "bold italic underline overline sc monospace roman sans-serif styled-content named-content ext-link uri email "
@@ -30,7 +30,7 @@ DIALECT: Final = Dialect(
         "p body back app-group floats-group list def-list def-item disp-quote verse-group verse-line statement speech "
         "attrib caption disp-formula disp-formula-group chem-struct-wrap preformat code supplementary-material "
         "fn-group table-wrap-foot table-wrap-group fig-group question answer question-wrap answer-set explanation "
-        "subtitle book-part"
+        "subtitle"
     ),
     groups=names("table-wrap fig"),
     headings=names("title"),
