@@ -31,11 +31,10 @@ def hpo(hpo_folder):
     return read_graph(["hpo"])
 
 
-@pytest.fixture(scope="session")
-def raw_rows(hpo_folder) -> list[dict]:
-    """The rows of phenotype.hpoa, each a dict with its line number: read line by line, with nothing of the product."""
+def rows_of(path: Path) -> list[dict]:
+    """The rows of a phenotype.hpoa, each a dict with its line number: read line by line, without the product."""
     rows, header = [], None
-    with (hpo_folder / "phenotype.hpoa").open(encoding="utf-8") as stream:
+    with path.open(encoding="utf-8") as stream:
         for number, line in enumerate(stream, 1):
             if line.startswith("#"):
                 continue
@@ -45,6 +44,12 @@ def raw_rows(hpo_folder) -> list[dict]:
             else:
                 rows.append({**dict(zip(header, fields, strict=True)), "line": number})
     return rows
+
+
+@pytest.fixture(scope="session")
+def raw_rows(hpo_folder) -> list[dict]:
+    """The rows of the release's phenotype.hpoa."""
+    return rows_of(hpo_folder / "phenotype.hpoa")
 
 
 @pytest.fixture(scope="session")

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from evalsuite.errors import ErrorCode, UsageError
 from training.synthesis.questions.draw import Draw
 from training.synthesis.questions.question import Question
 from training.synthesis.questions.shapes.all import SHAPES
-from training.synthesis.questions.shapes.shape import Shape
 from training.synthesis.questions.source import QuestionSource
 
-GENERATOR_VERSION: Final = 4
+GENERATOR_VERSION: Final = 5
 """Raised whenever the same graph and seed give other questions."""
-_MISSES: Final = 4
-"""After so many rounds without a new question about it a subject has no more."""
 
 
 def parse_shares(text: str) -> dict[str, float]:
@@ -47,7 +44,7 @@ def generate(
     if unknown := [name for name in shares if name not in SHAPES]:
         message = f"`shapes`: there is no shape {unknown[0]}; known: {', '.join(SHAPES)}"
         raise UsageError(ErrorCode.INVALID_ARGUMENT, message)
-    streams = {name: _stream(SHAPES[name](source), Draw(seed, name)) for name, share in shares.items() if share > 0}
+    streams = {name: SHAPES[name](source).questions(Draw(seed, name)) for name, share in shares.items() if share > 0}
     found: list[Question] = []
     given = dict.fromkeys(streams, 0)
     while streams and len(found) < count:
@@ -62,34 +59,3 @@ def generate(
         message = f"`n`: this graph gives {len(found):,} questions of these shapes; take fewer, or more shapes"
         raise UsageError(ErrorCode.INVALID_ARGUMENT, message)
     return found
-
-
-def _stream(shape: Shape, draw: Draw) -> Iterator[Question]:
-    """Yield different questions of a shape, in rounds that ask about no subject twice, rare ones first by weight.
-
-    A round ends after half of all subjects, as the last ones would have to be put together with each other. A subject
-    that gave no new question for some rounds is asked about no more.
-    """
-    seen: set[tuple[int, int, frozenset[int]]] = set()
-    stems: set[str] = set()
-    misses = dict.fromkeys(shape.subjects, 0)
-    while misses:
-        shape.used.clear()
-        subjects = list(misses)
-        for subject in draw.weighted_order(subjects, [shape.source.weight(subject) for subject in subjects]):
-            if 2 * len(shape.used) > len(subjects):
-                break
-            if subject in shape.used:
-                continue
-            found = False
-            for question in shape.ask(subject, draw):
-                # With other distractors it would be the same question.
-                key = (question.subject, question.answer, frozenset(question.stated or question.hidden))
-                if key not in seen and question.stem not in stems:
-                    seen.add(key)
-                    stems.add(question.stem)
-                    found = True
-                    yield question
-            misses[subject] = 0 if found else misses[subject] + 1
-            if misses[subject] == _MISSES:
-                del misses[subject]

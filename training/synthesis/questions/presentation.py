@@ -33,12 +33,15 @@ class Presentation(NamedTuple):
     roots: Roots
 
 
-def draw_presentation(source: QuestionSource, disease: int, draw: Draw, core: int | None = None) -> Presentation | None:
+def draw_presentation(
+    source: QuestionSource, disease: int, draw: Draw, statable: StatableSigns, core: int | None = None
+) -> Presentation | None:
     """Draw signs that only this disease of the graph has all of, and that one patient can have; None if there are none.
 
-    `core`: a sign that is to be among them.
+    `statable`: the findings to draw from; `core`: a sign that is to be among them.
     """
-    statable = source.tellable.of(disease)
+    if not statable.suffices:
+        return None
     wanted = FEWEST + draw.below(_MOST - FEWEST)
     often = max(_TELLING_MOST, wanted // 2 + draw.below(2))
     together, alone = source.clashes.together(), None

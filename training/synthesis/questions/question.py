@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+OPTIONS: Final = 5
+DISTRACTORS: Final = OPTIONS - 1
 
 
 class Refutation(StrEnum):

@@ -12,7 +12,7 @@ from training.synthesis.graph.findings import Finding
 from training.synthesis.graph.graph import Graph
 from training.synthesis.graph.kinds import NodeType, Polarity, Relation
 from training.synthesis.questions.clashes import Clashes
-from training.synthesis.questions.even_weights import Weights as EvenWeights
+from training.synthesis.questions.even_draw import EvenDraw
 from training.synthesis.questions.kin import Kin
 from training.synthesis.questions.names import Names
 from training.synthesis.questions.sign_bits import SignBits
@@ -50,8 +50,8 @@ class QuestionSource:
         self._stated_kinds: dict[int, list[int]] = {}
         self.rows: dict[int, list[str]] = {}
         """Edges as rows of proofs, kept as many questions rest on one edge."""
-        self.weights_of_shapes: dict[str, EvenWeights] = {}
-        """By shape the weights of its options: see `even_weights`."""
+        self.even_draws: dict[str, EvenDraw] = {}
+        """By shape the chances of its cases."""
         self._weights = weights or Weights()
         self._mentions = {
             number: count for name, count in (mentions or {}).items() if (number := graph.find(name)) is not None

@@ -4,6 +4,7 @@ import math
 import re
 from collections import defaultdict
 from functools import cached_property
+from types import SimpleNamespace
 
 CLASSES = {
     "HP:0040280": (1.0, 1.0),
@@ -27,6 +28,17 @@ class ProofChecker:
             name = self.names.setdefault(row["database_id"], self.plain(row["disease_name"]))
             if row["aspect"] == "P":
                 self.rows[name].append(row)
+
+    @classmethod
+    def of(cls, raw, rows, folder) -> "ProofChecker":
+        """A checker of rows of phenotype.hpoa, with the genes in a folder."""
+        genes = defaultdict(set)
+        with (folder / "genes_to_phenotype.txt").open(encoding="utf-8") as stream:
+            header = next(stream).rstrip("\n").split("\t")
+            for line in stream:
+                row = dict(zip(header, line.rstrip("\n").split("\t"), strict=True))
+                genes[f"NCBIGene:{row['ncbi_gene_id']}"].add(row["disease_id"])
+        return cls(SimpleNamespace(**{**vars(raw), "rows": rows, "gene_diseases": genes}))
 
     @staticmethod
     def plain(name: str) -> str:

@@ -36,7 +36,7 @@ def drugs(tmp_path):
     return path
 
 
-@pytest.mark.parametrize(("shape", "steps", "count"), [("no_indication", {7, 8}, 16), ("contraindication", {6}, 8)])
+@pytest.mark.parametrize(("shape", "steps", "count"), [("no_indication", {7, 8}, 10), ("contraindication", {6}, 8)])
 def test_a_drug_that_is_not_for_a_disease_among_those_that_are(drugs, shape, steps, count):
     items = made(read_graph([drugs]), shape, count)
     for each in items:

@@ -7,8 +7,8 @@ from typing import ClassVar, Final
 
 from training.synthesis.graph.kinds import Polarity
 from training.synthesis.questions.draw import Draw
-from training.synthesis.questions.options import DISTRACTORS
-from training.synthesis.questions.question import Question, Refutation, Refuted
+from training.synthesis.questions.even_draw import Case
+from training.synthesis.questions.question import DISTRACTORS, Question, Refutation, Refuted
 from training.synthesis.questions.shapes.findings import apart
 from training.synthesis.questions.shapes.pool import Ask, PoolShape
 from training.synthesis.questions.source import QuestionSource
@@ -65,20 +65,17 @@ class Against(PoolShape):
         """Return the features of a disease."""
         return apart(self.source, ask.answer, self._features(subject), self.source.names.roots(subject))
 
-    def written(self, subject: int, ask: Ask, pool: list[int], draw: Draw) -> Question | None:
+    def written(self, case: Case, chosen: list[int], draw: Draw) -> Question:
         """Return the question."""
-        chosen = self.chosen(ask.answer, pool, draw)
-        if chosen is None:
-            return None
-        table = self.source.signs
+        subject, table = case.subject, self.source.signs
         own = table.own(subject)
         return Question(
             shape=self.name,
             stem=draw.choice(self.wordings).format(disease=self.source.names.inline(subject)),
-            answer=ask.answer,
+            answer=case.answer,
             distractors=tuple(Refuted(sign, Refutation.PRESENT, own[sign].edges) for sign in chosen),
             stated=(),
-            hidden=table.findings.deciding(subject, ask.answer),
+            hidden=table.findings.deciding(subject, case.answer),
             subject=subject,
             hops=1,
             closeness=0.0,

@@ -9,15 +9,14 @@ from typing import ClassVar, Final
 from training.synthesis.graph.codes import never_coded_with
 from training.synthesis.graph.kinds import NodeType, Relation
 from training.synthesis.questions.draw import Draw
-from training.synthesis.questions.options import OPTIONS
-from training.synthesis.questions.question import Question, Refutation, Refuted
+from training.synthesis.questions.question import OPTIONS, Question, Refutation, Refuted
 from training.synthesis.questions.shapes.contrast import disjoint_sets
-from training.synthesis.questions.shapes.shape import Shape
+from training.synthesis.questions.shapes.set_shape import SetShape
 
 _CANDIDATES: Final = 16
 
 
-class Code(Shape):
+class Code(SetShape):
     """Names a disease and asks for its code, in sets of five with the same options (see `contrast`).
 
     The codes of a set stand under one chapter of the list. A distractor is the code of another disease: the answer's
@@ -38,7 +37,7 @@ class Code(Shape):
         """Diseases with exactly one code, which no other disease has, and which stands in the list itself."""
         return list(self._codes)
 
-    def ask(self, subject: int, draw: Draw) -> list[Question]:
+    def ask(self, subject: int, draw: Draw) -> list[list[Question]]:
         """Draw sets out of this disease and others of its chapter."""
         pool = [each for each in self._near[self._chapter(self._codes[subject])] if each not in self.used]
         found = [subject, *(each for each in draw.sample(pool, _CANDIDATES) if each != subject)]
@@ -46,12 +45,12 @@ class Code(Shape):
             sum(1 << place for place, other in enumerate(found) if other != one and self._differ(one, other))
             for one in found
         ]
-        questions = []
+        sets = []
         for places in disjoint_sets(compatible, OPTIONS):
             members = [found[place] for place in places]
             self.used.update(members)
-            questions += [self._question(each, [other for other in members if other != each], draw) for each in members]
-        return questions
+            sets.append([self._question(each, [other for other in members if other != each], draw) for each in members])
+        return sets
 
     def _differ(self, one: int, other: int) -> bool:
         graph = self.source.graph

@@ -13,10 +13,9 @@ from itertools import accumulate
 from typing import ClassVar, Final, NamedTuple
 
 from training.synthesis.questions.draw import Draw
-from training.synthesis.questions.options import OPTIONS
 from training.synthesis.questions.presentation import Presentation, closeness, draw_presentation, refuted, refutes
-from training.synthesis.questions.question import Question, Refuted
-from training.synthesis.questions.shapes.shape import Shape
+from training.synthesis.questions.question import OPTIONS, Question, Refuted
+from training.synthesis.questions.shapes.set_shape import SetShape
 
 _CORES: Final = 3
 """Signs of a subject that are tried for one set."""
@@ -40,7 +39,7 @@ class Member(NamedTuple):
     upper: frozenset[int]
 
 
-class ContrastShape(Shape):
+class ContrastShape(SetShape):
     """States the signs of a patient; all diseases of a set have one sign, the core, in common: it is always stated."""
 
     hops: ClassVar[int]
@@ -55,7 +54,7 @@ class ContrastShape(Shape):
         """The diseases that a question can be about."""
         return list(self.cases)
 
-    def ask(self, subject: int, draw: Draw) -> list[Question]:
+    def ask(self, subject: int, draw: Draw) -> list[list[Question]]:
         """Draw sets out of this subject and others, none of which another set of this round holds."""
         statable = self.source.tellable.of(subject)
         findings = draw.sample((*statable.often, *statable.others), _CORES)
@@ -65,14 +64,14 @@ class ContrastShape(Shape):
             if sets:
                 chosen = [[members[place] for place in each] for each in sets]
                 self.used.update(each.case.disease for one in chosen for each in one)
-                return [self._question(one, each, draw) for one in chosen for each in one]
+                return [[self._question(one, each, draw) for each in one] for one in chosen]
         return []
 
     def _members(self, subject: int, core: int, draw: Draw) -> list[Member]:
         """Return cases with a core, each with a presentation, the subject first; none if the subject has none."""
         members: list[Member] = []
         for disease in self._candidates(subject, core, draw):
-            presentation = draw_presentation(self.source, disease, draw, core)
+            presentation = draw_presentation(self.source, disease, draw, self.source.tellable.of(disease), core)
             case = self.cases[disease]
             if presentation is not None and not presentation.roots.meet(self.source.names.roots(case.option)):
                 members.append(Member(case, presentation, self.source.graph.ancestor_set(case.option) | {case.option}))

@@ -10,9 +10,9 @@ import numpy as np
 
 from training.synthesis.graph.kinds import Polarity, Relation
 from training.synthesis.questions.draw import Draw
+from training.synthesis.questions.even_draw import Case
 from training.synthesis.questions.names import joined
-from training.synthesis.questions.options import DISTRACTORS
-from training.synthesis.questions.question import Question, Refutation, Refuted
+from training.synthesis.questions.question import DISTRACTORS, Question, Refutation, Refuted
 from training.synthesis.questions.shapes.findings import apart, not_rarer
 from training.synthesis.questions.shapes.pool import Ask, PoolShape
 from training.synthesis.questions.source import QuestionSource
@@ -88,20 +88,18 @@ class Discriminating(PoolShape):
             return []
         return apart(self.source, ask.answer, self._refuted(subject, ask.rival), named)
 
-    def written(self, subject: int, ask: Ask, pool: list[int], draw: Draw) -> Question | None:
+    def written(self, case: Case, chosen: list[int], draw: Draw) -> Question:
         """Return the question."""
-        chosen = self.chosen(ask.answer, pool, draw)
-        if chosen is None:
-            return None
-        table, names, refuted = self.source.signs, self.source.names, self._refuted(subject, ask.rival)
+        subject, rival, answer = case.subject, case.rival, case.answer
+        table, names, refuted = self.source.signs, self.source.names, self._refuted(subject, rival)
         shared = sum(refuted[node].kind == Refutation.PRESENT for node in chosen)
         return Question(
             shape=self.name,
-            stem=draw.choice(self.wordings).format(disease=names.inline(subject), rival=names.inline(ask.rival)),
-            answer=ask.answer,
+            stem=draw.choice(self.wordings).format(disease=names.inline(subject), rival=names.inline(rival)),
+            answer=answer,
             distractors=tuple(refuted[node] for node in chosen),
             stated=(),
-            hidden=(*table.own(subject)[ask.answer].edges, *self._against(subject, ask.rival, ask.answer)),
+            hidden=(*table.own(subject)[answer].edges, *self._against(subject, rival, answer)),
             subject=subject,
             hops=2,
             closeness=shared / len(chosen),

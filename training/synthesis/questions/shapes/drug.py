@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from training.synthesis.graph.kinds import NodeType, Polarity, Relation
 from training.synthesis.questions.draw import Draw
-from training.synthesis.questions.options import DISTRACTORS
-from training.synthesis.questions.question import Question, Refutation, Refuted
+from training.synthesis.questions.even_draw import Case
+from training.synthesis.questions.question import DISTRACTORS, Question, Refutation, Refuted
 from training.synthesis.questions.shapes.pool import Ask, PoolShape
 
 
@@ -42,20 +42,17 @@ class NoIndication(PoolShape):
         related = self.source.graph.related
         return [drug for drug in self._indicated(subject) if not related(drug, ask.answer)]
 
-    def written(self, subject: int, ask: Ask, pool: list[int], draw: Draw) -> Question | None:
+    def written(self, case: Case, chosen: list[int], draw: Draw) -> Question:
         """Return the question."""
-        chosen = self.chosen(ask.answer, pool, draw)
-        if chosen is None:
-            return None
-        relation, polarity = self.denied
+        subject, (relation, polarity) = case.subject, self.denied
         treats = (Relation.TREATS, Polarity.PRESENT)
         return Question(
             shape=self.name,
             stem=draw.choice(self.wordings).format(disease=self.source.names.inline(subject)),
-            answer=ask.answer,
+            answer=case.answer,
             distractors=tuple(Refuted(d, Refutation.PRESENT, self._rows(d, subject, *treats)) for d in chosen),
             stated=(),
-            hidden=self._rows(ask.answer, subject, relation, polarity),
+            hidden=self._rows(case.answer, subject, relation, polarity),
             subject=subject,
             hops=1,
             closeness=0.0,

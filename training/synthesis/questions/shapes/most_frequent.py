@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import ClassVar, NamedTuple
 
 from training.synthesis.graph.findings import Finding
 from training.synthesis.graph.kinds import Polarity, Relation
 from training.synthesis.questions.draw import Draw
-from training.synthesis.questions.names import Roots, joined
+from training.synthesis.questions.even_draw import Case
+from training.synthesis.questions.names import joined
 from training.synthesis.questions.presentation import draw_presentation
 from training.synthesis.questions.question import Question, Refutation, Refuted
 from training.synthesis.questions.shapes.findings import apart
 from training.synthesis.questions.shapes.pool import Ask, PoolShape
 from training.synthesis.questions.source import QuestionSource
+from training.synthesis.questions.tellable import StatableSigns
 
 
 class _Known(NamedTuple):
@@ -24,12 +27,10 @@ class _Known(NamedTuple):
 
 
 class _Stem(NamedTuple):
-    """A question's text, what it states, and what its options are not to be: stated signs and their words."""
+    """A question's text, and the edges that it states."""
 
     text: str
     stated: tuple[int, ...]
-    signs: tuple[int, ...]
-    roots: Roots
 
 
 class MostFrequent(PoolShape):
@@ -71,38 +72,46 @@ class MostFrequent(PoolShape):
         rarer = (sign for sign, each in findings.items() if each.frequency.high < least)
         return apart(self.source, ask.answer, rarer, named)
 
-    def stem(self, subject: int, ask: Ask, draw: Draw) -> _Stem | None:
-        """Return the text of a question, or None if there is none."""
-        text = draw.choice(self.wordings).format(disease=self.source.names.inline(subject))
-        return _Stem(text, (), (), self.source.names.roots(subject))
+    def stem(self, case: Case, chosen: list[int], draw: Draw) -> _Stem | None:
+        """Return the text of a question with these distractors; None if there is none."""
+        return _Stem(draw.choice(self.wordings).format(disease=self.source.names.inline(case.subject)), ())
 
     def path(self, subject: int) -> tuple[int, ...]:
         """Return the edges from what is stated to the disease whose sign is the answer."""
         return ()
 
-    def written(self, subject: int, ask: Ask, pool: list[int], draw: Draw) -> Question | None:
-        """Return the question; no option is stated, or named by a word of what is."""
-        stem = self.stem(subject, ask, draw)
-        if stem is None or stem.roots.meet(self.source.names.roots(ask.answer)):
+    def written(self, case: Case, chosen: list[int], draw: Draw) -> Question | None:
+        """Return the question."""
+        stem = self.stem(case, chosen, draw)
+        if stem is None:
             return None
-        stated = {each for sign in stem.signs for each in self.source.signs.upper(sign)}
-        if stated:
-            pool = [sign for sign in apart(self.source, ask.answer, pool, stem.roots) if sign not in stated]
-        chosen = self.chosen(ask.answer, pool, draw)
-        if chosen is None:
-            return None
-        findings = self.known(self.target(subject)).all
-        answer = findings[ask.answer]
+        findings = self.known(self.target(case.subject)).all
+        answer = findings[case.answer]
         return Question(
             shape=self.name,
             stem=stem.text,
-            answer=ask.answer,
+            answer=case.answer,
             distractors=tuple(Refuted(sign, Refutation.LESS_FREQUENT, findings[sign].edges) for sign in chosen),
             stated=stem.stated,
-            hidden=(*self.path(subject), *answer.edges),
-            subject=subject,
+            hidden=(*self.path(case.subject), *answer.edges),
+            subject=case.subject,
             hops=self.hops,
             closeness=max(findings[sign].frequency.high for sign in chosen) / answer.frequency.low,
+        )
+
+    def statable(self, case: Case, chosen: list[int], findings: Iterable[Finding]) -> tuple[Finding, ...]:
+        """Return the findings that can be stated beside these options: none is akin to the answer, a kind of a
+        distractor, or has a word of an option.
+        """
+        names, upper = self.source.names, self.source.signs.upper
+        above, options = upper(case.answer), (case.answer, *chosen)
+        named = joined(map(names.roots, options))
+        return tuple(
+            each
+            for each in findings
+            if each.sign not in above
+            and upper(each.sign).isdisjoint(options)
+            and not named.meet(names.roots(each.sign))
         )
 
     def known(self, disease: int) -> _Known:
@@ -135,17 +144,14 @@ class NextFeature(MostFrequent):
         "In a patient with {disease}, {sign} was found. Which other finding is most common in this disorder?",
     )
 
-    def stem(self, subject: int, ask: Ask, draw: Draw) -> _Stem | None:
-        """Name the disease and one of its signs that is neither the answer nor akin to it."""
-        often = [each.sign for each in self.source.tellable.of(subject).often]
-        names = self.source.names
-        apt = apart(self.source, ask.answer, often, names.roots(ask.answer))
+    def stem(self, case: Case, chosen: list[int], draw: Draw) -> _Stem | None:
+        """Name the disease and one of its signs."""
+        apt = self.statable(case, chosen, self.source.tellable.of(case.subject).often)
         if not apt:
             return None
-        sign = draw.choice(apt)
-        text = draw.choice(self.wordings).format(disease=names.inline(subject), sign=names.inline(sign))
-        edges = self.source.signs.own(subject)[sign].edges
-        return _Stem(text, edges, (sign,), joined((names.roots(subject), names.roots(sign))))
+        finding, names = draw.choice(apt), self.source.names
+        text = draw.choice(self.wordings).format(disease=names.inline(case.subject), sign=names.inline(finding.sign))
+        return _Stem(text, finding.edges)
 
 
 class NextFinding(MostFrequent):
@@ -167,16 +173,14 @@ class NextFinding(MostFrequent):
         """Diseases that can be presented, with a sign that is more frequent than at least four others."""
         return [disease for disease in self.source.tellable.subjects if self.asks(disease)]
 
-    def stem(self, subject: int, ask: Ask, draw: Draw) -> _Stem | None:
-        """Tell the signs of a patient, none of which is the answer or akin to it."""
-        presentation = draw_presentation(self.source, subject, draw)
+    def stem(self, case: Case, chosen: list[int], draw: Draw) -> _Stem | None:
+        """Tell the signs of a patient."""
+        statable = self.source.tellable.of(case.subject)
+        often, others = (self.statable(case, chosen, findings) for findings in statable)
+        presentation = draw_presentation(self.source, case.subject, draw, StatableSigns(often, others))
         if presentation is None:
             return None
-        fitting = apart(self.source, ask.answer, presentation.signs, self.source.names.roots(ask.answer))
-        if len(fitting) < len(presentation.signs):
-            return None
-        text = draw.choice(self.wordings).format(signs=self.listed(presentation.signs))
-        return _Stem(text, presentation.edges, presentation.signs, presentation.roots)
+        return _Stem(draw.choice(self.wordings).format(signs=self.listed(presentation.signs)), presentation.edges)
 
 
 class OtherDisorder(NextFinding):
