@@ -9,6 +9,7 @@ from training.traces.filters.arithmetic import check_arithmetic
 from training.traces.filters.assumptions import check_assumptions
 from training.traces.filters.changed_units import check_units
 from training.traces.filters.form import check_form
+from training.traces.filters.formulas import check_formulas
 from training.traces.filters.language import check_language
 from training.traces.filters.leak import check_leak
 from training.traces.filters.settings import FilterName, TraceFilters
@@ -37,6 +38,7 @@ _FILTERS: Final = (
     _Filter("copied_question", check_copied_question, (DiscardReason.COPIED_QUESTION,)),
     _Filter("leak", check_leak, (DiscardReason.ANSWER_WAS_SHOWN, DiscardReason.ANSWER_BEFORE_EVIDENCE)),
     _Filter("arithmetic", check_arithmetic, (DiscardReason.WRONG_ARITHMETIC,)),
+    _Filter("formulas", check_formulas, (DiscardReason.WRONG_FORMULA,)),
     _Filter("units", check_units, (DiscardReason.UNLIKE_UNITS, DiscardReason.CHANGED_UNIT)),
     _Filter("snippets", check_snippets, (DiscardReason.SNIPPET_NOT_IN_SOURCE,)),
     _Filter("assumptions", check_assumptions, (DiscardReason.NO_ASSUMPTION, DiscardReason.NO_UNCERTAINTY)),

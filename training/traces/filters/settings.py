@@ -19,6 +19,7 @@ FilterName = Literal[
     "copied_question",
     "leak",
     "arithmetic",
+    "formulas",
     "units",
     "snippets",
     "assumptions",
