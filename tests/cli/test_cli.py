@@ -268,6 +268,7 @@ def test_a_flipped_byte_names_the_file_and_the_item(tmp_path):
     assert "mmlu-pro_biology.jsonl" in error and "2804" in error
 
 
+@pytest.mark.integration
 @needs_data
 def test_what_a_benchmark_gives_away_for_nothing(tmp_path):
     """Published facts about the data: the best constant answer of each benchmark, and the longest option."""

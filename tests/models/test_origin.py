@@ -190,18 +190,22 @@ async def test_an_unrequested_response_is_never_taken_for_the_next():
     assert [message.body for message in await get(server, 3)] == [b"ok"] * 3
     assert server.connections == 3
 
-    late = replying(OK, OK, OK, pause=0.05)
-    handle_plainly = late._handler
-
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asyncio.get_running_loop().call_later(0.02, writer.write, b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbad")
-        await handle_plainly(reader, writer)
+        await late.request(reader)
+        writer.write(OK)
+        await idle.wait()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbad")
+        await reader.read()
 
-    late._handler = handle
-    async with late, origin_of(late) as origin:
+    late, idle = Server(handle), asyncio.Event()
+    async with late, origin_of(late) as origin, asyncio.timeout(60):
         for _ in range(3):
             assert (await origin.exchange("GET", "models")).body == b"ok"
-            await asyncio.sleep(0.03)
+            idle.set()
+            while origin._idle[-1].reusable:  # until the unrequested response has arrived
+                await asyncio.sleep(0.001)
+            idle.clear()
+    assert late.connections == 3
 
 
 async def test_a_connection_closed_while_idle_is_replaced():

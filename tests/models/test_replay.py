@@ -377,6 +377,7 @@ def recorded_files():
     return [(*cells[:4], int(cells[4].replace(",", ""))) for cells in table.findall(text)]
 
 
+@pytest.mark.integration
 @pytest.mark.skipif(not RECORDED.is_dir(), reason="needs ../shared/data")
 def test_every_real_recording_is_joined_to_its_items():
     sets = [load(load_task(name), DATA) for name in task_names() if not name.startswith("starter")]

@@ -1,5 +1,7 @@
 """Holm's adjustment is statsmodels'."""
 
+import gc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,6 +9,14 @@ from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
 from evalsuite.stats.multiple_testing import holm
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_collection():
+    """statsmodels 0.14 collects garbage at every call, a second each in a process that holds the whole suite."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gc, "collect", lambda *_: 0)
+        yield
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))

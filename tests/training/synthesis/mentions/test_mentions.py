@@ -179,6 +179,7 @@ def test_what_a_corpus_names_often_is_drawn_less(graph):
     assert informed.weight(second) == plain.weight(second)
 
 
+@pytest.mark.integration
 def test_questions_turn_to_what_the_table_does_not_name(hpo, tmp_path):
     named = {hpo.node(number).id for number in hpo.of_type("disease").tolist()[::2]}
     (tmp_path / "m.tsv").write_text("".join(f"{each}\t100000000\n" for each in sorted(named)))
