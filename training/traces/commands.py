@@ -84,6 +84,8 @@ def traces(
     spec = _spec(settings.mode, options)
     settings.check(spec.settings.decoding.temperature)
     found = questions_from(questions, answer_format, licence, limit, data_dir)
+    for name, count in found.test_items_of.items():
+        _tell(f"{count:,} of these items are test items of {name}: don't evaluate what is trained on them by it")
     student = student_of(options["student"], found.format, options["opens_reasoning"])
     applied, meter = read_filters(filters), _meter(spec, prices, budget)
     if out is not None:

@@ -118,6 +118,7 @@ def _made_by(
             "rejected": len(questions.rejected),
             "sha256": questions.digest,
             "prompt": questions.prompt_digest,
+            "test_items_of": dict(questions.test_items_of),
         },
         "prompts": prompt_digests(),
         "filters": filters.model_dump(mode="json"),

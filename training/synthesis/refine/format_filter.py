@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any, Final, NamedTuple, get_args
@@ -56,6 +56,8 @@ class FilteredRows:
     """Findings of the checks that reject nothing, by name, over the items that passed."""
     unused_keys: Counter[str] = field(default_factory=Counter)
     """Keys of rows that no question has, with the number of rows that have them."""
+    other_benchmarks: Counter[str] = field(default_factory=Counter)
+    """Benchmarks that published train items of a task as test items, with the number of these items, which are kept."""
 
     @property
     def items(self) -> list[Item]:
@@ -68,11 +70,15 @@ class FilteredRows:
         return dict(Counter(reason for row in self.rejected for reason in row.reasons))
 
 
-def filter_rows(rows: Sequence[QuestionRow], rejecting: Collection[str] = REJECTING) -> FilteredRows:
+def filter_rows(
+    rows: Sequence[QuestionRow], rejecting: Collection[str] = REJECTING, train_of: str = ""
+) -> FilteredRows:
     """Turn rows into items; reject those that can't become one, that a check of the audit finds fault with, that are
     there already, that contradict each other, or that are test items of a benchmark.
 
     `rejecting`: the names of the audit's checks whose findings reject a row; an unknown one is a `UsageError`.
+    `train_of`: the task whose train split the rows are. Those that another benchmark has as test items are counted and
+    kept, since the two were published so (half of `pubmedqa_1000` is the train split of `pubmedqa`).
     """
     if unknown := [name for name in rejecting if name not in CHECKS]:
         message = f"`reject`: there is no check {unknown[0]!r}; known: {', '.join(CHECKS)}"
@@ -85,7 +91,11 @@ def filter_rows(rows: Sequence[QuestionRow], rejecting: Collection[str] = REJECT
             found.rejected.append(made)
         else:
             candidates.append(PassedItem(made, row))
-    reasons = _reasons(candidates, rejecting)
+    benchmarks = benchmarks_of([each.item for each in candidates])
+    if train_of:
+        found.other_benchmarks.update(name for name in benchmarks.values() if name != train_of)
+        benchmarks = {item: name for item, name in benchmarks.items() if name == train_of}
+    reasons = _reasons(candidates, rejecting, benchmarks)
     for place, candidate in enumerate(candidates):
         if place in reasons:
             names = list(reasons[place])
@@ -153,14 +163,15 @@ def _name_of(error: DataError, row: dict[str, Any]) -> str:
     return "malformed"
 
 
-def _reasons(candidates: Sequence[PassedItem], rejecting: Collection[str]) -> dict[int, list[str]]:
+def _reasons(
+    candidates: Sequence[PassedItem], rejecting: Collection[str], benchmarks: Mapping[str, str]
+) -> dict[int, list[str]]:
     """Return the reasons against candidates by their places."""
     reasons: dict[int, list[str]] = defaultdict(list)
     for place, candidate in enumerate(candidates):
         reasons[place] += [name for name in rejecting if CHECKS[name](candidate.item)]
     for place, reason in _repeated(candidates):
         reasons[place].append(reason)
-    benchmarks = benchmarks_of([each.item for each in candidates])
     for place, candidate in enumerate(candidates):
         if candidate.item.id in benchmarks:
             reasons[place].append("benchmark_test_item")

@@ -44,6 +44,8 @@ class QuestionRows:
     """Proofs by item id."""
     manifest: Manifest | None = None
     """The manifest of a folder, whose files match it."""
+    train_of: str = ""
+    """The task whose train split they are."""
 
 
 def read_questions(
@@ -124,4 +126,5 @@ def _task(name: str, data_dir: Path | None) -> QuestionRows:
     task = load_task(name)
     rows = [QuestionRow(f"{name}: {item.id}", native_row(item)) for item in load_split(task, "train", data_dir)]
     licence = task.licence or "as its task card says"
-    return QuestionRows(DEFAULT_NAME, licence, task.language, rows, f"Train items of {name}. {task.about}".strip())
+    about = f"Train items of {name}. {task.about}".strip()
+    return QuestionRows(DEFAULT_NAME, licence, task.language, rows, about, train_of=task.name)

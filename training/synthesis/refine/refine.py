@@ -61,7 +61,7 @@ def refine(
     if validator is not None:
         check_validator(validator)
     _claim(out, validator)
-    found = filter_rows(source.rows, rejecting)
+    found = filter_rows(source.rows, rejecting, source.train_of)
     check = None
     if validator is not None and found.items:
         check = check_labels(found.items, validator, out / VALIDATION, source.language, progress)
@@ -139,6 +139,7 @@ def _made_by(
         "rejected": found.reasons,
         "findings": dict(found.findings),
         "unused_keys": dict(found.unused_keys),
+        "test_items_of": dict(found.other_benchmarks),
     }
     if validator is None or check is None:
         return facts
