@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from training.traces.filters.arithmetic import check_arithmetic
 from training.traces.filters.assumptions import check_assumptions
 from training.traces.filters.changed_units import check_units
+from training.traces.filters.conversions import check_conversions
 from training.traces.filters.form import check_form
 from training.traces.filters.formulas import check_formulas
 from training.traces.filters.language import check_language
@@ -38,6 +39,7 @@ _FILTERS: Final = (
     _Filter("copied_question", check_copied_question, (DiscardReason.COPIED_QUESTION,)),
     _Filter("leak", check_leak, (DiscardReason.ANSWER_WAS_SHOWN, DiscardReason.ANSWER_BEFORE_EVIDENCE)),
     _Filter("arithmetic", check_arithmetic, (DiscardReason.WRONG_ARITHMETIC,)),
+    _Filter("conversions", check_conversions, (DiscardReason.WRONG_CONVERSION,)),
     _Filter("formulas", check_formulas, (DiscardReason.WRONG_FORMULA,)),
     _Filter("units", check_units, (DiscardReason.UNLIKE_UNITS, DiscardReason.CHANGED_UNIT)),
     _Filter("snippets", check_snippets, (DiscardReason.SNIPPET_NOT_IN_SOURCE,)),

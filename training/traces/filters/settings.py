@@ -19,6 +19,7 @@ FilterName = Literal[
     "copied_question",
     "leak",
     "arithmetic",
+    "conversions",
     "formulas",
     "units",
     "snippets",

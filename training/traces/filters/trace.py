@@ -22,6 +22,7 @@ class DiscardReason(StrEnum):
     """The trace mentions that it was given the answer."""
     ANSWER_BEFORE_EVIDENCE = "answer_before_evidence"
     WRONG_ARITHMETIC = "wrong_arithmetic"
+    WRONG_CONVERSION = "wrong_conversion"
     WRONG_FORMULA = "wrong_formula"
     UNLIKE_UNITS = "unlike_units"
     CHANGED_UNIT = "changed_unit"

@@ -12,6 +12,7 @@ RIGHT = (
     "The anion gap is 132 - (94 + 10) = 28 mEq/L.",
     "70 kg x 5 mg/kg = 350 mg",
     "70 kg × 5 mcg/kg = 0.35 mg",  # in the units of the result
+    "70 kg × 5 µg/kg = 350 μg = 0.35 mg",
     "1000 mL / 8 h = 125 mL/h",
     "1000 mL / 8 h × 20 gtt/mL / 60 min = 41.7 gtt/min",  # an hour's minutes, without their unit
     "500 mg + 0.5 g = 1 g",

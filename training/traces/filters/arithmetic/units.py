@@ -29,7 +29,8 @@ _WORDS: Final = sorted(
     key=len,
     reverse=True,
 )
-_FACTOR: Final = r"(?:%s)(?:\^?\(?[23]\)?|[²³])?(?![A-Za-zµμ])" % "|".join(map(re.escape, _WORDS))  # noqa: UP031
+_SPELLING: Final = "|".join(re.sub(r"^u(?=[mgL]|IU)", "[uµμ]", re.escape(word)) for word in _WORDS)
+_FACTOR: Final = rf"(?:{_SPELLING})(?:\^?\(?[23]\)?|[²³])?(?![A-Za-zµμ])"
 UNIT: Final = re.compile(rf"(?:mm\s?Hg\b|cm\s?H2O\b|{_FACTOR})(?:\s?(?:/|\bper\b)\s?(?:{_FACTOR}))*")
 _SEPARATOR: Final = re.compile(r"\s*(?:/|\bper\b)\s*")
 
