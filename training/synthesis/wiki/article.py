@@ -26,12 +26,16 @@ _NO_PROSE: Final = {
 
 
 class ArticleSection(NamedTuple):
-    """A section of an article: its headings, its usable sentences, its links, and how many sentences were left out."""
+    """A section of an article: its headings, its usable sentences, its links, and how many sentences were left out.
+
+    `paragraphs`: how many of the sentences each paragraph has.
+    """
 
     path: tuple[str, ...]
     sentences: tuple[str, ...]
     links: tuple[Link, ...]
     left_out: int
+    paragraphs: tuple[int, ...] = ()
 
     @property
     def name(self) -> str:
@@ -59,4 +63,4 @@ def _section(section: Section) -> ArticleSection:
     if section.path and section.path[0].strip().lower() in _NO_PROSE:
         return ArticleSection(section.path, (), (), 0)
     sentences = usable_sentences(section.text)
-    return ArticleSection(section.path, sentences.usable, section.links, sentences.left_out)
+    return ArticleSection(section.path, sentences.usable, section.links, sentences.left_out, sentences.paragraphs)

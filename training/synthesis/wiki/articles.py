@@ -69,7 +69,7 @@ def collect(source: Pages, problems: Problems, is_known: Callable[[str], bool]) 
             if page.redirect:
                 redirects.add(redirect_of(page, source.site))
                 counts["redirects"] += 1
-            elif title.lower().endswith("(disambiguation)") or _DISAMBIGUATION.search(page.text):
+            elif is_disambiguation(page):
                 disambiguations.add(title)
                 counts["disambiguation pages"] += 1
             elif isinstance(source, ArticleFolder) or may_have_box(page.text) or is_known(display_name(title)):
@@ -81,6 +81,11 @@ def collect(source: Pages, problems: Problems, is_known: Callable[[str], bool]) 
     return Collection(
         source.site, tuple(articles), redirects, frozenset(disambiguations), counts | source.counts, source.sha256
     )
+
+
+def is_disambiguation(page: Page) -> bool:
+    """Whether a page only lists articles of the same name."""
+    return page.title.lower().endswith("(disambiguation)") or bool(_DISAMBIGUATION.search(page.text))
 
 
 def _read(parser: PageParser, page: Page, source: Pages, problems: Problems) -> Article | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from training.synthesis.wiki.templates import OPAQUE, SEAM, SPOILT
+from training.synthesis.wiki.templates import OPAQUE, SEAM, SPOILT, with_powers
 from training.synthesis.wiki.wikitext import with_seams
 
 _SEAMS: Final = re.compile(f"{SEAM}+")
@@ -23,10 +23,11 @@ _LONGEST: Final = 1000
 
 
 class Sentences(NamedTuple):
-    """The usable sentences of a text in order, and how many were left out."""
+    """The usable sentences of a text in order, how many were left out, and how many each paragraph has."""
 
     usable: tuple[str, ...]
     left_out: int
+    paragraphs: tuple[int, ...]
 
 
 def usable_sentences(rendered: str) -> Sentences:
@@ -35,16 +36,18 @@ def usable_sentences(rendered: str) -> Sentences:
     Left out is a sentence with something that can't be shown (a formula, an unknown template, broken markup), one in
     which markup separates digits that would read as one number without it, and what follows markup that isn't closed.
     """
-    usable, left_out, spoilt = [], 0, False
+    usable, left_out, spoilt, counts = list[str](), 0, False, list[int]()
     for paragraph in _PARAGRAPHS.split(_without_boxes(with_seams(rendered))):
         spoilt = spoilt or SPOILT in paragraph
-        whole = _FUSED.sub(OPAQUE, paragraph)
+        whole = with_powers(_FUSED.sub(OPAQUE, paragraph))
+        before = len(usable)
         for sentence in split_sentences(_SEAMS.sub("", whole)):
             if spoilt or OPAQUE in sentence or len(sentence) > _LONGEST:
                 left_out += 1
             else:
                 usable.append(sentence)
-    return Sentences(tuple(usable), left_out)
+        counts.append(len(usable) - before)
+    return Sentences(tuple(usable), left_out, tuple(counts))
 
 
 def _without_boxes(text: str) -> str:

@@ -16,6 +16,9 @@ SEAM: Final = "\ue000"
 """Stands between pieces of text that markup separates, until it is clear that no number crosses it."""
 SPOILT: Final = "\ue004"
 """Stands where markup isn't closed: what follows in the section may be a reference or a table."""
+POWER: Final = "\ue005"
+"""Stands before an exponent to ten until it is clear whether the ten stands before it."""
+POWER_OF_TEN: Final = "×10^"
 BREAK: Final = "\n\n"
 
 
@@ -30,6 +33,10 @@ _SYMBOLS: Final = {
     " — ": "smd|spaced mdash|spaced em dash",
     " ": "nbsp|thinsp|thin space|hairsp|hair space|spaces|space|s|0ws|px2|nnbsp|narrow no-break space|ensp|emsp",
     " • ": "•|bull|bullet|dot|·|middot|•w|·w",
+    ">": "gt",
+    "<": "lt",
+    "≥": "ge|gte",
+    "≤": "le|lte",
     "±": "pm|±|plusmn|plus-minus|+-",
     "−": "minus|−",
     "×": "times|×",
@@ -196,6 +203,16 @@ def _range(given: Sequence[str], named: dict[str, str]) -> str:
     return "–".join(each.strip() for each in given) if len(given) == 2 else OPAQUE
 
 
+def with_powers(text: str) -> str:
+    """Return text with exponents to ten written out: behind a 10 only the exponent, `5{{e|9}}` is 5×10^9."""
+    return re.sub(POWER, POWER_OF_TEN, re.sub(rf"(?<![\d.,])10{SEAM}*{POWER}", "10^", text))
+
+
+def _power(given: Sequence[str], named: dict[str, str]) -> str:
+    exponent = given[0].strip() if given else ""
+    return f"{POWER}{exponent}" if re.fullmatch(r"[+−-]?\d+", exponent) and not named else OPAQUE
+
+
 def _raised(given: Sequence[str], named: dict[str, str]) -> str:
     return f"^{given[0]}" if given and not named else OPAQUE
 
@@ -213,5 +230,6 @@ _RULES: Final[dict[str, Callable[[Sequence[str], dict[str, str]], str]]] = {
     **dict.fromkeys(("icd10", "icd10cm", "icd-10", "icd10who"), _code),
     **dict.fromkeys(("range", "ndash range"), _range),
     **dict.fromkeys(("sup", "superscript"), _raised),
+    **dict.fromkeys(("e", "e-sp", "x10^"), _power),
     **dict.fromkeys(("sub", "subscript"), _lowered),
 }

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from training.synthesis.wiki.page import Link, Site
-from training.synthesis.wiki.templates import BREAK, OPAQUE, SEAM, SPOILT, shown, template_name
+from training.synthesis.wiki.templates import BREAK, OPAQUE, POWER, SEAM, SPOILT, shown, template_name, with_powers
 
 LINK_OPEN, LINK_TEXT, LINK_CLOSE = "\ue001", "\ue002", "\ue003"
 """Around a link in rendered text: its number in `Rendering.links`, then its text."""
 _MARKER: Final = re.compile(f"{LINK_OPEN}\\d+{LINK_TEXT}|{LINK_CLOSE}")
-_PRIVATE: Final = re.compile(f"[{SEAM}{LINK_OPEN}{LINK_TEXT}{LINK_CLOSE}{SPOILT}]")
+_PRIVATE: Final = re.compile(f"[{SEAM}{LINK_OPEN}{LINK_TEXT}{LINK_CLOSE}{SPOILT}{POWER}]")
 
 
 def _words(text: str) -> frozenset[str]:
@@ -155,7 +155,7 @@ def _section(path: list[tuple[int, str]], nodes: list[Any], site: Site) -> Secti
 
 def without_markers(text: str) -> str:
     """Return rendered text without seams and link markers, spaces normalised."""
-    return " ".join(_MARKER.sub("", text).replace(SEAM, "").split())
+    return " ".join(with_powers(_MARKER.sub("", text)).replace(SEAM, "").split())
 
 
 def with_seams(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Final
 
 from training.corpora.markup.dialect import Dialect, names
@@ -60,3 +61,5 @@ DIALECT: Final = Dialect(
     is_dropped=_is_dropped,
 )
 """Struck-out text (`del`, `s`, a line through it) is left out, inserted text (`ins`) stays."""
+TITLE: Final = replace(DIALECT, headings=frozenset())
+"""A heading is read as a line."""
