@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from training.corpora.config import CONFIGS
 from training.estimate.architecture import Architecture, read_architecture
 from training.estimate.data_needs import DataNeed, data_need
 from training.estimate.flops import ComputeEstimate, compute_estimate
@@ -111,7 +112,8 @@ def _estimate_stage(architecture: Architecture, recipe: Recipe, stage: Stage, da
 
 
 def _notes(architecture: Architecture, recipe: Recipe, stages: tuple[StageEstimate, ...]) -> Iterator[str]:
-    """Yield what doesn't fit into memory, and what needs more GPUs than the recipe's."""
+    """Yield how to make a corpus that is missing, what doesn't fit into memory, and what needs more GPUs."""
+    yield from _corpus_notes(recipe, stages)
     capacity = GPUS[recipe.hardware.gpu].memory
     gpu = f"an {recipe.hardware.gpu}'s {capacity / 1e9:.0f} GB"
     for stage in stages:
@@ -127,3 +129,13 @@ def _notes(architecture: Architecture, recipe: Recipe, stages: tuple[StageEstima
         if engine == "vllm_server":
             cache = f"{architecture.kv_bytes / 1e3:.0f} kB of KV cache per token"
             yield f"stage {name}: its vLLM server needs separate GPUs for {weights} and {cache}"
+
+
+def _corpus_notes(recipe: Recipe, stages: tuple[StageEstimate, ...]) -> Iterator[str]:
+    """Yield the command that makes the corpus of a pretrain stage, where one is configured under the recipe's name."""
+    if not (CONFIGS / f"{recipe.name}.yaml").is_file():
+        return
+    for stage in stages:
+        if stage.kind == "pretrain" and stage.data.state in ("missing", "unchecked", "incomplete"):
+            command = f"evalsuite train corpus {recipe.name} --inputs SOURCES --out DATA/{stage.data.folder}"
+            yield f"stage {stage.name}: to make its corpus: {command}; with --plan in place of --out, what that needs"

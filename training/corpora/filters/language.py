@@ -68,6 +68,7 @@ FUNCTION_WORDS: Final = {
     "sv": _words("och i att det som en på är av för med den till inte om ett har de vid från eller var"),
     "tr": _words("ve bir bu ile için olarak de da olan daha en çok ise veya gibi sonra olduğu"),
 }
+_ANY: Final = frozenset[str]().union(*FUNCTION_WORDS.values())
 
 
 def detect_language(text: str) -> tuple[str, float]:
@@ -76,17 +77,27 @@ def detect_language(text: str) -> tuple[str, float]:
     The share is that of its function words among all words, or of the letters of its script.
     """
     part = text[:_LONGEST]
+    if not part.isascii():
+        script, share = _script(part)
+        if script is not None:
+            return script, share
+    words = [word.casefold() for word in _WORD.findall(part)]
+    if not words:
+        return UNDETERMINED, 0.0
+    known_words = list(filter(_ANY.__contains__, words))
+    counts = {language: sum(map(known.__contains__, known_words)) for language, known in FUNCTION_WORDS.items()}
+    best = max(counts, key=lambda language: counts[language])
+    return (best, counts[best] / len(words)) if counts[best] else (UNDETERMINED, 0.0)
+
+
+def _script(part: str) -> tuple[str | None, float]:
+    """Return the language whose script most letters are of, and their share, or None where the letters are Latin."""
     letters = sum(map(str.isalpha, part))
     if not letters:
-        return UNDETERMINED, 0.0
+        return None, 0.0
     shares = {language: len(pattern.findall(part)) / letters for language, pattern in _SCRIPTS}
     ideographs = shares["ja"] + shares["zh"]
     if ideographs >= _LEAST_SCRIPT:
-        return ("ja" if shares["ja"] >= _KANA else "zh"), ideographs
+        return "ja" if shares["ja"] >= _KANA else "zh", ideographs
     script = max(shares, key=lambda language: shares[language])
-    if shares[script] >= _LEAST_SCRIPT:
-        return script, shares[script]
-    words = [word.casefold() for word in _WORD.findall(part)]
-    counts = {language: sum(word in known for word in words) for language, known in FUNCTION_WORDS.items()}
-    best = max(counts, key=lambda language: counts[language])
-    return (best, counts[best] / len(words)) if counts[best] else (UNDETERMINED, 0.0)
+    return (script, shares[script]) if shares[script] >= _LEAST_SCRIPT else (None, 0.0)

@@ -7,6 +7,7 @@ needs a form that no row of a table has.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -19,8 +20,18 @@ _CONTACTS: Final = frozenset({Kind.EMAIL, Kind.PHONE, Kind.FAX})
 _NUMBERS: Final = frozenset({Kind.SSN, Kind.MRN, Kind.INSURANCE})
 _FEWEST_DIGITS: Final = 9
 """Digits of a telephone number with a country code."""
-_LONGEST_PART: Final = 4_000
-"""Characters that rules read at once, so that no text takes them longer than in proportion to its length."""
+_MAY_BE: Final = re.compile(r"@|\d[\d ().+-]{5,}\d|\d{3}")
+"""What there is in every text that has something to be replaced; the rules read only what stands around it."""
+_LABEL: Final = re.compile(
+    r"(?<![A-Za-z])(?:MRN|MR#|UHID|URN|rec(?:ord)?|SSN|SS#|security|insurance|ins|policy|member|beneficiary|medicare"
+    r"|medicaid|subscriber|MBI|HICN|hospital|hosp|chart|unit|patient|pt)(?![A-Za-z])",
+    re.IGNORECASE,
+)
+_DIGITS: Final = 3
+_BEFORE: Final = 40
+"""Characters before three digits in which the word must stand that makes them a person's number."""
+_AROUND: Final = 80
+"""Characters before and behind: more than the labels of numbers take."""
 
 
 class Replaced(NamedTuple):
@@ -41,21 +52,26 @@ def replace_personal(text: str) -> Replaced:
 
 
 def _parts(text: str) -> Iterator[list[Identifier]]:
-    """Yield what is found in each part of a text; parts end at line feeds or spaces."""
-    start = 0
-    while start < len(text):
-        end = min(start + _LONGEST_PART, len(text))
-        if end < len(text):
-            cut = max(text.rfind("\n", start, end), text.rfind(". ", start, end))
-            end = cut + 1 if cut > start else end
-        part = text[start:end]
-        yield [each._replace(start=each.start + start, end=each.end + start) for each in _found(part)]
-        start = end
+    """Yield what is found in each stretch of a text that may have something; stretches begin and end at spaces."""
+    start = end = 0
+    for match in _MAY_BE.finditer(text):
+        if len(match[0]) == _DIGITS and not _LABEL.search(text, max(0, match.start() - _BEFORE), match.start()):
+            continue
+        if match.start() - _AROUND > end:
+            yield from _stretch(text, start, end)
+            start = max(end, text.rfind(" ", 0, match.start() - _AROUND) + 1)
+        behind = text.find(" ", match.end() + _AROUND)
+        end = len(text) if behind < 0 else max(end, behind)
+    yield from _stretch(text, start, end)
+
+
+def _stretch(text: str, start: int, end: int) -> Iterator[list[Identifier]]:
+    if start < end:
+        found = _found(text[start:end])
+        yield [each._replace(start=each.start + start, end=each.end + start) for each in found]
 
 
 def _found(part: str) -> list[Identifier]:
-    if not any(map(str.isdigit, part)) and "@" not in part:
-        return []
     contacts = [each for each in find_contacts(part) if each.kind in _CONTACTS and _is_contact(part, each)]
     numbers = [each for each in find_numbers(part) if each.kind in _NUMBERS]
     return without_overlaps([*numbers, *contacts])

@@ -7,8 +7,6 @@ dosing table has few letters, many numbers and no sentence.
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Final, NamedTuple
@@ -19,7 +17,7 @@ _SEQUENCE: Final = 10
 _USUAL_WORD: Final = 5.0
 _SYMBOLS: Final = re.compile(r"#|…|\.\.\.")
 _BULLET: Final = re.compile(r"\s*(?:[•‣●○▪▫■□*-]|\d{1,3}[.)])\s")
-_WORD: Final = re.compile(r"\S+")
+_UNREADABLE: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffd\ud800-\udfff\ue000-\uf8ff]")
 _IDEOGRAPH: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
 
 
@@ -32,7 +30,12 @@ class Text:
     @cached_property
     def words(self) -> list[str]:
         """What stands between spaces; each Chinese, Japanese and Korean character is a word of its own."""
-        return _WORD.findall(_IDEOGRAPH.sub(r" \g<0> ", self.text))
+        return (self.text if self.text.isascii() else _IDEOGRAPH.sub(r" \g<0> ", self.text)).split()
+
+    @cached_property
+    def lettered(self) -> list[str]:
+        """The words that have a letter."""
+        return [word for word in self.words if word.isalpha() or any(map(str.isalpha, word))]
 
     @cached_property
     def lines(self) -> list[str]:
@@ -59,13 +62,13 @@ def word_count(text: Text) -> float:
 
 def mean_word_length(text: Text) -> float:
     """Return the mean number of characters of words that have a letter and no ideograph; of none, what is usual."""
-    words = [word for word in text.words if any(map(str.isalpha, word)) and not _IDEOGRAPH.match(word)]
+    words = text.lettered if text.text.isascii() else [word for word in text.lettered if not _IDEOGRAPH.match(word)]
     return sum(map(len, words)) / len(words) if words else _USUAL_WORD
 
 
 def words_with_letters(text: Text) -> float:
     """Return the share of words that have a letter."""
-    return _share(sum(any(map(str.isalpha, word)) for word in text.words), len(text.words))
+    return _share(len(text.lettered), len(text.words))
 
 
 def symbols_per_word(text: Text) -> float:
@@ -92,18 +95,14 @@ def repeated_lines(text: Text) -> float:
 def repeated_sequences(text: Text) -> float:
     """Return the share of words that end a sequence of ten words which the text had before."""
     words = text.words
-    sequences = Counter(hash(tuple(words[n : n + _SEQUENCE])) for n in range(len(words) - _SEQUENCE + 1))
-    return _share(sequences.total() - len(sequences), len(words))
+    count = max(0, len(words) - _SEQUENCE + 1)
+    different = set(zip(*(words[offset:] for offset in range(_SEQUENCE)), strict=False))
+    return _share(count - len(different), len(words))
 
 
 def unreadable(text: Text) -> float:
     """Return the share of replacement characters, and of control characters that are no tab or line feed."""
-    bad = sum(
-        count
-        for character, count in Counter(text.text).items()
-        if character == "\ufffd" or (unicodedata.category(character) in ("Cc", "Cs", "Co") and character not in "\t\n")
-    )
-    return _share(bad, len(text.text))
+    return _share(len(_UNREADABLE.findall(text.text)), len(text.text))
 
 
 class Rule(NamedTuple):
