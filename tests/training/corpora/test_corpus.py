@@ -169,6 +169,13 @@ def test_a_malformed_row_stops_the_work_unless_bad_input_is_left_out(inputs, tmp
     assert manifest.made_by["by_source"]["guide"]["read: malformed"] == 1
 
 
+def test_a_file_that_can_not_be_read_stops_the_work_unless_bad_input_is_left_out(inputs, tmp_path):
+    (inputs / "guide" / "more.jsonl.gz").write_bytes(b"\x1f\x8b no gzip")
+    assert refused(lambda: make(inputs, tmp_path / "a")) is ErrorCode.DATA_UNREADABLE
+    manifest = make(inputs, tmp_path / "b", skip_bad=True)
+    assert manifest.made_by["by_source"]["guide"]["read: unreadable"] == 1
+
+
 def test_the_examples_show_what_was_dropped_and_never_what_was_replaced(inputs, tmp_path):
     make(inputs, tmp_path / "out")
     text = (tmp_path / "out" / "examples.json").read_text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 from evalsuite.errors import DataError, ErrorCode
 from evalsuite.util.atomic_write import atomic_folder
 from training.corpora.config import CorpusConfig
-from training.corpora.documents import BAD_INPUT, Deleted, Document, Refused
+from training.corpora.documents import BAD_INPUT, Deleted, Document, Record, Refused
 from training.corpora.filters.language import detect_language
 from training.corpora.filters.personal import replace_personal
 from training.corpora.filters.quality import first_broken
@@ -59,8 +60,7 @@ class _Cleaner:
 
     def run(self) -> None:
         """Read the files to their end and write everything."""
-        reader = READERS[self._source.reader]
-        records = chain.from_iterable(reader(self._job.inputs / path) for path in self._task.paths)
+        records = chain.from_iterable(map(self._records, self._task.paths))
         for order, record in enumerate(records):
             self._counts["records"] += 1
             if isinstance(record, Document):
@@ -73,6 +73,14 @@ class _Cleaner:
         deleted = np.array(self._deleted, np.uint64).reshape(-1, 2)
         np.savez(self._folder / DELETED, ids=deleted[:, 0], orders=deleted[:, 1].astype(np.int64))
         write_result(self._folder, self._result())
+
+    def _records(self, path: str) -> Iterator[Record]:
+        try:
+            yield from READERS[self._source.reader](self._job.inputs / path)
+        except DataError as error:
+            if not self._job.skip_bad:
+                raise
+            yield Refused(path, "unreadable", str(error))
 
     def _refuse(self, record: Refused) -> None:
         if record.reason in BAD_INPUT and not self._job.skip_bad:
