@@ -15,13 +15,14 @@ from evalsuite.util.package_version import package_version
 from training.corpora.config import CorpusConfig, Source
 from training.corpora.filters.personal import RULES_VERSION
 from training.corpora.readers import READERS
+from training.corpora.readers.pubmed.files import pubmed_files
 
 STEPS_VERSION: Final = 1
 """Counts up with each change of a step that changes its results."""
 WORK: Final = "work"
 """The folder of what steps hand on, below the corpus's own; deleted when the corpus is complete."""
-WHOLE_FOLDERS: Final = frozenset({"pubmed"})
-"""Readers for which a later file of the folder can change or delete what an earlier one has."""
+PUBMED: Final = "pubmed"
+"""The reader for which a later file of the folder can change or delete what an earlier one has."""
 _PACKAGES: Final = ("numpy", "pyarrow", "tokenizers", "lxml")
 
 
@@ -35,7 +36,7 @@ class InputFile(NamedTuple):
 
 
 class ReadTask(NamedTuple):
-    """What is read at once: some files of a source, or its whole folder."""
+    """The files of a source that are read at once."""
 
     source: str
     paths: tuple[str, ...]
@@ -101,10 +102,9 @@ def _name(path: Path, inputs: Path) -> str:
 
 
 def _read_tasks(source: Source, files: Sequence[InputFile], most: int) -> Iterator[ReadTask]:
-    """Yield the tasks that read a source: small files together, and a whole folder where its files belong together."""
-    if source.reader in WHOLE_FOLDERS:
-        yield ReadTask(source.name, (source.path,))
-        return
+    """Yield the tasks that read a source: small files together, but each of PubMed's alone, as its state is its own."""
+    if source.reader == PUBMED:
+        most = 0
     group: list[InputFile] = []
     for file in files:
         if group and sum(each.bytes for each in group) + file.bytes > most:
@@ -126,9 +126,11 @@ def refuse_unknown_readers(config: CorpusConfig) -> None:
 def source_files(source: Source, inputs: Path) -> list[Path]:
     """Return the files of a source in the order of their names; a source without any is a `DataError`.
 
-    Hidden files, checksums beside files and links are passed over.
+    Hidden files, checksums beside files and links are passed over. PubMed's files are in the order in which they count.
     """
     path = inputs / source.path
+    if source.reader == PUBMED:
+        return pubmed_files(path)
     if path.is_file():
         return [path]
     found = sorted(_below(path, source.files)) if path.is_dir() else []

@@ -16,7 +16,7 @@ from evalsuite.util.folder_lock import locked
 from evalsuite.util.jsonl import parse_json
 from training.corpora.executors import Executor, executor_for
 from training.corpora.job import WORK, Job
-from training.corpora.steps import clean, duplicates, mixture, shards, tokens
+from training.corpora.steps import clean, duplicates, mixture, pubmed_state, shards, tokens
 from training.corpora.steps.finish import finish
 from training.corpora.steps.parts import all_parts
 from training.corpora.steps.result import is_done
@@ -39,6 +39,7 @@ def _parts(job: Job) -> int:
 
 
 STEPS: Final[tuple[Step, ...]] = (
+    Step(pubmed_state.STEP, pubmed_state.tasks, pubmed_state.note),
     Step(clean.STEP, lambda job: len(job.reads), clean.clean),
     Step(duplicates.STEP, lambda _: 1, duplicates.find),
     Step(tokens.STEP, _parts, tokens.count),
@@ -69,7 +70,8 @@ def run(job: Job, report: Report) -> Manifest:
 
 
 def _run_step(job: Job, step: Step, executor: Executor, report: Report) -> None:
-    count = step.tasks(job)
+    if not (count := step.tasks(job)):
+        return
     left = [task for task in range(count) if not is_done(job.folder(step.name, task))]
     report(f"{step.name}: {count:,} tasks" + (f", {count - len(left):,} done before" if len(left) < count else ""))
     if left:

@@ -1,6 +1,7 @@
 """A corpus is made, resumed and refused; what becomes of each document stands in its files."""
 
 import json
+import random
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -10,11 +11,13 @@ from evalsuite.cli import main
 from evalsuite.errors import ErrorCode, EvalsuiteError
 from evalsuite.util.file_digest import sha256_of
 from training.corpora.config import read_config
+from training.corpora.documents import Document
 from training.corpora.job import make_job
+from training.corpora.readers.pubmed import read_pubmed
 from training.corpora.run import STEPS, run
 from training.data.manifest import verify
 
-from .conftest import row, write_config, write_rows
+from .conftest import row, text_of, write_config, write_rows
 
 
 def make(inputs: Path, out: Path, skip_bad: bool = False):
@@ -191,3 +194,37 @@ def test_the_command_prints_what_was_dropped_and_where_the_corpus_is(inputs, tmp
     assert "duplicates: 3 dropped" in printed.out and "tokens: 3 tasks" in printed.err
     assert main(["train", "verify", str(tmp_path / "out")]) == 0
     assert main(["train", "corpus", str(tmp_path / "none.yaml"), "--out", str(tmp_path / "x")]) == 2
+
+
+def citation(pmid: int, text: str, kind: str = "Journal Article") -> str:
+    return (
+        f'<PubmedArticle><MedlineCitation Status="MEDLINE" Owner="NLM"><PMID Version="1">{pmid}</PMID><Article>'
+        f"<ArticleTitle>Title of {pmid}.</ArticleTitle><Abstract><AbstractText>{text}</AbstractText></Abstract>"
+        f"<Language>eng</Language><PublicationTypeList><PublicationType>{kind}</PublicationType></PublicationTypeList>"
+        f"</Article></MedlineCitation></PubmedArticle>"
+    )
+
+
+def write_pubmed(path: Path, citations: list[str], deleted: tuple[int, ...] = ()) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    gone = "".join(f'<PMID Version="1">{pmid}</PMID>' for pmid in deleted)
+    deletion = f"<DeleteCitation>{gone}</DeleteCitation>" if deleted else ""
+    path.write_text(f"<PubmedArticleSet>{''.join(citations)}{deletion}</PubmedArticleSet>")
+
+
+def test_pubmed_s_files_are_read_one_by_one_and_give_the_state_that_they_end_in(inputs, tmp_path):
+    rng = random.Random(8)
+    texts = {pmid: text_of(rng) for pmid in range(1, 9)}
+    write_pubmed(inputs / "pubmed" / "pubmed26n0001.xml", [citation(pmid, texts[pmid]) for pmid in range(1, 5)])
+    write_pubmed(inputs / "pubmed" / "pubmed26n0002.xml", [citation(pmid, texts[pmid]) for pmid in range(5, 8)])
+    revised = [citation(1, texts[8]), citation(3, texts[3], "Retracted Publication")]
+    write_pubmed(inputs / "pubmed" / "pubmed26n0003.xml", revised, deleted=(2, 6))
+    write_config(inputs, sources=[{"name": "pubmed", "reader": "pubmed", "path": "pubmed", "share": 1.0}])
+    manifest = make(inputs, tmp_path / "out")
+    assert manifest.made_by["tasks"] == 3
+    whole = {each.id: each for each in read_pubmed(inputs / "pubmed") if isinstance(each, Document)}
+    found = documents(tmp_path / "out")
+    assert found.keys() == whole.keys() == {f"pubmed:{pmid}" for pmid in (1, 4, 5, 7)}
+    assert all(found[each]["text"].endswith(whole[each].text) for each in whole)
+    assert texts[8] in found["pubmed:1"]["text"]
+    assert manifest.made_by["by_source"]["pubmed"]["read: retracted"] == 1

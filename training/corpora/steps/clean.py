@@ -18,8 +18,9 @@ from training.corpora.documents import BAD_INPUT, Deleted, Document, Record, Ref
 from training.corpora.filters.language import detect_language
 from training.corpora.filters.personal import replace_personal
 from training.corpora.filters.quality import first_broken
-from training.corpora.job import Job
+from training.corpora.job import PUBMED, Job
 from training.corpora.readers import READERS
+from training.corpora.steps import pubmed_state
 from training.corpora.steps.dropped import DroppedWriter
 from training.corpora.steps.part import MOST_CHARACTERS, MOST_DOCUMENTS, id_hash, text_of, write_part
 from training.corpora.steps.result import is_done, write_result
@@ -48,7 +49,7 @@ class _Cleaner:
 
     def __init__(self, job: Job, task: int, folder: Path, dropped: DroppedWriter) -> None:
         self._job, self._folder, self._dropped = job, folder, dropped
-        self._task = job.reads[task]
+        self._task, self._number = job.reads[task], task
         self._source = job.source(self._task.source)
         self._batch: list[tuple[int, Document]] = []
         self._size = 0
@@ -76,7 +77,10 @@ class _Cleaner:
 
     def _records(self, path: str) -> Iterator[Record]:
         try:
-            yield from READERS[self._source.reader](self._job.inputs / path)
+            if self._source.reader == PUBMED:
+                yield from pubmed_state.records(self._job, self._number)
+            else:
+                yield from READERS[self._source.reader](self._job.inputs / path)
         except DataError as error:
             if not self._job.skip_bad:
                 raise

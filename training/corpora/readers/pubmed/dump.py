@@ -26,12 +26,13 @@ class PubmedDump:
         self.files = pubmed_files(path)
         self._folder = path if path.is_dir() else path.parent
         scans = [scan(file) for file in self.files]
-        self._states = list(zip(scans, final_state(scans), strict=True))
+        self.states = list(zip(scans, final_state(scans), strict=True))
+        """Of each file what it holds and what becomes of that."""
 
     def records(self, number: int) -> Iterator[Record]:
         """Yield the records of the file at a place of `files`: texts that are valid in the end, deletions, refusals."""
         file = self.files[number]
-        return _FileReader(file, file.relative_to(self._folder).as_posix(), *self._states[number]).records()
+        return read_file(file, file.relative_to(self._folder).as_posix(), *self.states[number])
 
 
 def read_pubmed(path: Path) -> Iterator[Record]:
@@ -42,6 +43,11 @@ def read_pubmed(path: Path) -> Iterator[Record]:
     """
     dump = PubmedDump(path)
     return chain.from_iterable(dump.records(number) for number in range(len(dump.files)))
+
+
+def read_file(path: Path, name: str, scanned: Scan, state: FileState) -> Iterator[Record]:
+    """Yield the records of one file of a dump, given what becomes of its citations; `name`: how locators call it."""
+    return _FileReader(path, name, scanned, state).records()
 
 
 class _FileReader:
