@@ -23,6 +23,8 @@ WORK: Final = "work"
 """The folder of what steps hand on, below the corpus's own; deleted when the corpus is complete."""
 PUBMED: Final = "pubmed"
 """The reader for which a later file of the folder can change or delete what an earlier one has."""
+RUN: Final = "run.json"
+"""What the work folder is for: the job's identity."""
 _PACKAGES: Final = ("numpy", "pyarrow", "tokenizers", "lxml")
 
 

@@ -15,14 +15,13 @@ from evalsuite.util.checksum import checksum_error, with_checksum
 from evalsuite.util.folder_lock import locked
 from evalsuite.util.jsonl import parse_json
 from training.corpora.executors import Executor, executor_for
-from training.corpora.job import WORK, Job
+from training.corpora.job import RUN, WORK, Job
 from training.corpora.steps import clean, duplicates, mixture, pubmed_state, shards, tokens
 from training.corpora.steps.finish import finish
 from training.corpora.steps.parts import all_parts
 from training.corpora.steps.result import is_done
 from training.data.manifest import FILE, Manifest, read_manifest
 
-_RUN: Final = "run.json"
 Report = Callable[[str], None]
 
 
@@ -82,7 +81,7 @@ def _run_step(job: Job, step: Step, executor: Executor, report: Report) -> None:
 
 
 def _refuse_other_content(job: Job) -> None:
-    known = (job.work / _RUN, job.out / FILE)
+    known = (job.work / RUN, job.out / FILE)
     if job.out.exists() and not any(path.is_file() for path in known) and _content(job.out):
         message = f"{job.out}: holds something else (`out`); name a new folder"
         raise DataError(ErrorCode.OUTPUT_EXISTS, message)
@@ -97,7 +96,7 @@ def _content(out: Path) -> list[Path]:
 
 def _begin(job: Job) -> None:
     """Note what the folder is for, or compare it with what is noted there."""
-    file = job.work / _RUN
+    file = job.work / RUN
     if file.is_file():
         try:
             content = parse_json(file.read_bytes())

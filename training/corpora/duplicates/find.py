@@ -52,7 +52,7 @@ def find_duplicates(
     """Find the duplicates among the texts of all parts, which are numbered through from 0.
 
     `alive`: the texts that are compared, where it is not all of them; the others count as if they were not there.
-    Memory: about 60 bytes a text and 16 bytes a candidate pair; shingles stay on the disk where parts are mapped.
+    Memory: about 100 bytes a text and 16 bytes a candidate pair; shingles stay on the disk where parts are mapped.
     """
     tokens = np.concatenate([part.tokens for part in parts] or [np.empty(0, np.int32)])
     complete = np.concatenate([part.complete for part in parts] or [np.empty(0, np.bool_)])

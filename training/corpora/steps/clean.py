@@ -29,9 +29,9 @@ STEP: Final = "clean"
 DELETED: Final = "deleted.npz"
 
 
-def part_folder(job: Job, task: int, number: int) -> Path:
+def part_folder(folder: Path, number: int) -> Path:
     """Return the folder of one part of a task's result."""
-    return job.folder(STEP, task) / f"part-{number:04d}"
+    return folder / f"part-{number:04d}"
 
 
 def clean(job: Job, task: int) -> None:
@@ -119,7 +119,7 @@ class _Cleaner:
     def _write_part(self) -> None:
         if self._batch:
             number = len(self._parts)
-            write_part(self._folder / f"part-{number:04d}", self._batch, self._job.config.duplicates)
+            write_part(part_folder(self._folder, number), self._batch, self._job.config.duplicates)
             self._parts.append(len(self._batch))
             self._batch, self._size = [], 0
 
