@@ -16,27 +16,8 @@ from training.data import rows
 from training.data.manifest import read_manifest
 
 pytestmark = pytest.mark.integration
-WORDS = [
-    "the",
-    "of",
-    "and",
-    "in",
-    "to",
-    "patients",
-    "with",
-    "treatment",
-    "was",
-    "were",
-    "for",
-    "study",
-    "blood",
-    "pressure",
-    "heart",
-    "daily",
-    "trial",
-    "effect",
-    "risk",
-]
+SENTENCE = "the of and in to patients with treatment was were for study blood pressure heart daily trial effect risk"
+WORDS = SENTENCE.split()
 FILES = 4
 
 
