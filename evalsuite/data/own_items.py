@@ -26,9 +26,21 @@ def own_items(items: Iterable[Item | Mapping[str, Any]], name: str) -> tuple[Ite
     from A on) and `answer` or `gold` (a label), and optionally `id` (otherwise its position from 0 on), `context`
     (a text, or `{"headings": [...], "texts": [...]}`), `group` and `meta` (a mapping of name to value).
     """
-    rows = [_item_row(item, name) if isinstance(item, Item) else _row(item, i, name) for i, item in enumerate(items)]
+    rows = [
+        _item_row(item, name) if isinstance(item, Item) else _row(item, i, f"{name}: item {i}")
+        for i, item in enumerate(items)
+    ]
     if not rows:
         raise DataError(ErrorCode.DATA_NOT_FOUND, f"{name}: there are no items")
+    return _converted(rows, name)
+
+
+def own_item(row: Mapping[str, Any], where: str) -> Item:
+    """Return the validated item of one row; `where` is the row's place, which a `DataError` names."""
+    return _converted([_row(row, 0, where)], where)[0]
+
+
+def _converted(rows: list[dict[str, Any]], name: str) -> tuple[Item, ...]:
     converted = convert(rows, NATIVE, name).items
     for row, item in zip(rows, converted, strict=True):
         # In files empty cells at the end stand for options that an item doesn't have; a program has no reason for them.
@@ -72,27 +84,25 @@ def _item_row(item: Item, name: str) -> dict[str, Any]:
     return native_row(item)
 
 
-def _row(item: Any, place: int, name: str) -> dict[str, Any]:
+def _row(item: Any, place: int, where: str) -> dict[str, Any]:
     if not isinstance(item, Mapping):
         raise DataError(
             ErrorCode.DATA_MALFORMED,
-            f"{name}: item {place} is {with_article(type(item).__name__)}, not an Item or a mapping",
+            f"{where} is {with_article(type(item).__name__)}, not an Item or a mapping",
         )
     row = dict(item)
     unknown = [key for key in row if key not in _KEYS]
     if unknown:
         known = ", ".join(sorted(_KEYS))
-        raise DataError(
-            ErrorCode.DATA_MALFORMED, f"{name}: item {place} has an unknown key {unknown[0]!r}; known: {known}"
-        )
+        raise DataError(ErrorCode.DATA_MALFORMED, f"{where} has an unknown key {unknown[0]!r}; known: {known}")
     if "gold" in row:
         if "answer" in row:
-            raise DataError(ErrorCode.DATA_MALFORMED, f"{name}: item {place} has an answer and a gold label: give one")
+            raise DataError(ErrorCode.DATA_MALFORMED, f"{where} has an answer and a gold label: give one")
         row["answer"] = row.pop("gold")
     plain = {key: _plain(value) for key, value in row.items()}
     wrong = next(_wrong_shapes(plain), None)
     if wrong:
-        raise DataError(ErrorCode.DATA_MALFORMED, f"{name}: item {place}: {wrong}")
+        raise DataError(ErrorCode.DATA_MALFORMED, f"{where}: {wrong}")
     return {"id": str(place), "options": [], **plain, "context": _sections(plain.get("context"))}
 
 

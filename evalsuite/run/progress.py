@@ -179,12 +179,14 @@ class PlainProgress(SilentProgress):
         """Return the accuracy so far with its interval, and the shares of invalid and truncated responses."""
         from evalsuite.stats.intervals import wilson
 
+        if not self.done:
+            return "no response yet"
         so_far = wilson(self.correct, self.done)
         return " · ".join(
             (
                 f"accuracy {so_far.value:.1%} [{so_far.low:.1%}, {so_far.high:.1%}]",
-                f"invalid {self.invalid / max(self.done, 1):.1%}",
-                f"truncated {self.truncated / max(self.done, 1):.1%}",
+                f"invalid {self.invalid / self.done:.1%}",
+                f"truncated {self.truncated / self.done:.1%}",
             )
         )
 

@@ -75,6 +75,12 @@ def cut_behind_last_line(file: int) -> None:
     os.ftruncate(file, end)
 
 
+def files_in(folder: Path) -> list[Path]:
+    """Return the regular files below a folder, which itself may be a link, in order; no link in it is followed."""
+    below = (Path(parent, name) for parent, _, names in os.walk(folder) for name in names)
+    return sorted(path for path in below if not path.is_symlink() and path.is_file())
+
+
 def links_in(folder: Path) -> Iterator[Path]:
     """Yield the symbolic links below a folder, which itself may be one."""
     for parent, folders, files in os.walk(folder):

@@ -96,3 +96,11 @@ def test_stored_responses_are_no_part_of_the_rate():
     progress.total, progress.done = 100, 60
     progress.sending()
     assert progress.rate(progress.start + 5).startswith("0.0/s · ? left · 0 tokens (0/s)")
+
+
+def test_before_the_first_response_no_accuracy_is_shown(capsys):
+    progress = PlainProgress()
+    progress.total, progress.errors = 9, 1
+    progress.show(progress.start + 1)
+    shown = capsys.readouterr().err
+    assert "0/9 " in shown and "1 failed" in shown and "nan" not in shown and "%" not in shown

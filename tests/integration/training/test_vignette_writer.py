@@ -135,6 +135,9 @@ def test_every_planted_fault_is_counted_and_leaves_the_template(graph, templates
         taken = row["question"].startswith("A patient presents with ")
         assert taken is (item not in refused)
         assert row == before[item] | ({"question": row["question"]} if taken else {})
+    named = {name for row in lines(out / "proofs.jsonl") for name in row["names"].items()}
+    assert named >= {(f"D:{number}", name) for number, name in enumerate(DISEASES) if f"D:{number}" in dict(named)}
+    assert ("S:0", SIGNS[0]) in named
     assert (out / "proofs.jsonl").read_bytes() == (templates / "proofs.jsonl").read_bytes()
     facts = verify(out).made_by["vignettes"]
     assert facts["refused"] == dict.fromkeys(sorted(FAULTS), 1)

@@ -24,6 +24,7 @@ def mentions(corpus: tuple[Path, ...], graphs: tuple[str, ...], field: str, skip
     """
     from evalsuite.errors import DataError, ErrorCode
     from evalsuite.util.atomic_write import check_writable, is_device, write_output
+    from evalsuite.util.regular_file import links_in
     from training.synthesis.graph.linking import Linker
     from training.synthesis.graph.load import read_graph
     from training.synthesis.graph.sources import Problems
@@ -49,5 +50,7 @@ def mentions(corpus: tuple[Path, ...], graphs: tuple[str, ...], field: str, skip
     write_output(out, mention_table(found.counts, graph, facts))
     nodes, mentioned = len(found.counts), found.counts.total()
     click.echo(visible(f"{out}: {nodes:,} nodes, {mentioned:,} mentions in {found.texts:,} texts"))
+    for link in (link for path in corpus if path.is_dir() for link in links_in(path)):
+        click.echo(visible(f"a link, which is not followed: {link}"), err=True)
     for message in problems.messages[:10]:
         click.echo(f"left out: {visible(message)}", err=True)

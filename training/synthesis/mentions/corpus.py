@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from evalsuite.errors import DataError, ErrorCode, UsageError
 from evalsuite.util.jsonl import parse_json
+from evalsuite.util.regular_file import files_in
 from training.synthesis.graph.linking import Linker
 from training.synthesis.graph.sources import Problems
 from training.synthesis.wiki.compressed import ChunkReader, DumpCutShortError
@@ -55,7 +56,7 @@ def count_mentions(paths: Sequence[Path], linker: Linker, problems: Problems, fi
 def _files(paths: Sequence[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            found = sorted(file for file in path.rglob("*") if file.is_file() and _kind(file) in SUFFIXES)
+            found = [file for file in files_in(path) if _kind(file) in SUFFIXES]
             if not found:
                 raise DataError(ErrorCode.DATA_NOT_FOUND, f"{path}: no {', '.join(SUFFIXES)} in this folder")
             yield from found

@@ -65,7 +65,7 @@ def synthesize(
     task = load_task(TASK, folder / TASK)
     rows = (row | {"tier": tiers[row["item"]]} for row in train_rows(task, [each.item for each in items], None, None))
     _write_lines(folder / TRAIN, rows)
-    _write_lines(folder / PROOFS, ({"item": each.item.id} | each.proof for each in items))
+    _write_lines(folder / PROOFS, ({"item": each.item.id} | _named(each.proof, source.graph) for each in items))
     files = [(TRAIN, count), (PROOFS, count), (f"{TASK}/{ITEMS}", count), (f"{TASK}/task.yaml", 1)]
     made_by = _made_by(source.graph, items, seed) | ({} if mentions is None else {"mentions": dict(mentions)})
     if writer is not None and written is not None:
@@ -81,6 +81,16 @@ def synthesize(
     )
     write_manifest(folder, manifest)
     return manifest
+
+
+def _named(proof: Mapping[str, Any], graph: Graph) -> dict[str, Any]:
+    """Return a proof with the names of all nodes in it, by their ids: people read it, too."""
+    against = (row for each in proof["options"].values() for row in each.get("rows", ()))
+    rows = [*proof["stated"], *proof["hidden"], *against]
+    ids = [proof["answer"], proof["subject"], *(each["id"] for each in proof["options"].values())]
+    ids += [each for row in rows for each in (row[0], row[2])]
+    found = {each: graph.find(each) for each in dict.fromkeys(ids)}
+    return {**proof, "names": {each: graph.name(node) for each, node in found.items() if node is not None}}
 
 
 def _refuse_other_files(folder: Path, with_writer: bool) -> None:

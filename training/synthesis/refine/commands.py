@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 INCOMPLETE: Final = 1
 """Exit code of a label check that lacks responses."""
+NOTHING_KEPT: Final = 1
+"""Exit code where no question passed, as `evalsuite train traces` has where it kept no trace."""
 _FOLDER: Final = click.Path(file_okay=False, path_type=Path)
 _AT_LEAST_ONE: Final = click.IntRange(1)
 _TIERS: Final = click.Choice(["structural", "measured"])
@@ -51,7 +53,8 @@ def refine(
     """Filter QUESTIONS, a folder of evalsuite train synthesize, a file or a task's name, and check their labels.
 
     A question that the validator never answers right goes to review.jsonl (evalsuite train review), what fails the
-    format filter to rejected.jsonl. Exit 1: trials lack a response; the same command requests them again.
+    format filter to rejected.jsonl. Exit 1: trials lack a response, and the same command requests them again; or no
+    question was kept.
     """
     from training.synthesis.refine.format_filter import REJECTING
     from training.synthesis.refine.question_rows import read_questions
@@ -71,6 +74,10 @@ def refine(
         message = f"{found.missing:,} trials have no response; the same command requests them again"
         click.echo(f"evalsuite: {message} [{ErrorCode.RUN_INCOMPLETE}]", err=True)
         return INCOMPLETE
+    if not found.kept:
+        reviewed = f"; {found.review:,} are to be reviewed: evalsuite train review" if found.review else ""
+        click.echo(visible(f"no question was kept, so that nothing can be trained on {out}{reviewed}"), err=True)
+        return NOTHING_KEPT
     return 0
 
 

@@ -12,7 +12,7 @@ from evalsuite.data.audit.item_checks import CHECKS
 from evalsuite.data.benchmark_lookup import benchmarks_of
 from evalsuite.data.duplicates import question_key
 from evalsuite.data.item_conversion import refuse_image
-from evalsuite.data.own_items import own_items
+from evalsuite.data.own_items import own_item
 from evalsuite.data.row_fields import has_content
 from evalsuite.errors import DataError, ErrorCode, UsageError
 from evalsuite.tasks.item import Item
@@ -134,7 +134,7 @@ def _item_of(row: QuestionRow, own_id: str, unused_keys: Counter[str]) -> Item |
         content["id"] = own_id
     try:
         refuse_image(row.content, row.where)
-        (item,) = own_items([content], row.where)
+        item = own_item(content, row.where)
     except DataError as error:
         return RejectedRow(row.where, [_name_of(error, content)], str(error), row.content)
     tier = item.meta.get("tier") if tier is None else tier

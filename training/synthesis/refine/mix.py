@@ -84,9 +84,9 @@ def _leave_out(sources: Sequence[MixtureSource]) -> None:
     for source in sources:
         for place, key in enumerate(source.keys):
             answers.setdefault(key.question, set()).add(key.answer)
-            if key.question in first:
-                source.left_out[place] = f"duplicate of {first[key.question]}"
-            first.setdefault(key.question, source.name)
+            if key.content in first:
+                source.left_out[place] = f"duplicate of {first[key.content]}"
+            first.setdefault(key.content, source.name)
     for source in sources:
         for place, key in enumerate(source.keys):
             if len(answers[key.question]) > 1:

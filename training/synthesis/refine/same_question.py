@@ -17,8 +17,12 @@ _DIGEST_BYTES: Final = 16
 
 
 class RowKey(NamedTuple):
-    """What a row has in common with its duplicates, and the answer, in which they must agree."""
+    """What a row has in common with its duplicates, and with all rows of its question; these must agree in the answer.
 
+    `question` is empty for a row that has no answer.
+    """
+
+    content: bytes
     question: bytes
     answer: bytes
 
@@ -28,18 +32,19 @@ def row_key(row: Row) -> RowKey:
 
     Two prompts of a `grpo` stage are the same question if they agree but for white space, letter case, the order of
     their options and the requested answer format; their answers are the texts of the gold options. Two traces are the
-    same if prompt and completion are, and two texts of a corpus if they are equal.
+    same if prompt and completion are; a question may have several, but with one answer. Two texts of a corpus are the
+    same if they are equal.
     """
-    if isinstance(row, RewardPrompt):
+    if isinstance(row, RewardPrompt | Trace):
         stem, options = _question(_text(row.prompt), tuple(row.labels), row.format)
-        gold = options.get(row.gold, row.gold)
-        return RowKey(_digest(stem, *sorted(options.values())), _digest(gold))
-    if isinstance(row, Trace):
-        return RowKey(_digest(_text(row.prompt), _text(row.completion)), _digest(row.gold))
+        question, answer = _digest(stem, *sorted(options.values())), _digest(options.get(row.gold, row.gold))
+        if isinstance(row, RewardPrompt):
+            return RowKey(question, question, answer)
+        return RowKey(_digest(_text(row.prompt), _text(row.completion)), question, answer)
     if isinstance(row, PromptCompletion):
-        return RowKey(_digest(row.prompt, row.completion), b"")
+        return RowKey(_digest(row.prompt, row.completion), b"", b"")
     assert isinstance(row, CorpusText)
-    return RowKey(_digest(row.text), b"")
+    return RowKey(_digest(row.text), b"", b"")
 
 
 def _text(turns: Sequence[ChatTurn]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from evalsuite.errors import DataError, ErrorCode
-from evalsuite.util.regular_file import read_regular_file
+from evalsuite.util.regular_file import files_in, links_in, read_regular_file
 from training.synthesis.graph.sources import Problems
 from training.synthesis.wiki.page import Page, Site
 
@@ -42,7 +42,8 @@ class ArticleFolder:
     def pages(self, problems: Problems) -> Iterator[Page]:
         """Yield the articles by name. A file that is no UTF-8 text, or too large, is a problem."""
         digest, self.counts = hashlib.sha256(), Counter()
-        files = sorted(file for file in self.path.rglob("*") if file.is_file() and not file.name.startswith("."))
+        files = [file for file in files_in(self.path) if not file.name.startswith(".")]
+        self.counts["links, which are not followed"] = sum(1 for _ in links_in(self.path))
         for file in files:
             if file.suffix.lower() not in SUFFIXES:
                 self.counts["another kind of file"] += 1

@@ -43,6 +43,7 @@ def wiki(
     """
     from evalsuite.errors import ErrorCode, UsageError
     from evalsuite.util.atomic_write import check_writable
+    from evalsuite.util.regular_file import links_in
     from training.synthesis.wiki.agent import PURPOSE, REQUESTS, WikiAgent, WikiSettings, check_folder
 
     if out is None and not dry_run:
@@ -51,6 +52,8 @@ def wiki(
     if out is not None and not dry_run:
         check_folder(out, spec is not None)
         check_writable(out)
+    for link in links_in(dump) if dump.is_dir() else ():
+        tell(f"a link, which is not followed: {link}")
     agent = WikiAgent(WikiSettings(dump, graphs, licence, skip_bad))
     _show(agent.counts(), agent.problems.messages, sum(agent.problems.counts.values()))
     if out is None or dry_run:

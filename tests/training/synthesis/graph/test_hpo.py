@@ -219,3 +219,20 @@ def test_genes_are_joined_to_their_diseases(hpo, hpo_folder, reader):
     found = [(hpo.node(edge.subject).id, hpo.node(edge.object)) for edge in map(hpo.edge, rows.tolist())]
     assert sorted((disease, gene.id, gene.name) for disease, gene in found) == sorted(stated)
     assert {gene.type for _, gene in found} == {NodeType.GENE}
+
+
+def test_of_several_names_of_a_disease_the_first_is_its_name_and_the_others_are_synonyms(hpo, raw):
+    names = defaultdict(dict)
+    for row in raw.rows:
+        names[row["database_id"]].setdefault(row["disease_name"], row["line"])
+    several = {disease: list(found) for disease, found in names.items() if len(found) > 1}
+    assert len(several) == 80
+    for disease, found in several.items():
+        node = hpo.node(hpo._nodes.numbers[disease])
+        assert node.name == found[0]
+        assert {each.text for each in node.synonyms} >= set(found[1:])
+    # No second name is that of another disease of its vocabulary, so that it could make two diseases one.
+    first = {(disease.partition(":")[0], found): disease for disease, each in names.items() for found in list(each)[:1]}
+    for disease, found in several.items():
+        assert {first.get((disease.partition(":")[0], name), disease) for name in found[1:]} == {disease}
+    assert hpo.find("OMIM:272300") != hpo.find("OMIM:614249")

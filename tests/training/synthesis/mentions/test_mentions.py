@@ -190,3 +190,20 @@ def test_questions_turn_to_what_the_table_does_not_name(hpo, tmp_path):
     assert manifest["made_by"]["mentions"]["rows"] == len(named)
     # Without the table half of them would be.
     assert sum(row["answer"] in named for row in rows) < 0.1 * len(rows)
+
+
+def test_links_in_a_folder_are_named_and_not_followed(tmp_path, capsys):
+    graph = tmp_path / "own.tsv"
+    graph.write_text("subject\tsubject_type\trelation\tobject\tobject_type\nague\tdisease\thas_symptom\tfever\tsign\n")
+    corpus, outside = tmp_path / "corpus", tmp_path / "outside"
+    for folder in (corpus, outside):
+        folder.mkdir()
+        (folder / "a.txt").write_text("ague")
+    (corpus / "file.txt").symlink_to(outside / "a.txt")
+    (corpus / "folder").symlink_to(outside, target_is_directory=True)
+    (corpus / "broken.txt").symlink_to(outside / "nothing.txt")
+    out = tmp_path / "out.tsv"
+    assert main(["train", "mentions", str(corpus), "--graph", str(graph), "--out", str(out)]) == 0
+    shown = capsys.readouterr()
+    assert "1 mentions in 1 texts" in shown.out
+    assert all(str(corpus / name) in shown.err for name in ("file.txt", "folder", "broken.txt"))

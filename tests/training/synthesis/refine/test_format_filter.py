@@ -12,7 +12,7 @@ from evalsuite.tasks.registry import load_task
 from tests.training.synthesis.refine.planted import read_rows, row, write_rows
 from training.data.manifest import verify
 from training.synthesis.refine.format_filter import filter_rows
-from training.synthesis.refine.question_rows import QuestionRow, read_questions
+from training.synthesis.refine.question_rows import QuestionRow, read_lines, read_questions
 
 FOUR = {"A": "w", "B": "x", "C": "y", "D": "z"}
 PLANTED = {
@@ -137,3 +137,19 @@ def test_a_folder_that_was_changed_is_refused(tmp_path):
     with pytest.raises(DataError) as caught:
         read_questions(str(tmp_path / "out"))
     assert caught.value.code == ErrorCode.TRAINING_DATA_CHANGED
+
+
+def test_a_row_that_is_no_item_is_named_by_its_file_and_line_alone(tmp_path):
+    rows = [row(1), row(2, options="x"), {"question": "?", "options": ["x", "y"], "answer": "A", "gold": "B"}]
+    found = filter_rows(list(read_lines(write_rows(tmp_path / "rows.jsonl", rows))))
+    details = [each.detail for each in found.rejected]
+    assert [each.split(" ")[0].rstrip(":") for each in details] == ["rows.jsonl:2", "rows.jsonl:3"]
+    assert not any("item 0" in each for each in details)
+
+
+def test_a_refinement_that_keeps_nothing_warns_in_one_line_and_ends_with_1(tmp_path, capsys):
+    rows = [row(1, options=["x", "x"]), row(2, question="")]
+    file = write_rows(tmp_path / "rows.jsonl", rows)
+    assert main(["train", "refine", str(file), "--licence", "ours", "--out", str(tmp_path / "out")]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+    assert len((tmp_path / "out" / "rejected.jsonl").read_text().splitlines()) == 2

@@ -120,6 +120,16 @@ def test_a_question_with_two_answers_is_drawn_from_no_source(tmp_path, source):
     assert [report[name]["left_out"] for name in "ab"] == [{"contradicting gold": 1}] * 2
 
 
+def test_traces_of_one_question_with_two_gold_labels_are_drawn_from_no_source(tmp_path, source):
+    options = {label: f"{name} of kind 1" for label, name in zip("BACD", NAMES, strict=True)}
+    turned = trace(1, "then") | grpo_rows([1], options=options, answer="A")[0]  # the same option under another label
+    turned = {key: turned[key] for key in trace(1)}
+    a, b = source("a", [trace(1), turned, trace(2), trace(3)]), source("b", [trace(2, "so") | {"gold": "C"}, trace(4)])
+    drawn, report = mixed(tmp_path, f"{a}=3", f"{b}=1")
+    assert sorted(each["item"] for each in drawn) == ["a:q001", "a:q001", "a:q003", "b:q004"]
+    assert [report[name]["left_out"] for name in "ab"] == [{"contradicting gold": 1}] * 2
+
+
 @pytest.mark.parametrize("changes", [{"question": "Question 1: which is it not?"}, {"options": {"A": "x", "B": "y"}}])
 def test_another_question_is_no_duplicate(changes):
     keys = {

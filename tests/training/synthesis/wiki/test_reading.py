@@ -179,3 +179,16 @@ def test_bad_input_is_one_line_and_exit_code_2(out, tmp_path, capsys):
     assert read_graph([tmp_path / "out" / "triples.tsv"]).edge_count > 5
     for wrong in (tmp_path / "absent.xml", shutil.copytree(tmp_path / "out", tmp_path / "copy") / "requests"):
         assert main(["train", "wiki", str(wrong), "--out", str(tmp_path / "other")]) == 2
+
+
+def test_links_in_a_folder_of_articles_are_counted_and_not_followed(tmp_path, capsys):
+    articles, outside = tmp_path / "articles", tmp_path / "outside"
+    for folder in (articles, outside):
+        folder.mkdir()
+        (folder / f"{folder.name}.txt").write_text("Ague is a disease.")
+    (articles / "file.txt").symlink_to(outside / "outside.txt")
+    (articles / "folder").symlink_to(outside, target_is_directory=True)
+    assert main(["train", "wiki", str(articles), "--dry-run"]) == 0
+    shown = capsys.readouterr()
+    assert "pages: 1\n" in shown.out and "links, which are not followed: 2\n" in shown.out
+    assert all(str(articles / name) in shown.err for name in ("file.txt", "folder"))

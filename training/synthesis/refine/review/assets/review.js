@@ -137,20 +137,25 @@ function drawQuestion() {
   article.replaceChildren(
     heading, make("p", { class: "small" }, `${place + 1} of ${items.length} · ${line(String(row.reason), 60).replaceAll("_", " ")}`),
     ...context, stem, drawOptions(), make("div", { id: "decided" }), ...trials,
-    ...(row.proof ? [foldable("Proof", block(proofText(row.proof)))] : []),
+    ...(row.proof ? [foldable("Proof", block(proofText(row.proof, row.proof.names ?? {})))] : []),
     ...(row.item.meta ? [foldable("Metadata", block(row.item.meta))] : []));
   drawDecisions();
 }
 
-/** Rows of a proof are lists: one line each. @param {any} proof @param {string} [indent] @returns {string} */
-function proofText(proof, indent = "") {
+/**
+ * Rows of a proof are lists: one line each, and a node has its name behind its id.
+ * @param {any} proof @param {any} names @param {string} [indent] @returns {string}
+ */
+function proofText(proof, names, indent = "") {
+  const named = (/** @type {any} */ id) => (Object.hasOwn(names, id) ? `${id} (${names[id]})` : String(id));
   if (Array.isArray(proof)) {
     const flat = proof.every((each) => typeof each !== "object");
-    return flat ? `${indent}${proof.join("  ")}` : proof.map((each) => proofText(each, indent)).join("\n");
+    return flat ? `${indent}${proof.map(named).join("  ")}` : proof.map((each) => proofText(each, names, indent)).join("\n");
   }
-  if (proof === null || typeof proof !== "object") return `${indent}${proof}`;
-  return Object.entries(proof).map(([key, value]) => (
-    value !== null && typeof value === "object" ? `${indent}${key}\n${proofText(value, `${indent}  `)}` : `${indent}${key}: ${value}`
+  if (proof === null || typeof proof !== "object") return `${indent}${named(proof)}`;
+  return Object.entries(proof).filter(([key]) => key !== "names").map(([key, value]) => (
+    value !== null && typeof value === "object"
+      ? `${indent}${key}\n${proofText(value, names, `${indent}  `)}` : `${indent}${key}: ${named(value)}`
   )).join("\n");
 }
 
