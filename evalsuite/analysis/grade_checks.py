@@ -64,6 +64,8 @@ def identity_contradictions(summary: RunSummary, facts: Mapping[str, Any]) -> It
     identity = facts["identity"]
     if summary.model != identity["model"]:
         yield "summary.json names another model than run.json"
+    if summary.adapter is not None and summary.adapter != identity.get("adapter"):
+        yield "summary.json names another adapter than run.json"
     decoding = facts.get("decoding", identity["decoding"])  # an imported run has it in the identity alone
     if decoding and summary.decoding != decoding:
         yield "summary.json states another decoding than run.json"

@@ -158,4 +158,6 @@ def import_log(
 def _result(run: RunLike) -> RunResult:
     if isinstance(run, Run):
         return run.result
-    return run if isinstance(run, RunResult) else read_result(Path(run))
+    result = run if isinstance(run, RunResult) else read_result(Path(run))
+    result.check_responses()  # the grades are those of the responses in the folder
+    return result

@@ -45,6 +45,8 @@ def compare(a: Path, b: Path, allow: tuple[str, ...], lenient: bool, as_json: bo
     """
     allowed = [name.strip() for names in allow for name in names.split(",") if name.strip()]
     runs = read_result(a), read_result(b)
+    for run in runs:  # the grades that are compared are those of the responses in the folder
+        run.check_responses()
     check_distinct(runs)
     result = compare_runs(pair(*runs, allow=allowed), "lenient" if lenient else "strict")
     if as_json:

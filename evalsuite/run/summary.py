@@ -151,6 +151,7 @@ def summarise(
         {
             "schema": SCHEMA,
             "model": identity["model"],
+            **({"adapter": identity["adapter"]} if identity.get("adapter") else {}),
             "run": folder.path.resolve().name,
             "parser": parser_of([tally.prepared for tally in tallies]),
             "decoding": facts.get("decoding", identity["decoding"]),

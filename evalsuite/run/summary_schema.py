@@ -230,6 +230,8 @@ class RunSummary(_Part):
 
     schema_: Annotated[Literal[3], Field(alias="schema")]
     model: str
+    adapter: str | None = None
+    """The LoRA adapter that was applied to the model; not set for a run without one."""
     run: str
     """Name of the run folder."""
     parser: Annotated[str, Field(max_length=200)]

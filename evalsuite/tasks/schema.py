@@ -229,6 +229,12 @@ class Suite(StrictModel):
     tasks: tuple[str, ...]
 
 
+def _language_tag(tag: str) -> str:
+    if re.fullmatch(LANGUAGE_TAG, tag) is None:
+        raise ValueError(f"{tag[:40]!r} is not the tag of a language; write one such as en, de or zh-Hant")
+    return tag
+
+
 class Task(StrictModel):
     """A task card: everything that is known about a benchmark, and how its files become items."""
 
@@ -237,7 +243,7 @@ class Task(StrictModel):
     """Raised whenever the same response could be graded differently, or another prompt is sent."""
     title: str = ""
     about: str = ""
-    language: Annotated[str, Field(pattern=f"^{LANGUAGE_TAG}$")] = "en"
+    language: Annotated[str, AfterValidator(_language_tag)] = "en"
     """Of the items; the answer instruction is in English where there is none in this language."""
     licence: str = ""
     citation: str = ""

@@ -12,6 +12,8 @@ from backend_calls import collect, make_request, respond, texts
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import evalsuite as es
+from evalsuite.analysis.run_result import read_result
 from evalsuite.errors import BackendError, ErrorCode, UsageError
 from evalsuite.models.backend import BackendSettings, Decoding
 from evalsuite.models.hf import HF
@@ -130,6 +132,14 @@ async def test_an_adapter_changes_the_responses(tiny_model, tiny_adapter, one_by
     )
     assert sum(plain[key] != one_by_one[key] for key in plain) > 20
     assert texts(continuous) == plain
+
+
+def test_the_summary_names_the_adapter(tiny_model, tiny_adapter, tmp_path):
+    pytest.importorskip("peft")
+    own = es.Dataset([{"question": "Which?", "options": ["x", "y"], "answer": "A"}], name="own")
+    run = es.evaluate(f"hf/{tiny_model}", [own], adapter=str(tiny_adapter), max_tokens=4, out=tmp_path / "run")
+    assert read_result(run.path).summary.adapter == str(tiny_adapter)
+    read_result(run.path).check_responses()
 
 
 async def test_a_template_that_opens_reasoning_is_detected(tiny_model):

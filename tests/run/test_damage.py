@@ -127,7 +127,9 @@ def refuses(way, run, baseline, tmp_path):
     try:
         if way == "verify":
             return any(JOURNAL in problem for problem in verify_run(run).problems)
-        if way == "gate":
+        if way == "compare":
+            es.compare(run, baseline)
+        elif way == "gate":
             gate(read_result(run), read_result(baseline), GatePolicy())
         else:
             write_report([run], tmp_path / "report")
@@ -136,7 +138,7 @@ def refuses(way, run, baseline, tmp_path):
     return False
 
 
-@pytest.mark.parametrize("way", ["verify", "gate", "report"])
+@pytest.mark.parametrize("way", ["verify", "compare", "gate", "report"])
 @pytest.mark.parametrize(
     "edit",
     [lambda lines: [*lines, lines[2]], lambda lines: [*lines[:3], lines[2], *lines[4:]], reversed],
@@ -207,7 +209,7 @@ def test_a_summary_that_states_another_setting_than_the_run_is_refused(run, key,
     assert verify_run(run).problems
 
 
-@pytest.mark.parametrize(("key", "value"), [("model", "trivial/first"), ("decoding", {"seed": 7})])
+@pytest.mark.parametrize(("key", "value"), [("model", "trivial/first"), ("adapter", "own"), ("decoding", {"seed": 7})])
 def test_a_summary_of_another_model_or_decoding_is_refused(run, key, value):
     summary = orjson.loads((run / "summary.json").read_bytes())
     (run / "summary.json").write_bytes(orjson.dumps(with_checksum({**summary, key: value})))

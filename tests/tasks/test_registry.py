@@ -165,3 +165,11 @@ def test_recordings_are_described_by_their_setting():
     two_turns = load_task("medxpertqa").recording("medxpertqa_official_2turn_cot")
     assert two_turns and (two_turns.response_field, two_turns.reasoning_field) == ("final_turn_text", "text")
     assert load_task("medqa").recording("no such protocol") is None
+
+
+@pytest.mark.parametrize("tag", ["english", "EN", "en_GB", "e", "en-"])
+def test_an_invalid_language_is_a_sentence_without_a_pattern(tmp_path, tag):
+    folder = write(tmp_path, CARD.replace("version: 1", f"version: 1\nlanguage: {tag}"))
+    with pytest.raises(TaskError) as caught:
+        load_task("mine", folder)
+    assert f"language: {tag!r} is " in str(caught.value) and "[a-z]" not in str(caught.value)

@@ -94,7 +94,7 @@ class ItemView {
     if (records.error) return append(box, make("p", {}, records.error.message));
     const record = records.find((/** @type {any} */ each) => each.item === items.ids[item] && each.rotation === rotation && each.sample === sample);
     if (!record) return append(box, make("p", {}, "No response is kept."));
-    box.append(...response(record, run.span(row, false) ?? run.span(row, true)), await this.prompt(run, item, rotation), measures(record));
+    box.append(...response(record, run.span(row, false) ?? run.span(row, true), itemSet.language), await this.prompt(run, item, rotation), measures(record));
     return box;
   }
 
@@ -105,7 +105,7 @@ class ItemView {
     const file = slot === null ? null : await load(`${itemSet.id}/prompts-${Math.floor(item / itemSet.slice)}`).catch(() => null);
     const messages = file?.prompts[slot]?.[item % itemSet.slice];
     if (!messages) return make("p", { class: "small" }, itemSet.without ? "The prompt can't be rendered without the task's data." : "Another prompt than the task's own, which isn't kept.");
-    return make("details", {}, make("summary", {}, rotation ? "Prompt, before its options were moved" : "Prompt"), ...messages.map((/** @type {any} */ each) => make("pre", {}, readable(messages.length > 1 ? `[${each.role}]\n${each.content}` : each.content))));
+    return make("details", {}, make("summary", {}, rotation ? "Prompt, before its options were moved" : "Prompt"), ...messages.map((/** @type {any} */ each) => make("pre", { lang: itemSet.language, dir: "auto" }, readable(messages.length > 1 ? `[${each.role}]\n${each.content}` : each.content))));
   }
 
   /** @param {number} by */
@@ -152,8 +152,8 @@ function verdictList(run, row) {
   return list;
 }
 
-/** The response with its span marked; reasoning before the answer is folded. @param {any} record @param {[number, number]|null} span @returns {HTMLElement[]} */
-function response(record, span) {
+/** The response with its span marked; reasoning before the answer is folded. @param {any} record @param {[number, number]|null} span @param {string} language @returns {HTMLElement[]} */
+function response(record, span, language) {
   const points = Array.from(String(record.text));
   const nodes = [];
   if (record.reasoning) nodes.push(folded(String(record.reasoning)));
@@ -162,7 +162,7 @@ function response(record, span) {
   const end = Math.max(...["</think>", "</thinking>", "<|message|>"].map((mark) => (before.lastIndexOf(mark) < 0 ? 0 : before.lastIndexOf(mark) + mark.length)));
   const skip = Array.from(before.slice(0, end)).length;
   if (skip) nodes.push(folded(points.slice(0, skip).join("")));
-  const pre = make("pre", { class: "response", tabindex: "0", dir: "auto", "aria-label": "Response" });
+  const pre = make("pre", { class: "response", tabindex: "0", lang: language, dir: "auto", "aria-label": "Response" });
   if (points.length === 0) pre.append(make("span", { class: "small" }, "(empty)"));
   else if (span) pre.append(readable(points.slice(skip, span[0]).join("")), make("mark", { title: "what was read" }, readable(points.slice(span[0], span[1]).join(""))), readable(points.slice(span[1]).join("")));
   else pre.append(readable(points.slice(skip).join("")));
