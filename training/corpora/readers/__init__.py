@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from training.corpora.documents import Reader
+from training.corpora.readers.guideline_pdf import read_guideline_pdf
 from training.corpora.readers.html.pages import read_guideline_html
 from training.corpora.readers.jats.articles import read_jats
 from training.corpora.readers.medlineplus import read_medlineplus
@@ -16,6 +17,7 @@ from training.corpora.readers.wikipedia import read_wikipedia
 
 READERS: Final[dict[str, Reader]] = {
     "guideline_html": read_guideline_html,
+    "guideline_pdf": read_guideline_pdf,
     "jats": read_jats,
     "medlineplus": read_medlineplus,
     "pubmed": read_pubmed,

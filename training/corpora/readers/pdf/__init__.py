@@ -1,0 +1,1 @@
+"""Documents of PDF: characters with places, as lines, tables and paragraphs."""
