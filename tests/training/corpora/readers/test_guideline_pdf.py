@@ -105,6 +105,11 @@ def test_headers_and_footers_of_many_pages_are_left_out(tmp_path):
     assert text_of(tmp_path, *pages) == "Text 7 is here.\n\nText 8 is here.\n\nText 9 is here."
 
 
+def test_text_that_goes_on_into_the_margin_stays(tmp_path):
+    page = lines(*(f"Line {number} of the same text" for number in range(60, 0, -1)), top=760)
+    assert text_of(tmp_path, page, page).count("Line 1 of") == 2
+
+
 def grid(columns, rows):
     """Return the rules of a table by its edges."""
     across = [(columns[0], row, columns[-1] - columns[0], 0.5) for row in rows]

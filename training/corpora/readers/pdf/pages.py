@@ -13,6 +13,8 @@ from training.corpora.readers.pdf.lines import Char, TextLine, lines_of
 from training.corpora.readers.pdf.tables import RuledTable
 
 MOST_PAGES: Final = 3000
+_MOST_EDGES: Final = 4000
+"""Lines and sides of boxes on a page, above which they are a drawing, in which tables are not looked for."""
 _MARGIN: Final = 0.12
 """Of the page's height, at its top and bottom: where headers and footers stand."""
 _HYPHEN: Final = re.compile(r"(?<=[A-Za-z\u00c0-\u024f])[-\u00ad\u2010]\Z")
@@ -61,8 +63,7 @@ def read_pages(pdf: Any) -> PdfText:
     edges: list[list[TextLine]] = []
     for page in pdf.pages:
         parts = list(_parts(page))
-        low, high = _MARGIN * float(page.height), (1 - _MARGIN) * float(page.height)
-        edges.append([part for part in parts if isinstance(part, TextLine) and _at_edge(part, low, high)])
+        edges.append(_in_margins(parts, float(page.height)))
         found.pages.append(parts)
         page.close()
     counts = Counter(key for lines in edges for key in {_key(line) for line in lines})
@@ -74,8 +75,19 @@ def read_pages(pdf: Any) -> PdfText:
     return found
 
 
-def _at_edge(line: TextLine, low: float, high: float) -> bool:
-    return line.bottom < low or line.top > high
+def _in_margins(parts: list[TextLine | Table], height: float) -> list[TextLine]:
+    """Return the lines at the top and bottom of a page that a gap keeps apart from the text between them."""
+    lines = sorted((part for part in parts if isinstance(part, TextLine)), key=lambda line: line.top)
+    blocks: list[list[TextLine]] = []
+    bottom = float("-inf")
+    for line in lines:
+        if not blocks or line.top - bottom > 0.6 * line.size:
+            blocks.append([])
+        blocks[-1].append(line)
+        bottom = max(bottom, line.bottom)
+    low, high = _MARGIN * height, (1 - _MARGIN) * height
+    inside = (block for block in blocks if block[-1].bottom < low or block[0].top > high)
+    return [line for block in inside for line in block]
 
 
 def _key(line: TextLine) -> str:
@@ -85,7 +97,8 @@ def _key(line: TextLine) -> str:
 def _parts(page: Any) -> Iterator[TextLine | Table]:
     """Yield the lines and tables of a page in the order of its content."""
     rules = [each for each in [*page.rects, *page.lines, *page.curves] if each["height"] < 2.5 and each["width"] > 2]
-    tables = [each for each in (RuledTable(found.cells) for found in page.find_tables()) if each.is_table]
+    ruled = page.find_tables() if len(page.edges) < _MOST_EDGES else []
+    tables = [each for each in (RuledTable(found.cells) for found in ruled) if each.is_table]
     loose: list[Char] = []
     inside: dict[int, list[list[Char]]] = {}
     order: list[list[Char] | int] = [loose]
@@ -111,6 +124,8 @@ def _parts(page: Any) -> Iterator[TextLine | Table]:
 def _cell(char: Char, tables: list[RuledTable]) -> tuple[int, int] | None:
     x, y = (char["x0"] + char["x1"]) / 2, (char["top"] + char["bottom"]) / 2
     for number, table in enumerate(tables):
+        if not table.left <= x <= table.right:
+            continue
         for cell, box in enumerate(table.boxes):
             if box[0] <= x <= box[2] and box[1] <= y <= box[3]:
                 return number, cell

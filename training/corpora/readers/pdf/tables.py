@@ -16,11 +16,12 @@ class RuledTable:
         self.boxes = sorted(boxes, key=lambda box: (box[1], box[0]))
         columns = _edges([box[0] for box in self.boxes])
         rows = _edges([box[1] for box in self.boxes])
-        right, bottom = max(box[2] for box in self.boxes), max(box[3] for box in self.boxes)
+        self.left, self.right = columns[0], max(box[2] for box in self.boxes)
+        bottom = max(box[3] for box in self.boxes)
         self.grid = [
             [
                 self._at((x + after) / 2, (y + below) / 2)
-                for x, after in zip(columns, [*columns[1:], right], strict=True)
+                for x, after in zip(columns, [*columns[1:], self.right], strict=True)
             ]
             for y, below in zip(rows, [*rows[1:], bottom], strict=True)
         ]
