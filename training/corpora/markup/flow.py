@@ -9,12 +9,21 @@ from typing import Final, NamedTuple
 
 from training.corpora.markup.dialect import Dialect
 from training.corpora.markup.elements import Element, UnreadableError, local_name, own_text
-from training.corpora.markup.inline import LINE_BREAK, Kind, Line, Piece, is_note_mark, join, merged, normalised
+from training.corpora.markup.inline import (
+    LINE_BREAK,
+    JoinedText,
+    Piece,
+    Placement,
+    is_note_mark,
+    join,
+    merged,
+    normalised,
+)
 from training.corpora.markup.math import is_math, math_pieces
 from training.corpora.markup.tables import Cell, Grid
 
 BETWEEN_CELLS: Final = " | "
-_APART: Final = Piece(Kind.LOWERED, "")
+_APART: Final = Piece(Placement.LOWERED, "")
 """Keeps digits before and behind what stands elsewhere from becoming one number."""
 _LEADING_CARET: Final = re.compile(r"(?<!\d)\^")
 _DIGITS_APART: Final = re.compile(r"(?<=\d)\0+(?=\d)")
@@ -86,14 +95,14 @@ class Flow:
     def _shown(self, element: Element, name: str) -> None:
         dialect = self._dialect
         if name in ("sup", "sub"):
-            self._shift(element, Kind.RAISED if name == "sup" else Kind.LOWERED)
+            self._shift(element, Placement.RAISED if name == "sup" else Placement.LOWERED)
         elif is_math(element):
             self._pieces += [_APART, *math_pieces(element), _APART]
         elif dialect.is_citation(element):
             text = _LEADING_CARET.sub("", self._line(element).text)
-            self._pieces.append(Piece(Kind.RAISED if is_note_mark(text) else Kind.CITED, text))
+            self._pieces.append(Piece(Placement.RAISED if is_note_mark(text) else Placement.CITED, text))
         elif name in dialect.line_breaks:
-            self._pieces.append(Piece(Kind.PLAIN, LINE_BREAK))
+            self._pieces.append(Piece(Placement.PLAIN, LINE_BREAK))
         elif name == "table":
             self._end_block()
             self._table(element)
@@ -114,13 +123,13 @@ class Flow:
             self._content(element)
 
     def _content(self, element: Element) -> None:
-        self._pieces.append(Piece(Kind.PLAIN, own_text(element)))
+        self._pieces.append(Piece(Placement.PLAIN, own_text(element)))
         for child in element:
             if isinstance(child.tag, str):
                 self.element(child)
             else:
-                self._pieces.append(Piece(Kind.PLAIN, own_text(child)))
-            self._pieces.append(Piece(Kind.PLAIN, child.tail or ""))
+                self._pieces.append(Piece(Placement.PLAIN, own_text(child)))
+            self._pieces.append(Piece(Placement.PLAIN, child.tail or ""))
 
     def _block(self, element: Element, name: str) -> None:
         self._end_block()
@@ -138,7 +147,7 @@ class Flow:
         """Whether nothing but a line has been collected."""
         return not (self._blocks or self._notes or self._prefix or self._terms or self._headings)
 
-    def _line(self, element: Element) -> Line:
+    def _line(self, element: Element) -> JoinedText:
         """Return an element's content as one line; paragraphs in it are lines with a semicolon between them."""
         inner = Flow(self._dialect)
         inner._in_group = True
@@ -148,11 +157,11 @@ class Flow:
         else:
             rendered = inner.finished()
             parts = (part.removeprefix("- ") for part in rendered.text.replace("\n\n", "\n").split("\n"))
-            line = Line("; ".join(part for part in parts if part), rendered.note_marks)
+            line = JoinedText("; ".join(part for part in parts if part), rendered.note_marks)
         self.note_marks += line.note_marks
         return line
 
-    def _shift(self, element: Element, kind: Kind) -> None:
+    def _shift(self, element: Element, kind: Placement) -> None:
         """Add raised or lowered text; a raised citation is a citation."""
         inner = Flow(self._dialect)
         inner._in_group = True
@@ -161,10 +170,10 @@ class Flow:
             self._pieces.append(Piece(kind, self._line(element).text))
             return
         pieces = merged(inner._pieces)
-        cited = any(piece.kind is Kind.CITED for piece in pieces)
-        if kind is Kind.RAISED and cited:
+        cited = any(piece.kind is Placement.CITED for piece in pieces)
+        if kind is Placement.RAISED and cited:
             text = _DIGITS_APART.sub(", ", "\0".join(piece.text for piece in pieces)).replace("\0", "")
-            self._pieces.append(Piece(Kind.CITED, text))
+            self._pieces.append(Piece(Placement.CITED, text))
         else:
             self._pieces.append(Piece(kind, join(pieces).text))
 

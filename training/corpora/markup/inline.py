@@ -24,7 +24,7 @@ _TAIL: Final = 80
 _INVISIBLE: Final = re.compile("[\u00ad\u200b\u200c\u200d\u2060\ufeff]")
 
 
-class Kind(Enum):
+class Placement(Enum):
     """How a piece of text stands in its line."""
 
     PLAIN = "plain"
@@ -37,18 +37,18 @@ class Kind(Enum):
 class Piece(NamedTuple):
     """A run of text that stands in one way."""
 
-    kind: Kind
+    kind: Placement
     text: str
 
 
-class Line(NamedTuple):
+class JoinedText(NamedTuple):
     """Pieces as one text; `note_marks`: how many marks of foot notes behind numbers were removed."""
 
     text: str
     note_marks: int
 
 
-def join(pieces: Sequence[Piece]) -> Line:
+def join(pieces: Sequence[Piece]) -> JoinedText:
     """Return pieces as one line of text in which no two numbers have become one.
 
     A raised text gets a caret, a lowered one stays in line, a raised 1 before a slash and a lowered 2 are a fraction.
@@ -56,7 +56,7 @@ def join(pieces: Sequence[Piece]) -> Line:
     "20^a mg" both say something else. The mark of a citation stands in brackets.
     """
     joiner = _Joiner(merged(pieces))
-    return Line(joiner.result(), joiner.note_marks)
+    return JoinedText(joiner.result(), joiner.note_marks)
 
 
 def is_note_mark(text: str) -> bool:
@@ -68,9 +68,9 @@ def merged(pieces: Sequence[Piece]) -> list[Piece]:
     """Return pieces with neighbours of plain text as one, and without empty ones of that kind."""
     found: list[Piece] = []
     for piece in pieces:
-        if found and piece.kind is found[-1].kind is Kind.PLAIN:
-            found[-1] = Piece(Kind.PLAIN, found[-1].text + piece.text)
-        elif piece.text or piece.kind is not Kind.PLAIN:
+        if found and piece.kind is found[-1].kind is Placement.PLAIN:
+            found[-1] = Piece(Placement.PLAIN, found[-1].text + piece.text)
+        elif piece.text or piece.kind is not Placement.PLAIN:
             found.append(piece)
     return found
 
@@ -99,20 +99,20 @@ class _Joiner:
     def _take(self, place: int) -> int:
         """Append the pieces at a place; returns how many."""
         kind, text = self._pieces[place]
-        if kind is Kind.PLAIN:
+        if kind is Placement.PLAIN:
             self._append(text)
             return 1
         if not text.strip():
             self._append(" " if text else "", True)
             return 1
         stripped = normalised(text).replace("\n", " ")
-        below = self._denominator(place, stripped) if kind is Kind.RAISED else None
+        below = self._denominator(place, stripped) if kind is Placement.RAISED else None
         if below is not None:
             self._append(f" {stripped}/{below}" if self._text[-1:].isdigit() else f"{stripped}/{below}", True)
             return 3
-        if kind is Kind.CITED:
+        if kind is Placement.CITED:
             self._cite(stripped)
-        elif kind is Kind.RAISED:
+        elif kind is Placement.RAISED:
             self._raise(place, stripped)
         else:
             fused = self._text[-1:].isdigit() and stripped[0].isdigit()
@@ -132,7 +132,7 @@ class _Joiner:
         if len(following) < 2 or not above.isdecimal() or not _FRACTION_BAR.fullmatch(following[0].text):
             return None
         below = following[1].text.strip()
-        return below if following[1].kind is Kind.LOWERED and below.isdecimal() else None
+        return below if following[1].kind is Placement.LOWERED and below.isdecimal() else None
 
     def _raise(self, place: int, text: str) -> None:
         before = self._text[-_TAIL:].rstrip()
@@ -153,7 +153,7 @@ class _Joiner:
             self._append(f"^({text})" if " " in text else f"^{text}", True)
 
     def _is_citation(self, place: int) -> bool:
-        return place >= 0 and self._pieces[place].kind is Kind.CITED
+        return place >= 0 and self._pieces[place].kind is Placement.CITED
 
     def _cite(self, text: str) -> None:
         """Append a citation's mark, in brackets unless it is words or stands in brackets already."""

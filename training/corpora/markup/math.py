@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from training.corpora.markup.elements import Element, element_children, local_name, own_text
-from training.corpora.markup.inline import Kind, Piece, join, normalised
+from training.corpora.markup.inline import Piece, Placement, join, normalised
 
 NAMESPACE: Final = "http://www.w3.org/1998/Math/MathML"
 _DROPPED: Final = frozenset({"annotation", "annotation-xml", "mphantom", "maction"})
@@ -34,9 +34,9 @@ def math_pieces(element: Element) -> list[Piece]:
     if name in _RAISED and len(children) == 2:
         return [_plain(_text(children[0]) + _power(children[1]))]
     if name in _LOWERED and len(children) == 2:
-        return [_plain(_text(children[0])), Piece(Kind.LOWERED, _text(children[1]))]
+        return [_plain(_text(children[0])), Piece(Placement.LOWERED, _text(children[1]))]
     if name in _BOTH and len(children) == 3:
-        below = Piece(Kind.LOWERED, _text(children[1]))
+        below = Piece(Placement.LOWERED, _text(children[1]))
         return [_plain(_text(children[0])), below, _plain(_power(children[2]))]
     if name == "mfenced":
         inside = ", ".join(_text(child) for child in children)
@@ -58,7 +58,7 @@ def _row(element: Element, name: str) -> list[Piece]:
 
 
 def _plain(text: str) -> Piece:
-    return Piece(Kind.PLAIN, text)
+    return Piece(Placement.PLAIN, text)
 
 
 def _text(element: Element) -> str:

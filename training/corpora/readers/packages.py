@@ -17,7 +17,7 @@ from training.corpora.markup.guarded import ChangedDigitsError
 ARCHIVES: Final = (".tar.gz", ".tgz", ".tar")
 
 
-class Member(NamedTuple):
+class PackagedFile(NamedTuple):
     """A file, or a member of an archive, by its name for people."""
 
     name: str
@@ -44,7 +44,7 @@ def each_record(
             yield Refused(f"{member.name}:1", "digits_changed", str(error))
 
 
-def members(path: Path, suffixes: tuple[str, ...]) -> Iterator[Member | Refused]:
+def members(path: Path, suffixes: tuple[str, ...]) -> Iterator[PackagedFile | Refused]:
     """Yield the files with these suffixes: that one, those below a folder by name, those in archives in their order.
 
     What is no regular file, or too large, is refused. Raises `DataError` where there is nothing to read.
@@ -65,16 +65,16 @@ def members(path: Path, suffixes: tuple[str, ...]) -> Iterator[Member | Refused]
             yield _file(file, name)
 
 
-def _file(file: Path, name: str) -> Member | Refused:
+def _file(file: Path, name: str) -> PackagedFile | Refused:
     try:
-        return Member(name, read_regular_file(file, LARGEST))
+        return PackagedFile(name, read_regular_file(file, LARGEST))
     except NotRegularFileError as error:
         return Refused(f"{name}:1", "too_large" if file.is_file() else "malformed", str(error.strerror))
     except OSError as error:
         raise DataError(ErrorCode.DATA_UNREADABLE, f"{file}: can't be read ({error.strerror or error})") from None
 
 
-def _archive(file: Path, name: str, suffixes: tuple[str, ...]) -> Iterator[Member | Refused]:
+def _archive(file: Path, name: str, suffixes: tuple[str, ...]) -> Iterator[PackagedFile | Refused]:
     """Yield the members of an archive, which is never unpacked to disk."""
     place = name
     try:
@@ -87,7 +87,7 @@ def _archive(file: Path, name: str, suffixes: tuple[str, ...]) -> Iterator[Membe
                     yield Refused(f"{place}:1", "too_large", f"it is larger than {LARGEST:,} bytes")
                     continue
                 content: IO[bytes] | None = archive.extractfile(info)
-                yield Member(place, content.read() if content else b"")
+                yield PackagedFile(place, content.read() if content else b"")
     except (tarfile.TarError, EOFError, zlib.error) as error:
         yield Refused(f"{place}:1", "truncated", f"the archive is damaged or cut short ({error})")
     except OSError as error:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from training.corpora.digits import changed_digits, digit_strings
-from training.corpora.markup.inline import Kind
+from training.corpora.markup.inline import Placement
 from training.corpora.readers.pdf.lines import TextLine
 from training.corpora.readers.pdf.pages import PdfText
 
@@ -40,7 +40,7 @@ def _against(lines: Iterable[TextLine], second: str) -> str | None:
 
 def _apart(line: TextLine, with_struck: bool = False) -> str:
     pieces = line.pieces(with_struck)
-    return "".join(piece.text if piece.kind is Kind.PLAIN else f" {piece.text} " for piece in pieces)
+    return "".join(piece.text if piece.kind is Placement.PLAIN else f" {piece.text} " for piece in pieces)
 
 
 def _fused(line: TextLine) -> str:

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any, Final, TypeAlias
 
 from training.corpora.markup.flow import BETWEEN_CELLS
-from training.corpora.markup.inline import Kind, Line, Piece, join, normalised
+from training.corpora.markup.inline import JoinedText, Piece, Placement, join, normalised
 
 Char: TypeAlias = dict[str, Any]
 """A character of pdfplumber: its text, its box in points from the top left, and its size."""
@@ -56,24 +56,24 @@ class TextLine:
         for char, struck in zip(self.chars, self.struck, strict=True):
             gap = 0.0 if end is None else char["x0"] - end
             if gap > _WIDE_GAP * size:
-                found.append(Piece(Kind.PLAIN, BETWEEN_CELLS))
+                found.append(Piece(Placement.PLAIN, BETWEEN_CELLS))
             elif gap > _GAP * size and not char["text"].isspace():
-                found.append(Piece(Kind.PLAIN, " "))
+                found.append(Piece(Placement.PLAIN, " "))
             end = char["x1"] if not char["text"].isspace() else end
             if struck and not with_struck:
                 continue
             kind, text = _kind(char, size, middle), str(char["text"])
             text = _LIGATURES.get(text, text)
-            if found and found[-1].kind is kind and kind is not Kind.PLAIN:
+            if found and found[-1].kind is kind and kind is not Placement.PLAIN:
                 found[-1] = Piece(kind, found[-1].text + text)
             else:
                 found.append(Piece(kind, text))
         return found
 
-    def line(self) -> Line:
+    def line(self) -> JoinedText:
         """Return the line as text, with how many note marks were removed."""
         joined = join(self.pieces())
-        return Line(normalised(joined.text).replace("\n", " "), joined.note_marks)
+        return JoinedText(normalised(joined.text).replace("\n", " "), joined.note_marks)
 
     def text(self) -> str:
         """Return the line as text."""
@@ -84,12 +84,12 @@ def _middle(char: Char) -> float:
     return float(char["top"] + char["bottom"]) / 2
 
 
-def _kind(char: Char, size: float, middle: float) -> Kind:
+def _kind(char: Char, size: float, middle: float) -> Placement:
     """Return how a character stands to its line: raised and lowered ones are smaller and off its middle."""
     shift = (_middle(char) - middle) / size if size else 0.0
     if char["text"].isspace() or abs(shift) < (0.12 if char["size"] < 0.92 * size else 0.25):
-        return Kind.PLAIN
-    return Kind.RAISED if shift < 0 else Kind.LOWERED
+        return Placement.PLAIN
+    return Placement.RAISED if shift < 0 else Placement.LOWERED
 
 
 def lines_of(chars: Iterable[Char], rules: Sequence[Char]) -> list[TextLine]:

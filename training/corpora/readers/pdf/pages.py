@@ -23,7 +23,7 @@ _ITEM: Final = re.compile(r"(?:[•●▪■◦‣–]|\(?\d{1,2}[.)]|\(?[a-z]\)
 
 
 @dataclass
-class Table:
+class PdfTable:
     """A table with the lines of each of its cells."""
 
     ruled: RuledTable
@@ -39,7 +39,7 @@ class Table:
 class PdfText:
     """A document's parts in order, by page, and what was left out of it."""
 
-    pages: list[list[TextLine | Table]] = field(default_factory=list)
+    pages: list[list[TextLine | PdfTable]] = field(default_factory=list)
     removed: list[TextLine] = field(default_factory=list)
     """Lines that stand on many pages, but for their numbers."""
 
@@ -75,7 +75,7 @@ def read_pages(pdf: Any) -> PdfText:
     return found
 
 
-def _in_margins(parts: list[TextLine | Table], height: float) -> list[TextLine]:
+def _in_margins(parts: list[TextLine | PdfTable], height: float) -> list[TextLine]:
     """Return the lines at the top and bottom of a page that a gap keeps apart from the text between them."""
     lines = sorted((part for part in parts if isinstance(part, TextLine)), key=lambda line: line.top)
     blocks: list[list[TextLine]] = []
@@ -94,7 +94,7 @@ def _key(line: TextLine) -> str:
     return re.sub(r"\d+", "#", line.text())
 
 
-def _parts(page: Any) -> Iterator[TextLine | Table]:
+def _parts(page: Any) -> Iterator[TextLine | PdfTable]:
     """Yield the lines and tables of a page in the order of its content."""
     rules = [each for each in [*page.rects, *page.lines, *page.curves] if each["height"] < 2.5 and each["width"] > 2]
     ruled = page.find_tables() if len(page.edges) < _MOST_EDGES else []
@@ -116,7 +116,7 @@ def _parts(page: Any) -> Iterator[TextLine | Table]:
         inside[table][cell].append(char)
     for part in order:
         if isinstance(part, int):
-            yield Table(tables[part], [lines_of(chars, rules) for chars in inside[part]])
+            yield PdfTable(tables[part], [lines_of(chars, rules) for chars in inside[part]])
         else:
             yield from lines_of(part, rules)
 
@@ -142,7 +142,7 @@ def paragraphs(text: PdfText) -> str:
             shown = part.text()
             if not shown:
                 continue
-            if isinstance(part, Table):
+            if isinstance(part, PdfTable):
                 found.append(shown)
                 last = None
                 continue
