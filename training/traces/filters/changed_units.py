@@ -25,6 +25,8 @@ _NO_SUBSTANCE: Final = frozenset(
         "needs",
     )
 )  # fmt: skip
+_EXAMINED: Final = re.compile(r"\b(?:units?|typo|mistake|misprint)\b", re.IGNORECASE)
+"""Next to a quantity whose unit the trace itself doubts."""
 _RATIO: Final = 9.0
 """Units of one kind that differ by less are no slip of a prefix."""
 
@@ -50,7 +52,8 @@ def check_units(trace: TeacherTrace, settings: TraceFilters) -> Verdict | None:
     stated = {(each.number, each.unit) for each in _mentions(given)}
     for mention in _mentions(text):
         known = first.setdefault((mention.word, mention.number), mention)
-        if _same_kind(known.unit, mention.unit) and (mention.number, mention.unit) not in stated:
+        examined = _EXAMINED.search(text, max(0, mention.start - 100), mention.end + 60)
+        if examined is None and _same_kind(known.unit, mention.unit) and (mention.number, mention.unit) not in stated:
             return Verdict(DiscardReason.CHANGED_UNIT, excerpt(text, max(0, mention.start - 60), mention.end + 30))
     return None
 

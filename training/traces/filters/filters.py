@@ -19,7 +19,7 @@ from training.traces.filters.trace import DiscardReason, TeacherTrace, Verdict
 from training.traces.filters.wording import check_copied_question, check_length, check_repetition
 
 
-class _Filter(NamedTuple):
+class TraceFilter(NamedTuple):
     """One filter and the reasons that it can give."""
 
     name: FilterName
@@ -27,23 +27,23 @@ class _Filter(NamedTuple):
     reasons: tuple[DiscardReason, ...]
 
 
-_FILTERS: Final = (
-    _Filter(
+FILTERS: Final = (
+    TraceFilter(
         "format",
         check_form,
         (DiscardReason.NO_REASONING, DiscardReason.UNBALANCED_MARKS, DiscardReason.NO_STRICT_ANSWER),
     ),
-    _Filter("length", check_length, (DiscardReason.TOO_SHORT, DiscardReason.TOO_LONG)),
-    _Filter("language", check_language, (DiscardReason.WRONG_LANGUAGE,)),
-    _Filter("repetition", check_repetition, (DiscardReason.REPETITION,)),
-    _Filter("copied_question", check_copied_question, (DiscardReason.COPIED_QUESTION,)),
-    _Filter("leak", check_leak, (DiscardReason.ANSWER_WAS_SHOWN, DiscardReason.ANSWER_BEFORE_EVIDENCE)),
-    _Filter("arithmetic", check_arithmetic, (DiscardReason.WRONG_ARITHMETIC,)),
-    _Filter("conversions", check_conversions, (DiscardReason.WRONG_CONVERSION,)),
-    _Filter("formulas", check_formulas, (DiscardReason.WRONG_FORMULA,)),
-    _Filter("units", check_units, (DiscardReason.UNLIKE_UNITS, DiscardReason.CHANGED_UNIT)),
-    _Filter("snippets", check_snippets, (DiscardReason.SNIPPET_NOT_IN_SOURCE,)),
-    _Filter("assumptions", check_assumptions, (DiscardReason.NO_ASSUMPTION, DiscardReason.NO_UNCERTAINTY)),
+    TraceFilter("length", check_length, (DiscardReason.TOO_SHORT, DiscardReason.TOO_LONG)),
+    TraceFilter("language", check_language, (DiscardReason.WRONG_LANGUAGE,)),
+    TraceFilter("repetition", check_repetition, (DiscardReason.REPETITION,)),
+    TraceFilter("copied_question", check_copied_question, (DiscardReason.COPIED_QUESTION,)),
+    TraceFilter("leak", check_leak, (DiscardReason.ANSWER_WAS_SHOWN, DiscardReason.ANSWER_BEFORE_EVIDENCE)),
+    TraceFilter("arithmetic", check_arithmetic, (DiscardReason.WRONG_ARITHMETIC,)),
+    TraceFilter("conversions", check_conversions, (DiscardReason.WRONG_CONVERSION,)),
+    TraceFilter("formulas", check_formulas, (DiscardReason.WRONG_FORMULA,)),
+    TraceFilter("units", check_units, (DiscardReason.UNLIKE_UNITS, DiscardReason.CHANGED_UNIT)),
+    TraceFilter("snippets", check_snippets, (DiscardReason.SNIPPET_NOT_IN_SOURCE,)),
+    TraceFilter("assumptions", check_assumptions, (DiscardReason.NO_ASSUMPTION, DiscardReason.NO_UNCERTAINTY)),
 )
 
 
@@ -52,7 +52,7 @@ class Filters:
 
     def __init__(self, settings: TraceFilters) -> None:
         self._settings = settings
-        self._filters = tuple(each for each in _FILTERS if each.name not in settings.skip)
+        self._filters = tuple(each for each in FILTERS if each.name not in settings.skip)
 
     def check(self, trace: TeacherTrace) -> Verdict | None:
         """Return the verdict of the first filter that a trace fails, or None for a trace to keep."""

@@ -7,6 +7,7 @@ are the teacher's own conclusion.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Final
 
 from training.traces.filters.settings import TraceFilters
@@ -89,6 +90,7 @@ def _opening(text: str) -> int:
     return end
 
 
+@cache
 def _concluded(label: str) -> re.Pattern[str]:
     """Return how a label is stated as the answer."""
     name = re.escape(label)
@@ -101,6 +103,7 @@ def _concluded(label: str) -> re.Pattern[str]:
     )
 
 
+@cache
 def _named(label: str) -> re.Pattern[str]:
     """Return how a label is named without a statement about it."""
     name = re.escape(label)

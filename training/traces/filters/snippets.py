@@ -18,6 +18,7 @@ _ATTRIBUTED: Final = re.compile(
     r"USPSTF|CDC|ACOG)\b|指南|共识|原文|文献|ガイドライン|本文"
 )
 """What a quotation is of, in the same sentence before it; other quotation marks are the writer's own words."""
+_TITLE: Final = re.compile(r"\b(?:titled?|entitled|called|named)\W*$", re.IGNORECASE)
 _SENTENCE_END: Final = re.compile(r"[.!?]\s|[。！？\n]")
 _LEFT_OUT: Final = re.compile(r"\.\.\.|…|\[[^\]]*\]")
 _FEWEST_WORDS: Final = 5
@@ -48,7 +49,7 @@ def _is_attributed(text: str, found: re.Match[str]) -> bool:
     if found[0].startswith(">"):
         return True
     before = text[max(0, found.start() - 200) : found.start()]
-    return _ATTRIBUTED.search(_SENTENCE_END.split(before)[-1]) is not None
+    return not _TITLE.search(before) and _ATTRIBUTED.search(_SENTENCE_END.split(before)[-1]) is not None
 
 
 def _folded(text: str) -> str:

@@ -16,6 +16,8 @@ _COPY: Final = 8
 """Words of a sequence of the question; shorter ones are the terms of the subject."""
 _FEWEST_COPIED: Final = 10
 """A question of fewer sequences is restated whole in ordinary reasoning."""
+_PART: Final = 0.2
+"""Share of the reasoning that the copy takes at least: a question may be restated before reasoning at length."""
 
 
 def check_length(trace: TeacherTrace, settings: TraceFilters) -> Verdict | None:
@@ -45,11 +47,12 @@ def check_repetition(trace: TeacherTrace, settings: TraceFilters) -> Verdict | N
 
 
 def check_copied_question(trace: TeacherTrace, settings: TraceFilters) -> Verdict | None:
-    """Return a verdict if the reasoning holds too much of the question, word by word."""
+    """Return a verdict if the reasoning holds too much of the question, word by word, and not much else."""
     of_question = set(sequences(words_of(trace.question), _COPY))
     if len(of_question) < _FEWEST_COPIED:
         return None
-    share = len(of_question & set(sequences(words_of(trace.reasoning), _COPY))) / len(of_question)
-    if share <= settings.copied:
+    written = sequences(words_of(trace.reasoning), _COPY)
+    share = len(of_question.intersection(written)) / len(of_question)
+    if share <= settings.copied or sum(each in of_question for each in written) < _PART * len(written):
         return None
     return Verdict(DiscardReason.COPIED_QUESTION, f"{share:.0%} of the question: {excerpt(trace.reasoning)}")

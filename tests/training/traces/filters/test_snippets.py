@@ -24,6 +24,7 @@ def verdict(sentence, sources=(SOURCE,)):
         'According to the guideline, "insulin is withheld ... bicarbonate is considered only if the pH is below 6.9".',
         'The guideline says "[fluid first], isotonic saline at 15-20 mL/kg during the first hour".',
         "> Insulin is withheld until potassium is > 3.3 mmol/L.",
+        'There is a study titled "Fluid resuscitation of diabetic ketoacidosis in adults".',
         'The passage speaks of "isotonic saline".',
         'So the question is "what would happen if we gave insulin at once?"',
         'The study of the case: "has vomited for two days. Her blood pressure is 96/60".',

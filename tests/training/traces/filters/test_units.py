@@ -31,6 +31,7 @@ def test_a_quantity_that_keeps_its_number_and_not_its_unit(text):
         "Wait 24 hours, then 24 days.",
         "Glucose is 540 mg/dL.",
         "Give 1 L of saline, then 1 mL of heparin.",
+        "Glucose is 540 g/dL. Wait, the unit must be mg/dL.",
     ],
 )
 def test_other_quantities(text):

@@ -49,6 +49,11 @@ def test_findings_of_the_question_may_be_named(text):
     assert check_copied_question(vignette(reasoning=text), TraceFilters()) is None
 
 
+def test_a_question_may_be_restated_before_long_reasoning():
+    text = f"{QUESTION} Let me think. " + " ".join(f"Finding number {n} speaks for volume loss." for n in range(60))
+    assert check_copied_question(vignette(reasoning=text), TraceFilters()) is None
+
+
 def test_a_short_question_may_be_restated():
     short = "Which drug is the first choice in absence seizures of childhood?"
     assert check_copied_question(vignette(question=short, reasoning=f"{short} Ethosuximide."), TraceFilters()) is None
