@@ -22,7 +22,7 @@ from evalsuite.data.load import load
 from evalsuite.stats.intervals import jeffreys
 from evalsuite.tasks.item import Item
 from evalsuite.tasks.registry import load_task
-from training.traces.filters import DiscardReason, TeacherTrace, TraceFilters
+from training.traces.filters import TeacherTrace, TraceFilters
 from training.traces.filters.arithmetic import Judgement, equations
 from training.traces.filters.conversions import conversions
 from training.traces.filters.filters import FILTERS
@@ -63,8 +63,9 @@ def trace_of(text: str, item: Item) -> TeacherTrace:
             text = str(json.loads(text)["step_by_step_thinking"])
     thoughts = _THOUGHTS.match(text)
     reasoning, final = (thoughts[1], thoughts[2] or "") if thoughts else (text, "")
+    sources = (item.question, *(text for _, text in item.context))
     options = dict(zip(item.labels, item.options, strict=True))
-    return TeacherTrace(item.question, options, item.gold, reasoning, final, (item.question,), gold_shown=True)
+    return TeacherTrace(item.question, options, item.gold, reasoning, final, sources, gold_shown=True)
 
 
 def count_statements(every: list[tuple[str, TeacherTrace]]) -> None:
@@ -105,10 +106,13 @@ def main() -> None:
     parser.add_argument("--hits", type=int, default=0, help="hits of each reason to print")
     options = parser.parse_args()
     every = list(traces(options.data_dir, options.per_file))
+    # No response was requested in the form of an answer that the filter of forms requires.
     settings, seconds = TraceFilters(), Counter[str]()
     hits: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for name, trace in every:
         for each in FILTERS:
+            if each.name == "format":
+                continue
             start = time.process_time()
             verdict = each.check(trace, settings)
             seconds[each.name] += time.process_time() - start
@@ -116,7 +120,7 @@ def main() -> None:
                 hits[verdict.reason].append((name, verdict.detail))
     count_statements(every)
     print("\n| reason | traces | hits | of them wrong | wrong discards per trace |\n| :-- | --: | --: | --: | --: |")
-    for reason in DiscardReason:
+    for reason in (each for filter_ in FILTERS[1:] for each in filter_.reasons):
         wrong = sum((reason.value, name) in WRONG_HITS for name, _ in hits[reason])
         share = jeffreys(wrong / len(every), len(every))
         rate = f"{share.value:.3%} [{share.low:.3%}, {share.high:.3%}]"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from training.traces.filters.arithmetic import check_arithmetic
+from training.traces.filters.arithmetic import Judgement, check_arithmetic, equations
 from training.traces.filters.assumptions import check_assumptions
 from training.traces.filters.changed_units import check_units
-from training.traces.filters.conversions import check_conversions
+from training.traces.filters.conversions import check_conversions, conversions
 from training.traces.filters.form import check_form
-from training.traces.filters.formulas import check_formulas
+from training.traces.filters.formulas import check_formulas, formula_statements
 from training.traces.filters.language import check_language
 from training.traces.filters.leak import check_leak
 from training.traces.filters.settings import FilterName, TraceFilters
@@ -61,6 +62,12 @@ class Filters:
             if verdict is not None:
                 return verdict
         return None
+
+    def judgements(self, trace: TeacherTrace) -> Counter[Judgement]:
+        """Return how many equations, conversions and results of formulas of a trace are right, wrong, not checkable."""
+        text = f"{trace.reasoning}\n{trace.final}"
+        found = (equations(text), conversions(text), formula_statements(trace))
+        return Counter(statement.judgement for each in found for statement in each)
 
     def reasons(self) -> tuple[str, ...]:
         """Return all reasons that `check` can give, in the order of the filters."""

@@ -47,6 +47,9 @@ _EVIDENCE: Final = 20
 _OTHERS: Final = 800
 """Characters within which whoever examines the options one by one comes to another one."""
 _SENTENCE_END: Final = re.compile(r"[.!?]\s|[。！？\n]")
+_BEST: Final = "most|best|correct|right|answer|appropriate|likeliest|first|next"
+_FIRST_CHARACTERS: Final = 2_000
+"""Among which the opening of a trace ends."""
 _SHORTEST_TEXT: Final = 5
 """Characters of an option's text that is looked for; shorter ones occur by chance."""
 
@@ -76,12 +79,13 @@ def _named_first(trace: TeacherTrace) -> int | None:
     text, words = _folded(trace.options[trace.gold]), _folded(opening)
     if len(text) < _SHORTEST_TEXT + 2 or text in _folded(trace.question):
         return None
-    first = re.match(rf"{re.escape(text)}is the |{re.escape(text)}$", words)
+    first = re.match(rf"{re.escape(text)}(?:is the (?:{_BEST}) |$)", words)
     return end if first or re.search(rf"\banswer is(?: the| a| an)?{re.escape(text)}", words) else None
 
 
 def _opening(text: str) -> int:
     """Return where the first words end: at most so many as evidence takes, and no more than one sentence of them."""
+    text = text[:_FIRST_CHARACTERS]
     for end in [*(found.end() for found in _SENTENCE_END.finditer(text)), len(text)]:
         if len(words_of(text[:end])) >= _EVIDENCE // 2:
             break

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from tests.training.traces.filters.vignette import vignette
+from tests.training.traces.filters.vignette import reasoning, vignette
 from training.traces.filters import DiscardReason, Filters, TraceFilters
 
 
@@ -15,6 +15,11 @@ def test_the_first_filter_in_order_gives_the_verdict():
     verdict = Filters(TraceFilters()).check(vignette(reasoning="Too short.", final="B"))
     assert verdict.reason is DiscardReason.NO_STRICT_ANSWER
     assert Filters(TraceFilters(skip=["format"])).check(vignette(reasoning="Short.")).reason is DiscardReason.TOO_SHORT
+
+
+def test_statements_are_counted_by_judgement():
+    trace = reasoning("2 + 2 = 5. The weight is 154 lb (70 kg). HPV 16/18 = 70%.")
+    assert Filters(TraceFilters()).judgements(trace) == {"right": 4, "wrong": 1, "not_checkable": 1}
 
 
 def test_reasons_are_listed_once_and_without_those_of_skipped_filters():

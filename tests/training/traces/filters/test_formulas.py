@@ -70,6 +70,7 @@ FINDINGS = (
 RIGHT = (
     "The anion gap is 16 mEq/L.",
     "Anion gap = 140 - (100 + 24) = 16.",
+    "The anion gap is Na - (Cl + HCO3) = 140 - (100 + 24) = 16.",
     "The corrected anion gap is 21.",
     "Corrected calcium = 8.0 + 0.8 × (4.0 - 2.0) = 9.6 mg/dL",
     "The creatinine clearance is about 80 mL/min.",
@@ -103,6 +104,8 @@ NOT_STATED = (
     "Expected PaCO2 = 1.5 * HCO3 + 8.",
     "The anion gap is 8-12 in health.",
     "The urine anion gap is 40.",
+    "Anion gap = Na - (Cl + HCO3), where Na = 140.",
+    "The anion gap is high because his sodium = 140 mEq/L.",
 )
 NOT_CHECKABLE = ("HOMA-IR is 9.", "The fractional excretion of sodium is 3%.")
 

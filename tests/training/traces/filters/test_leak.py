@@ -49,6 +49,7 @@ EVIDENCE_FIRST = (
     "Option A: bicarbonate, no. Option B: saline, yes. Option C: too slow.",
     "A 54-year-old woman with vomiting and a high gap has ketoacidosis. The answer is B.",
     "She is hypotensive with a wide anion gap and has lost much volume over two days, so the answer is B.",
+    "Intravenous 0.9% saline is the solution whose sodium is closest to that of plasma. She has lost volume, so B.",
     "Vitamin B is not at issue. She has lost volume over two days and is hypotensive with ketoacidosis.",
 )
 
@@ -70,6 +71,10 @@ def test_ordinary_reasoning(sentence):
 def test_the_answer_before_evidence(text):
     verdict = check_leak(vignette(reasoning=text, gold_shown=True), TraceFilters())
     assert verdict.reason is DiscardReason.ANSWER_BEFORE_EVIDENCE
+
+
+def test_a_first_sentence_without_end():
+    assert check_leak(vignette(reasoning="and " * 100_000, gold_shown=True), TraceFilters()) is None
 
 
 @pytest.mark.parametrize("text", EVIDENCE_FIRST)

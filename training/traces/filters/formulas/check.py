@@ -16,8 +16,12 @@ from training.traces.filters.settings import TraceFilters
 from training.traces.filters.trace import DiscardReason, TeacherTrace, Verdict
 from training.traces.filters.words import excerpt
 
+_CALCULATION: Final = (
+    r"(?:(?!\b(?:where|with|and|so|for|if|using|because|since|given|but|his|her|the|while|when|as)\b)"
+    r"(?:[^=\n;.:,]|[.,](?=\d))){1,100}"
+)
 _STATES: Final = (
-    r"(?:\s?\([^()\d]{1,24}\))?(?:\s*=(?:(?:[^=\n;.]|\.(?=\d)){1,100}=){1,3}|"
+    rf"(?:\s?\([^()\d]{{1,24}}\))?(?:\s*(?:=|is)(?:{_CALCULATION}=){{1,3}}|"
     r"\s*(?:is|was|of|=|:|≈|equals|comes to|would be|calculates to))\s*"
     r"(about |approximately |around |roughly |≈\s?|~\s?)?"
 )
