@@ -1,10 +1,9 @@
 """Check that training data contain no question of a benchmark by which a stage of the recipe is judged.
 
 A row matches an item in one of three ways: the item recovered from its prompt has the digest of a locked item, which
-needs no benchmark data (`digest`); it has the same question and options (`exact`); or nearly the same question
-(`near`): at least twelve words and seven tenths of its six-word sequences, see `StemIndex`. A text matches a question
-of at least twelve words in the same way, one of eight to eleven words where it occurs word for word (`exact`), and a
-shorter one never.
+needs no benchmark data (`digest`); or it has the item's question, or its context, word for word (`exact`) or nearly
+(`near`), see `evalsuite.data.overlap`. A question of less than eight words counts in a row that has its options, too,
+and never in running text.
 
 A benchmark whose items are not available can't be compared. That is a refusal as well, as the gate needs them anyway.
 """
@@ -13,20 +12,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from evalsuite.data.benchmark_lookup import benchmarks_of
-from evalsuite.data.duplicates import grams, question_key, words
-from evalsuite.data.load import load
-from evalsuite.errors import DataError
+from evalsuite.data.overlap.benchmark_items import read_benchmarks
+from evalsuite.data.overlap.index import OverlapIndex
+from evalsuite.data.overlap.match import SHORTEST_EXACT
+from evalsuite.data.overlap.word_hashes import word_table
 from evalsuite.tasks.item import Item
 from evalsuite.tasks.registry import load_task
 from evalsuite.tasks.schema import Task
 from training.checks.check_result import CheckResult
 from training.checks.checked_rows import CheckedRow
 from training.checks.prompt_items import PromptItemReader
-from training.data.question_index import PhraseIndex, StemIndex
 from training.recipe import Recipe
+
+_BATCH: Final = 1 << 20
+"""Characters of the rows or texts that are searched at once, which costs less than one at a time."""
 
 
 def gate_benchmarks(recipe: Recipe) -> list[Task]:
@@ -49,70 +51,77 @@ class OverlapHit(NamedTuple):
     item: str
     match: Literal["digest", "exact", "near"]
     shared: float = 1.0
-    """Share of the shorter question's six-word sequences that both have."""
+    """Share of the question's words that stand in common sequences of four words."""
 
 
-class BenchmarkIndex:
-    """One benchmark's questions, and the matches of the rows or texts that were looked up."""
+class BenchmarkSearch:
+    """The questions of the benchmarks, and the matches of the rows or texts that were looked up."""
 
-    def __init__(self, task: Task) -> None:
-        self.task = task
-        self.items, self.unavailable = _load_items(task)
-        self.hits: list[OverlapHit] = []
-        questions = [item.question for item in self.items]
-        self._stems, self._phrases = StemIndex(questions), PhraseIndex(questions)
-        self._keys = {question_key(item, options_too=True): item.id for item in self.items}
+    def __init__(self, tasks: Sequence[Task], rows: bool) -> None:
+        self.tasks, self._rows = tuple(tasks), rows
+        self._benchmarks = read_benchmarks(tasks, splits=("test",), unreadable="list")
+        self._index = OverlapIndex(self._benchmarks.questions)
+        self.hits: dict[str, list[OverlapHit]] = {task.name: [] for task in tasks}
+        self._waiting: list[tuple[str, tuple[str, ...]]] = []
+        self._size = 0
 
-    def look_up_row(self, row: str, items: Sequence[Item], stem: frozenset[int]) -> None:
-        """Record the matches of a row, given the items that its prompt may be and the `grams` of its question."""
-        keys = (question_key(item, options_too=True) for item in items)
-        self.hits += [OverlapHit(row, self._keys[key], "exact") for key in keys if key in self._keys]
-        self._look_up_near(row, stem)
+    def look_up(self, name: str, *fields: str) -> None:
+        """Look a row up, by its fields, or a text; its matches are there after `finish` at the latest."""
+        self._waiting.append((name, fields))
+        self._size += sum(map(len, fields))
+        if self._size >= _BATCH:
+            self.finish()
 
-    def look_up_text(self, text: str, stem: frozenset[int], text_words: list[str]) -> None:
-        """Record the matches of a text, given its name, its `grams` and its `words`."""
-        self.hits += [OverlapHit(text, self.items[i].id, "exact") for i in self._phrases.within(text_words)]
-        self._look_up_near(text, stem)
-
-    def _look_up_near(self, name: str, stem: frozenset[int]) -> None:
-        self.hits += [OverlapHit(name, self.items[i].id, "near", share) for i, share in self._stems.near(stem)]
+    def finish(self) -> None:
+        """Look up what is still waiting."""
+        names = [name for name, _ in self._waiting]
+        for match in self._index.search([fields for _, fields in self._waiting], self._rows):
+            kind = next((rule for rule in ("exact", "near") if rule in match.rules), None)
+            if kind is not None:
+                for item in self._index.questions[match.question].items:
+                    hit = OverlapHit(names[match.document], item.id, kind, match.share)
+                    self.hits[item.task].append(hit)
+        self._waiting.clear()
+        self._size = 0
 
     def facts(self) -> dict[str, Any]:
-        """Return the matches, and what could not be compared."""
+        """Return the matches with each benchmark, and what could not be compared."""
+        return {task.name: self._facts_of(task.name) for task in self.tasks}
+
+    def _facts_of(self, task: str) -> dict[str, Any]:
+        own = [
+            question.text
+            for question in self._index.questions
+            if question.part == "question" and any(item.task == task for item in question.items)
+        ]
+        short = sum(len(word_table([text]).hashes) < SHORTEST_EXACT for text in own)
         return {
-            "items": len(self.items),
-            "unavailable": self.unavailable,
-            "too_short_for_text": self._phrases.too_short,
-            "hits": [hit._asdict() for hit in self.hits],
+            "items": self._benchmarks.items.get(task, 0),
+            "unavailable": self._benchmarks.unavailable.get(task),
+            "too_short_for_text": short,
+            "hits": [hit._asdict() for hit in self.hits[task]],
         }
 
     def refusals(self, total: int, noun: str) -> Iterator[str]:
         """Yield why the stage must not begin; `noun`: what `total` counts, rows or texts."""
-        benchmark = f"{self.task.name}, by which the recipe is judged"
-        if self.hits:
-            matches = ", ".join(f"{count} {match}" for match, count in Counter(hit.match for hit in self.hits).items())
-            row, item, *_ = self.hits[0]
-            yield (
-                f"{len({hit.row for hit in self.hits})} of {total} {noun} contain questions of {benchmark} "
-                f"({matches}), such as {row} its item {item}; remove them: preflight.json lists them all"
-            )
-        if self.unavailable is not None:
-            yield f"the {total} {noun} can't be compared with {benchmark}: {self.unavailable}"
-
-
-def _load_items(task: Task) -> tuple[Sequence[Item], str | None]:
-    """Return a benchmark's items, or none and the reason."""
-    try:
-        return load(task).items, None
-    except DataError as error:
-        return (), str(error)
+        for task in self.tasks:
+            benchmark = f"{task.name}, by which the recipe is judged"
+            if hits := self.hits[task.name]:
+                matches = ", ".join(f"{count} {match}" for match, count in Counter(hit.match for hit in hits).items())
+                row, item, *_ = hits[0]
+                yield (
+                    f"{len({hit.row for hit in hits})} of {total} {noun} contain questions of {benchmark} "
+                    f"({matches}), such as {row} its item {item}; remove them: preflight.json lists them all"
+                )
+            if (why := self._benchmarks.unavailable.get(task.name)) is not None:
+                yield f"the {total} {noun} can't be compared with {benchmark}: {why}"
 
 
 class RowOverlap:
     """One check of the rows of an sft or grpo stage against benchmarks."""
 
     def __init__(self, tasks: Sequence[Task]) -> None:
-        self._benchmarks = [BenchmarkIndex(task) for task in tasks]
+        self._search = BenchmarkSearch(tasks, rows=True)
         self._reader = PromptItemReader(task.name for task in tasks)
         self._recovered: dict[str, list[Item]] = {}
         self._rows = self._recovered_rows = 0
@@ -124,42 +133,42 @@ class RowOverlap:
         self._recovered.setdefault(row.file, []).extend(items)
         self._recovered_rows += bool(items)
         # Without a recovered item the prompt is searched with its options and instructions.
-        stem = grams(items[0].question if items else row.prompt_text)
-        for benchmark in self._benchmarks:
-            benchmark.look_up_row(row.identity, items, stem)
+        self._search.look_up(row.identity, *(_fields(items[0]) if items else (row.prompt_text,)))
 
     def result(self) -> CheckResult:
         """Return the matches of all rows with each benchmark."""
-        for benchmark in self._benchmarks:
+        self._search.finish()
+        for task in self._search.tasks:
             for file, items in self._recovered.items():
-                locked = benchmarks_of(items, [benchmark.task])
-                benchmark.hits += [
-                    OverlapHit(f"{item} of {file}", item.rpartition(":")[2], "digest") for item in locked
+                self._search.hits[task.name] += [
+                    OverlapHit(f"{item} of {file}", item.rpartition(":")[2], "digest")
+                    for item in benchmarks_of(items, [task])
                 ]
         facts = {"rows": self._rows, "items_recovered": self._recovered_rows}
-        return _combine(self._benchmarks, facts, self._rows, "rows")
+        return _result(self._search, facts, self._rows, "rows")
+
+
+def _fields(item: Item) -> tuple[str, ...]:
+    return (item.question, *item.options, "\n".join(text for _, text in item.context))
 
 
 class TextOverlap:
     """One check of the texts of a pretraining stage against benchmarks; a text is named by its number."""
 
     def __init__(self, tasks: Sequence[Task]) -> None:
-        self._benchmarks = [BenchmarkIndex(task) for task in tasks]
+        self._search = BenchmarkSearch(tasks, rows=False)
         self._texts = 0
 
     def add(self, text: str) -> None:
         """Look one text up."""
         self._texts += 1
-        stem, text_words = grams(text), words(text)
-        for benchmark in self._benchmarks:
-            benchmark.look_up_text(f"text {self._texts}", stem, text_words)
+        self._search.look_up(f"text {self._texts}", text)
 
     def result(self) -> CheckResult:
         """Return the matches of all texts with each benchmark."""
-        return _combine(self._benchmarks, {"texts": self._texts}, self._texts, "texts")
+        self._search.finish()
+        return _result(self._search, {"texts": self._texts}, self._texts, "texts")
 
 
-def _combine(benchmarks: Sequence[BenchmarkIndex], facts: dict[str, Any], total: int, noun: str) -> CheckResult:
-    by_name = {benchmark.task.name: benchmark.facts() for benchmark in benchmarks}
-    refusals = [refusal for benchmark in benchmarks for refusal in benchmark.refusals(total, noun)]
-    return CheckResult({**facts, "benchmarks": by_name}, tuple(refusals))
+def _result(search: BenchmarkSearch, facts: dict[str, Any], total: int, noun: str) -> CheckResult:
+    return CheckResult({**facts, "benchmarks": search.facts()}, tuple(search.refusals(total, noun)))

@@ -13,7 +13,7 @@ from evalsuite.reward.train_dataset import train_rows
 from evalsuite.tasks.prompt import TaskPrompt
 from evalsuite.tasks.registry import load_task
 from training.data.manifest import freeze
-from training.tinyworld.benchmark import SEED, TASK, all_items, write_tasks
+from training.tinyworld.benchmark import SEED, TASK, path_benchmarks, write_tasks
 from training.tinyworld.corpus import base_documents, world_documents
 from training.tinyworld.decontaminate import Decontaminator
 from training.tinyworld.graph import TinyWorld, make_world
@@ -54,7 +54,7 @@ def make_data(folder: Path, world: TinyWorld) -> None:
     draw = random.Random(f"{world.seed}/texts")
     excluded = frozenset(path.question() for split in ("dev", "test") for path in splits.paths[split])
     corpus = world_documents(world, single_facts(splits.paths["train"]), ROUNDS, draw, excluded)
-    benchmarks = [[item.question for item in items] for items in all_items(world, splits).values()]
+    benchmarks = [[path for path, _ in pairs] for pairs in path_benchmarks(world, splits).values()]
     write = partial(_write, seed=world.seed, benchmarks=benchmarks)
     write(folder / "base", ABOUT_BASE, {"train": base_documents(world, BASE_TEXTS, draw, excluded)})
     write(folder / "corpus", ABOUT_CORPUS, {"train": corpus})
@@ -115,7 +115,7 @@ def _write(
     about: str,
     files: Mapping[str, Iterable[Mapping[str, Any]]],
     seed: int,
-    benchmarks: Sequence[Sequence[str]],
+    benchmarks: Sequence[Sequence[FactPath]],
 ) -> None:
     folder.mkdir(parents=True)
     decontaminator = Decontaminator(benchmarks)

@@ -8,7 +8,7 @@ seeds of a question is then compared with it word by word.
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -20,11 +20,14 @@ from evalsuite.data.overlap.match import (
     OPTIONS_EXACT,
     SHORT,
     SHORTEST_EXACT,
+    SHORTEST_NEAR,
     Match,
     Stem,
     compare,
+    contained,
     rules_of,
     run_characters,
+    words_of_seeds,
 )
 from evalsuite.data.overlap.word_hashes import SEED_WORDS, Hashes, Places, WordTable, seed_hashes, word_table
 
@@ -58,6 +61,8 @@ class OverlapIndex:
         self._short: dict[bytes, list[int]] = defaultdict(list)
         self._stems = self._make_stems(table, bounds)
         self._counts = np.array([len(stem.seeds) for stem in self._stems], np.int64)
+        counts = Counter(option for q in self.questions for option in {o for item in q.items for o in item.options})
+        self._stock_options = frozenset(option for option, count in counts.items() if count > STOCK)
         self._options = {
             text: words.tobytes()
             for text, words in _words_of({text for q in self.questions for item in q.items for text in item.options})
@@ -67,27 +72,37 @@ class OverlapIndex:
         seeds = [seed_hashes(table.hashes[a:b]) for a, b in itertools.pairwise(bounds)]
         every = np.concatenate([np.unique(each) for each in seeds]) if seeds else np.empty(0, np.uint64)
         unique, counts = np.unique(every, return_counts=True)
-        self._seeds = unique[counts <= STOCK]
-        self._bits = np.zeros(1 << _BITS, np.bool_)
-        self._bits[self._seeds >> _SHIFT] = True
-        self._fill_postings(seeds)
+        self._stock = unique[counts > STOCK]
+        self._fill_postings(seeds, unique, counts)
         frequency = _Frequency(table, len(self.questions))
         stems = []
         for number, (a, b) in enumerate(itertools.pairwise(bounds)):
             words, order = table.hashes[a:b], np.argsort(seeds[number], kind="stable")
             if len(words) < SEED_WORDS:
                 self._short[words.tobytes()].append(number)
+            stock = words_of_seeds(np.flatnonzero(contained(seeds[number], self._stock)), len(words))
             weights = frequency.weights(words)
-            stems.append(Stem(words, table.starts[a:b], table.ends[a:b], weights, seeds[number][order], order))
+            stems.append(Stem(words, table.starts[a:b], table.ends[a:b], weights, seeds[number][order], order, stock))
         return stems
 
-    def _fill_postings(self, seeds: Sequence[Hashes]) -> None:
-        """Store, by seed, the questions that have it: those of `_seeds[i]` from `_first[i]` on."""
+    def _fill_postings(self, seeds: Sequence[Hashes], unique: Hashes, counts: Places) -> None:
+        """Store, by seed, the questions that it proposes: those of `_seeds[i]` from `_first[i]` on.
+
+        A question with too few seeds but stock phrases is proposed by its rarest ones.
+        """
         owners = np.repeat(np.arange(len(seeds)), [len(each) for each in seeds])
-        where, known = self._lookup(np.concatenate(seeds) if seeds else np.empty(0, np.uint64))
-        pairs = np.unique(np.stack([where[known], owners[known]]), axis=1)
-        self._owners = pairs[1]
-        self._first = np.searchsorted(pairs[0], np.arange(len(self._seeds) + 1))
+        every = np.concatenate(seeds) if seeds else np.empty(0, np.uint64)
+        pairs = np.unique(np.stack([np.searchsorted(unique, every), owners]), axis=1)
+        pairs = pairs[:, np.lexsort((counts[pairs[0]], pairs[1]))]
+        begins = np.searchsorted(pairs[1], np.arange(len(seeds)))
+        rank = np.arange(pairs.shape[1]) - begins[pairs[1]]
+        pairs = pairs[:, (counts[pairs[0]] <= STOCK) | (rank < _FEWEST)]
+        pairs = pairs[:, np.lexsort((pairs[1], pairs[0]))]
+        used, self._first = np.unique(pairs[0], return_index=True)
+        self._seeds, self._owners = unique[used], pairs[1]
+        self._first = np.append(self._first, len(self._owners))
+        self._bits = np.zeros(1 << _BITS, np.bool_)
+        self._bits[self._seeds >> _SHIFT] = True
 
     def _lookup(self, seeds: Hashes) -> tuple[Places, NDArray[np.bool_]]:
         """Return for each seed its place in the list of seeds, and whether it stands there."""
@@ -157,14 +172,17 @@ class OverlapIndex:
         lowest, highest = batch.bounds[field], batch.bounds[field + 1]
         a, b = max(lowest, start - size), min(highest, end + SEED_WORDS + size)
         table = batch.table
-        common = compare(stem, table.hashes[a:b])
+        common = compare(stem, table.hashes[a:b], self._stock)
         if common is None:
             return None
         characters = run_characters(stem, common, table.ends[a:b], table.starts[a:b])
         document = int(batch.owners[field])
         wanted = 0 if common.run == size else _OPTION_WORDS
-        options = self._options_in(batch, document, question, wanted) if rows and size <= SHORT else 0.0
-        rules = rules_of(stem, common, characters, options)
+        options = 0.0
+        if rows and size <= SHORT:
+            options = self._options_in(batch, document, question, wanted, stock_too=not common.same_frame)
+        part = self.questions[question].part
+        rules = rules_of(stem, common, characters, options, SHORTEST_NEAR[part])
         if not rules:
             return None
         span = int(table.starts[a + common.first]), int(table.ends[a + common.last - 1])
@@ -184,12 +202,15 @@ class OverlapIndex:
                     own = int(stem.starts[0]), int(stem.ends[-1])
                     yield Match(document, field - int(batch.firsts[document]), question, ("exact",), 1.0, span, own)
 
-    def _options_in(self, batch: _Batch, document: int, question: int, words: int) -> float:
-        """Return the largest share of an item's options that a document has, of items with so many words in options."""
+    def _options_in(self, batch: _Batch, document: int, question: int, words: int, stock_too: bool = True) -> float:
+        """Return the largest share of an item's options that a document has, of items with so many words in options.
+
+        `stock_too`: also of items all of whose options are those of more than `STOCK` questions.
+        """
         content, best = batch.words_of(document), 0.0
         for item in self.questions[question].items:
             options = [self._options[option] for option in item.options]
-            if sum(map(len, options)) >= 8 * words:
+            if sum(map(len, options)) >= 8 * words and (stock_too or not self._stock_options.issuperset(item.options)):
                 best = max(best, sum(_contains(content, option) for option in options) / len(options))
         return best
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import inf
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evalsuite.data.overlap.benchmark_items import Part
 from evalsuite.data.overlap.word_hashes import SEED_WORDS, Hashes, seed_hashes
 
 Rule = Literal["exact", "near", "13-gram", "64-char"]
@@ -38,8 +40,9 @@ NEAR: Final = (
     # Of a vignette that was rewritten, the rare words are replaced first.
     NearLimits(inf, 0.5, 0.35),
 )
-SHORTEST_NEAR: Final = 12
-"""Words of the shortest question that can be matched by `near`."""
+SHORTEST_NEAR: Final[Mapping[Part, int]] = {"question": 12, "context": 40}
+"""Words of the shortest text that can be matched by `near` without its options. A context is an abstract or a case; few
+sentences in one form are near many others."""
 SHORTEST_EXACT: Final = 8
 """Words of the shortest question that is evidence by itself; a shorter one needs its options in the same row."""
 OPTIONS_EXACT: Final = 0.5
@@ -47,6 +50,10 @@ OPTIONS_EXACT: Final = 0.5
 OPTIONS_NEAR: Final = 1.0
 """Share of an item's options beside which `SHARE_BESIDE` of a short question is enough for `near`."""
 SHARE_BESIDE: Final = 0.3
+OWN: Final = 1 / 3
+"""Share of a question's words that a text must have outside of stock phrases if it differs by stock phrases alone.
+Where all questions have one frame ("Which drug treats the disease that has symptom X?"), one that asks for something
+else about X is another question."""
 LONG_RUN: Final = 13
 LONG_CHARACTERS: Final = 64
 
@@ -78,6 +85,8 @@ class Stem(NamedTuple):
     """The seeds in ascending order."""
     places: NDArray[np.int64]
     """Where each of these stands."""
+    stock: NDArray[np.bool_]
+    """Which words stand in stock phrases."""
 
 
 class CommonWords(NamedTuple):
@@ -94,16 +103,20 @@ class CommonWords(NamedTuple):
     last: int
     stem_first: int
     stem_last: int
+    same_frame: bool
+    """Whether the text may be another question of the same frame, see `OWN`."""
 
 
-def compare(stem: Stem, window: Hashes) -> CommonWords | None:
-    """Compare a stem with a part of a text by their common seeds; None if there are none."""
-    places, own = _common_seeds(stem, seed_hashes(window))
+def compare(stem: Stem, window: Hashes, stock: Hashes) -> CommonWords | None:
+    """Compare a stem with a part of a text by their common seeds; None if there are none.
+
+    `stock`: the seeds that are stock phrases, in ascending order.
+    """
+    seeds = seed_hashes(window)
+    places, own = _common_seeds(stem, seeds)
     if not len(places):
         return None
-    covered = np.zeros(len(stem.words), np.bool_)
-    for offset in range(SEED_WORDS):
-        covered[own + offset] = True
+    covered = words_of_seeds(own, len(stem.words))
     run, last = _longest_run(places, own)
     common = np.flatnonzero(covered)
     return CommonWords(
@@ -115,7 +128,39 @@ def compare(stem: Stem, window: Hashes) -> CommonWords | None:
         last=int(places.max()) + SEED_WORDS,
         stem_first=int(common[0]),
         stem_last=int(common[-1]) + 1,
+        same_frame=np.count_nonzero(covered & ~stem.stock) < OWN * len(covered)
+        and _differs_by_stock(seeds, places, (int(common[0]), len(covered) - int(common[-1]) - 1), stock),
     )
+
+
+def words_of_seeds(places: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
+    """Return which of so many words stand in the seeds at some places."""
+    found = np.zeros(count, np.bool_)
+    for offset in range(SEED_WORDS):
+        found[places + offset] = True
+    return found
+
+
+def _differs_by_stock(seeds: Hashes, places: NDArray[np.int64], margins: tuple[int, int], stock: Hashes) -> bool:
+    """Return whether a text goes on in stock phrases wherever it is no longer, or not yet, that of a question.
+
+    `places`: those of the common seeds. `margins`: the words that the question has before and after the common ones.
+    """
+    covered = words_of_seeds(places, len(seeds) + SEED_WORDS - 1)
+    begins = np.flatnonzero(covered[1:] & ~covered[:-1])
+    ends = np.flatnonzero(covered[:-1] & ~covered[1:]) + 2 - SEED_WORDS
+    # The words before and after all that is common are others of the text where the question has none there.
+    outer = (int(places.min()) - 1 if not margins[0] else -1, int(places.max()) + 1 if not margins[1] else -1)
+    edges = np.concatenate([begins[begins != outer[0]], ends[ends != outer[1]]])
+    return bool(len(edges)) and bool(contained(seeds[edges], stock).all())
+
+
+def contained(seeds: Hashes, known: Hashes) -> NDArray[np.bool_]:
+    """Return which seeds stand in an ascending list."""
+    if not len(known):
+        return np.zeros(len(seeds), np.bool_)
+    found: NDArray[np.bool_] = known[np.minimum(np.searchsorted(known, seeds), len(known) - 1)] == seeds
+    return found
 
 
 def _common_seeds(stem: Stem, window: Hashes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -147,11 +192,19 @@ def run_characters(
     return int(lengths.sum()) + common.run - 1
 
 
-def rules_of(stem: Stem, common: CommonWords, characters: int, options: float) -> tuple[Rule, ...]:
-    """Return the rules that hold. `options`: the share of the item's options that the row has, too."""
+def rules_of(stem: Stem, common: CommonWords, characters: int, options: float, shortest: int) -> tuple[Rule, ...]:
+    """Return the rules that hold.
+
+    `options`: the share of the item's options that the row has, too. `shortest`: see `SHORTEST_NEAR`.
+    """
     size = len(stem.words)
     near = next(limits for limits in NEAR if size <= limits.longest)
-    reworded = size >= SHORTEST_NEAR and common.share >= near.share and common.weighted_share >= near.weighted
+    reworded = (
+        size >= shortest
+        and common.share >= near.share
+        and common.weighted_share >= near.weighted
+        and not common.same_frame
+    )
     holds = {
         "exact": common.run == size and (size >= SHORTEST_EXACT or options >= OPTIONS_EXACT),
         "near": reworded or (size <= SHORT and options >= OPTIONS_NEAR and common.share >= SHARE_BESIDE),

@@ -106,6 +106,48 @@ def test_a_phrase_that_many_questions_share_is_no_match():
     assert rules(index, [f"other things and {stock}"]) == {}
 
 
+FRAME = "Which {} {} the drug that {} the disease that has symptom {} and is found in the clinic?"
+ASKED = ("receptor binds", "organ stores", "enzyme degrades", "channel passes")
+DOES = ("treats", "palliates", "prevents", "causes")
+
+
+def framed(names):
+    """An index of questions about names, all in one frame, which differ in what they ask for and in one word more."""
+    texts = [
+        FRAME.format(*asked.split(), does, name)
+        for name in names
+        for asked in ASKED
+        for does in DOES
+        if does != "causes"
+    ]
+    options = ("a", "b")
+    return OverlapIndex(
+        [Question(text, "question", (BenchmarkItem("t", "test", text, options, "a"),)) for text in texts]
+    )
+
+
+def test_another_question_about_the_same_name_in_the_frame_of_many_questions_is_no_match():
+    index = framed([f"sign{n}x" for n in range(12)])
+    same = FRAME.format("organ", "stores", "treats", "sign3x")
+    assert rules(index, [same])[same][0] == "exact"
+    assert {item for item, found in rules(index, [same]).items() if "near" in found or "exact" in found} == {same}
+    # A word that no question of the frame has is a rewording.
+    reworded = same.replace("clinic", "ward")
+    assert "near" in rules(index, [reworded])[same]
+
+
+def test_an_age_that_many_vignettes_have_does_not_hide_a_changed_one():
+    item = VIGNETTES[0]
+    ages = [f"A {age}-year-old woman comes to the physician for a visit number {age}" for age in range(20, 60)]
+    questions = [Question(text, "question", (BenchmarkItem("t", "test", text, ("a", "b"), "a"),)) for text in ages * 12]
+    own = Question(
+        f"A 34-year-old woman comes to the physician. {item.question}", "question",
+        (BenchmarkItem("t", "test", item.id, item.options, "a"),),
+    )  # fmt: skip
+    index = OverlapIndex([*questions, own])
+    assert "near" in rules(index, [own.text.replace("34", "35")])[item.id]
+
+
 def test_spans_show_the_common_words(index):
     item = VIGNETTES[0]
     text = f"{FILLER[:500]} {item.question} {FILLER[500:900]}"

@@ -7,6 +7,8 @@ from statistics import mean
 import pytest
 
 from evalsuite.data.load import load
+from evalsuite.data.overlap.benchmark_items import read_benchmarks
+from evalsuite.data.overlap.index import OverlapIndex
 from evalsuite.parser import parse
 from evalsuite.reward import StrictReward
 from evalsuite.tasks.prompt import TaskPrompt
@@ -41,6 +43,27 @@ def test_the_same_seed_makes_the_same_bytes(folder, tmp_path):
     make_data(tmp_path, make_world(SEED))
     for file in sorted(folder.rglob("*.json*")):
         assert sha256_of(file) == sha256_of(tmp_path / file.relative_to(folder)), file
+
+
+def test_the_bytes_are_those_of_the_published_results(folder):
+    digests = {name: sha256_of(folder / name / "train.jsonl")[:16] for name in SETS}
+    assert digests == {
+        "base": "b32ebf8b90fcfed9",
+        "corpus": "715546dee16c3324",
+        "traces": "1724676ae9b23a8f",
+        "questions": "65f7fb19962a049b",
+    }
+
+
+def test_no_row_has_an_item_of_the_worlds_benchmarks(folder):
+    """All questions of the world have one of few frames; only an equal one, or a reworded one, is an item."""
+    tasks = [load_task(name) for name in (TASK, HARD, READING)]
+    index = OverlapIndex(read_benchmarks(tasks, splits=("test",)).questions)
+    for name in SETS:
+        prompts = [row["prompt"] for row in rows(folder, name)[:3000]]
+        texts = name in ("base", "corpus")
+        documents = [[prompt] if texts else prompt[0]["content"].splitlines() for prompt in prompts]
+        assert not [m for m in index.search(documents, rows=not texts) if {"exact", "near"} & set(m.rules)], name
 
 
 def test_another_seed_makes_other_items(tmp_path):
