@@ -7,7 +7,7 @@ name, and then every output names it beside the numbers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -109,6 +109,8 @@ class Pairing:
     pairs: tuple[PairedTask, ...]
     allowed: tuple[Mismatch, ...]
     """Mismatches that were allowed; every output names them."""
+    items_before: Mapping[str, int] | None = None
+    """Items of each task before it was restricted to those that training data don't have; None if it wasn't."""
 
     @property
     def identical(self) -> bool:
@@ -130,7 +132,7 @@ def pair(a: RunResult, b: RunResult, tasks: Sequence[str] = (), allow: Sequence[
                 f"`allow`: unknown setting {name}; known: {', '.join(NAMES)}",
             )
     shared = [task for task in tasks or a.tasks if task in a.tasks and task in b.tasks]
-    pairs = [_pair(task, a.scores(task), b.scores(task)) for task in shared]
+    pairs = [pair_scores(task, a.scores(task), b.scores(task)) for task in shared]
     mismatches = [*_run_mismatches(a, b, tasks), *(each for pair in pairs for each in _task_mismatches(a, b, pair))]
     refused = [mismatch for mismatch in mismatches if not mismatch.is_allowed(allow or ())]
     if refused:
@@ -183,8 +185,8 @@ def marks(mismatches: Iterable[Mismatch]) -> list[str]:
     return [_mark(name, group) for name, group in by_name.items()]
 
 
-def _pair(task: str, a: ItemScores, b: ItemScores) -> PairedTask:
-    """Pair on the items that both have, in the order of their ids."""
+def pair_scores(task: str, a: ItemScores, b: ItemScores) -> PairedTask:
+    """Pair the grades of a task on the items that both runs have, in the order of their ids."""
     if np.array_equal(a.items, b.items):
         positions = np.arange(len(a.items))
         at = (positions, positions)

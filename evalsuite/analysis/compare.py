@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalsuite.analysis.comparability import PairedTask, Pairing, marks
+from evalsuite.analysis.training_overlap import Overlaps, TaskOverlap, marks_of, restrict
 from evalsuite.run.summary_schema import ParseMode
 from evalsuite.stats.contrast import Contrast, contrast
 from evalsuite.stats.intervals import Estimate
@@ -72,6 +73,8 @@ class Comparison:
     the tasks' family. None where there is one task."""
     micro: MicroContrast | None
     """The average in which each item weighs the same."""
+    training_overlap: tuple[TaskOverlap, ...] = ()
+    """What is known of both models' training data."""
 
     def __repr__(self) -> str:
         return f"Comparison(A {self.pairing.a.full_model!r}, B {self.pairing.b.full_model!r}: {self.verdict})"
@@ -119,8 +122,27 @@ class Comparison:
             "identical": self.identical,
             "verdict": self.verdict,
             "allowed": [mismatch._asdict() for mismatch in self.pairing.allowed],
+            **self.overlap_json(),
             **self.contrasts_json(),
         }
+
+    def overlap_json(self) -> Json:
+        """What training data have of the items, and how many were left out for that."""
+        before = self.pairing.items_before
+        kept = {each.task: len(each.items) for each in self.pairing.pairs}
+        return {
+            "training_overlap": [each.model_dump() for each in self.training_overlap],
+            "clean": before and {task: {"before": n, "after": kept[task]} for task, n in before.items()},
+        }
+
+    @property
+    def overlap_notes(self) -> list[str]:
+        """The same in sentences."""
+        notes = [f"{each}." for each in self.training_overlap if each.found != 0]
+        kept = {each.task: len(each.items) for each in self.pairing.pairs}
+        for task, n in (self.pairing.items_before or {}).items():
+            notes.append(f"{task}: compared on the {kept[task]:,} of its {n:,} items that no known training data have.")
+        return notes
 
     def contrasts_json(self) -> Json:
         """The contrasts alone, without what they are about."""
@@ -133,8 +155,18 @@ class Comparison:
         }
 
 
-def compare(pairing: Pairing, parse_mode: ParseMode = "strict") -> Comparison:
-    """Compare two paired runs task by task and on average."""
+def compare(
+    pairing: Pairing, parse_mode: ParseMode = "strict", overlaps: Overlaps | None = None, clean: bool = False
+) -> Comparison:
+    """Compare two paired runs task by task and on average.
+
+    `overlaps`: what is known of the models' training data. `clean`: only on the items that those don't have.
+    """
+    overlaps = overlaps or {}
+    names = [each.task for each in pairing.pairs]
+    marked = tuple(mark for result in (pairing.a, pairing.b) for mark in marks_of(result, overlaps, names))
+    if clean and pairing.items_before is None:
+        pairing = restrict(pairing, overlaps)
     pairs = pairing.pairs
     contrasts = [contrast([pair.paired_scores(parse_mode)], len(pairs)) for pair in pairs]
     family = holm([each.difference.p for each in contrasts], f"{len(pairs)} tasks")
@@ -150,6 +182,7 @@ def compare(pairing: Pairing, parse_mode: ParseMode = "strict") -> Comparison:
         family=family.name if several else "1 task",
         macro=contrast([pair.paired_scores(parse_mode) for pair in pairs]) if several else None,
         micro=_micro(tasks) if several else None,
+        training_overlap=marked,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from evalsuite.analysis.comparability import SETTINGS, check_distinct, is_trivial, settings
 from evalsuite.analysis.run_result import ItemScores, RunResult
+from evalsuite.analysis.training_overlap import Overlaps, TaskOverlap, marks_of
 from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.run.summary_schema import ParseMode, RepeatedSamplesSummary, RobustnessSummary
 from evalsuite.stats.clusters import Floats, Ints, members
@@ -96,6 +97,8 @@ class LeaderboardCell:
     """What option rotation shows, as summary.json has it; of the strict parse."""
     repeated: RepeatedSamplesSummary | None = None
     """What several samples per item show, in the board's parse mode."""
+    training_overlap: TaskOverlap | None = None
+    """What the model's training data have of the items, where that was named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +164,15 @@ class Leaderboard:
 
 
 def leaderboard(
-    entries: Sequence[NamedRun], allow: Sequence[str] = (), parse_mode: ParseMode = "strict"
+    entries: Sequence[NamedRun],
+    allow: Sequence[str] = (),
+    parse_mode: ParseMode = "strict",
+    overlaps: Overlaps | None = None,
 ) -> Leaderboard:
-    """Arrange runs as a table; a name in `allow` that isn't one of `SETTINGS` is a `UsageError`."""
+    """Arrange runs as a table; a name in `allow` that isn't one of `SETTINGS` is a `UsageError`.
+
+    `overlaps`: what is known of the models' training data.
+    """
     unknown = [name for name in allow if name not in SETTINGS]
     if unknown:
         raise UsageError(
@@ -175,7 +184,7 @@ def leaderboard(
     indexed = _index(entries)
     columns = _columns(entries, indexed)
     averaged = _macro_columns(columns, entries, indexed)
-    rows = [_row(entry, columns, indexed, averaged, parse_mode) for entry in entries]
+    rows = [_row(entry, columns, indexed, averaged, parse_mode, overlaps or {}) for entry in entries]
     scores = {key: scores for key, (_, scores) in indexed.items()}
     return Leaderboard(columns, averaged, tuple(sorted(rows, key=_position)), tuple(allow), parse_mode, scores)
 
@@ -279,10 +288,11 @@ def _row(
     indexed: _Indexed,
     averaged: Sequence[str],
     parse_mode: ParseMode,
+    overlaps: Overlaps,
 ) -> LeaderboardRow:
     own = {key: task for (id, task), (key, _) in indexed.items() if id == entry.id}
     cells = {
-        c.key: _cell(entry, indexed[entry.id, own[c.key]][1], own[c.key], c, parse_mode)
+        c.key: _cell(entry, indexed[entry.id, own[c.key]][1], own[c.key], c, parse_mode, overlaps)
         for c in columns
         if c.key in own
     }
@@ -291,7 +301,12 @@ def _row(
 
 
 def _cell(
-    entry: NamedRun, scores: ItemScores, task: str, column: LeaderboardColumn, parse_mode: ParseMode
+    entry: NamedRun,
+    scores: ItemScores,
+    task: str,
+    column: LeaderboardColumn,
+    parse_mode: ParseMode,
+    overlaps: Overlaps,
 ) -> LeaderboardCell:
     summary, used = entry.result.tasks[task], settings(entry.result, task)
     compared = () if entry.is_trivial else SETTINGS  # a trivial baseline reads no prompt
@@ -307,6 +322,7 @@ def _cell(
         differs=tuple(name for name in compared if used[name] != column.reference[name]),
         robustness=summary.robustness,
         repeated=summary.repeated_samples_of(parse_mode),
+        training_overlap=next(marks_of(entry.result, overlaps, [task]), None),
     )
 
 

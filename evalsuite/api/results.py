@@ -13,6 +13,7 @@ from evalsuite.analysis.comparability import check_distinct, pair
 from evalsuite.analysis.compare import Comparison
 from evalsuite.analysis.regrade import Regraded
 from evalsuite.analysis.run_result import RunResult, read_result
+from evalsuite.analysis.training_overlap import read_overlaps
 from evalsuite.api.run import RUN, Run, RunLike, read_run
 from evalsuite.gate import decision
 from evalsuite.gate.decision import GateDecision
@@ -33,6 +34,23 @@ from evalsuite.util.arguments import (
 
 _PARSE_MODE: Final = one_of(get_args(ParseMode))
 _POLICY: Final = optional(instance_of(GatePolicy | Mapping | str | Path, "a path, a mapping or a GatePolicy"))
+TrainingOverlaps = Mapping[str | Path, str | Path]
+"""By the folder of a run: the overlap.json of its model's training data."""
+_OVERLAPS: Final = optional(
+    ArgumentType(
+        lambda value: isinstance(value, Mapping) and all(PATH.accepts(part) for pair in value.items() for part in pair),
+        "a mapping from run folders to overlap.json files",
+    )
+)
+_COMPARE_TYPES: Final = {
+    "tasks": NAMES,
+    "allow": NAMES,
+    "parse_mode": _PARSE_MODE,
+    "a": RUN,
+    "b": RUN,
+    "training_overlap": _OVERLAPS,
+    "clean": instance_of(bool, "True or False"),
+}
 _REPORT_TYPES: Final = {
     "runs": instance_of(RunLike | Sequence, "a run or a list of runs"),
     "out": PATH,
@@ -40,6 +58,7 @@ _REPORT_TYPES: Final = {
     "allow": NAMES,
     "data_dir": optional(PATH),
     "parse_mode": _PARSE_MODE,
+    "training_overlap": _OVERLAPS,
 }
 _IMPORT_TYPES: Final = {
     "path": ArgumentType(
@@ -63,26 +82,35 @@ def compare(
     tasks: Sequence[str] = (),
     allow: Sequence[str] = (),
     parse_mode: ParseMode = "strict",
+    training_overlap: TrainingOverlaps | None = None,
+    clean: bool = False,
 ) -> Comparison:
     """Compare two runs on the same items: paired differences A - B, with intervals and exact tests.
 
     `tasks` restricts the comparison; `allow` names settings in which the runs may differ, which is a `RunError`
-    otherwise; `parse_mode` is "strict" or "lenient".
+    otherwise; `parse_mode` is "strict" or "lenient". `training_overlap` has, by run, the overlap.json of its model's
+    training data; with `clean` only the items count that none of these has.
     """
-    check_arguments({"tasks": NAMES, "allow": NAMES, "parse_mode": _PARSE_MODE, "a": RUN, "b": RUN}, locals())
+    check_arguments(_COMPARE_TYPES, locals())
     runs = _result(a), _result(b)
     check_distinct(runs)
-    return comparing.compare(pair(*runs, names_of(tasks), names_of(allow)), parse_mode)
+    overlaps = read_overlaps(_named(training_overlap), runs)
+    return comparing.compare(pair(*runs, names_of(tasks), names_of(allow)), parse_mode, overlaps, clean)
 
 
 def gate(
-    candidate: RunLike, baseline: RunLike, policy: GatePolicy | Mapping[str, Any] | str | Path | None = None
+    candidate: RunLike,
+    baseline: RunLike,
+    policy: GatePolicy | Mapping[str, Any] | str | Path | None = None,
+    *,
+    training_overlap: TrainingOverlaps | None = None,
 ) -> GateDecision:
     """Decide whether a candidate may replace a baseline: pass, fail or undecided.
 
     `policy` is the path of a policy file, its content as a mapping, or a `GatePolicy`; None is the default policy.
+    `training_overlap` is that of `compare`; a policy with `clean: true` requires the candidate's.
     """
-    check_arguments({"policy": _POLICY, "candidate": RUN, "baseline": RUN}, locals())
+    check_arguments({"policy": _POLICY, "candidate": RUN, "baseline": RUN, "training_overlap": _OVERLAPS}, locals())
     if policy is None:
         rules = GatePolicy()
     elif isinstance(policy, str | Path):
@@ -91,7 +119,11 @@ def gate(
         rules = policy if isinstance(policy, GatePolicy) else policy_of(policy)
     runs = _result(candidate), _result(baseline)
     check_distinct(runs)
-    return decision.gate(*runs, rules)
+    return decision.gate(*runs, rules, read_overlaps(_named(training_overlap), runs))
+
+
+def _named(overlaps: TrainingOverlaps | None) -> list[tuple[Path, Path]]:
+    return [(Path(run), Path(file)) for run, file in (overlaps or {}).items()]
 
 
 def regrade(run: RunLike, data_dir: str | Path | None = None) -> Regraded:
@@ -113,11 +145,12 @@ def report(
     allow: Sequence[str] = (),
     data_dir: str | Path | None = None,
     parse_mode: ParseMode = "strict",
+    training_overlap: TrainingOverlaps | None = None,
 ) -> tuple[Path, ...]:
     """Write a leaderboard and an HTML report of runs into the folder `out`; return the files, report.html first.
 
-    `stages` names the first runs as stages of training, in their order; `allow` and `parse_mode` are those of
-    `compare`; `data_dir` is where the questions are, if not where the runs had them from.
+    `stages` names the first runs as stages of training, in their order; `allow`, `parse_mode` and `training_overlap`
+    are those of `compare`; `data_dir` is where the questions are, if not where the runs had them from.
     """
     from evalsuite.report import write_report
 
@@ -127,7 +160,8 @@ def report(
         check_arguments({"runs": RUN}, {"runs": run})
     paths = [_result(run).path for run in listed]
     folder = None if data_dir is None else Path(data_dir)
-    return write_report(paths, Path(out), names_of(stages), names_of(allow), folder, parse_mode)
+    overlaps = _named(training_overlap)
+    return write_report(paths, Path(out), names_of(stages), names_of(allow), folder, parse_mode, overlaps)
 
 
 def import_log(

@@ -16,6 +16,8 @@ from evalsuite.analysis.comparability import check_distinct, pair
 from evalsuite.analysis.compare import Comparison, MicroContrast, TaskContrast
 from evalsuite.analysis.compare import compare as compare_runs
 from evalsuite.analysis.run_result import read_result
+from evalsuite.analysis.training_overlap import read_overlaps
+from evalsuite.cli.overlap_option import training_overlap_option
 from evalsuite.stats.contrast import Contrast
 from evalsuite.stats.intervals import Estimate
 from evalsuite.util.format import p_value, percent, points
@@ -37,8 +39,18 @@ _COLUMNS = ("task", "n", "A", "B", "A − B [95%]", "only A", "only B", "p (Holm
     help="Compare although these differ (prompt_digest, decoding, decoding.seed, items, ...); the output says so.",
 )
 @click.option("--lenient", is_flag=True, help="Compare the lenient parse of the answers instead of the strict one.")
+@training_overlap_option
+@click.option("--clean", is_flag=True, help="Compare on the items alone that no named training data have.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def compare(a: Path, b: Path, allow: tuple[str, ...], lenient: bool, as_json: bool) -> None:
+def compare(
+    a: Path,
+    b: Path,
+    allow: tuple[str, ...],
+    lenient: bool,
+    training_overlap: tuple[tuple[Path, Path], ...],
+    clean: bool,
+    as_json: bool,
+) -> None:
     """Compare two runs on the same items: A and B are run folders, or the summary.json in one.
 
     Runs that differ in anything but the model are refused, and the error names what differs.
@@ -48,7 +60,8 @@ def compare(a: Path, b: Path, allow: tuple[str, ...], lenient: bool, as_json: bo
     for run in runs:  # the grades that are compared are those of the responses in the folder
         run.check_responses()
     check_distinct(runs)
-    result = compare_runs(pair(*runs, allow=allowed), "lenient" if lenient else "strict")
+    overlaps = read_overlaps(training_overlap, runs)
+    result = compare_runs(pair(*runs, allow=allowed), "lenient" if lenient else "strict", overlaps, clean)
     if as_json:
         click.echo(json.dumps(result.to_json(), indent=2, ensure_ascii=False))
     else:
@@ -88,6 +101,7 @@ def _legend(result: Comparison) -> str:
 def _notes(result: Comparison) -> Iterator[str]:
     for mark in result.marks:
         yield f"not the same in both runs, and allowed: {visible(mark)}"
+    yield from map(visible, result.overlap_notes)
     for task in result.tasks:
         if abs(task.invalid[0] - task.invalid[1]) > _NOTABLE:
             a, b = (percent(share) for share in task.invalid)

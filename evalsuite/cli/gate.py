@@ -13,6 +13,8 @@ from rich.text import Text
 
 from evalsuite.analysis.comparability import check_distinct
 from evalsuite.analysis.run_result import read_result
+from evalsuite.analysis.training_overlap import read_overlaps
+from evalsuite.cli.overlap_option import training_overlap_option
 from evalsuite.errors import ErrorCode, EvalsuiteError, RunError
 from evalsuite.gate import (
     GateDecision,
@@ -49,6 +51,7 @@ _COLUMNS = ("task", "n", "baseline", "candidate", "difference [bounds]", "must b
 @click.option(
     "--markdown", "markdown_file", type=click.Path(dir_okay=False, path_type=Path), help="Write Markdown here."
 )
+@training_overlap_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def gate(
     candidate: Path,
@@ -56,6 +59,7 @@ def gate(
     policy_file: Path | None,
     junit_file: Path | None,
     markdown_file: Path | None,
+    training_overlap: tuple[tuple[Path, Path], ...],
     as_json: bool,
 ) -> int:
     """Say whether a candidate may replace a baseline: exit 0 pass, 1 fail, 3 undecided, 2 unusable input.
@@ -69,7 +73,7 @@ def gate(
         policy = read_policy(policy_file) if policy_file else GatePolicy()
         runs = read_result(candidate), read_result(baseline)
         check_distinct(runs)
-        decision = judge(*runs, policy)
+        decision = judge(*runs, policy, read_overlaps(training_overlap, runs))
     except EvalsuiteError as error:
         _write_both(junit_file, markdown_file, junit_error(str(error)), markdown_error(str(error)))
         if as_json:

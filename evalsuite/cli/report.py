@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from evalsuite.analysis.comparability import SETTINGS
+from evalsuite.cli.overlap_option import training_overlap_option
+from evalsuite.run.summary_schema import ParseMode
 
 
 @click.command()
@@ -20,6 +22,7 @@ from evalsuite.analysis.comparability import SETTINGS
     help=f"Compare runs that differ in these: {', '.join(SETTINGS)}.",
 )
 @click.option("--lenient", is_flag=True, help="Rank and compare by lenient accuracy instead of strict.")
+@training_overlap_option
 @click.option(
     "--data-dir",
     type=click.Path(path_type=Path),
@@ -32,13 +35,15 @@ def report(
     stages: str | None,
     allow: tuple[str, ...],
     lenient: bool,
+    training_overlap: tuple[tuple[Path, Path], ...],
     data_dir: Path | None,
 ) -> None:
     """Write a leaderboard (Markdown, CSV, JSON) and an HTML report of RUNS, which are run folders."""
     from evalsuite.report import write_report
 
     names, allowed = _split(stages or ""), _split(",".join(allow))
-    for file in write_report(runs, out, names, allowed, data_dir, "lenient" if lenient else "strict"):
+    parse_mode: ParseMode = "lenient" if lenient else "strict"
+    for file in write_report(runs, out, names, allowed, data_dir, parse_mode, training_overlap):
         click.echo(str(file))
 
 

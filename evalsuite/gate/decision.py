@@ -15,7 +15,8 @@ from typing import Any
 from evalsuite.analysis.comparability import PairedTask, Pairing, is_trivial, pair
 from evalsuite.analysis.compare import Comparison, compare
 from evalsuite.analysis.run_result import RunResult
-from evalsuite.errors import ErrorCode, RunError
+from evalsuite.analysis.training_overlap import Overlaps
+from evalsuite.errors import ErrorCode, RunError, UsageError
 from evalsuite.gate.policy import GatePolicy
 from evalsuite.gate.rules import RuleCheck, difference_checks, limit_checks
 from evalsuite.run.summary_schema import ParseMode
@@ -91,14 +92,24 @@ class GateDecision:
             "baseline": _run_json(self.baseline),
             "policy": self.policy.model_dump(),
             "tasks": [asdict(task) for task in self.tasks],
+            **self.comparison.overlap_json(),
             "comparison": self.comparison.contrasts_json(),
             "checks": [check.to_json() for check in self.checks],
             "notes": list(self.notes),
         }
 
 
-def gate(candidate: RunResult, baseline: RunResult, policy: GatePolicy) -> GateDecision:
-    """Judge a candidate by a policy; input that isn't complete and consistent is an error, never an outcome."""
+def gate(
+    candidate: RunResult, baseline: RunResult, policy: GatePolicy, overlaps: Overlaps | None = None
+) -> GateDecision:
+    """Judge a candidate by a policy; input that isn't complete and consistent is an error, never an outcome.
+
+    `overlaps`: what is known of the models' training data; a policy with `clean` requires the candidate's.
+    """
+    overlaps = overlaps or {}
+    if policy.clean and candidate.path.resolve() not in overlaps:
+        message = f"the policy requires clean items: name `training_overlap` of the candidate {candidate.path}"
+        raise UsageError(ErrorCode.MISSING_ARGUMENT, message)
     tasks = () if policy.tasks == "all" else tuple(policy.tasks)
     for result, role in ((candidate, "candidate"), (baseline, "baseline")):
         for task in tasks or result.tasks:
@@ -111,7 +122,7 @@ def gate(candidate: RunResult, baseline: RunResult, policy: GatePolicy) -> GateD
                 )
     pairing = pair(candidate, baseline, tasks)
     policy.check_tasks([each.task for each in pairing.pairs])
-    decision = decide(pairing, policy)
+    decision = decide(pairing, policy, overlaps)
     unchecked = [
         f"{role}, not checked: {reason}."
         for result, role in ((candidate, "Candidate"), (baseline, "Baseline"))
@@ -120,16 +131,18 @@ def gate(candidate: RunResult, baseline: RunResult, policy: GatePolicy) -> GateD
     return replace(decision, notes=(*decision.notes, *unchecked))
 
 
-def decide(pairing: Pairing, policy: GatePolicy) -> GateDecision:
+def decide(pairing: Pairing, policy: GatePolicy, overlaps: Overlaps | None = None) -> GateDecision:
     """Judge two paired runs: A is the candidate, B the baseline."""
+    comparison = compare(pairing, policy.require, overlaps, policy.clean)
+    pairing = comparison.pairing  # on the clean items, if the policy wants that
     return GateDecision(
         candidate=pairing.a,
         baseline=pairing.b,
         policy=policy,
         tasks=tuple(_gated_task(each, pairing, policy.require) for each in pairing.pairs),
-        comparison=compare(pairing, policy.require),
+        comparison=comparison,
         checks=(*difference_checks(pairing.pairs, policy), *limit_checks(pairing.pairs, policy)),
-        notes=tuple(_notes(pairing)),
+        notes=(*comparison.overlap_notes, *_notes(pairing)),
     )
 
 

@@ -52,6 +52,8 @@ class GatePolicy(StrictModel):
     """How an undecided gate exits: with 3, 1 or 0."""
     require: ParseMode = "strict"
     """The parse mode that is judged."""
+    clean: bool = False
+    """Whether only items count that no known training data have; the candidate's must be known."""
     discordance: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = PLANNED_DISCORDANCE
     """Share of items on which candidate and baseline are expected to disagree: what `auto` plans with."""
 

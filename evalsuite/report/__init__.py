@@ -9,6 +9,7 @@ import orjson
 
 from evalsuite.analysis.leaderboard import entries, leaderboard
 from evalsuite.analysis.run_result import read_result
+from evalsuite.analysis.training_overlap import read_overlaps
 from evalsuite.errors import ErrorCode, RunError
 from evalsuite.report.chart_sections import chart_sections
 from evalsuite.report.cost import run_cost
@@ -31,12 +32,14 @@ def write_report(
     allow: Sequence[str] = (),
     data_dir: Path | None = None,
     parse_mode: ParseMode = "strict",
+    training_overlap: Sequence[tuple[Path, Path]] = (),
 ) -> tuple[Path, ...]:
     """Write the report of run folders into the folder `out` and return its files.
 
     `stage_names` names the first runs as stages of one training run, in their order. `allow` lists the settings in
     which compared runs may differ. `data_dir` is where the questions are, if not where the runs read them from.
-    `parse_mode` chooses the accuracy that ranks, comparisons and charts are based on. A folder that can't be written
+    `parse_mode` chooses the accuracy that ranks, comparisons and charts are based on. `training_overlap` are pairs of a
+    run and the overlap.json of its model's training data. A folder that can't be written
     is a `RunError`, and so is a journal other than the one that a run's summary was made from.
     """
     refuse_links_to(out)
@@ -44,7 +47,7 @@ def write_report(
     for result in results:  # the responses that the report shows are those that were graded
         result.check_responses()
     named = entries(results, display_name)
-    board = leaderboard(named, allow, parse_mode)
+    board = leaderboard(named, allow, parse_mode, read_overlaps(training_overlap, results))
     gains = stage_gains(board, named, stage_names)
     ranked = [row.entry for row in board.rows]
     content = leaderboard_json(board)

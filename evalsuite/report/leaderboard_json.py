@@ -63,6 +63,9 @@ def notes(board: Leaderboard) -> list[str]:
         missing = sum(task.unanswered for task in row.entry.result.tasks.values())
         if missing:
             result.append(f"{row.name}: {missing:,} responses are missing and count as wrong; the run is incomplete.")
+        for cell in row.cells.values():
+            if cell.training_overlap is not None and cell.training_overlap.found != 0:
+                result.append(f"{row.name}: {cell.training_overlap.finding}.")
     if any(is_recorded(row.entry.result) for row in board.rows):
         result.append("Runs marked “recorded” grade responses that were produced elsewhere; no model was run here.")
     for name in SETTINGS:
@@ -143,6 +146,7 @@ def _cell(cell: LeaderboardCell, leads: bool) -> Json:
         "samples": cell.samples,
         "differs": list(cell.differs),
         "leads": leads,
+        **({"training_overlap": {"items": known.found, "n": known.n}} if (known := cell.training_overlap) else {}),
         **({"robustness": cell.robustness.model_dump()} if cell.robustness else {}),
         **({"repeated_samples": cell.repeated.model_dump()} if cell.repeated else {}),
     }

@@ -46,6 +46,8 @@ class Benchmarks(NamedTuple):
     items: dict[str, int]
     """By column."""
     unavailable: dict[str, str]
+    data_digests: dict[str, str]
+    """Of the test splits, by task, as a run's summary.json has them."""
 
 
 def read_benchmarks(
@@ -62,10 +64,11 @@ def read_benchmarks(
     questions: dict[tuple[Part, str], list[BenchmarkItem]] = {}
     counts: dict[str, int] = {}
     unavailable: dict[str, str] = {}
+    digests: dict[str, str] = {}
     for task in tasks:
         for split in splits:
             try:
-                items = _items(task, split, data_dir)
+                items, digest = _items(task, split, data_dir)
             except DataError as error:
                 absent = error.code in (ErrorCode.DATA_NOT_FOUND, ErrorCode.GENERATOR_FAILED)
                 if split == "test" and (unreadable == "raise" or (unreadable == "list absent" and not absent)):
@@ -77,12 +80,18 @@ def read_benchmarks(
                 continue
             column = _add(questions, task.name, split, items)
             counts[column] = len(items)
+            if digest is not None:
+                digests[task.name] = digest
     found = (Question(text, part, tuple(items)) for (part, text), items in questions.items())
-    return Benchmarks(tuple(found), counts, unavailable)
+    return Benchmarks(tuple(found), counts, unavailable, digests)
 
 
-def _items(task: Task, split: str, data_dir: Path | None) -> Sequence[Item]:
-    return load(task, data_dir).items if split == "test" else load_split(task, "dev", data_dir)
+def _items(task: Task, split: str, data_dir: Path | None) -> tuple[Sequence[Item], str | None]:
+    """Return the items of a split, and of the test split the digest of its data."""
+    if split == "test":
+        dataset = load(task, data_dir)
+        return dataset.items, dataset.digest
+    return load_split(task, "dev", data_dir), None
 
 
 def _add(questions: dict[tuple[Part, str], list[BenchmarkItem]], task: str, split: str, items: Iterable[Item]) -> str:

@@ -25,7 +25,7 @@ DEFAULT_RULES: Final[tuple[Rule, ...]] = ("exact", "near")
 MATCHES: Final = "matches.jsonl"
 REPORT: Final = "overlap.json"
 CLEAN: Final = "clean"
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 _BATCH: Final = 1 << 20
 """Characters of the documents that are searched at once."""
 _SHOWN: Final = 400
@@ -100,6 +100,7 @@ class Overlap:
             "schema": SCHEMA,
             "rules": list(self.rules),
             "benchmarks": self.benchmarks.items,
+            "data_digests": self.benchmarks.data_digests,
             "unavailable": self.benchmarks.unavailable,
             "files": {file: {"documents": n, "matched": self.matched[file]} for file, n in self.documents.items()},
             "overlap": [
