@@ -128,7 +128,7 @@ def compare(stem: Stem, window: Hashes, stock: Hashes) -> CommonWords | None:
         last=int(places.max()) + SEED_WORDS,
         stem_first=int(common[0]),
         stem_last=int(common[-1]) + 1,
-        same_frame=np.count_nonzero(covered & ~stem.stock) < OWN * len(covered)
+        same_frame=int(np.count_nonzero(covered & ~stem.stock)) < OWN * len(covered)
         and _differs_by_stock(seeds, places, (int(common[0]), len(covered) - int(common[-1]) - 1), stock),
     )
 
