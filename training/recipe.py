@@ -27,6 +27,7 @@ from training.recipe_sections import (
     Rollout,
     Seed,
     Share,
+    StudentRollout,
     Tier,
 )
 
@@ -175,7 +176,32 @@ class Grpo(_ChatStage):
     expects: Expectation | None = None
 
 
-Stage = Annotated[Pretrain | Sft | Grpo, Field(discriminator="kind")]
+class Distill(_ChatStage):
+    """On-policy distillation (Agarwal et al. 2024): the student samples, a teacher scores each of its tokens."""
+
+    kind: Literal["distill"]
+    teacher: Base
+    """A model with the student's vocabulary."""
+    prompts: Count
+    """Prompts per optimizer step, over all devices; each gets one completion."""
+    micro_batch: Count | None = None
+    """Completions per forward pass on each device; None: all of a step at once."""
+    rollout: StudentRollout
+    steps: Count
+    divergence: Share = 1.0
+    """Between student and teacher: 1 the reverse KL divergence, 0 the forward one, between them Jensen-Shannon."""
+    expects: Expectation | None = None
+
+    @model_validator(mode="after")
+    def _has_a_whole_teacher(self) -> Distill:
+        if self.teacher.quantise != "none" or self.teacher.eos is not None:
+            raise ValueError("teacher: only model, revision and dtype; it scores the student's tokens as they are")
+        return self
+
+
+Stage = Annotated[Pretrain | Sft | Grpo | Distill, Field(discriminator="kind")]
+ChatStage = Sft | Grpo | Distill
+"""The stages whose rows are rendered with the chat template."""
 
 
 class Recipe(RecipeSection):
@@ -206,7 +232,7 @@ class Recipe(RecipeSection):
             raise ValueError("base.quantise: weights in 4 bits are not sharded here; use hardware.launch: one")
         return self
 
-    def stage(self, name: str) -> Pretrain | Sft | Grpo:
+    def stage(self, name: str) -> Stage:
         """Return the stage of a name; a `UsageError` if there is none."""
         for stage in self.stages:
             if stage.name == name:
@@ -251,4 +277,4 @@ def _describe(error: ValidationError) -> str:
     if first["type"] == "float_type" and re.fullmatch(r"\d+e-?\d+", str(first["input"])):
         hint = f"; {first['input']} is text to YAML, {str(first['input']).replace('e', '.0e')} is a number"
     # pydantic puts the kind of a stage into the place of its keys, where no file has it.
-    return first_problem(error, "recipe", hidden=("pretrain", "sft", "grpo")) + hint
+    return first_problem(error, "recipe", hidden=("pretrain", "sft", "grpo", "distill")) + hint

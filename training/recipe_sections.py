@@ -122,6 +122,19 @@ class Mining(RecipeSection):
     """Responses per item in each evaluation."""
 
 
+class StudentRollout(RecipeSection):
+    """The sampling of a student's completions, one for each prompt, from its whole distribution."""
+
+    engine: Literal["transformers", "vllm_colocate", "vllm_server"] = "transformers"
+    temperature: Positive = 1.0
+    max_tokens: Count
+
+    @property
+    def generations(self) -> int:
+        """Completions per prompt."""
+        return 1
+
+
 class Rollout(RecipeSection):
     """The sampling of completions."""
 

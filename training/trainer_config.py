@@ -9,24 +9,29 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from evalsuite.errors import ErrorCode, UsageError
-from training.recipe import Grpo, Lora, Pretrain, Recipe, Sft, Stage
+from training.recipe import Distill, Grpo, Lora, Pretrain, Recipe, Sft, Stage
 
 if TYPE_CHECKING:
     from peft import LoraConfig
     from transformers import BitsAndBytesConfig
-    from trl import GRPOConfig, SFTConfig
+    from trl import DistillationConfig, GRPOConfig, SFTConfig
 
 SAVE_LIMIT: Final = 2
 """Checkpoints to keep: a kill may leave the last one incomplete, but not the one before it."""
-_POLICY_IS_SAMPLED: Final[Mapping[str, Any]] = MappingProxyType(
+_WHOLE_DISTRIBUTION: Final[Mapping[str, Any]] = MappingProxyType(
     {
-        # The whole distribution: what cuts or changes it makes sampler and trainer two policies.
+        # What cuts or changes the distribution makes sampler and trainer two policies.
         "top_p": 1.0,
         "top_k": 0,
         "min_p": None,
         "repetition_penalty": 1.0,
         # TRL samples, and computes the old log-probabilities, in training mode, each with a dropout of its own.
         "disable_dropout": True,
+    }
+)
+_POLICY_IS_SAMPLED: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        **_WHOLE_DISTRIBUTION,
         # vLLM rounds otherwise than the trainer. A weight for each token, at most 3; TRL's default drops a whole
         # completion whose tokens' weights multiply to more than 3, which long ones do by chance.
         "vllm_importance_sampling_correction": True,
@@ -115,7 +120,25 @@ def grpo(recipe: Recipe, stage: Grpo, out: Path, devices: int) -> GRPOConfig:
     )
 
 
-def micro_batches(stage: Grpo, devices: int) -> tuple[int, int]:
+def distill(recipe: Recipe, stage: Distill, out: Path, devices: int) -> DistillationConfig:
+    """Return the settings of on-policy distillation: each step samples once and trains once on it."""
+    from trl import DistillationConfig
+
+    per_device, accumulation = micro_batches(stage, devices)
+    return DistillationConfig(
+        **_common(recipe, stage, out),
+        **_ENGINES[stage.rollout.engine],
+        **_WHOLE_DISTRIBUTION,
+        per_device_train_batch_size=per_device,
+        gradient_accumulation_steps=accumulation,
+        max_completion_length=stage.rollout.max_tokens,
+        temperature=stage.rollout.temperature,
+        max_steps=stage.steps,
+        beta=stage.divergence,
+    )
+
+
+def micro_batches(stage: Grpo | Distill, devices: int) -> tuple[int, int]:
     """Return how many completions are in a forward pass of each device, and how many passes are in a step.
 
     A step that doesn't divide into equal passes is a `UsageError`.

@@ -128,6 +128,18 @@ def load_full_weights(recipe: Recipe, start: str | Path, data: Path) -> PreTrain
     return _load_causal_lm(recipe.base, start, data, dtype)
 
 
+def load_teacher(teacher: Base, data: Path, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
+    """Load a teacher of distillation; a `UsageError` where its vocabulary isn't that of the student's tokenizer."""
+    from transformers import AutoTokenizer
+
+    source = base_model(teacher, data)
+    own = _from_pretrained(AutoTokenizer, source, revision=_revision(teacher, source, source))
+    if own.get_vocab() != tokenizer.get_vocab():
+        message = f"`teacher` {source}: its vocabulary isn't the student's, whose tokens it is to score; choose another"
+        raise UsageError(ErrorCode.MODEL_NOT_LOADABLE, message)
+    return _load_causal_lm(teacher, source, data, teacher.dtype)
+
+
 def train_in_float32(model: Any) -> None:
     """Hold the trained weights in float32: TRL puts the adapter of a model in 4 bits into bfloat16.
 

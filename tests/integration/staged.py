@@ -66,6 +66,11 @@ def sft(folder="traces", **more):
     return _stage("sft", folder, **(facts | more))
 
 
+def distill(folder="questions", **more):
+    """A stage of on-policy distillation."""
+    return _stage("distill", folder, **more)
+
+
 def recipe(*stages, lora=None, **more):
     """A recipe of stages for the tiny model, on one thread."""
     base = {"model": "./base", "dtype": "float32"}

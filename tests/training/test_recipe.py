@@ -8,10 +8,11 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.tasks.registry import load_task
-from training.recipe import MAX_BYTES, RECIPES, find_recipe, read_recipe
+from training.recipe import MAX_BYTES, RECIPES, Distill, find_recipe, read_recipe
 
 SHIPPED = sorted(file.stem for file in RECIPES.glob("*.yaml"))
 SEEDS = ["fleming-32b", "fleming-7b", "reasonmed-8b"]
@@ -275,3 +276,17 @@ def test_an_unknown_recipe_or_stage_is_an_error_that_names_the_known_ones():
     with pytest.raises(UsageError) as caught:
         read_recipe("reasonmed-8b").stage("four")
     assert caught.value.code is ErrorCode.UNKNOWN_STAGE and "pretrain, sft, grpo" in str(caught.value)
+
+
+def test_a_teacher_scores_tokens_as_they_are():
+    facts = {"name": "d", "kind": "distill", "data": {"folder": "rows"}, "gate": {}, "evaluation": {"tasks": ["medqa"]}}
+    facts |= {"optimiser": {"learning_rate": 1e-6, "schedule": "constant"}, "prompts": 4, "steps": 2}
+    facts |= {"rollout": {"max_tokens": 8}, "teacher": {"model": "large"}}
+    assert Distill.model_validate(facts).rollout.generations == 1
+    for wrong in (
+        {"teacher": {"model": "large", "quantise": "nf4"}},
+        {"divergence": 1.5},
+        {"rollout": {"generations": 2}},
+    ):
+        with pytest.raises(ValidationError):
+            Distill.model_validate(facts | wrong)

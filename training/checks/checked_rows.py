@@ -10,7 +10,7 @@ from evalsuite.tasks.prompt import Message
 from training.data import rows
 from training.data.manifest import TRAIN, Manifest
 from training.data.rows import Split
-from training.recipe import Grpo, Pretrain, Sft
+from training.recipe import Stage
 
 if TYPE_CHECKING:
     import datasets
@@ -55,7 +55,7 @@ class CheckedText(NamedTuple):
 
 
 def load_splits(
-    stage: Pretrain | Sft | Grpo, folder: Path, cache: Path | None = None, manifest: Manifest | None = None
+    stage: Stage, folder: Path, cache: Path | None = None, manifest: Manifest | None = None
 ) -> dict[Split, datasets.Dataset]:
     """Load every split that a stage reads; the arguments and errors are those of `rows.load`."""
     kind = rows.kind_of(stage)

@@ -21,7 +21,7 @@ from training.checks.start_model_samples import draw_rows, sample
 from training.checks.trace_answers import TraceAnswerCheck
 from training.data.manifest import verify
 from training.data.rows import CACHE
-from training.recipe import Grpo, Pretrain, Recipe, Sft
+from training.recipe import ChatStage, Grpo, Pretrain, Recipe, Sft, Stage
 from training.run_folder import SCHEMA, StageFolder
 
 REPORT: Final = "preflight.json"
@@ -29,9 +29,7 @@ Results = dict[str, CheckResult]
 """The outcome of each check by the name of its module."""
 
 
-def run_preflight(
-    recipe: Recipe, stage: Pretrain | Sft | Grpo, folder: StageFolder, start: str | Path, data: Path
-) -> None:
+def run_preflight(recipe: Recipe, stage: Stage, folder: StageFolder, start: str | Path, data: Path) -> None:
     """Check a stage's data, its start model's template, and for grpo the rewards of the start model's responses.
 
     All numbers are written to the stage's preflight.json, whether it passes or not. A reason not to begin is a
@@ -67,7 +65,7 @@ def _check_texts(recipe: Recipe, stage: Pretrain, splits: Splits, start: str | P
     return {"benchmark_overlap": overlap.result(), "row_length": length.result()}
 
 
-def _check_rows(recipe: Recipe, stage: Sft | Grpo, splits: Splits, start: str | Path, data: Path) -> Results:
+def _check_rows(recipe: Recipe, stage: ChatStage, splits: Splits, start: str | Path, data: Path) -> Results:
     """Go through the rows twice: the other checks presuppose that each gold label can be rewarded."""
     golds = GoldRewardCheck()
     for row in checked_rows(splits):

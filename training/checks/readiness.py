@@ -14,7 +14,7 @@ from evalsuite.util.installation import install_command
 from training import trainer_config, weights
 from training.data import rows
 from training.data.manifest import check_sizes
-from training.recipe import Grpo, Pretrain, Recipe, Sft, Stage
+from training.recipe import Distill, Grpo, Pretrain, Recipe, Sft, Stage
 from training.run_folder import TrainingFolder
 from training.run_spec import TrainingSpec, data_of
 
@@ -34,8 +34,10 @@ def refuse_unready(spec: TrainingSpec, run: TrainingFolder) -> None:
     pending = [stage for stage, folder in pairs if folder.state not in ("promoted", "refused")]
     for stage in pending:
         _check_gate(stage)
-        if isinstance(stage, Grpo):
+        if isinstance(stage, Grpo | Distill):
             trainer_config.micro_batches(stage, recipe.hardware.devices)
+        if isinstance(stage, Distill):
+            _check_teacher(stage, data)
         if recipe.world is None:
             check_sizes(data / stage.data.folder)
     if pending:
@@ -52,7 +54,7 @@ def refuse_unready(spec: TrainingSpec, run: TrainingFolder) -> None:
 def _required_packages(recipe: Recipe, pending: Sequence[Stage]) -> Iterator[tuple[str, str]]:
     """Yield the packages that the stages need, each with the command that installs it."""
     yield from ((package, install_command("train")) for package in _PACKAGES)
-    engines = {stage.rollout.engine for stage in pending if isinstance(stage, Grpo)}
+    engines = {stage.rollout.engine for stage in pending if isinstance(stage, Grpo | Distill)}
     backends = {stage.evaluation.backend for stage in pending}
     if "vllm" in backends or engines & {"vllm_colocate", "vllm_server"}:
         yield "vllm", "pip install vllm, of a version that the installed trl supports"
@@ -85,6 +87,14 @@ def _check_machine(recipe: Recipe, pending: Sequence[Stage]) -> None:
         )
 
 
+def _check_teacher(stage: Distill, data: Path) -> None:
+    """Raise a `UsageError` where a teacher that is a folder isn't there: its stage may begin days later."""
+    teacher = Path(weights.base_model(stage.teacher, data))
+    if teacher.is_absolute() and not (teacher / "config.json").is_file():
+        message = f"stage {stage.name}: teacher.model {teacher}: holds no model (config.json); correct the recipe"
+        raise UsageError(ErrorCode.MODEL_NOT_LOADABLE, message)
+
+
 def _check_gate(stage: Stage) -> None:
     """Raise a `UsageError` where a gate judges tasks on which the stage is not evaluated."""
     evaluated = stage.evaluation.tasks
@@ -102,7 +112,7 @@ def _check_gate(stage: Stage) -> None:
         raise UsageError(ErrorCode.INVALID_RECIPE, f"stage {stage.name}: gate: {reason}") from None
 
 
-def _check_rows(stage: Pretrain | Sft | Grpo, folder: Path) -> None:
+def _check_rows(stage: Stage, folder: Path) -> None:
     """Check the schema of every row of a stage's data; of a corpus, which could take hours, only of the first row."""
     if isinstance(stage, Sft):
         rows.refuse_missing_dev(stage, folder)

@@ -14,7 +14,7 @@ from evalsuite.errors import DataError, ErrorCode, UsageError
 from evalsuite.util.jsonl import MAX_LINE_BYTES, RepeatedKeyError, refuse_repeated_keys
 from evalsuite.util.validation import first_problem
 from training.data.manifest import DEV, Manifest, verify
-from training.recipe import Grpo, Pretrain, Sft
+from training.recipe import Grpo, Sft, Stage
 from training.recipe_sections import Tier
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ PARQUET: Final = ".parquet"
 CACHE: Final = "cache"
 """The subfolder of a stage's folder for Arrow files: preflight writes the parsed rows, training maps them."""
 Split = Literal["train", "dev"]
-Kind = Literal["pretrain", "sft", "grpo", "tiered"]
+Kind = Literal["pretrain", "sft", "grpo", "tiered", "distill"]
 NonEmpty = Annotated[str, Field(min_length=1)]
 
 
@@ -88,10 +88,15 @@ class TieredPrompt(RewardPrompt):
 
 Row = CorpusText | PromptCompletion | Trace | RewardPrompt
 Schema = type[CorpusText] | type[PromptCompletion] | type[Trace] | type[RewardPrompt]
-_SCHEMAS: Final[dict[str, Schema]] = {"sft": Trace, "grpo": RewardPrompt, "tiered": TieredPrompt}
+_SCHEMAS: Final[dict[str, Schema]] = {
+    "sft": Trace,
+    "grpo": RewardPrompt,
+    "tiered": TieredPrompt,
+    "distill": RewardPrompt,
+}
 
 
-def kind_of(stage: Pretrain | Sft | Grpo) -> Kind:
+def kind_of(stage: Stage) -> Kind:
     """Return the kind of rows that a stage needs: `tiered` for a grpo stage that selects tiers."""
     return "tiered" if isinstance(stage, Grpo) and stage.tiers is not None else stage.kind
 
@@ -150,7 +155,7 @@ def has_dev(folder: Path) -> bool:
     return (folder / DEV).is_file()
 
 
-def splits(stage: Pretrain | Sft | Grpo, folder: Path) -> tuple[Split, ...]:
+def splits(stage: Stage, folder: Path) -> tuple[Split, ...]:
     """Return the splits of a data folder that a stage reads: dev rows only where they select the checkpoint."""
     selects = isinstance(stage, Sft) and stage.patience is not None and has_dev(folder)
     return ("train", "dev") if selects else ("train",)

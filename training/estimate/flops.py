@@ -20,7 +20,7 @@ from typing import Final
 from training.estimate.architecture import Architecture
 from training.estimate.gpu import GPUS
 from training.estimate.workload import Workload, expected_tokens
-from training.recipe import Grpo, Recipe, Stage
+from training.recipe import Distill, Grpo, Recipe, Stage
 
 HOUR: Final = 3_600
 """Seconds."""
@@ -52,8 +52,10 @@ class ComputeEstimate:
         return self.training_hours + self.sampling_hours
 
 
-def compute_estimate(architecture: Architecture, recipe: Recipe, stage: Stage, work: Workload) -> ComputeEstimate:
-    """Return a stage's FLOPs, and its GPU-hours at the recipe's share of its GPU's peak."""
+def compute_estimate(
+    architecture: Architecture, recipe: Recipe, stage: Stage, work: Workload, teacher: Architecture | None = None
+) -> ComputeEstimate:
+    """Return a stage's FLOPs, and its GPU-hours at the recipe's share of its GPU's peak; `teacher`: of distillation."""
     gpu = GPUS[recipe.hardware.gpu]
     flops_per_second = gpu.flops * recipe.hardware.utilisation
     forward = forward_flops(architecture, recipe, work.tokens, work.loss_tokens, work.context)
@@ -62,8 +64,11 @@ def compute_estimate(architecture: Architecture, recipe: Recipe, stage: Stage, w
     recomputation = forward if recipe.base.dtype == "bfloat16" else 0
     training = forward + backward + recomputation
     scoring = _scoring_passes(stage) * forward
+    if teacher is not None:
+        scoring += work.tokens * (2 * teacher.block_weights + _attention_flops(teacher, work.context))
+        scoring += work.loss_tokens * 2 * teacher.head
     sampling, sampling_seconds = 0.0, 0.0
-    if isinstance(stage, Grpo):
+    if isinstance(stage, Grpo | Distill):
         sampling = forward * ((work.sampled + work.mined) / work.sampled)
         memory_seconds = _decoding_bytes(architecture, recipe, stage, work) / gpu.bandwidth
         sampling_seconds = max(sampling / flops_per_second, memory_seconds)
@@ -105,7 +110,7 @@ def _scoring_passes(stage: Stage) -> int:
     return (stage.beta > 0) + (stage.rollout.engine != "transformers")
 
 
-def _decoding_bytes(architecture: Architecture, recipe: Recipe, stage: Grpo, work: Workload) -> float:
+def _decoding_bytes(architecture: Architecture, recipe: Recipe, stage: Grpo | Distill, work: Workload) -> float:
     """Return the bytes that decoding reads: all weights for each token of a batch, and the growing KV caches.
 
     A batch is the responses of one step, and its longest response is assumed to reach the token limit. Each GPU holds

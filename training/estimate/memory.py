@@ -13,7 +13,7 @@ from training import trainer_config
 from training.estimate.architecture import Architecture
 from training.estimate.gpu import GPUS
 from training.estimate.workload import expected_tokens
-from training.recipe import Grpo, Recipe, Stage
+from training.recipe import Distill, Grpo, Recipe, Stage
 
 NF4_BYTES: Final = (4 + 0.127) / 8
 """Bytes of a weight in 4 bits, with its share of the quantised constants (Dettmers et al. 2023, arXiv:2305.14314)."""
@@ -37,7 +37,7 @@ class MemoryEstimate:
     """Copies of weights for computing: all in bfloat16, or two blocks, embeddings and head gathered from shards."""
     activations: float
     reference: float
-    """The reference model's weights where all weights are trained; an adapter is switched off instead."""
+    """A teacher's weights, or the reference's where all weights are trained; an adapter is switched off instead."""
     sampling: float
     """KV caches, or all that vLLM reserves on this GPU."""
 
@@ -48,11 +48,14 @@ class MemoryEstimate:
         return states + self.copies + self.activations + self.sampling
 
 
-def memory_estimate(architecture: Architecture, recipe: Recipe, stage: Stage) -> MemoryEstimate:
+def memory_estimate(
+    architecture: Architecture, recipe: Recipe, stage: Stage, teacher: Architecture | None = None
+) -> MemoryEstimate:
     """Return what a stage holds on each GPU; FSDP and ZeRO-3 divide all states into equal shards.
 
     Trained weights with their gradients and moments take 16 bytes per parameter (Rajbhandari et al. 2020,
-    arXiv:1910.02054): 4 + 4 + 8 in float32, or 2 + 2 + 12 with DeepSpeed.
+    arXiv:1910.02054): 4 + 4 + 8 in float32, or 2 + 2 + 12 with DeepSpeed. `teacher` is that of distillation, which is
+    held in its own dtype.
     """
     shards = recipe.hardware.devices
     trained = sum(architecture.adapters(recipe.lora).values()) if recipe.lora else architecture.parameters
@@ -66,8 +69,10 @@ def memory_estimate(architecture: Architecture, recipe: Recipe, stage: Stage) ->
         optimiser=trained * moments / shards,
         copies=_copy_bytes(architecture, recipe),
         activations=activation_bytes(architecture, recipe, _tokens_per_pass(recipe, stage)),
-        reference=architecture.parameters * weight / shards if has_reference else 0.0,
-        sampling=_sampling_bytes(architecture, recipe, stage) if isinstance(stage, Grpo) else 0.0,
+        reference=architecture.parameters * weight / shards
+        if has_reference
+        else _teacher_bytes(stage, teacher) / shards,
+        sampling=_sampling_bytes(architecture, recipe, stage) if isinstance(stage, Grpo | Distill) else 0.0,
     )
 
 
@@ -105,7 +110,7 @@ def _block_bytes(architecture: Architecture, recipe: Recipe) -> float:
 
 def _tokens_per_pass(recipe: Recipe, stage: Stage) -> int:
     """Return the tokens of the largest forward pass on a GPU."""
-    if not isinstance(stage, Grpo):
+    if not isinstance(stage, Grpo | Distill):
         return stage.batch.sequences * stage.batch.length
     micro_batch, _ = trainer_config.micro_batches(stage, recipe.hardware.devices)
     return micro_batch * (expected_tokens(stage).prompt + stage.rollout.max_tokens)
@@ -133,7 +138,13 @@ def _copy_bytes(architecture: Architecture, recipe: Recipe) -> float:
     return HALF * architecture.parameters if recipe.lora is None and recipe.base.dtype == "bfloat16" else 0.0
 
 
-def _sampling_bytes(architecture: Architecture, recipe: Recipe, stage: Grpo) -> float:
+def _teacher_bytes(stage: Stage, teacher: Architecture | None) -> float:
+    if teacher is None or not isinstance(stage, Distill):
+        return 0.0
+    return teacher.parameters * (HALF if stage.teacher.dtype == "bfloat16" else FULL)
+
+
+def _sampling_bytes(architecture: Architecture, recipe: Recipe, stage: Grpo | Distill) -> float:
     if stage.rollout.engine == "vllm_server":
         return 0.0
     if stage.rollout.engine == "vllm_colocate":

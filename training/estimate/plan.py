@@ -14,7 +14,7 @@ from training.estimate.flops import ComputeEstimate, compute_estimate
 from training.estimate.gpu import GPUS
 from training.estimate.memory import VLLM_SHARE, MemoryEstimate, memory_estimate
 from training.estimate.workload import Workload, workload
-from training.recipe import Grpo, Recipe, Stage
+from training.recipe import Distill, Grpo, Recipe, Stage
 from training.recipe_sections import Need
 
 
@@ -99,12 +99,13 @@ def estimate(recipe: Recipe, data: Path | None = None) -> RecipeEstimate:
 def _estimate_stage(architecture: Architecture, recipe: Recipe, stage: Stage, data: Path | None) -> StageEstimate:
     need = data_need(stage, data, generated=recipe.world is not None)
     work = workload(stage, recipe.hardware.devices, need)
+    teacher = read_architecture(stage.teacher, data) if isinstance(stage, Distill) else None
     return StageEstimate(
         name=stage.name,
         kind=stage.kind,
         workload=work,
-        compute=compute_estimate(architecture, recipe, stage, work),
-        memory=memory_estimate(architecture, recipe, stage),
+        compute=compute_estimate(architecture, recipe, stage, work, teacher),
+        memory=memory_estimate(architecture, recipe, stage, teacher),
         data=need,
         sources=tuple(stage.data.needs),
         claimed_hours=stage.claimed_gpu_hours,
@@ -122,7 +123,7 @@ def _notes(architecture: Architecture, recipe: Recipe, stages: tuple[StageEstima
             yield f"stage {stage.name} needs {stage.memory.total / 1e9:.1f} GB of {gpu}: {remedy}"
     weight_bytes = 2 * architecture.parameters
     weights = f"{weight_bytes / 1e9:.1f} GB of weights"
-    engines = {stage.name: stage.rollout.engine for stage in recipe.stages if isinstance(stage, Grpo)}
+    engines = {stage.name: stage.rollout.engine for stage in recipe.stages if isinstance(stage, Grpo | Distill)}
     for name, engine in engines.items():
         if engine == "vllm_colocate" and weight_bytes > VLLM_SHARE * capacity:
             yield f"stage {name}: vLLM's {VLLM_SHARE:.0%} of {gpu} don't hold {weights}: set engine: vllm_server"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from evalsuite.errors import ErrorCode, UsageError
 from training import trainer_config
 from training.estimate.data_needs import DataNeed
-from training.recipe import Grpo, Pretrain, Sft, Stage
+from training.recipe import ChatStage, Distill, Grpo, Pretrain, Sft, Stage
 from training.recipe_sections import Expectation
 
 
@@ -38,10 +38,10 @@ def workload(stage: Stage, devices: int, need: DataNeed) -> Workload:
         return _pretrain(stage, devices)
     if isinstance(stage, Sft):
         return _sft(stage, devices, need)
-    return _grpo(stage, need)
+    return _sampled(stage, need)
 
 
-def expected_tokens(stage: Sft | Grpo) -> Expectation:
+def expected_tokens(stage: ChatStage) -> Expectation:
     """Return the mean tokens of a stage's rows; a `UsageError` where the recipe doesn't state them."""
     if stage.expects is None:
         raise UsageError(
@@ -73,11 +73,11 @@ def _sft(stage: Sft, devices: int, need: DataNeed) -> Workload:
     )
 
 
-def _grpo(stage: Grpo, need: DataNeed) -> Workload:
+def _sampled(stage: Grpo | Distill, need: DataNeed) -> Workload:
     expected = expected_tokens(stage)
     sampled = stage.steps * stage.prompts * stage.rollout.generations
     mined = 0
-    if stage.mining is not None:
+    if isinstance(stage, Grpo) and stage.mining is not None:
         mined = math.ceil(stage.steps / stage.mining.every) * stage.mining.samples * _rows(stage, need)
     context = expected.prompt + expected.completion
     return Workload(stage.steps, sampled * context, sampled * expected.completion, context, sampled, mined)
@@ -88,7 +88,7 @@ def _dev_rows(stage: Sft, need: DataNeed) -> int:
     return 0 if stage.patience is None or need.has_dev else stage.hold_out or 0
 
 
-def _rows(stage: Sft | Grpo, need: DataNeed) -> int:
+def _rows(stage: ChatStage, need: DataNeed) -> int:
     """Return the rows that a stage uses; a manifest doesn't count rows by tier."""
     selects_tiers = isinstance(stage, Grpo) and stage.tiers is not None
     rows = expected_tokens(stage).rows or (None if selects_tiers else need.rows)

@@ -53,7 +53,7 @@ def prepare(job: StageJob) -> tuple[PolicyTrainer, dict[str, Any]]:
         job.folder.completions, stage.rollout.generations, random_seed=job.recipe.seed if job.control else None
     )
     trainer = PolicyTrainer(
-        model=_load_policy(job),
+        model=load_policy(job),
         reward_funcs=reward,
         args=config,
         train_dataset=pool,
@@ -109,7 +109,7 @@ def _config(job: StageJob, stage: Grpo, tokenizer: Any) -> GRPOConfig:
     return config
 
 
-def _load_policy(job: StageJob) -> Any:
+def load_policy(job: StageJob) -> Any:
     """Load the start model with all weights trained, or what a new adapter is trained on: the start, merged."""
     if job.recipe.lora is None:
         return weights.load(job.recipe, job.start, job.data)

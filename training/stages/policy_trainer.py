@@ -10,7 +10,7 @@ from typing import Any
 
 from peft import PeftModel
 from transformers import GenerationConfig
-from trl import GRPOTrainer
+from trl import DistillationTrainer, GRPOTrainer
 
 from training.curriculum.prompt_sampler import PromptSampler
 
@@ -18,9 +18,11 @@ _COMPLETIONS = 3
 """Place of the completions among what `_generate` returns."""
 
 
-class PolicyTrainer(GRPOTrainer):
-    """TRL's trainer with the curriculum's prompt sampler."""
+class _PlainSampling:
+    """Sampling with nothing but what the recipe states, of prompts in an order that a resumed stage goes on with."""
 
+    accelerator: Any
+    model: Any
     prompt_sampler: PromptSampler
 
     def _get_train_sampler(self, dataset: Any = None) -> PromptSampler:
@@ -32,9 +34,17 @@ class PolicyTrainer(GRPOTrainer):
         model = model.get_base_model() if isinstance(model, PeftModel) else model
         own, model.generation_config = model.generation_config, GenerationConfig()
         try:
-            return super()._generate(prompts)
+            return super()._generate(prompts)  # type: ignore[misc]
         finally:
             model.generation_config = own
+
+
+class StudentTrainer(_PlainSampling, DistillationTrainer):
+    """TRL's trainer of on-policy distillation."""
+
+
+class PolicyTrainer(_PlainSampling, GRPOTrainer):
+    """TRL's trainer with the curriculum's prompt sampler."""
 
     def complete(self, prompts: list[Any]) -> list[Any]:
         """Sample one completion for each prompt, as in a rollout of the mode (training or evaluation) of the model."""

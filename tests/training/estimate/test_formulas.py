@@ -316,3 +316,27 @@ def test_an_unknown_lora_target_is_refused_with_the_existing_layers():
     with pytest.raises(UsageError, match=r"c_attn; .*q_proj, k_proj") as caught:
         compute_estimate(SMALL, planned, planned.stages[0], work(SFT))
     assert caught.value.code is ErrorCode.INVALID_RECIPE
+
+
+DISTILL = COMMON | {
+    "name": "distill",
+    "kind": "distill",
+    "teacher": {"model": "large"},
+    "prompts": 24,
+    "micro_batch": 3,
+    "rollout": {"max_tokens": 20},
+    "steps": 10,
+    "expects": {"prompt": 5, "completion": 7},
+}
+
+
+def test_distillation_samples_once_for_each_prompt_and_the_teacher_scores_it():
+    assert work(DISTILL) == work(GRPO)
+    made = recipe(DISTILL, **hardware())
+    teacher = replace(SMALL, model="large", head=1_000)
+    done = work(DISTILL)
+    (alone, scored) = (compute_estimate(SMALL, made, made.stages[0], done, each) for each in (None, teacher))
+    # 2,880 tokens through 1,840 weights and attention over 12 tokens, 1,680 of them through a head of 1,000.
+    assert scored.scoring - alone.scoring == 2_880 * (2 * 1_840 + 4 * 2 * 3 * 4 * 12) + 1_680 * 2 * 1_000
+    (without, holding) = (memory_estimate(SMALL, made, made.stages[0], each) for each in (None, teacher))
+    assert holding.reference - without.reference == 2 * teacher.parameters

@@ -1,0 +1,92 @@
+"""On-policy distillation of tiny models: the loss, what the student learns, what is refused, and a kill."""
+
+import json
+import signal
+
+import pytest
+import staged
+import tiny
+
+from evalsuite.errors import ErrorCode, UsageError
+from training.run_folder import StageFolder
+
+pytestmark = pytest.mark.integration
+
+PROMPTS = 32
+
+
+def stage(**more):
+    """A stage of 8 steps with 8 prompts each."""
+    facts = {
+        "prompts": 8,
+        "rollout": {"max_tokens": 12},
+        "steps": 8,
+        "teacher": {"model": "./teacher", "dtype": "float32"},
+    }
+    optimiser = {"learning_rate": 3e-3, "schedule": "constant"}
+    return staged.distill("questions", optimiser=optimiser, **(facts | more))
+
+
+def question(number):
+    row = staged.trace(number)
+    del row["completion"]
+    return row | {"opens_reasoning": False, "task": "made"}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """A base model, and a teacher that was trained on the traces of the prompts."""
+    folder = staged.make_data(tmp_path_factory.mktemp("data"))
+    staged.put(folder / "questions", train=[question(number) for number in range(PROMPTS)])
+    recipe = staged.recipe(staged.sft(patience=None, epochs=4, rate=3e-3))
+    trained = staged.train(recipe, tmp_path_factory.mktemp("teacher") / "1-sft", folder)
+    trained.model.rename(folder / "teacher")
+    # A student that is on the way: a random one writes nothing that a teacher could tell from anything else.
+    recipe = staged.recipe(staged.sft(patience=None, epochs=1, rate=1e-3))
+    trained = staged.train(recipe, tmp_path_factory.mktemp("student") / "1-sft", folder)
+    trained.model.rename(folder / "student")
+    return folder
+
+
+def losses(folder):
+    return [line["loss"] for line in folder.read_metrics() if "loss" in line]
+
+
+def test_a_teacher_that_is_the_student_has_no_divergence(data, tmp_path):
+    teacher = {"model": "./student", "dtype": "float32"}
+    recipe = staged.recipe(stage(teacher=teacher, steps=1))
+    folder = staged.train(recipe, tmp_path / "1-distill", data, data / "student")
+    assert losses(folder)[0] == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize("lora", [None, staged.LORA])
+def test_the_divergence_falls_by_half(data, tmp_path, lora):
+    recipe = staged.recipe(stage(steps=20), lora=lora)
+    folder = staged.train(recipe, tmp_path / "1-distill", data, data / "student")
+    found = losses(folder)
+    assert len(found) == 20 and all(loss >= 0 for loss in found)
+    assert sum(found[-5:]) < 0.5 * sum(found[:5])
+    facts = folder.read("stage.json")
+    assert (facts["rows"], facts["teacher"], facts["state"]) == (PROMPTS, "./teacher", "trained")
+
+
+def test_a_teacher_of_another_vocabulary_is_refused(data, tmp_path):
+    other = tiny.make_model(data / "other")
+    tokenizer = json.loads((other / "tokenizer.json").read_text())
+    tokenizer["added_tokens"][-1]["content"] = "</other>"
+    (other / "tokenizer.json").write_text(json.dumps(tokenizer))
+    recipe = staged.recipe(stage(teacher={"model": "./other", "dtype": "float32"}))
+    with pytest.raises(UsageError) as error:
+        staged.train(recipe, tmp_path / "1-distill", data, data / "student")
+    assert error.value.code == ErrorCode.MODEL_NOT_LOADABLE
+
+
+def test_a_killed_stage_goes_on_to_the_same_bits(data, tmp_path):
+    recipe = staged.recipe(stage())
+    whole = staged.train(recipe, tmp_path / "whole", data)
+    killed = StageFolder(tmp_path / "killed")
+    assert staged.train_until("line", 7, recipe, killed.path, data) == -signal.SIGKILL
+    assert not killed.model.exists()
+    staged.train(recipe, killed.path, data)
+    assert staged.weights_of(killed.path) == staged.weights_of(whole.path)
+    assert losses(killed) == losses(whole)
