@@ -25,6 +25,8 @@ _ABSENT = (
     re.compile(rf"\b{_PICTURE}\s+(?:depicts?|shows?|below|above|was not|given|provided)\b", re.IGNORECASE),
     re.compile(rf"\b{_STUDY}\b[^.:]{{0,80}}\bshown\b(?!\s+(?:below\s*)?:|\s+to\b|\s+that\b)", re.IGNORECASE),
 )
+_HINT = re.compile("fig|image|photo|picture|diagram|illustration|exhibit|shown", re.IGNORECASE)
+"""What every pattern of `_ABSENT` needs: most questions have none of it, and are searched once."""
 _PROSE = re.compile(r"\b(?:clinical|body|self|attachment|father|mother)[- ](?:image|picture|figure)", re.IGNORECASE)
 
 
@@ -92,14 +94,14 @@ def option_is_none(item: Item) -> bool:
 
 def invisible_characters(item: Item) -> bool:
     """A no-break space, a zero-width character or a soft hyphen in question, options or context."""
-    return any(map(_INVISIBLE.search, _texts(item)))
+    return any(not text.isascii() and _INVISIBLE.search(text) for text in _texts(item))
 
 
 def encoding_damage(item: Item) -> bool:
     """A text was decoded wrongly or never unescaped: `Ã©` for é, a replacement or control character, `&nbsp;`."""
     return any(
         _LOST.search(text)
-        or _MISREAD.search(text)
+        or (not text.isascii() and _MISREAD.search(text))
         or any(found[0][1:] in html5 or found[0][1] == "#" for found in _ENTITY.finditer(text))
         for text in _texts(item)
     )
@@ -107,7 +109,7 @@ def encoding_damage(item: Item) -> bool:
 
 def missing_figure(item: Item) -> bool:
     """The question refers to a figure, and no task here has any."""
-    return any(
+    return _HINT.search(item.question) is not None and any(
         # Prose such as "clinical picture" or "body image" starts a word before the match.
         not _PROSE.search(item.question, max(0, match.start() - 12), match.end())
         for pattern in _ABSENT
@@ -126,6 +128,8 @@ def gold_in_question(item: Item) -> bool:
 
 def _occurs(text: str, question: str) -> bool:
     """Return whether a text stands in a question as whole words; Chinese words have no gaps between them."""
+    if text not in question:
+        return False
     before = r"(?<![^\W_])" if text[:1].isascii() else ""
     after = r"(?![^\W_])" if text[-1:].isascii() else ""
     return re.search(before + re.escape(text) + after, question) is not None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from training.synthesis.graph.frequency import UNKNOWN, Frequency, counted
 from training.synthesis.graph.graph import Graph
 from training.synthesis.graph.kinds import Polarity, Relation
+
+_POLARITIES: Final = {polarity.value: polarity for polarity in Polarity}
 
 
 class State(StrEnum):
@@ -164,7 +166,7 @@ class Findings:
         for sign, edge, polarity, given in zip(signs, edges, polarities, stated, strict=True):
             frequency, before = Frequency(*given), found.get(sign)
             if before is None:
-                found[sign] = Finding(sign, Polarity(polarity), frequency, (edge,))
+                found[sign] = Finding(sign, _POLARITIES[polarity], frequency, (edge,))
             else:
                 found[sign] = before._replace(edges=(*before.edges, edge))
         for sign, finding in found.items():

@@ -23,10 +23,9 @@ from numpy.typing import NDArray
 from training.synthesis.questions.draw import Draw
 from training.synthesis.questions.question import DISTRACTORS
 
-_FARTHEST: Final = (8.0, 2.0, 1.2, 1.1)
-"""The largest ratio between what is wanted and what is found, in either direction, of an option that stays one after
-each fit; the worst ones are removed first, as others may fit without them."""
-_ROUNDS: Final = 30
+_FITS: Final = ((12, 8.0), (12, 2.0), (16, 1.2), (20, 1.1))
+"""Rounds of each fit, and the largest ratio between what is wanted and what is found, in either direction, of an option
+that stays one after it; the worst ones are removed first, as others may fit without them."""
 _EXTREME: Final = 1e4
 
 Floats = NDArray[np.float64]
@@ -61,8 +60,8 @@ class EvenDraw:
         table = _Table.of(cases)
         kept = np.ones(len(table.nodes), bool)
         fitted = _Fitted.nothing(len(table.nodes))
-        for farthest in _FARTHEST:
-            fitted = _fit(table, kept, fitted)
+        for rounds, farthest in _FITS:
+            fitted = _fit(table, kept, fitted, rounds)
             kept = kept & (fitted.ratio <= farthest) & (fitted.ratio >= 1 / farthest)
         self._cases = cases
         self._fitted = fitted
@@ -168,7 +167,7 @@ def _usable(table: _Table, kept: Marks) -> tuple[Places, Marks]:
         kept = kept & (np.bincount(table.answers[cases], minlength=len(kept)) > 0)
 
 
-def _fit(table: _Table, kept: Marks, before: _Fitted) -> _Fitted:
+def _fit(table: _Table, kept: Marks, before: _Fitted, rounds: int) -> _Fitted:
     """Return the chances that make the options in `kept` as even as they can be, from the weights of an earlier fit."""
     cases, entries = _usable(table, kept)
     if not len(cases):
@@ -178,7 +177,7 @@ def _fit(table: _Table, kept: Marks, before: _Fitted) -> _Fitted:
     answers, subjects, weights = (column[cases] for column in (table.answers, table.subjects, table.weights))
     answer, distractor = before.answer, before.distractor
     scale = DISTRACTORS / np.bincount(rows, distractor[wrong])
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         chances = weights * answer[answers]
         chances /= np.maximum(1.0, np.bincount(subjects, chances))[subjects]
         shares = _drawn(distractor[wrong] * scale[rows])

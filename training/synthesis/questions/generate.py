@@ -12,7 +12,7 @@ from training.synthesis.questions.question import Question
 from training.synthesis.questions.shapes.all import SHAPES
 from training.synthesis.questions.source import QuestionSource
 
-GENERATOR_VERSION: Final = 5
+GENERATOR_VERSION: Final = 6
 """Raised whenever the same graph and seed give other questions."""
 
 

@@ -81,7 +81,8 @@ class Names:
         """Return a node's name as it stands inside a sentence: a first word that is no proper name is not capitalized.
 
         A word is no proper name if the names of the graph write it in lower case more often than not, where it is not
-        the first one. One that stands nowhere else is taken for a proper name in diseases, and in nothing else.
+        the first one, or if many names share it (`_COMMON`). One that stands nowhere else is taken for a proper name in
+        diseases, and in nothing else.
         """
         found = self._inline.get(number)
         if found is None:
@@ -93,7 +94,11 @@ class Names:
         if _EPONYM.match(name):
             return name
         least = 1 if self._graph.type(number) == NodeType.DISEASE else 0
-        return _FIRST.sub(lambda word: word[0].lower() if self._lower[word[0].lower()] >= least else word[0], name)
+        return _FIRST.sub(lambda word: self._cased(word[0], least), name)
+
+    def _cased(self, word: str, least: int) -> str:
+        lower = word.lower()
+        return lower if lower in _COMMON or self._lower[lower] >= least else word
 
     @cached_property
     def _lower(self) -> Counter[str]:

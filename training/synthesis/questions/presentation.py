@@ -44,19 +44,24 @@ def draw_presentation(
         return None
     wanted = FEWEST + draw.below(_MOST - FEWEST)
     often = max(_TELLING_MOST, wanted // 2 + draw.below(2))
-    together, alone = source.clashes.together(), None
+    together, having = source.clashes.together(), list[frozenset[int]]()
     chosen: list[Finding] = []
     for finding in _order(statable, often, core, draw):
         if not together.add(finding.sign):
             continue
         chosen.append(finding)
-        having = source.signs.having(finding.sign)
-        alone = having if alone is None else alone & having
-        if len(chosen) >= wanted and len(alone) == 1:
+        having.append(source.signs.having(finding.sign))
+        if len(chosen) >= wanted and _are_of_one(having):
             return _presentation(source, disease, chosen, draw)
         if len(chosen) == _MOST:
             break
     return None
+
+
+def _are_of_one(having: list[frozenset[int]]) -> bool:
+    """Return whether only one disease is in all sets; the smallest one first, so that little is compared."""
+    first, *others = sorted(having, key=len)
+    return len(first.intersection(*others)) == 1
 
 
 def _order(statable: StatableSigns, often: int, core: int | None, draw: Draw) -> Iterator[Finding]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -10,12 +9,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
-from evalsuite.data.own_items import card_facts, native_row
+from evalsuite.api.dataset import prompt_template
+from evalsuite.data.own_items import card_facts
 from evalsuite.errors import DataError, ErrorCode, UsageError
 from evalsuite.reward.train_dataset import train_rows
-from evalsuite.tasks.registry import load_task
+from evalsuite.run.stored_tasks import ITEMS, write_task_files
+from evalsuite.tasks.item import Dataset, Item
+from evalsuite.tasks.schema import BUILT_IN, Task
+from evalsuite.util.jsonl import dump_json_line
 from training.data.manifest import FILE as MANIFEST
 from training.data.manifest import TRAIN, Manifest, describe, write_manifest
 from training.synthesis.graph.graph import Graph
@@ -26,7 +27,6 @@ from training.synthesis.questions.vignettes import PROMPT_VERSION, Writer, Writt
 
 TASK: Final = "synthetic"
 PROOFS: Final = "proofs.jsonl"
-ITEMS: Final = "items.jsonl"
 REFUSED_VIGNETTES: Final = "refused_vignettes.jsonl"
 REQUESTS: Final = "requests"
 """The folder of a writer model's responses, by which the same command goes on where it was cut short."""
@@ -60,13 +60,15 @@ def synthesize(
     written = None if writer is None else write_vignettes(source, items, writer, folder / REQUESTS)
     items = items if written is None else written.items
     (folder / MANIFEST).unlink(missing_ok=True)  # until all files are there again, none vouches for them
-    _write_task(folder / TASK, items, source.graph, seed)
+    plain = [each.item for each in items]
+    task = _task(plain, source.graph, seed)
+    (folder / TASK).mkdir(exist_ok=True)
+    write_task_files(folder / TASK, Dataset(task, tuple(plain), task.digest, "", folder / TASK))
     tiers = {each.item.id: each.tier for each in items}
-    task = load_task(TASK, folder / TASK)
-    rows = (row | {"tier": tiers[row["item"]]} for row in train_rows(task, [each.item for each in items], None, None))
-    _write_lines(folder / TRAIN, rows)
+    _write_lines(folder / TRAIN, (row | {"tier": tiers[row["item"]]} for row in train_rows(task, plain, None, None)))
     _write_lines(folder / PROOFS, ({"item": each.item.id} | _named(each.proof, source.graph) for each in items))
-    files = [(TRAIN, count), (PROOFS, count), (f"{TASK}/{ITEMS}", count), (f"{TASK}/task.yaml", 1)]
+    of_task = [(f"{TASK}/{ITEMS}", count), (f"{TASK}/task.yaml", 1), (f"{TASK}/prompt.j2", 1)]
+    files = [(TRAIN, count), (PROOFS, count), *of_task]
     made_by = _made_by(source.graph, items, seed) | ({} if mentions is None else {"mentions": dict(mentions)})
     if writer is not None and written is not None:
         _write_lines(folder / REFUSED_VIGNETTES, (each._asdict() for each in written.refused))
@@ -112,22 +114,18 @@ def _written_by(writer: Writer, written: Written) -> dict[str, Any]:
     }
 
 
-def _write_task(folder: Path, items: Sequence[SyntheticItem], graph: Graph, seed: int) -> None:
-    folder.mkdir(exist_ok=True)
-    _write_lines(folder / ITEMS, (native_row(each.item) for each in items))
-    facts = card_facts(tuple(each.item for each in items))
-    card = {
-        "name": TASK,
-        "version": 1,
-        "title": f"Questions from a medical graph, seed {seed}",
-        "about": " ".join(dict.fromkeys(each.attribution for each in graph.sources if each.attribution))
+def _task(items: Sequence[Item], graph: Graph, seed: int) -> Task:
+    return Task(
+        name=TASK,
+        version=1,
+        title=f"Questions from a medical graph, seed {seed}",
+        about=" ".join(dict.fromkeys(each.attribution for each in graph.sources if each.attribution))
         or "Drawn from a graph of diseases, signs and genes.",
-        "licence": _licences(graph),
-        "format": "answer_tag",
-        **facts,
-        "sources": [{"path": ITEMS, "items": len(items)}],
-    }
-    (folder / "task.yaml").write_text(yaml.safe_dump(card, sort_keys=False, allow_unicode=True), "utf-8")
+        licence=_licences(graph),
+        prompt_template=prompt_template(items),
+        folder=BUILT_IN,
+        **card_facts(tuple(items)),
+    )
 
 
 def _made_by(graph: Graph, items: Sequence[SyntheticItem], seed: int) -> dict[str, Any]:
@@ -148,5 +146,5 @@ def _licences(graph: Graph) -> str:
 
 
 def _write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    with path.open("w", encoding="utf-8") as stream:
-        stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    with path.open("wb") as stream:
+        stream.writelines(dump_json_line(dict(row)) for row in rows)

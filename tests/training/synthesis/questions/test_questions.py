@@ -232,6 +232,7 @@ def test_sets_are_of_places_that_are_all_compatible(compatible, found):
     [
         ("HP:0001250", "seizure"),
         ("HP:0000369", "low-set ears"),
+        ("HP:0000817", "reduced eye contact"),
         ("HP:0003487", "Babinski sign"),
         ("HP:0001305", "Dandy-Walker malformation"),
         ("OMIM:279000", "Young syndrome"),

@@ -13,14 +13,15 @@ from training.synthesis.questions.even_draw import Case
 from training.synthesis.questions.names import joined
 from training.synthesis.questions.presentation import draw_presentation
 from training.synthesis.questions.question import Question, Refutation, Refuted
-from training.synthesis.questions.shapes.findings import apart
 from training.synthesis.questions.shapes.pool import Ask, PoolShape
 from training.synthesis.questions.source import QuestionSource
 from training.synthesis.questions.tellable import StatableSigns
 
 
 class _Known(NamedTuple):
-    """The findings of a disease whose frequency is stated, by sign, and those that are above at least four others."""
+    """The findings of a disease that can be options, by sign: their frequency is stated, and their names share no root
+    with the disease's own. Besides, those that are above at least four others.
+    """
 
     all: dict[int, Finding]
     answers: tuple[Ask, ...]
@@ -63,14 +64,14 @@ class MostFrequent(PoolShape):
         return self.known(self.target(subject)).answers
 
     def wrong(self, subject: int, ask: Ask) -> list[int]:
-        """Return the signs that are less frequent."""
-        disease = self.target(subject)
-        findings, named = self.known(disease).all, self.source.names.roots(disease)
-        if named.meet(self.source.names.roots(ask.answer)):
-            return []
-        least = findings[ask.answer].frequency.low
-        rarer = (sign for sign, each in findings.items() if each.frequency.high < least)
-        return apart(self.source, ask.answer, rarer, named)
+        """Return the signs that are less frequent, none of which is a kind or an ancestor of the answer."""
+        findings, upper = self.known(self.target(subject)).all, self.source.signs.upper
+        least, above = findings[ask.answer].frequency.low, upper(ask.answer)
+        return [
+            sign
+            for sign, each in findings.items()
+            if each.frequency.high < least and sign not in above and ask.answer not in upper(sign)
+        ]
 
     def stem(self, case: Case, chosen: list[int], draw: Draw) -> _Stem | None:
         """Return the text of a question with these distractors; None if there is none."""
@@ -115,18 +116,20 @@ class MostFrequent(PoolShape):
         )
 
     def known(self, disease: int) -> _Known:
-        """Return the findings of a disease whose frequency is stated."""
+        """Return the findings of a disease that can be options."""
         found = self._known.get(disease)
         if found is None:
             found = self._known[disease] = self._find(disease)
         return found
 
     def _find(self, disease: int) -> _Known:
-        table = self.source.signs
+        table, names = self.source.signs, self.source.names
+        named = names.roots(disease)
         known = {
             sign: each
             for sign, each in table.own(disease).items()
             if each.polarity == Polarity.PRESENT and each.frequency.known and not table.is_vague(sign)
+            if not named.meet(names.roots(sign))
         }
         ends = sorted(each.frequency.high for each in known.values())
         above = (sign for sign, each in known.items() if len(ends) >= 5 and ends[3] < each.frequency.low)
@@ -137,6 +140,7 @@ class NextFeature(MostFrequent):
     """Names a disease and a sign, and asks for a further one."""
 
     name: ClassVar[str] = "next_feature"
+    cases_of: ClassVar[str] = MostFrequent.name
     share: ClassVar[float] = 0.1
     wordings: ClassVar[tuple[str, ...]] = (
         "A patient with {disease} has {sign}. Which further finding is most frequent in this disorder?",
@@ -158,6 +162,7 @@ class NextFinding(MostFrequent):
     """Tells the signs of a patient and asks for the most frequent further one of the disease, which is not named."""
 
     name: ClassVar[str] = "next_finding"
+    cases_of: ClassVar[str] = ""
     share: ClassVar[float] = 0.1
     hops: ClassVar[int] = 2
     query: ClassVar[str] = "Which further finding is most frequent in the disorder that explains these?"

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 from training.synthesis.questions.draw import Draw
 from training.synthesis.questions.even_draw import Case, EvenDraw
@@ -28,6 +28,9 @@ class Ask(NamedTuple):
 
 class PoolShape(Shape):
     """Draws an answer and its distractors by chances with which none is given away by what it is (`even_draw`)."""
+
+    cases_of: ClassVar[str] = ""
+    """The shape whose cases and chances these are; empty for a shape with its own."""
 
     @abstractmethod
     def asks(self, subject: int) -> Sequence[Ask]:
@@ -61,14 +64,15 @@ class PoolShape(Shape):
     def even(self) -> EvenDraw:
         """The chances of all cases."""
         # The same for every seed, and what takes longest of all: so they are found once for a graph.
-        found = self.source.even_draws.get(self.name)
+        name = self.cases_of or self.name
+        found = self.source.even_draws.get(name)
         if found is None:
-            found = self.source.even_draws[self.name] = EvenDraw(list(islice(self._cases(), _CASES)))
+            found = self.source.even_draws[name] = EvenDraw(list(islice(self._cases(name), _CASES)))
         return found
 
-    def _cases(self) -> Iterator[Case]:
+    def _cases(self, name: str) -> Iterator[Case]:
         weights = [self.source.weight(subject) for subject in self.subjects]
-        for subject in Draw("cases", self.name).weighted_order(self.subjects, weights):
+        for subject in Draw("cases", name).weighted_order(self.subjects, weights):
             for ask in self.asks(subject):
                 wrong = self.wrong(subject, ask)
                 if len(wrong) >= DISTRACTORS:
