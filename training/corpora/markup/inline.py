@@ -77,6 +77,8 @@ def merged(pieces: Sequence[Piece]) -> list[Piece]:
 
 def normalised(text: str) -> str:
     """Return text with single spaces, without what is invisible; line breaks stand as line feeds."""
+    if text.isascii() and text.isprintable() and "  " not in text:
+        return text.strip()  # most texts are like this; looking for it is much faster than splitting them
     lines = (" ".join(_INVISIBLE.sub("", line).split()) for line in text.split(LINE_BREAK))
     return "\n".join(line for line in lines if line)
 
@@ -85,6 +87,7 @@ class _Joiner:
     def __init__(self, pieces: list[Piece]) -> None:
         self._pieces = pieces
         self._text = ""
+        self._has_citations = any(piece.kind is Placement.CITED for piece in pieces)
         self._open_brackets = 0
         self._numeric_end = False
         """Whether the text ends with a raised or lowered digit, which a digit must not follow."""
@@ -123,7 +126,9 @@ class _Joiner:
         if self._numeric_end and text[:1].isdigit():
             self._text += " "
         self._text += text
-        self._open_brackets = max(0, self._open_brackets + sum(map(text.count, "[(")) - sum(map(text.count, "])")))
+        if self._has_citations:
+            opened = text.count("[") + text.count("(") - text.count("]") - text.count(")")
+            self._open_brackets = max(0, self._open_brackets + opened)
         self._numeric_end = special and self._text[-1:].isdigit()
 
     def _denominator(self, place: int, above: str) -> str | None:

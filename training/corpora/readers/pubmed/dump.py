@@ -11,7 +11,7 @@ from training.corpora.markup.elements import Element
 from training.corpora.readers.pubmed.citation import SOURCE, read_citation
 from training.corpora.readers.pubmed.files import pubmed_files
 from training.corpora.readers.pubmed.final_state import FileState, final_state
-from training.corpora.readers.pubmed.identity import deleted_pmids, is_deletion, pmid_and_version
+from training.corpora.readers.pubmed.identity import deleted_pmids, is_deletion
 from training.corpora.readers.pubmed.scan import NO_KEY, VERSIONS, Scan, key_of, scan
 from training.corpora.readers.pubmed.xml_elements import MalformedError, elements, line_of
 
@@ -52,7 +52,11 @@ def read_file(path: Path, name: str, scanned: Scan, state: FileState) -> Iterato
 
 class _FileReader:
     def __init__(self, path: Path, name: str, scanned: Scan, state: FileState) -> None:
-        self._path, self._name, self._scan, self._state = path, name, scanned, state
+        self._path, self._name, self._scan = path, name, scanned
+        self._keys: list[int] = scanned.written.tolist()
+        self._valid: list[bool] = state.valid.tolist()
+        self._doubled: list[bool] = state.doubled.tolist()
+        self._gone: set[int] = set(scanned.deleted[state.deletes].tolist())
         self._read = 0
 
     def records(self) -> Iterator[Record]:
@@ -65,28 +69,23 @@ class _FileReader:
                     yield from self._citation(element, locator)
                     self._read += 1
         except MalformedError as error:
-            unread = len(self._scan.written) - self._read
+            unread = len(self._keys) - self._read
             behind = f"; {unread:,} citations behind it aren't read" if unread else ""
             yield Refused(f"{self._name}:{error.line}", error.reason, f"{error}{behind}")
 
     def _citation(self, element: Element, locator: str) -> Iterator[Record]:
-        key = int(self._scan.written[self._read]) if self._read < len(self._scan.written) else NO_KEY
-        identity = divmod(key, VERSIONS)
+        place = self._read
+        key = self._keys[place] if place < len(self._keys) else NO_KEY
         if key == NO_KEY:
             yield Refused(locator, "missing_id", "a citation without a PMID")
-        elif self._state.doubled[self._read]:
-            detail = f"PMID {identity[0]}, version {identity[1]} is in this file again; the last one counts"
+        elif self._doubled[place]:
+            pmid, version = divmod(key, VERSIONS)
+            detail = f"PMID {pmid}, version {version} is in this file again; the last one counts"
             yield Refused(locator, "doubled_id", detail)
-        elif self._state.valid[self._read]:
-            if pmid_and_version(element) != identity:
-                yield Refused(
-                    locator, "malformed", f"the citation isn't that of PMID {identity[0]}; has the file changed?"
-                )
-            else:
-                yield from read_citation(element, identity, locator)
+        elif self._valid[place]:
+            yield from read_citation(element, divmod(key, VERSIONS), locator)
 
     def _deleted(self, element: Element, locator: str) -> Iterator[Record]:
-        gone = set(self._scan.deleted[self._state.deletes].tolist())
         for identity in deleted_pmids(element):
-            if key_of(*identity) in gone:
+            if key_of(*identity) in self._gone:
                 yield Deleted(f"{SOURCE}:{identity[0]}", locator)

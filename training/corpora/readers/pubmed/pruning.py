@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-_UNREAD: Final = re.compile(rb'<(AuthorList|MeshHeadingList|ChemicalList|PubmedData)(?: [A-Za-z]+="[A-Za-z0-9 ]*")*>')
+_UNREAD: Final = (b"PubmedData", b"AuthorList", b"MeshHeadingList", b"ChemicalList")
 """None of them can stand in itself, so that the first end tag is the right one."""
-_ENDS: Final = {name: b"</%s>" % name for name in (b"AuthorList", b"MeshHeadingList", b"ChemicalList", b"PubmedData")}
-_LONGEST_TAG: Final = 256
-_LARGEST: Final = 64 << 20
+_START_TAG: Final = re.compile(rb'<(?:%s)(?: [A-Za-z]+="[A-Za-z0-9 ]*")*>' % b"|".join(_UNREAD))
+_CITATION_END: Final = b"</PubmedArticle>"
+_LARGEST: Final = 16 << 20
 
 
 def pruned(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -22,28 +22,26 @@ def pruned(chunks: Iterable[bytes]) -> Iterator[bytes]:
     kept = b""
     for chunk in chunks:
         buffer = kept + chunk
-        parts, place = [], 0
-        while (found := _UNREAD.search(buffer, place)) is not None:
-            end = buffer.find(_ENDS[found[1]], found.end())
-            if (
-                end < 0
-                and len(buffer) - found.start() < _LARGEST
-                and not _citation_ends(buffer, found.end(), len(buffer))
-            ):
-                break
-            parts.append(buffer[place : found.start()])
-            if end < 0 or _citation_ends(buffer, found.end(), end):
-                parts.append(found[0])
-                place = found.end()
-            else:
-                place = end + len(_ENDS[found[1]])
-                parts.append(b"\n" * buffer.count(b"\n", found.start(), place))
-        rest = found.start() if found is not None else max(place, len(buffer) - _LONGEST_TAG)
-        parts.append(buffer[place:rest])
-        kept = buffer[rest:]
-        yield b"".join(parts)
+        end = buffer.rfind(_CITATION_END, max(0, len(kept) - len(_CITATION_END)))
+        if end < 0:
+            end = len(buffer) if len(buffer) > _LARGEST else 0
+        part, kept = buffer[:end], buffer[end:]
+        for name in _UNREAD:
+            part = _without(part, b"<" + name, b"</" + name + b">")
+        yield part
     yield kept
 
 
-def _citation_ends(buffer: bytes, start: int, end: int) -> bool:
-    return buffer.find(b"PubmedArticle", start, end) >= 0
+def _without(part: bytes, opening: bytes, closing: bytes) -> bytes:
+    pieces = []
+    place = 0
+    while (start := part.find(opening, place)) >= 0 and (end := part.find(closing, start)) >= 0:
+        if _START_TAG.match(part, start) and part.find(b"PubmedArticle", start, end) < 0:
+            pieces.append(part[place:start])
+            place = end + len(closing)
+            pieces.append(b"\n" * part.count(b"\n", start, place))
+        else:
+            pieces.append(part[place : start + 1])
+            place = start + 1
+    pieces.append(part[place:])
+    return b"".join(pieces)
