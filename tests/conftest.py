@@ -15,6 +15,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, settings
 
 from evalsuite.cli import main
 from evalsuite.data import item_generator
@@ -27,6 +28,10 @@ from evalsuite.tasks.registry import load_task
 from evalsuite.tasks.schema import Task
 from evalsuite.util.checksum import with_checksum
 from evalsuite.util.file_digest import sha256_of
+
+# A loaded machine draws and runs examples slowly, which is no fault of a property.
+settings.register_profile("any load", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any load")
 
 # A shell that starts the tests in the background has them, and all that they start, ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -139,7 +139,7 @@ def test_items_of_one_cluster_count_as_less_than_their_number(made, answers):
 verdict_lists = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(first=verdict_lists, second=verdict_lists)
 def test_swapping_the_runs_changes_the_sign_and_every_insignificant_result_states_its_power(made, first, second):
     a, b = (

@@ -32,7 +32,7 @@ def test_the_forms_of_an_item_are_the_same_item():
     assert [es.Dataset([form]).items for form in forms] == [es.Dataset([forms[0]]).items] * len(forms)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_an_item_survives_the_run_folder(data):
     labels = data.draw(LABELS)

@@ -101,7 +101,7 @@ def test_the_policy_chooses_how_an_undecided_gate_exits_and_the_outcome_stays_un
     assert failures == ("0" if undecided == "pass" else "1")
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10**6), items=st.integers(2, 400), rotation=st.floats(-0.3, 0.3))
 def test_a_wider_margin_never_makes_a_verdict_worse(made, seed, items, rotation):
     rng = np.random.default_rng(seed)

@@ -52,7 +52,7 @@ async def test_greedy_is_what_transformers_generates(tiny_model, one_by_one):
         assert one_by_one[(request.item.id, 0)] == expected
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batch=st.integers(2, 30), order=st.randoms(use_true_random=False))
 def test_responses_do_not_depend_on_batch_size_and_order(tiny_model, one_by_one, batch, order):
     sent = requests(24)

@@ -45,7 +45,7 @@ def answers(reading: ParseResult) -> list[tuple[str | None, str]]:
 # --- 1. total
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(anything, labellings, formats, finishes, st.booleans())
 def test_any_text_gets_a_verdict(text: str, labels: list[str], format: str, finish: str, opened: bool) -> None:
     for side in parse(text, labels, None, format, finish, opened):

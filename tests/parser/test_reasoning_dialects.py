@@ -33,7 +33,7 @@ def blocks(dialect: ReasoningDialect, thought: str) -> list[str]:
 
 
 @by_name
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(thought=texts, text=texts, format=st.sampled_from(FORMATS), finish=st.sampled_from(["stop", "length"]))
 def test_more_reasoning_before_a_response_changes_nothing(
     dialect: ReasoningDialect, thought: str, text: str, format: str, finish: str

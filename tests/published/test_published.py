@@ -60,14 +60,14 @@ def brute(printed, n):
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(printed=percent, n=st.integers(1, 700))
 def test_grim_is_what_trying_every_count_finds(printed, n):
     assert list(grim.counts(printed, n)) == brute(printed, n)
     assert grim.fits(printed, n) == bool(brute(printed, n))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(printed=percent, n=st.integers(1, 700))
 def test_cutting_digits_off_is_what_trying_every_count_finds(printed, n):
     digits = len(printed.partition(".")[2])
@@ -75,7 +75,7 @@ def test_cutting_digits_off_is_what_trying_every_count_finds(printed, n):
     assert grim.truncated(printed, n) == (Fraction(printed) in cut)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(n=st.integers(1, 900), digits=st.integers(1, 2))
 def test_the_share_of_fitting_percentages_is_a_count_of_them(n, digits):
     scale = 10**digits
@@ -272,7 +272,7 @@ def print_of(count, n):
     return f"{100 * count / n:.2f}"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**32))
 def test_a_clean_table_gives_no_finding(tmp_path_factory, seed):
     facts = table(random.Random(seed))
@@ -281,7 +281,7 @@ def test_a_clean_table_gives_no_finding(tmp_path_factory, seed):
     assert check([written(tmp_path_factory.mktemp("clean"), facts)]) == ()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**32))
 def test_a_value_that_is_no_count_of_items_is_found(tmp_path_factory, seed):
     rng = random.Random(seed)
@@ -295,7 +295,7 @@ def test_a_value_that_is_no_count_of_items_is_found(tmp_path_factory, seed):
     assert [(f.where, wrong in f.what) for f in found] == [("Table 1, row m3, column mmlu_pro_health", True)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**32), points=st.sampled_from([-1.0, -0.1, -0.02, 0.02, 0.05, 1.0]))
 def test_an_average_that_does_not_re_add_is_found(tmp_path_factory, seed, points):
     facts = table(random.Random(seed))
@@ -305,7 +305,7 @@ def test_an_average_that_does_not_re_add_is_found(tmp_path_factory, seed, points
     assert [f.where for f in found] == ["Table 1, row m2, column Avg."]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 2**32))
 def test_two_item_sets_in_one_column_are_found(tmp_path_factory, seed):
     rng = random.Random(seed)

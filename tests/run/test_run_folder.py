@@ -42,7 +42,7 @@ def write(path: Path, texts: list[str]) -> None:
             writer.append(response(str(number), text, text[::-1]), "digest")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(texts=st.lists(ANY_TEXT, max_size=5))
 def test_any_text_is_read_back_unchanged(tmp_path_factory, texts):
     path = tmp_path_factory.mktemp("run")
@@ -54,7 +54,7 @@ def test_any_text_is_read_back_unchanged(tmp_path_factory, texts):
     assert all((r.input_tokens, r.output_tokens, r.latency) == (11, 22, 0.5) for r in records)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_a_journal_cut_at_any_byte_keeps_its_complete_lines_and_can_be_continued(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("run")

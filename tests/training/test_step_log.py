@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from evalsuite.errors import ErrorCode, RunError
@@ -12,7 +12,6 @@ from training import step_log
 ROWS = st.lists(st.fixed_dictionaries({"step": st.integers(0, 9), "text": st.text()}), max_size=20)
 
 
-@settings(deadline=None)
 @given(rows=ROWS, step=st.integers(-1, 10), incomplete=st.binary(max_size=5).filter(lambda tail: b"\n" not in tail))
 def test_truncation_drops_the_lines_after_the_step(tmp_path_factory, rows, step, incomplete):
     path = tmp_path_factory.mktemp("lines") / "deep" / "a.jsonl"

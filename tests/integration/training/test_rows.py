@@ -113,7 +113,7 @@ def test_a_split_that_the_manifest_does_not_name_is_refused(tmp_path):
     assert "dev.jsonl" in refused(tmp_path / "corpus", "pretrain", "dev", ErrorCode.INVALID_MANIFEST)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(items=st.lists(st.sampled_from("abcdefgh"), min_size=2, max_size=30), count=st.integers(1, 12))
 def test_dev_rows_that_are_split_off_are_complete_items_and_as_many_as_requested(items, count):
     from datasets import Dataset

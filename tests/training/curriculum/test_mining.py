@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from evalsuite.errors import ErrorCode, RunError
@@ -30,7 +30,6 @@ def histories(draw, min_size=1):
 GENERATIONS = st.sampled_from([2, 4, 8, 16])
 
 
-@settings(deadline=None)
 @given(minings=histories(), generations=GENERATIONS)
 def test_weights_are_a_distribution_with_every_item_above_zero(minings, generations):
     values = weights(minings, generations)
@@ -39,7 +38,6 @@ def test_weights_are_a_distribution_with_every_item_above_zero(minings, generati
     assert (values == weights(minings, generations)).all()
 
 
-@settings(deadline=None)
 @given(minings=histories(), generations=GENERATIONS, data=st.data())
 def test_weights_do_not_depend_on_the_order_of_the_pool(minings, generations, data):
     order = data.draw(st.permutations(range(len(minings[0].right))))
@@ -47,7 +45,6 @@ def test_weights_do_not_depend_on_the_order_of_the_pool(minings, generations, da
     assert weights(reordered, generations) == pytest.approx(weights(minings, generations)[order])
 
 
-@settings(deadline=None)
 @given(minings=histories(), generations=GENERATIONS)
 def test_of_two_items_that_are_mostly_right_the_one_that_fails_more_has_the_larger_weight(minings, generations):
     values = weights(minings, generations)
@@ -84,7 +81,6 @@ def test_the_weight_is_the_documented_posterior_mean():
     assert values[0] / values[1] == pytest.approx(mean(1 + 1.5, 3 + 0.5) / mean(2 + 1, 2 + 1), rel=1e-4)
 
 
-@settings(deadline=None)
 @given(minings=histories(min_size=SET_ASIDE_AFTER), generations=GENERATIONS)
 def test_items_that_are_set_aside_are_recorded_and_have_the_smallest_weight(tmp_path_factory, minings, generations):
     rows = range(len(minings[0].right))
@@ -116,7 +112,6 @@ def test_an_item_that_is_set_aside_returns_when_its_responses_differ(tmp_path):
     assert after[0] > 20 * before[0]
 
 
-@settings(deadline=None)
 @given(minings=histories(), generations=GENERATIONS, draw=st.integers(0, 6))
 def test_a_history_that_is_read_from_disk_gives_the_same_weights(tmp_path_factory, minings, generations, draw):
     file, items = tmp_path_factory.mktemp("mined") / "a.jsonl", [str(row) for row in range(len(minings[0].right))]

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from training.curriculum.plateau import judge
@@ -22,7 +22,6 @@ def ended_at(rewards, rule):
     return next((end for end in ends if judge(rewards[:end], rule).ended), None)
 
 
-@settings(deadline=None)
 @given(rewards=CURVES, rule=RULES)
 def test_a_phase_ends_with_a_window_and_after_patience_windows_at_the_earliest(rewards, rule):
     end = ended_at(rewards, rule)
@@ -32,7 +31,6 @@ def test_a_phase_ends_with_a_window_and_after_patience_windows_at_the_earliest(r
         assert not judge(rewards[: end - 1], rule).ended
 
 
-@settings(deadline=None)
 @given(rewards=CURVES, more=CURVES, rule=RULES)
 def test_the_decision_does_not_depend_on_later_rewards(rewards, more, rule):
     """A resumed run ends where it would have ended without the interruption."""
@@ -42,7 +40,6 @@ def test_the_decision_does_not_depend_on_later_rewards(rewards, more, rule):
         assert judge([*rewards, *more], rule).ended
 
 
-@settings(deadline=None)
 @given(rewards=CURVES, rule=RULES, offset=st.floats(-1, 1))
 def test_adding_a_constant_to_all_rewards_changes_nothing(rewards, rule, offset):
     """Rewards and offset are multiples of 1/64, so that the additions are exact."""
@@ -51,7 +48,6 @@ def test_adding_a_constant_to_all_rewards_changes_nothing(rewards, rule, offset)
     assert ended_at(exact, rule) == ended_at(shifted, rule)
 
 
-@settings(deadline=None)
 @given(rule=RULES, data=st.data())
 def test_every_phase_ends_within_the_documented_bound(rule, data):
     """Each gain that counts raises the level by `gain`, and rewards are at most 1."""
@@ -63,13 +59,11 @@ def test_every_phase_ends_within_the_documented_bound(rule, data):
     assert ended_at(curve.tolist(), rule) is not None
 
 
-@settings(deadline=None)
 @given(level=st.floats(0, 1), rule=RULES)
 def test_a_flat_curve_ends_after_patience_windows(level, rule):
     assert ended_at([level] * 40, rule) == (1 + rule.patience) * rule.window
 
 
-@settings(deadline=None)
 @given(rule=RULES, faster=st.floats(1.001, 3))
 def test_a_constant_rise_never_ends_although_no_window_rises_by_the_gain_over_the_one_before(rule, faster):
     slope = faster * rule.gain / rule.patience / rule.window

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from training.curriculum.policy_collapse import WINDOW, find_collapse
@@ -56,7 +56,6 @@ def test_noise_is_no_collapse():
         assert not any(find_collapse(logged[:end]) for end in range(WINDOW, 2000, 7))
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(st.sampled_from([0.0, 1.0]), min_size=4, max_size=4), min_size=1, max_size=9))
 def test_zero_variance_groups_are_counted_by_their_reward(groups):
     shares = zero_variance_groups([reward for group in groups for reward in group], 4)

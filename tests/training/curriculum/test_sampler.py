@@ -4,7 +4,7 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from evalsuite.errors import DataError, ErrorCode
@@ -18,7 +18,6 @@ def make_sampler(shape, rows, weights=None):
     return PromptSampler(rows, prompts, generations, passes, steps, seed, weights)
 
 
-@settings(deadline=None)
 @given(shape=SHAPES, spare=st.integers(0, 5), weighted=st.booleans())
 def test_a_step_has_groups_of_different_rows_repeated_for_each_pass(shape, spare, weighted):
     prompts, generations, passes, steps, _ = shape
@@ -36,7 +35,6 @@ def test_a_step_has_groups_of_different_rows_repeated_for_each_pass(shape, spare
         assert all(0 <= row < rows for row in first)
 
 
-@settings(deadline=None)
 @given(shape=SHAPES, steps=st.integers(1, 4))
 def test_without_weights_every_row_is_drawn_before_any_is_drawn_again(shape, steps):
     prompts, _, _, _, seed = shape
@@ -46,7 +44,6 @@ def test_without_weights_every_row_is_drawn_before_any_is_drawn_again(shape, ste
         assert sorted(seen) == list(range(prompts * steps))
 
 
-@settings(deadline=None)
 @given(shape=SHAPES, step=st.integers(0, 5))
 def test_weights_are_requested_once_per_draw_in_order_and_used_for_that_draw_alone(shape, step):
     """So a resumed run, which skips the draws that were used, draws what the first run would have drawn."""

@@ -186,7 +186,7 @@ def nested(tokens):
     return "".join(found + ends[::-1])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.sampled_from([*OPENING, *TEXTS, *TEXTS, "end", "end", "end", "cell", "row", "<br/>"]), max_size=25))
 def test_no_markup_ever_changes_a_number(tokens):
     rendered(nested(tokens))

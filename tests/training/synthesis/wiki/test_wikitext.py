@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from training.synthesis.wiki.page import Site
@@ -93,7 +93,6 @@ MARKUP = {
 PIECES = st.lists(st.tuples(st.sampled_from(sorted(MARKUP)), st.booleans()), min_size=1, max_size=6)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(PIECES)
 def test_numbers_are_those_of_the_source_or_the_sentence_is_not_used(pieces):
     text = "Take "
