@@ -99,8 +99,8 @@ class WriterModel(Teacher):
     def expected(self):
         return {item: fault for item, _, _, fault, _ in self.patients.values()}
 
-    def reply(self, messages):
-        found = re.search(r"exactly these findings: (.*?)\.\n", messages[-1]["content"])
+    def reply(self, body):
+        found = re.search(r"exactly these findings: (.*?)\.\n", body["messages"][-1]["content"])
         if found is None:
             return {"content": "ok"}
         item, signs, disease, fault, other = self.patients[frozenset(found[1].split("; "))]
