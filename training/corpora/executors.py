@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from evalsuite.errors import ErrorCode, EvalsuiteError, RunError, UsageError
+from evalsuite.util.installation import install_command
 from training.corpora.config import Local, Ray, Slurm
 from training.corpora.job import Job
 from training.corpora.steps.result import is_done
@@ -88,7 +89,8 @@ class ClusterExecutor:
         try:
             import datatrove.executor  # noqa: F401
         except ImportError:
-            message = f"executor {settings.kind}: install the extra corpora-{settings.kind}"
+            command = install_command(f"corpora-{settings.kind}")
+            message = f"executor {settings.kind} needs datatrove: {command}"
             raise UsageError(ErrorCode.MISSING_PACKAGE, message) from None
         self._job, self._settings = job, settings
 

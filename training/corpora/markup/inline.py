@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 LINE_BREAK: Final = "\ue010"
 """Stands for a line break that is shown, until white space has been normalised."""
 _MARK: Final = re.compile(r"(?:[A-Za-z]|[*†‡§¶‖#]+)(?:\s*[,;]?\s*(?:[A-Za-z]|[*†‡§¶‖#]+))*")
+_ALLELE: Final = re.compile(r"\*\d[\w:]*|\*(?=\d)")
 _ORDINAL: Final = frozenset({"st", "nd", "rd", "th"})
 _DEGREE: Final = frozenset("oOº°˚∘◦○")
 _TRADEMARK: Final = {"TM": "™", "tm": "™"} | {each: each for each in "®™©℠"}
@@ -144,6 +145,8 @@ class _Joiner:
         number = before[-1:].isdigit() or before[-1:] == "%"
         if number and text.lower() in _ORDINAL:
             self._append(text, True)
+        elif before and _ALLELE.match(text + self._following(place)):
+            self._append(text)  # CYP2C19*2, HLA-B*57:01: the asterisk is part of the name
         elif number and text in _DEGREE:
             self._append("°")
         elif not before and _MARK.fullmatch(text):
@@ -156,6 +159,11 @@ class _Joiner:
             self._append(text)
         else:
             self._append(f"^({text})" if " " in text else f"^{text}", True)
+
+    def _following(self, place: int) -> str:
+        """Return the first character of plain text behind a piece."""
+        following = self._pieces[place + 1 : place + 2]
+        return following[0].text[:1] if following and following[0].kind is Placement.PLAIN else ""
 
     def _is_citation(self, place: int) -> bool:
         return place >= 0 and self._pieces[place].kind is Placement.CITED

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from evalsuite.errors import DataError, ErrorCode
 from evalsuite.util.atomic_write import atomic_folder
+from evalsuite.util.installation import install_command
 from training.corpora.config import Tokenizer
 from training.corpora.job import Job
 from training.corpora.steps import duplicates
@@ -63,7 +64,7 @@ def load_tokenizer(settings: Tokenizer, inputs: Path) -> Any:
     try:
         from tokenizers import Tokenizer as FastTokenizer
     except ImportError:
-        message = "to count tokens install the extra corpora: pip install 'evalsuite[corpora]'"
+        message = f"counting tokens needs tokenizers: {install_command('corpora')}"
         raise DataError(ErrorCode.MISSING_PACKAGE, message) from None
     try:
         if settings.model.startswith("./"):

@@ -58,9 +58,10 @@ def check_leak(trace: TeacherTrace, settings: TraceFilters) -> Verdict | None:
     """Return a verdict if the trace mentions that it was shown the answer, or names it before any evidence."""
     if not trace.gold_shown:
         return None
-    if (mention := _MENTIONS.search(trace.reasoning)) is not None:
-        start = max(0, mention.start() - 60)
-        return Verdict(DiscardReason.ANSWER_WAS_SHOWN, excerpt(trace.reasoning, start, mention.end() + 40))
+    for text in (trace.reasoning, trace.final):
+        if (mention := _MENTIONS.search(text)) is not None:
+            start = max(0, mention.start() - 60)
+            return Verdict(DiscardReason.ANSWER_WAS_SHOWN, excerpt(text, start, mention.end() + 40))
     if (end := _named_first(trace)) is not None:
         return Verdict(DiscardReason.ANSWER_BEFORE_EVIDENCE, excerpt(trace.reasoning, 0, end))
     return None

@@ -60,6 +60,8 @@ def test_a_mention_of_the_shown_answer(sentence):
     assert check_leak(trace, TraceFilters()) is None
     shown = vignette(reasoning=trace.reasoning, gold_shown=True)
     assert check_leak(shown, TraceFilters()).reason is DiscardReason.ANSWER_WAS_SHOWN
+    concluding = vignette(reasoning=REASONING, final=f"{sentence} <answer>B</answer>", gold_shown=True)
+    assert check_leak(concluding, TraceFilters()).reason is DiscardReason.ANSWER_WAS_SHOWN
 
 
 @pytest.mark.parametrize("sentence", ORDINARY)

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import Any, Final, cast
 
 from evalsuite.errors import DataError, ErrorCode
+from evalsuite.util.installation import install_command
 from training.synthesis.refine.deidentify.model_names import Proposal
 from training.synthesis.refine.deidentify.plain_text import parts
 
@@ -27,7 +28,7 @@ def refuse_missing_packages() -> None:
     if missing:
         raise DataError(
             ErrorCode.MISSING_PACKAGE,
-            f"de-identification needs {', '.join(missing)}: pip install 'evalsuite[deidentify]'",
+            f"de-identification needs {', '.join(missing)}: {install_command('deidentify')}",
         )
 
 
