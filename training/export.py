@@ -11,6 +11,7 @@ from typing import Final
 from evalsuite.errors import ErrorCode, RunError, UsageError
 from evalsuite.run_folder import RunFolder
 from evalsuite.util.atomic_write import atomic_folder
+from training.checks.overlap_record import read_overlap
 from training.data.manifest import Manifest, check_files, describe, read_manifest, verify, write_manifest
 from training.promotion.last_promoted import model_of
 from training.promotion.verdict import evaluation_path, read_verdict
@@ -107,6 +108,10 @@ def _manifest(run: TrainingFolder, spec: TrainingSpec, promoted: Sequence[StageF
             "recipe": spec.recipe.to_json(),
             "base": {"model": spec.recipe.base.model, "revision": _base_revision(run, promoted[0])},
             "stages": {folder.path.name: read_verdict(folder)._asdict() for folder in promoted},
+            "benchmark_overlap": {
+                folder.path.name: {task: found.model_dump() for task, found in read_overlap(folder).items()}
+                for folder in promoted
+            },
             "trained_with": {folder.path.name: folder.read("stage.json").get("versions", {}) for folder in promoted},
             "exported_with": versions(),
         },

@@ -55,7 +55,8 @@ def run(tmp_path, replay):
         for name in ("metrics", "mining", "completions"):
             (folder.path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         folder.write("manifest.json", read_manifest(data / part.data.folder).to_json())
-        folder.write("preflight.json", {"checks": [{"name": "data", "passed": True, "detail": "rows"}]})
+        found = {"items": 25, "unavailable": None, "too_short_for_text": 0, "hits": [{"item": "7", "match": "near"}]}
+        folder.write("preflight.json", {"checks": {"benchmark_overlap": {"rows": 1, "benchmarks": {TASK: found}}}})
         folder.note(steps=8, max_steps=8, seconds=75.2)
     record_verdict(run, first, judge(good, poor, stage), None)
     record_verdict(run, second, judge(poor, good, stage), Diagnosis(Cause.STOPPED, "the completions are truncated"))

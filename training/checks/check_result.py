@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
+
+REPORT: Final = "preflight.json"
+"""The file of all checks of a stage, in its folder."""
 
 
 class CheckResult(NamedTuple):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Final
 
 from evalsuite.errors import ErrorCode, UsageError
 from training import weights
 from training.checks.benchmark_overlap import RowOverlap, TextOverlap, gate_benchmarks
 from training.checks.chat_template import ChatTemplateCheck
-from training.checks.check_result import CheckResult
+from training.checks.check_result import REPORT, CheckResult
 from training.checks.checked_rows import Splits, checked_rows, checked_texts, load_splits
 from training.checks.end_token import check_end_token
 from training.checks.gold_rewards import GoldRewardCheck
@@ -24,7 +23,6 @@ from training.data.rows import CACHE
 from training.recipe import ChatStage, Grpo, Pretrain, Recipe, Sft, Stage
 from training.run_folder import SCHEMA, StageFolder
 
-REPORT: Final = "preflight.json"
 Results = dict[str, CheckResult]
 """The outcome of each check by the name of its module."""
 

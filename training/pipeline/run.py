@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from evalsuite.errors import ErrorCode, RunError, UsageError
-from training.checks.preflight import REPORT
+from training.checks.check_result import REPORT
 from training.child_process import ChildExit, environment, run_module, with_launcher
 from training.data.manifest import Manifest, read_manifest
 from training.pipeline import worker

@@ -28,6 +28,7 @@ def model_card(run: TrainingFolder, spec: TrainingSpec, manifest: Manifest) -> s
         "By the strict parse an answer that isn't in the requested format is wrong.\n",
         f"## The gates\n\n{_gates(run, spec)}",
         f"## Base model and data\n\nBase model: {code(_base(spec))}.\n\n{_data(manifest)}",
+        f"## Benchmark items in the training data\n\n{_overlap(manifest)}",
         f"## Recipe\n\n{_recipe(spec)}\nEvery setting: `recipe.json`. Every file with its sha256, every version: "
         "`manifest.json`, which `evalsuite train verify manifest.json` checks.\n",
         f"## What it is not for\n\n{_NOT_FOR}",
@@ -74,6 +75,18 @@ def _data(manifest: Manifest) -> str:
         for name, source in manifest.sources.items()
     ]
     return table(("data", "licence", "filters", "files", "rows"), lines, left=3)
+
+
+def _overlap(manifest: Manifest) -> str:
+    lines = [
+        (plain(stage), code(task), f"{found['searched']:,}", f"{len(found['found']):,}")
+        for stage, tasks in manifest.made_by["benchmark_overlap"].items()
+        for task, found in tasks.items()
+    ]
+    if not lines:
+        return "The training data of these stages were compared with no benchmark.\n"
+    listed = table(("stage", "benchmark", "items searched for", "items found"), lines, left=2)
+    return f"{listed}\nOther benchmarks: `evalsuite data overlap` with the data of each stage.\n"
 
 
 def _recipe(spec: TrainingSpec) -> str:

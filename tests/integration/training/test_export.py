@@ -50,6 +50,9 @@ def test_the_card_has_every_measurement_and_every_verdict(exported):
     assert "| 1-traces | `letters` | 80 |" in card and "| 2-more | `letters` | 80 |" in card
     assert "- 2-more: refused: " in card and json.loads(gates)["reason"][:30] in card
     assert "`traces` | CC0-1.0" in card
+    assert "| 1-traces | `letters` | 80 | 0 |" in card
+    overlap = json.loads((exported / "manifest.json").read_text())["made_by"]["benchmark_overlap"]
+    assert overlap == {"1-traces": {"letters": {"searched": 80, "found": []}}}
 
 
 def test_no_file_names_a_path_of_this_machine(exported, data):
