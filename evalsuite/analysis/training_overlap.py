@@ -7,7 +7,6 @@ benchmark's data, an id that the run doesn't have.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from evalsuite.analysis.comparability import Pairing, pair_scores
 from evalsuite.analysis.run_result import ItemScores, RunResult
 from evalsuite.errors import ErrorCode, RunError, UsageError
+from evalsuite.util.jsonl import parse_json
 from evalsuite.util.regular_file import read_regular_file
 from evalsuite.util.validation import first_problem
 
@@ -100,7 +100,7 @@ def read_training_overlap(path: Path) -> TrainingOverlap:
     """Read an overlap.json; a file that isn't one is a `UsageError`."""
     try:
         raw = read_regular_file(path, LARGEST)
-        content = _OverlapFile.model_validate(json.loads(raw))
+        content = _OverlapFile.model_validate(parse_json(raw))
     except OSError as error:
         message = f"`training_overlap` {path}: can't be read: {error.strerror or error}"
         raise UsageError(ErrorCode.INVALID_ARGUMENT, message) from None
