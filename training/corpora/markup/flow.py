@@ -27,6 +27,20 @@ _APART: Final = Piece(Placement.LOWERED, "")
 """Keeps digits before and behind what stands elsewhere from becoming one number."""
 _LEADING_CARET: Final = re.compile(r"(?<!\d)\^")
 _DIGITS_APART: Final = re.compile(r"(?<=\d)\0+(?=\d)")
+MOST_REPEATED: Final = 20_000_000
+"""Characters of all tables of a tree, with those that are shown again as their cells span rows and columns."""
+
+
+class _Budget:
+    """How many characters the tables of a tree may still have: a small file can span its cells over gigabytes."""
+
+    def __init__(self) -> None:
+        self._left = MOST_REPEATED
+
+    def spend(self, characters: int, table: Element) -> None:
+        self._left -= characters
+        if self._left < 0:
+            raise UnreadableError(f"tables of more than {MOST_REPEATED:,} characters", table.sourceline or 1)
 
 
 @dataclass
@@ -58,8 +72,9 @@ def render(elements: Iterable[Element], dialect: Dialect) -> Rendered:
 class Flow:
     """Collects the paragraphs of the elements that it is given."""
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: Dialect, budget: _Budget | None = None) -> None:
         self._dialect = dialect
+        self._budget = budget or _Budget()
         self._blocks: list[_Block] = []
         self._pieces: list[Piece] = []
         self._headings: list[tuple[int, str]] = []
@@ -149,25 +164,32 @@ class Flow:
 
     def _line(self, element: Element) -> JoinedText:
         """Return an element's content as one line; paragraphs in it are lines with a semicolon between them."""
-        inner = Flow(self._dialect)
-        inner._in_group = True
-        inner._content(element)
-        if inner._is_a_line():
-            line = join(inner._pieces)
-        else:
-            rendered = inner.finished()
-            parts = (part.removeprefix("- ") for part in rendered.text.replace("\n\n", "\n").split("\n"))
-            line = JoinedText("; ".join(part for part in parts if part), rendered.note_marks)
+        line = self._inner(element)._as_line()
         self.note_marks += line.note_marks
         return line
 
-    def _shift(self, element: Element, kind: Placement) -> None:
-        """Add raised or lowered text; a raised citation is a citation."""
-        inner = Flow(self._dialect)
+    def _inner(self, element: Element) -> Flow:
+        """Return what has been collected of an element by itself."""
+        inner = Flow(self._dialect, self._budget)
         inner._in_group = True
         inner._content(element)
+        return inner
+
+    def _as_line(self) -> JoinedText:
+        if self._is_a_line():
+            line = join(self._pieces)
+            return line._replace(note_marks=line.note_marks + self.note_marks)
+        rendered = self.finished()
+        parts = (part.removeprefix("- ") for part in rendered.text.replace("\n\n", "\n").split("\n"))
+        return JoinedText("; ".join(part for part in parts if part), rendered.note_marks)
+
+    def _shift(self, element: Element, kind: Placement) -> None:
+        """Add raised or lowered text; a raised citation is a citation."""
+        inner = self._inner(element)
         if not inner._is_a_line():
-            self._pieces.append(Piece(kind, self._line(element).text))
+            line = inner._as_line()
+            self.note_marks += line.note_marks
+            self._pieces.append(Piece(kind, line.text))
             return
         pieces = merged(inner._pieces)
         cited = any(piece.kind is Placement.CITED for piece in pieces)
@@ -231,10 +253,7 @@ class Flow:
     def _group(self, element: Element) -> None:
         """Add a table or figure with its caption and foot notes as the lines of one paragraph."""
         self._end_block()
-        inner = Flow(self._dialect)
-        inner._in_group = True
-        inner._content(element)
-        rendered = inner.finished()
+        rendered = self._inner(element).finished()
         self.note_marks += rendered.note_marks
         self._omitted.append(rendered.omitted)
         text = re.sub(r"\n+", "\n", rendered.text)
@@ -284,6 +303,7 @@ class Flow:
         lines = [normalised(self._line(each).text) for each in element if local_name(each) == "caption"]
         header = [" ".join(filter(None, (self._cell(cell, texts) for cell in cells))) for cells in grid.header_cells()]
         rows = [header, *([self._cell(cell, texts) for cell in row] for row in grid.body_rows())]
+        self._budget.spend(sum(len(text) for row in rows for text in row), element)
         lines += [BETWEEN_CELLS.join(row).rstrip() for row in rows]
         lines = [self._prefix.strip(), *(line for line in lines if line.strip(" |"))]
         self._prefix = ""

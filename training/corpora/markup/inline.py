@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 LINE_BREAK: Final = "\ue010"
 """Stands for a line break that is shown, until white space has been normalised."""
-_MARK: Final = re.compile(r"(?:[A-Za-z]|[*†‡§¶‖#]+)(?:\s*[,;]?\s*(?:[A-Za-z]|[*†‡§¶‖#]+))*")
+_MARK: Final = re.compile(r"[A-Za-z*†‡§¶‖#](?:\s*+(?:[,;]\s*+)?[A-Za-z*†‡§¶‖#])*+")
 _ALLELE: Final = re.compile(r"\*\d[\w:]*|\*(?=\d)")
 _ORDINAL: Final = frozenset({"st", "nd", "rd", "th"})
 _DEGREE: Final = frozenset("oOº°˚∘◦○")

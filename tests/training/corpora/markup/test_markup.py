@@ -198,3 +198,22 @@ def test_no_markup_ever_changes_a_number(tokens):
 def test_html_is_read_as_browsers_read_it():
     root = parse_html(b"<p>Hb <7 g/dL and x<5 &lt;3<p>two<table><tr><td>1<td>2</table>")
     assert render([root], DIALECT).text == "Hb <7 g/dL and x<5 <3\n\ntwo\n\n1 | 2"
+
+
+def test_raised_text_with_tables_in_one_another_is_read_once():
+    depth = 40
+    table = "x<table><tr><td>7</td></tr></table>"
+    found = rendered(f"<p>a{f'<sup>{table}' * depth}{'</sup>' * depth}</p>")
+    assert found.text.count("7") == depth
+
+
+@pytest.mark.parametrize("mark", ["*" * 5_000, "a," * 5_000 + "b", "a" + " " * 5_000 + "1"])
+def test_a_long_mark_behind_a_number(mark):
+    assert rendered(f"<p>20<sup>{mark}</sup> mg</p>").text.startswith("20")
+
+
+def test_cells_that_fill_gigabytes_by_their_spans_are_refused():
+    rows = "<tr><td>5</td></tr>" * 500
+    table = f"<table><tr><td rowspan='501'>{'dose ' * 20_000}</td><td>5</td></tr>{rows}</table>"
+    with pytest.raises(UnreadableError):
+        rendered(table)
