@@ -154,8 +154,9 @@ def _rank(job: Job, work: Work, tasks: Sequence[int], errors: Path, data: Any, r
     """Do one task as a step of a datatrove pipeline; its error is noted for the process that waits."""
     try:
         work(job, tasks[rank])
-    except EvalsuiteError as error:
-        (errors / f"{rank:05d}.txt").write_text(f"{error.code}\n{error}")
+    except Exception as error:  # whatever it is: the process that waits for a result must learn that there will be none
+        code = error.code if isinstance(error, EvalsuiteError) else ErrorCode.RUN_INCOMPLETE
+        (errors / f"{rank:05d}.txt").write_text(f"{code}\n{' '.join(str(error).split())}")
         raise
     return data
 

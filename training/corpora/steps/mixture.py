@@ -104,7 +104,8 @@ def _shards(drawn: Places, keys: Hashes, counts: Places, size: int) -> NDArray[n
     before = np.cumsum(counts[ordered]) - counts[ordered]
     total = int(counts[ordered].sum())
     shards = max(1, round(total / size))
-    found[ordered] = np.minimum(before * shards // max(total, 1), shards - 1)
+    numbers = np.minimum(before * shards // max(total, 1), shards - 1)
+    found[ordered] = np.unique(numbers, return_inverse=True)[1]  # behind a text longer than a shard one would be empty
     return found
 
 
