@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 BAD_INPUT: Final = frozenset({"malformed", "truncated", "missing_id", "doubled_id"})
 """Reasons that say that a file isn't what it should be, by which a command stops unless bad input is skipped."""
@@ -15,8 +15,9 @@ BAD_INPUT: Final = frozenset({"malformed", "truncated", "missing_id", "doubled_i
 class Document:
     """One text of a source, with its numbers as the source has them.
 
-    `id`: unique over all sources: the reader's name, a colon, and the source's own id ("pubmed:12345678"); a further
-    text of the same record has a suffix behind "#" ("pubmed:12345678#fr"), and is deleted with it;
+    `id`: the reader's name, a colon, and the publisher's own id ("pubmed:12345678"), which is unique over all sources;
+    where the user names the texts (`OWN_IDS` of the readers), it is unique in its source. A further text of the same
+    record has a suffix behind "#" ("pubmed:12345678#fr"), and is deleted with it;
     `source`: the reader's name; `text`: paragraphs separated by a blank line, without the title; `licence`: the SPDX
     id or the source's own statement; `locator`: the file and where in it ("pubmed26n0001.xml.gz:120");
     `language`: a BCP 47 tag ("en"), "und" where the source states none; `status`: what the source or the reader
@@ -57,8 +58,16 @@ class Deleted:
 
 
 Record = Document | Refused | Deleted
-Reader = Callable[[Path], Iterator[Record]]
-"""Reads a file or a folder of one source in a fixed order, with memory that doesn't grow with the number of texts.
 
-Raises `DataError` where nothing can be read at all; whatever is wrong with a part of it is a `Refused`.
-"""
+
+class Reader(Protocol):
+    """Reads a file or a folder of one source in a fixed order; memory doesn't grow with the number of texts."""
+
+    def __call__(self, path: Path, top: Path | None = None, /) -> Iterator[Record]:
+        """Yield what is at `path`.
+
+        `top`: the folder of the source, below which files are named and a `LICENCE` counts; None where `path` is that
+        folder or a file in it. Raises `DataError` where nothing can be read at all; whatever is wrong with a part of it
+        is a `Refused`.
+        """
+        ...

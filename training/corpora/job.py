@@ -17,7 +17,7 @@ from training.corpora.filters.personal import RULES_VERSION
 from training.corpora.readers import READERS
 from training.corpora.readers.pubmed.files import pubmed_files
 
-STEPS_VERSION: Final = 1
+STEPS_VERSION: Final = 2
 """Counts up with each change of a step that changes its results."""
 WORK: Final = "work"
 """The folder of what steps hand on, below the corpus's own; deleted when the corpus is complete."""
@@ -100,7 +100,13 @@ def make_job(config: CorpusConfig, inputs: Path, out: Path, skip_bad: bool = Fal
 
 
 def _name(path: Path, inputs: Path) -> str:
-    return path.relative_to(inputs).as_posix()
+    name = path.relative_to(inputs).as_posix()
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        message = f"{path}: its name is no UTF-8, in which a corpus states where a text is from; rename it"
+        raise DataError(ErrorCode.DATA_MALFORMED, message) from None
+    return name
 
 
 def _read_tasks(source: Source, files: Sequence[InputFile], most: int) -> Iterator[ReadTask]:

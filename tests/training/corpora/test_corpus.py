@@ -172,6 +172,48 @@ def test_a_malformed_row_stops_the_work_unless_bad_input_is_left_out(inputs, tmp
     assert manifest.made_by["by_source"]["guide"]["read: malformed"] == 1
 
 
+def test_the_rows_behind_one_that_is_no_json_are_read(inputs, tmp_path):
+    file = inputs / "guide" / "guide.jsonl"
+    file.write_text("{" + "\n" + file.read_text())
+    make(inputs, tmp_path / "out", skip_bad=True)
+    places = {each["id"]: each["locator"] for each in documents(tmp_path / "out").values()}
+    assert places["rows:g0"] == "guide.jsonl:2" and places["rows:g39"] == "guide.jsonl:41"
+
+
+@pytest.mark.parametrize(
+    "fields", [{"version": 1 << 40}, {"year": 1 << 40}, {"language": "\ud800"}, {"licence": "\ud800"}, {"id": "\ud800"}]
+)
+def test_a_row_that_no_table_can_hold_is_malformed(inputs, tmp_path, fields):
+    write_rows(inputs / "guide" / "more.jsonl", [row("more", "A text.") | fields])
+    assert refused(lambda: make(inputs, tmp_path / "out")) is ErrorCode.DATA_MALFORMED
+
+
+def test_files_with_the_same_name_are_different_documents_under_the_licence_above_them(inputs, tmp_path):
+    rng = random.Random(5)
+    texts = {f"{source}/{folder}/index.txt": text_of(rng) for source in "ab" for folder in ("x", "y")}
+    for name, text in texts.items():
+        (inputs / name).parent.mkdir(parents=True, exist_ok=True)
+        (inputs / name).write_text(text)
+    for source in "ab":
+        (inputs / source / "LICENCE").write_text("CC BY 4.0")
+    sources = [{"name": source, "reader": "text", "path": source, "share": 1.0} for source in "ab"]
+    write_config(inputs, sources=sources)
+    make(inputs, tmp_path / "out")
+    shards = sorted((tmp_path / "out").glob("train-*.parquet"))
+    found = [each for shard in shards for each in pq.read_table(shard).to_pylist()]
+    assert {f"{each['source']}/{each['id'].removeprefix('text:')}" for each in found} <= texts.keys()
+    assert not dropped(tmp_path / "out")
+    assert all(each["text"].endswith(texts[f"{each['source']}/{each['locator'].removesuffix(':1')}"]) for each in found)
+
+
+def test_a_text_longer_than_a_shard_leaves_no_shard_empty(inputs, tmp_path):
+    rng = random.Random(6)
+    write_rows(inputs / "long" / "rows.jsonl", [row(f"long{n}", text_of(rng, 5_000)) for n in range(3)])
+    write_config(inputs, sources=[{"name": "long", "reader": "rows", "path": "long", "share": 1.0}], shard_tokens=1_000)
+    manifest = make(inputs, tmp_path / "out")
+    assert len(documents(tmp_path / "out")) == 3 == len(manifest.split_files("train"))
+
+
 def test_a_file_that_can_not_be_read_stops_the_work_unless_bad_input_is_left_out(inputs, tmp_path):
     (inputs / "guide" / "more.jsonl.gz").write_bytes(b"\x1f\x8b no gzip")
     assert refused(lambda: make(inputs, tmp_path / "a")) is ErrorCode.DATA_UNREADABLE

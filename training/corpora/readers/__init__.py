@@ -27,3 +27,5 @@ READERS: Final[dict[str, Reader]] = {
     "wikipedia": read_wikipedia,
 }
 """The readers by the name that a corpus's configuration, ids and manifests use."""
+OWN_IDS: Final = frozenset({"guideline_html", "guideline_pdf", "rows", "text"})
+"""Readers of files that the user names, so that texts of two sources can have the same id without being the same."""

@@ -20,7 +20,7 @@ NAME: Final = "guideline_pdf"
 _NO_TITLE: Final = frozenset({"", "untitled", "(anonymous)"})
 
 
-def read_guideline_pdf(path: Path) -> Iterator[Record]:
+def read_guideline_pdf(path: Path, top: Path | None = None) -> Iterator[Record]:
     """Yield the files `.pdf` with the licence that a `LICENCE` beside them states, or their first or last page.
 
     Lines that stand on at least half of the pages, and struck-out text, are left out. A document whose numbers differ
@@ -33,7 +33,7 @@ def read_guideline_pdf(path: Path) -> Iterator[Record]:
     except ImportError:
         message = f"reading PDF needs the package pdfplumber: {install_command('corpora')}"
         raise DataError(ErrorCode.MISSING_PACKAGE, message) from None
-    for file in own_files(path, (".pdf",)):
+    for file in own_files(path, (".pdf",), top):
         if isinstance(file, Refused):
             yield file
             continue

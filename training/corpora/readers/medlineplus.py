@@ -20,12 +20,12 @@ LICENCE: Final = "LicenseRef-public-domain"
 _LANGUAGES: Final = {"english": "en", "spanish": "es"}
 
 
-def read_medlineplus(path: Path) -> Iterator[Record]:
+def read_medlineplus(path: Path, top: Path | None = None) -> Iterator[Record]:
     """Yield the full summary of each topic of `mplus_topics_DATE.xml`, or of all such files below a folder.
 
     The summary is HTML inside of the XML. Raises `DataError` where there is nothing to read.
     """
-    return each_record(path, (".xml",), _read)
+    return each_record(path, (".xml",), _read, top)
 
 
 def _read(content: bytes, name: str) -> Iterator[Record]:

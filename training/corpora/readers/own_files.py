@@ -21,14 +21,15 @@ class OwnFile(NamedTuple):
     licence: str
 
 
-def own_files(path: Path, suffixes: tuple[str, ...]) -> Iterator[OwnFile | Refused]:
+def own_files(path: Path, suffixes: tuple[str, ...], top: Path | None = None) -> Iterator[OwnFile | Refused]:
     """Yield a file, or the files of a folder by name. What is no regular file, or too large, is refused.
 
+    `top`: the folder below which they are named and a `LICENCE` counts, where it isn't that of `path`.
     Raises `DataError` where there is nothing to read.
     """
     if not path.exists():
         raise DataError(ErrorCode.DATA_NOT_FOUND, f"{path}: no such file or folder")
-    top = path if path.is_dir() else path.parent
+    top = top or (path if path.is_dir() else path.parent)
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
     files = [each for each in files if each.name.lower().endswith(suffixes) and not is_licence(each)]
     if path.is_dir() and not files:

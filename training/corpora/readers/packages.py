@@ -25,14 +25,17 @@ class PackagedFile(NamedTuple):
 
 
 def each_record(
-    path: Path, suffixes: tuple[str, ...], read: Callable[[bytes, str], Iterator[Record]]
+    path: Path,
+    suffixes: tuple[str, ...],
+    read: Callable[[bytes, str], Iterator[Record]],
+    top: Path | None = None,
 ) -> Iterator[Record]:
     """Yield what `read` makes of the content and the name of each member.
 
     A member that can't be read is refused as "malformed" with its line, one with a changed number as "digits_changed".
     Raises `DataError` where there is nothing to read.
     """
-    for member in members(path, suffixes):
+    for member in members(path, suffixes, top):
         if isinstance(member, Refused):
             yield member
             continue
@@ -44,21 +47,24 @@ def each_record(
             yield Refused(f"{member.name}:1", "digits_changed", str(error))
 
 
-def members(path: Path, suffixes: tuple[str, ...]) -> Iterator[PackagedFile | Refused]:
+def members(path: Path, suffixes: tuple[str, ...], top: Path | None = None) -> Iterator[PackagedFile | Refused]:
     """Yield the files with these suffixes: that one, those below a folder by name, those in archives in their order.
 
-    What is no regular file, or too large, is refused. Raises `DataError` where there is nothing to read.
+    `top`: the folder of a source, below which files are named and others than these are passed over, where it isn't
+    `path`. What is no regular file, or too large, is refused. Raises `DataError` where there is nothing to read.
     """
     if not path.exists():
         raise DataError(ErrorCode.DATA_NOT_FOUND, f"{path}: no such file or folder")
-    files = [path]
+    wanted = (*suffixes, *ARCHIVES)
+    files = [path] if top is None or path.name.lower().endswith(wanted) else []
     if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.name.lower().endswith((*suffixes, *ARCHIVES)))
+        files = sorted(file for file in path.rglob("*") if file.name.lower().endswith(wanted))
         if not files:
-            known = ", ".join((*suffixes, *ARCHIVES))
-            raise DataError(ErrorCode.DATA_NOT_FOUND, f"{path}: no file in this folder ends with {known}")
+            message = f"{path}: no file in this folder ends with {', '.join(wanted)}"
+            raise DataError(ErrorCode.DATA_NOT_FOUND, message)
+    top = top or (path if path.is_dir() else path.parent)
     for file in files:
-        name = file.relative_to(path).as_posix() if path.is_dir() else file.name
+        name = file.relative_to(top).as_posix()
         if file.name.lower().endswith(ARCHIVES):
             yield from _archive(file, name, suffixes)
         else:
@@ -79,8 +85,10 @@ def _archive(file: Path, name: str, suffixes: tuple[str, ...]) -> Iterator[Packa
     place = name
     try:
         with tarfile.open(file, "r|*") as archive:
-            for info in archive:
-                place = f"{name}/{info.name}"
+            while (info := archive.next()) is not None:
+                archive.members = []  # type: ignore[attr-defined]  # it would keep every header that was read
+                # A name may have bytes that are no UTF-8, which no table takes.
+                place = f"{name}/{info.name.encode(errors='replace').decode()}"
                 if not info.isfile() or not info.name.lower().endswith(suffixes):
                     continue
                 if info.size > LARGEST:

@@ -19,12 +19,12 @@ _ROOTS: Final = frozenset({"book-part-wrapper", "book-part", "book"})
 _ID_KINDS: Final = ("pmcid", "nbk", "bookaccession", "pmid", "doi")
 
 
-def read_statpearls(path: Path) -> Iterator[Record]:
+def read_statpearls(path: Path, top: Path | None = None) -> Iterator[Record]:
     """Yield the chapters below a path, each as one document with all its sections, tables and foot notes.
 
     A chapter without a licence of its own has that of its book. Raises `DataError` where there is nothing to read.
     """
-    return each_record(path, SUFFIXES, _read)
+    return each_record(path, SUFFIXES, _read, top)
 
 
 def _read(content: bytes, name: str) -> Iterator[Record]:

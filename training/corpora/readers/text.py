@@ -15,13 +15,13 @@ _PARAGRAPHS: Final = re.compile(r"\n[ \t\f]*(?:\n[ \t\f]*)+")
 _HEADING: Final = re.compile(r"#[ \t]+(.+?)[ \t]*#*\n+")
 
 
-def read_text(path: Path) -> Iterator[Record]:
+def read_text(path: Path, top: Path | None = None) -> Iterator[Record]:
     """Yield the files `.txt` and `.md`, named by their place, with the licence that a `LICENCE` beside them states.
 
     The title is the first heading of a Markdown file, else the file's name. Raises `DataError` where there is nothing
     to read.
     """
-    for file in own_files(path, (".txt", ".md")):
+    for file in own_files(path, (".txt", ".md"), top):
         yield file if isinstance(file, Refused) else _record(file.name, file.content, file.licence)
 
 

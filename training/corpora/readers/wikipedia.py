@@ -30,7 +30,7 @@ _ADDRESS: Final = re.compile(r"https?://(?P<language>[a-z-]+)\.wikipedia\.org/")
 _MESSAGE: Final = re.compile(r"(?P<file>.*?):(?P<line>\d+): (?P<reason>.*)", re.DOTALL)
 
 
-def read_wikipedia(path: Path) -> Iterator[Record]:
+def read_wikipedia(path: Path, top: Path | None = None) -> Iterator[Record]:
     """Yield the medical articles of a dump, or every article of a folder.
 
     Templates are rendered first; a sentence with a template that isn't known, with a formula or with broken mark-up is
@@ -40,10 +40,11 @@ def read_wikipedia(path: Path) -> Iterator[Record]:
     if not path.exists():
         raise DataError(ErrorCode.DATA_NOT_FOUND, f"{path}: no such file or folder")
     source, problems = open_pages(path), Problems(skip_bad=True)
+    name = path.name if top is None else path.relative_to(top).as_posix()
     with PageParser() as parser:
         for page in source.pages(problems):
             yield from _problems(problems)
-            yield _record(parser, page, source)
+            yield _record(parser, page, source, name)
     yield from _problems(problems)
 
 
@@ -56,9 +57,9 @@ def _problems(problems: Problems) -> Iterator[Refused]:
         yield Refused(f"{Path(parts['file']).name}:{parts['line']}", reason, parts["reason"])
 
 
-def _record(parser: PageParser, page: Page, source: Pages) -> Record:
+def _record(parser: PageParser, page: Page, source: Pages, name: str) -> Record:
     folder = isinstance(source, ArticleFolder)
-    locator = f"{page.title}:{page.line}" if folder else f"{source.path.name}:{page.line}"
+    locator = f"{page.title}:{page.line}" if folder else f"{name}:{page.line}"
     if page.redirect:
         return Refused(locator, "redirect", f"{page.title[:80]!r} leads to {page.redirect[:80]!r}")
     if is_disambiguation(page):
@@ -84,7 +85,7 @@ def _document(article: Article, page: Page, site: Site, locator: str) -> Record:
     left_out = sum(section.left_out for section in article.sections)
     status = (f"sentences_left_out={left_out}",) if left_out else ()
     own_id = f"{NAME}:{site.prefix}:{page.page_id or page.title}"
-    version = int(page.revision) if page.revision.isdecimal() else 1
+    version = int(page.revision) if re.fullmatch(r"[0-9]{1,18}", page.revision) else 1
     year = int(page.timestamp[:4]) if re.match(r"\d{4}-", page.timestamp) else None
     return Document(own_id, NAME, page.title, text, LICENCE, locator, _language(site), status, version, year)
 

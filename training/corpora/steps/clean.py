@@ -19,7 +19,7 @@ from training.corpora.filters.language import detect_language
 from training.corpora.filters.personal import replace_personal
 from training.corpora.filters.quality import first_broken
 from training.corpora.job import PUBMED, Job
-from training.corpora.readers import READERS
+from training.corpora.readers import OWN_IDS, READERS
 from training.corpora.steps import pubmed_state
 from training.corpora.steps.dropped import DroppedWriter
 from training.corpora.steps.part import MOST_CHARACTERS, MOST_DOCUMENTS, id_hash, text_of, write_part
@@ -51,6 +51,9 @@ class _Cleaner:
         self._job, self._folder, self._dropped = job, folder, dropped
         self._task, self._number = job.reads[task], task
         self._source = job.source(self._task.source)
+        place = job.inputs / self._source.path
+        self._top = place if place.is_dir() else place.parent
+        self._namespace = f"{self._source.name}/" if self._source.reader in OWN_IDS else ""
         self._batch: list[tuple[int, Document]] = []
         self._size = 0
         self._parts: list[int] = []
@@ -80,7 +83,7 @@ class _Cleaner:
             if self._source.reader == PUBMED:
                 yield from pubmed_state.records(self._job, self._number)
             else:
-                yield from READERS[self._source.reader](self._job.inputs / path)
+                yield from READERS[self._source.reader](self._job.inputs / path, self._top)
         except DataError as error:
             if not self._job.skip_bad:
                 raise
@@ -119,7 +122,7 @@ class _Cleaner:
     def _write_part(self) -> None:
         if self._batch:
             number = len(self._parts)
-            write_part(part_folder(self._folder, number), self._batch, self._job.config.duplicates)
+            write_part(part_folder(self._folder, number), self._batch, self._job.config.duplicates, self._namespace)
             self._parts.append(len(self._batch))
             self._batch, self._size = [], 0
 

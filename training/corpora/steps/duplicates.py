@@ -90,7 +90,7 @@ def _all_keys(parts: Sequence[PartInfo]) -> Keys:
     each = [(part, read_keys(part.folder)) for part in parts]
     if not each:
         none = np.empty(0, np.uint64)
-        return Keys(none, none, np.empty(0, np.int32), np.empty(0, np.int64))
+        return Keys(none, none, np.empty(0, np.int64), np.empty(0, np.int64))
     return Keys(
         np.concatenate([keys.ids for _, keys in each]),
         np.concatenate([keys.bases for _, keys in each]),

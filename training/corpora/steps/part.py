@@ -33,7 +33,7 @@ class Keys(NamedTuple):
     ids: Hashes
     bases: Hashes
     """The id without what follows "#"."""
-    versions: NDArray[np.int32]
+    versions: NDArray[np.int64]
     orders: Places
     """The place of the document in what its task has read."""
 
@@ -66,8 +66,13 @@ def schema() -> pa.Schema:
     )
 
 
-def write_part(folder: Path, documents: Sequence[tuple[int, Document]], settings: DuplicateSettings) -> None:
-    """Write documents, whose text is final, each with its place in what was read. Raises `OSError`."""
+def write_part(
+    folder: Path, documents: Sequence[tuple[int, Document]], settings: DuplicateSettings, namespace: str = ""
+) -> None:
+    """Write documents, whose text is final, each with its place in what was read. Raises `OSError`.
+
+    `namespace`: what keeps the ids of a source whose files the user names apart from those of another one.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -78,12 +83,12 @@ def write_part(folder: Path, documents: Sequence[tuple[int, Document]], settings
             table.write_table(pa.Table.from_pylist([_row(document) for document in group], schema()))
             marks.append(signatures([document.text for document in group], settings))
     joined(marks).save(folder / SIGNATURES)
-    ids = [document.id for _, document in documents]
+    ids = [f"{namespace}{document.id}" for _, document in documents]
     np.savez(
         folder / _KEYS,
         ids=np.array([id_hash(each) for each in ids], np.uint64),
         bases=np.array([id_hash(each.partition("#")[0]) for each in ids], np.uint64),
-        versions=np.array([document.version for _, document in documents], np.int32),
+        versions=np.array([document.version for _, document in documents], np.int64),
         orders=np.array([order for order, _ in documents], np.int64),
     )
 

@@ -244,6 +244,16 @@ def test_packages_and_folders(tmp_path):
     ]
 
 
+def test_a_member_whose_name_is_no_utf_8_has_a_place_that_a_table_can_hold(tmp_path):
+    (record,) = read(tmp_path, packed(tmp_path, {"a\udce9.nxml": article()}), "oa.tar.gz")
+    assert isinstance(record, Document) and record.locator.encode() == b"oa.tar.gz/a?.nxml:3"
+
+
+def test_a_file_beside_packages_is_passed_over_in_a_source(tmp_path):
+    (tmp_path / "filelist.csv").write_text("Article File,PMID")
+    assert list(READERS["jats"](tmp_path / "filelist.csv", tmp_path)) == []
+
+
 def test_a_package_that_is_cut_short(tmp_path):
     whole = packed(tmp_path, {f"{number}.nxml": article(body=f"<p>{'5 mg ' * 9000}</p>") for number in range(3)})
     records = read(tmp_path, whole[: len(whole) * 2 // 3], "oa.tar.gz")

@@ -25,13 +25,13 @@ _DATE_NAMES: Final = frozenset(
 _RESERVED: Final = re.compile(r"\b(?:noai|noimageai)\b", re.IGNORECASE)
 
 
-def read_guideline_html(path: Path) -> Iterator[Record]:
+def read_guideline_html(path: Path, top: Path | None = None) -> Iterator[Record]:
     """Yield the pages `.html` and `.htm` with the licence that they state, or that a `LICENCE` beside them does.
 
     The main text is the element `main`, else the only `article`, else the body without navigation, banner and footer.
     A page that reserves its use for mining or training is refused. Raises `DataError` where there is nothing to read.
     """
-    for file in own_files(path, (".html", ".htm", ".xhtml")):
+    for file in own_files(path, (".html", ".htm", ".xhtml"), top):
         yield file if isinstance(file, Refused) else _record(file)
 
 

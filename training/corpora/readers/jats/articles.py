@@ -35,14 +35,14 @@ _NO_TEXT_ABSTRACTS: Final = frozenset({"graphical", "toc", "teaser", "video"})
 _ID_KINDS: Final = ("pmcid", "pmc", "pmid", "doi")
 
 
-def read_jats(path: Path) -> Iterator[Record]:
+def read_jats(path: Path, top: Path | None = None) -> Iterator[Record]:
     """Yield the articles below a path with all their paragraphs, tables, captions and foot notes, cited or not.
 
     Refused are articles without a licence or whose licence forbids the use, retracted articles and retraction notices
     (a notice deletes the article of PubMed Central that it names), and texts with a changed number. An abstract in a
     further language is a document of its own. Raises `DataError` where there is nothing to read.
     """
-    return each_record(path, SUFFIXES, _read)
+    return each_record(path, SUFFIXES, _read, top)
 
 
 def _read(content: bytes, name: str) -> Iterator[Record]:

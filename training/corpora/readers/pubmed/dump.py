@@ -22,9 +22,9 @@ class PubmedDump:
     Every file is read twice: for the PMIDs, versions and deletions, which are kept, and for the texts, which aren't.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, top: Path | None = None) -> None:
         self.files = pubmed_files(path)
-        self._folder = path if path.is_dir() else path.parent
+        self._folder = top or (path if path.is_dir() else path.parent)
         scans = [scan(file) for file in self.files]
         self.states = list(zip(scans, final_state(scans), strict=True))
         """Of each file what it holds and what becomes of that."""
@@ -35,13 +35,13 @@ class PubmedDump:
         return read_file(file, file.relative_to(self._folder).as_posix(), *self.states[number])
 
 
-def read_pubmed(path: Path) -> Iterator[Record]:
+def read_pubmed(path: Path, top: Path | None = None) -> Iterator[Record]:
     """Yield the final state of a folder of baseline and update files, or of one file.
 
     Only the newest version of a PMID becomes a document, as the last file has it that holds it, and none that a later
     file deletes. Raises `DataError`.
     """
-    dump = PubmedDump(path)
+    dump = PubmedDump(path, top)
     return chain.from_iterable(dump.records(number) for number in range(len(dump.files)))
 
 
