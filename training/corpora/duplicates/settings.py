@@ -24,7 +24,8 @@ class DuplicateSettings(StrictModel):
     threshold: Annotated[float, Field(ge=0.5, le=0.95)] = 0.8
     """The Jaccard similarity of two texts' sets of shingles from which on they are near duplicates."""
     numbers_agree: bool = True
-    """Whether two texts of which each has a number, unit or negation that the other lacks are never near duplicates."""
+    """Whether two texts are no near duplicates if each has a number, unit or negation that the other lacks, or if one
+    has more of them without being longer by at least four tokens for each."""
 
     @property
     def bands(self) -> tuple[int, int]:
