@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from evalsuite.errors import DataError
+from evalsuite.errors import DataError, ErrorCode
 from evalsuite.util.text import visible
 from training.corpora.config import CorpusConfig, Source
 from training.corpora.job import source_files
@@ -80,7 +80,10 @@ class CorpusPlan:
 
 
 def make_plan(config: CorpusConfig, inputs: Path) -> CorpusPlan:
-    """Return what a corpus needs, by the files that are there and otherwise by what its configuration expects."""
+    """Return what a corpus needs, by the files that are there and otherwise by what its configuration expects.
+
+    Raises `DataError` for files that are there and can't be a source, such as those of two years of PubMed.
+    """
     whole = sum(source.share for source in config.sources)
     total = config.mixture.tokens
     sources = tuple(
@@ -118,7 +121,9 @@ def _source_plan(source: Source, inputs: Path, wanted: int | None) -> SourcePlan
     documents, tokens = (None, None) if expected is None else (expected.documents, expected.tokens)
     try:
         files = source_files(source, inputs)
-    except DataError:
+    except DataError as error:
+        if error.code is not ErrorCode.DATA_NOT_FOUND:
+            raise
         if expected is None:
             return SourcePlan(source.name, False, 0, 0, None, None, wanted, "nothing is known: state `expected`")
         return SourcePlan(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from evalsuite.cli import main
-from evalsuite.errors import EvalsuiteError
+from evalsuite.errors import DataError, ErrorCode, EvalsuiteError
 from training.corpora.config import CONFIGS, read_config
 from training.corpora.plan import make_plan
 from training.recipe import RECIPES, read_recipe
@@ -52,6 +52,17 @@ def test_the_configurations_of_the_package_can_be_planned_without_any_file(tmp_p
         recipe = read_recipe(RECIPES / f"{path.stem}.yaml")
         assert sum(source["wanted"] for source in plan["sources"]) == recipe.stages[0].tokens
     assert list(tmp_path.iterdir()) == []
+
+
+def test_files_that_are_no_source_are_not_taken_for_absent_ones(inputs):
+    for year in (25, 26):
+        path = inputs / "pubmed" / f"pubmed{year}n0001.xml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("<PubmedArticleSet/>")
+    source = {"name": "a", "reader": "pubmed", "path": "pubmed", "share": 1.0, "expected": EXPECTED}
+    with pytest.raises(DataError) as caught:
+        make_plan(read_config(write_config(inputs, sources=[source])), inputs)
+    assert caught.value.code is ErrorCode.DATA_MALFORMED
 
 
 def test_the_plan_of_a_recipe_names_the_command_for_its_missing_corpus(capsys, tmp_path):
