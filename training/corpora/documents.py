@@ -51,10 +51,14 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """A document that its source has deleted: whatever came before under this id, and under this id and "#", goes."""
+    """A document that its source has deleted: whatever came before under this id, and under this id and "#", goes.
+
+    `for_good`: what comes later goes, too, as where the files of a source are in no order of time.
+    """
 
     id: str
     locator: str
+    for_good: bool = False
 
 
 Record = Document | Refused | Deleted

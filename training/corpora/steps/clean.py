@@ -21,12 +21,14 @@ from training.corpora.filters.quality import first_broken
 from training.corpora.job import PUBMED, Job
 from training.corpora.readers import OWN_IDS, READERS
 from training.corpora.steps import pubmed_state
-from training.corpora.steps.dropped import DroppedWriter
+from training.corpora.steps.dropped import DroppedWriter, excerpt
 from training.corpora.steps.part import MOST_CHARACTERS, MOST_DOCUMENTS, id_hash, text_of, write_part
 from training.corpora.steps.result import is_done, write_result
 
 STEP: Final = "clean"
 DELETED: Final = "deleted.npz"
+FOR_GOOD: Final = (1 << 40) - 1
+"""In the place of a deletion's place: behind every record of every task."""
 
 
 def part_folder(folder: Path, number: int) -> Path:
@@ -70,7 +72,7 @@ class _Cleaner:
             if isinstance(record, Document):
                 self._add(order, record)
             elif isinstance(record, Deleted):
-                self._deleted.append((id_hash(record.id), order))
+                self._deleted.append((id_hash(record.id), FOR_GOOD if record.for_good else order))
             else:
                 self._refuse(record)
         self._write_part()
@@ -99,7 +101,9 @@ class _Cleaner:
         text = text_of(document)
         refusal = _refusal(text, document.language, self._job.config)
         if refusal is not None:
-            self._dropped.add(self._source.name, document.id, document.locator, *refusal, text)
+            shown = excerpt(text)  # its example is as little to lead to a person as the texts that stay
+            shown = replace_personal(shown).text if self._job.config.personal else shown
+            self._dropped.add(self._source.name, document.id, document.locator, *refusal, shown)
             return
         if self._job.config.personal:
             text = self._without_personal(document, text)

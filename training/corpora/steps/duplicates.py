@@ -110,7 +110,8 @@ def _deletions(job: Job) -> tuple[NDArray[np.uint64], Places]:
     for task in range(len(job.reads)):
         with np.load(job.folder(clean.STEP, task) / clean.DELETED) as arrays:
             ids.append(arrays["ids"])
-            places.append(_places(task, arrays["orders"]))
+            orders = arrays["orders"]
+            places.append(np.where(orders == clean.FOR_GOOD, np.iinfo(np.int64).max, _places(task, orders)))
     all_ids, all_places = np.concatenate(ids), np.concatenate(places)
     order = np.lexsort((all_places, all_ids))
     all_ids, all_places = all_ids[order], all_places[order]

@@ -204,7 +204,7 @@ def test_a_retraction_notice_deletes_what_it_names(tmp_path):
     )
     notice, deleted = read(tmp_path, article(attributes="article-type='retraction'", meta=meta))
     assert notice.reason == "retraction_notice"
-    assert deleted == Deleted("jats:PMC9000007", "PMC9000001.nxml:3")
+    assert deleted == Deleted("jats:PMC9000007", "PMC9000001.nxml:3", for_good=True)
 
 
 def test_an_erratum_is_stated(tmp_path):

@@ -137,7 +137,7 @@ class _Article:
         for each in self._meta.findall("{*}related-article"):
             identity = re.fullmatch(r"(?:PMC)?(\d+)", each.get(_HREF, ""))
             if identity and each.get("ext-link-type", "").startswith("pmc"):
-                yield Deleted(f"{NAME}:PMC{identity[1]}", self._locator)
+                yield Deleted(f"{NAME}:PMC{identity[1]}", self._locator, for_good=True)
 
 
 def article_id(meta: Element) -> str:
