@@ -3,6 +3,7 @@
 import json
 import signal
 
+import mini
 import pytest
 import staged
 import tiny
@@ -90,3 +91,27 @@ def test_a_killed_stage_goes_on_to_the_same_bits(data, tmp_path):
     staged.train(recipe, killed.path, data)
     assert staged.weights_of(killed.path) == staged.weights_of(whole.path)
     assert losses(killed) == losses(whole)
+
+
+def test_a_stage_that_learns_from_a_bad_teacher_is_refused_by_its_gate(tasks, tmp_path_factory):
+    home = tmp_path_factory.mktemp("gated")
+    data = mini.make_data(home / "data", tasks)
+    facts = {"prompts": 16, "rollout": {"max_tokens": 24}, "steps": 12}
+    teacher = {"model": "./base", "dtype": "float32"}
+    distilled = mini.stage("distill", "distill", "questions", 3e-3, teacher=teacher, **facts)
+    recipe = mini.write_recipe(home / "recipe.yaml", [mini.trace_stage(), distilled])
+    ended = mini.training("run", recipe, "--data", data, "--out", home / "run", tasks=tasks)
+    assert ended.returncode == 1, ended.stderr
+    first, second = (StageFolder(home / "run/stages" / name) for name in ("1-traces", "2-distill"))
+    assert (first.state, second.state) == ("promoted", "refused")
+    assert not json.loads((second.path / "preflight.json").read_text())["refusals"]
+    assert second.read("stage.json")["teacher"] == "./base"
+
+
+def test_a_teacher_that_is_not_there_is_found_before_the_first_stage(tasks, data, tmp_path):
+    teacher = {"model": "./gone", "dtype": "float32"}
+    facts = {"prompts": 16, "rollout": {"max_tokens": 24}, "steps": 12, "teacher": teacher}
+    recipe = mini.write_recipe(tmp_path / "recipe.yaml", [mini.stage("distill", "d", "questions", 1e-3, **facts)])
+    ended = mini.training("run", recipe, "--data", data, "--out", tmp_path / "run", tasks=tasks)
+    assert ended.returncode == 2 and ended.stderr.endswith(f"[{ErrorCode.MODEL_NOT_LOADABLE}]\n")
+    assert not (tmp_path / "run" / "stages").exists()
