@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final, NamedTuple
 
 from evalsuite.data.file_formats import read_rows
@@ -123,12 +124,21 @@ def _named(manifest: Path) -> list[SourceFile]:
         raise DataError(ErrorCode.DATA_MALFORMED, message) from None
     found = []
     for name in names:
-        path = manifest.parent / str(name)
-        if not path.resolve().is_relative_to(manifest.parent.resolve()) or not path.is_file():
+        if not isinstance(name, str) or not _is_below(manifest.parent, name):
             raise DataError(ErrorCode.DATA_NOT_FOUND, f"{manifest}: {name!r} is no file of its folder")
+        path = manifest.parent / name
         if _kind(path):
-            found.append(SourceFile(path, str(name), _kind(path)))
+            found.append(SourceFile(path, name, _kind(path)))
     return found
+
+
+def _is_below(folder: Path, name: str) -> bool:
+    """Return whether a name is that of a file below a folder, and stays below any other folder that it is joined to."""
+    pure = PurePath(name)
+    if pure.is_absolute() or ".." in pure.parts or "\0" in name:
+        return False
+    path = folder / pure
+    return path.is_file() and path.resolve().is_relative_to(folder.resolve())
 
 
 def documents(file: SourceFile) -> Iterator[Document]:
@@ -171,12 +181,12 @@ def _parquet(path: Path) -> Iterator[Document]:
 
 
 def _parts(path: Path) -> Iterator[Document]:
-    """Yield parts of a text that overlap, so that no question is cut in two."""
+    """Yield parts of a text that overlap, so that no question is cut in two; what can't be decoded is no word."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
     with _open(path) as stream:
         rest, offset = "", 0
         while block := stream.read(_PART):
-            # A code point may be cut at the block's end; what can't be decoded is no word.
-            text = rest + block.decode("utf-8", "replace")
+            text = rest + decoder.decode(block)
             yield Document(f"character {offset}", (text,), None)
             rest = text[-_SHARED:]
             offset += len(text) - len(rest)

@@ -6,7 +6,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
@@ -164,13 +164,13 @@ def _search_all(
         searcher = stack.enter_context(_Searcher(benchmarks, workers))
         for file in files:
             overlap.documents[file.name] += 0  # one without any document is named, too
-            clean = stack.enter_context(_CleanFile(out / CLEAN, file)) if remove and out is not None else None
-            for document, hits in searcher.search(file):
-                chosen = overlap.add(file.name, hits)
-                if matches is not None:
-                    matches.writelines(dump_json_line(hit.to_json()) for hit in hits)
-                if clean is not None and not chosen:
-                    clean.write(document)
+            with _CleanFile(out / CLEAN, file) if remove and out is not None else nullcontext() as clean:
+                for document, hits in searcher.search(file):
+                    chosen = overlap.add(file.name, hits)
+                    if matches is not None:
+                        matches.writelines(dump_json_line(hit.to_json()) for hit in hits)
+                    if clean is not None and not chosen:
+                        clean.write(document)
     if not overlap.documents.total():
         which = ", ".join(str(file.path) for file in files[:3])
         raise DataError(ErrorCode.DATA_NOT_FOUND, f"{which}: no document to search; name files that hold some")

@@ -2,7 +2,9 @@
 
 import gzip
 import json
+import os
 import random
+import resource
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from evalsuite.data.overlap.search import search
 from evalsuite.errors import DataError, ErrorCode, UsageError
 from evalsuite.tasks.registry import load_task
 
-DATA = Path(__file__).parents[5] / "shared" / "data"
+DATA = Path(__file__).parents[4] / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
 VIGNETTES = load(load_task("starter_vignette")).items
 FILLER = " ".join(text for item in load(load_task("starter_evidence")).items for _, text in item.context)
@@ -302,9 +304,21 @@ def test_links_in_a_folder_and_names_outside_of_a_manifest_are_not_followed(tmp_
     (folder / "own.jsonl").write_text("{}\n")
     (folder / "link.jsonl").symlink_to(outside)
     assert [file.name for file in source_files(folder)] == ["own.jsonl"]
-    (folder / "manifest.json").write_text(json.dumps({"files": [{"path": "../train.jsonl"}]}))
-    with pytest.raises(DataError):
+
+
+@pytest.mark.parametrize(
+    "name", ["../train.jsonl", "../folder/own.jsonl", "{folder}/own.jsonl", "own.jsonl\0", 3, None]
+)
+def test_a_manifest_names_only_files_that_stay_below_any_folder(tmp_path, name):
+    write(tmp_path, ".jsonl")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "own.jsonl").write_text("{}\n")
+    name = name.format(folder=folder) if isinstance(name, str) else name
+    (folder / "manifest.json").write_text(json.dumps({"files": [{"path": name}]}))
+    with pytest.raises(DataError) as error:
         source_files(folder)
+    assert error.value.code is ErrorCode.DATA_NOT_FOUND
 
 
 def test_parts_of_a_long_text_share_enough_that_no_question_is_cut(tmp_path, monkeypatch):
@@ -315,6 +329,29 @@ def test_parts_of_a_long_text_share_enough_that_no_question_is_cut(tmp_path, mon
     path.write_text(text)
     found = search(source_files(path), read_benchmarks([load_task("starter_vignette")]))
     assert found.items("starter_vignette") >= {item.id for item in VIGNETTES[:10]}
+
+
+def test_a_character_that_two_parts_share_is_whole_in_one_of_them(tmp_path, monkeypatch):
+    monkeypatch.setattr("evalsuite.data.overlap.documents._PART", 1_000)
+    monkeypatch.setattr("evalsuite.data.overlap.documents._SHARED", 100)
+    path = tmp_path / "corpus.txt"
+    path.write_text("血压" * 2_000, "utf-8")
+    texts = [each.fields[0] for each in documents(source_files(path)[0])]
+    assert "".join([texts[0], *(text[100:] for text in texts[1:])]) == path.read_text("utf-8")
+
+
+def test_as_many_files_are_cleaned_as_there_are(tmp_path):
+    for number in range(60):
+        (tmp_path / f"{number}.jsonl").write_text('{"text": "some"}\n')
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    os.close(lowest := os.dup(0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + 30, limits[1]))
+    try:
+        benchmarks = read_benchmarks([load_task("starter_vignette")])
+        search(source_files(tmp_path), benchmarks, out=tmp_path / "out", remove=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert len(list((tmp_path / "out" / "clean").iterdir())) == 60
 
 
 @needs_data
