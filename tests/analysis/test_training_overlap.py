@@ -94,7 +94,10 @@ def test_a_file_about_other_data_or_edited_is_an_error_in_one_line(runs, tmp_pat
     assert error.value.code is code and "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("raw", [b"", b"[]", b"{", b"\xff", b"[" * 100_000, b'{"schema": 2}'])
+REPEATED = b'{"schema": 2, "rules": ["exact"], "data_digests": {}, "items": {"t": ["1"]}, "items": {}}'
+
+
+@pytest.mark.parametrize("raw", [b"", b"[]", b"{", b"\xff", b"[" * 100_000, b'{"schema": 2}', REPEATED])
 def test_what_is_no_overlap_file_is_an_error_in_one_line(runs, tmp_path, raw):
     a, b = runs
     (tmp_path / "x.json").write_bytes(raw)
