@@ -31,6 +31,11 @@ _PART: Final = re.compile(r"(?:\d[ -]?(?:lbs?|pounds?|ft|foot|feet|['′]|stone|
 _SENTENCE_END: Final = re.compile(r"[.;]\s|\n")
 _RELATIVE: Final = 0.01
 """By which factors in a rounded form (2.2 lb, 18 mg/dL) may be off."""
+_DIFFERENCE: Final = re.compile(
+    r"\b(?:by|within|every|each|per|difference|change|ris(?:e|es|ing)|increases?|increment|drop|fall|decreases?|lower|higher)\b",
+    re.IGNORECASE,
+)
+"""Before a temperature that may be a difference of two: 1 °C (1.8 °F)."""
 _TEMPERATURE: Final = 0.06
 """Kelvin by which temperatures may be off besides."""
 
@@ -64,7 +69,7 @@ def conversions(text: str) -> Iterator[Statement]:
         first, second = _Shown(number, unit, substance), _Shown(other_number, other_unit, substance)
         if first.unit == second.unit:
             continue
-        same = _same(first, second)
+        same = _same(first, second, before)
         if isinstance(same, Refusal):
             if same.reason is RefusalReason.NEEDS_SUBSTANCE:
                 yield Statement(Judgement.NOT_CHECKABLE, excerpt(text, found.start(), found.end()))
@@ -87,15 +92,22 @@ class _Shown:
         self.read = read_quantity(f"{digits} {self.unit}", substance)
 
 
-def _same(first: _Shown, second: _Shown) -> bool | Refusal:
+def _same(first: _Shown, second: _Shown, before: str) -> bool | Refusal:
     a, b = first.read, second.read
     if isinstance(a, Refusal) or isinstance(b, Refusal):
         return a if isinstance(a, Refusal) else Refusal(RefusalReason.UNKNOWN_UNIT, second.unit)
     if a.unit == b.unit == "kelvin":
-        allowed = sum(shown.digit * (1.0 if shown.unit == "C" else 1 / 1.8) for shown in (first, second)) / 2
-        return abs(a.value - b.value) <= allowed + _TEMPERATURE
+        allowed = (_kelvin(first, first.digit) + _kelvin(second, second.digit)) / 2
+        same = abs(a.value - b.value) <= allowed + _TEMPERATURE
+        apart = abs(_kelvin(first, first.value) - _kelvin(second, second.value))
+        return same or (apart <= allowed + _TEMPERATURE and _DIFFERENCE.search(before) is not None)
     converted = convert(a, second.unit)
     if isinstance(converted, Refusal):
         return converted
     allowed = second.digit + first.digit / 2 * abs(converted.value / first.value if first.value else 0.0)
     return abs(converted.value - second.value) <= allowed + _RELATIVE * abs(converted.value)
+
+
+def _kelvin(shown: _Shown, difference: float) -> float:
+    """Return a difference of two temperatures, which is stated in the unit of one."""
+    return difference * (1.0 if shown.unit == "C" else 1 / 1.8)

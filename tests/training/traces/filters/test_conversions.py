@@ -9,6 +9,8 @@ from training.traces.filters.conversions import check_conversions, conversions
 RIGHT = (
     "Her temperature is 38.5°C (101.3°F).",  # 38.5 x 1.8 + 32
     "He has 100.4 F (38 C).",
+    "The heart rate rises by 10 beats for each rise of 1 °C (1.8 °F).",
+    "The core temperature is to fall by 2.0 °C (3.6 °F) at most.",
     "The weight is 154 lb (70 kg).",
     "70 kg = 154 lb",
     "She is 165 cm (65 in) tall.",  # 64.96
@@ -27,6 +29,8 @@ RIGHT = (
 )
 WRONG = (
     "Her temperature is 38.5°C (103.1°F).",
+    "Her temperature is 38.5°C (69.3°F).",  # 32 left out, and no difference
+    "Her temperature fell by 2.0 °C (2.6 °F).",
     "The weight is 154 lb (77 kg).",
     "70 kg = 32 lb",
     "Give 500 mg (5 g).",
