@@ -34,19 +34,15 @@ class ModelOptions(NamedTuple):
 
     def spec(self, model: str, seed: int, purpose: str) -> RunSpec:
         """Return what is requested of a model (`backend/name`). Raises `UsageError`."""
-        from evalsuite.errors import ErrorCode, UsageError
         from evalsuite.models.backend import BackendSettings, Decoding
         from training.model_requests import model_spec
 
-        pairs = [arg.partition("=") for arg in self.model_args]
-        if wrong := [key for key, equals, _ in pairs if not equals]:
-            raise UsageError(ErrorCode.INVALID_ARGUMENT, f"`model_args` {wrong[0]!r}: write it as KEY=VALUE")
         settings = BackendSettings(
             model="",
             decoding=Decoding(self.temperature, max_tokens=self.max_tokens, seed=seed),
             base_urls=tuple(self.base_url),
             concurrency=self.concurrency,
-            model_args={key: value for key, _, value in pairs},
+            model_args=parse_model_args(self.model_args),
         )
         return model_spec(model, settings, purpose)
 
@@ -56,6 +52,16 @@ def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
+
+
+def parse_model_args(args: Sequence[str]) -> dict[str, str]:
+    """Return the arguments of a backend by their names; one that isn't KEY=VALUE is a `UsageError`."""
+    from evalsuite.errors import ErrorCode, UsageError
+
+    pairs = [arg.partition("=") for arg in args]
+    if wrong := [key for key, equals, _ in pairs if not equals]:
+        raise UsageError(ErrorCode.INVALID_ARGUMENT, f"`model_args` {wrong[0]!r}: write it as KEY=VALUE")
+    return {key: value for key, _, value in pairs}
 
 
 def tell(line: str) -> None:

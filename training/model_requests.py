@@ -207,7 +207,7 @@ class _Requests:
             if self._allowance is not None:
                 self._allowance.spend(record)
 
-    def _take_stored(self) -> bool:
+    def _take_stored(self) -> None:
         """Take the stored responses to what is wanted now. One to another request than this is a `RunError`."""
         found = self._stored.keys() & self._wanted.keys() - self._answers.records.keys()
         for key in found:
@@ -215,7 +215,6 @@ class _Requests:
             if record.request != self._digest(self._request(self._wanted[key])):
                 raise self._malformed(record)
             self._answers.records[key] = record
-        return bool(found)
 
     def _malformed(self, record: ResponseRecord) -> RunError:
         journal = self._writer.folder.journal(self._purpose)

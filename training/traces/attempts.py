@@ -15,7 +15,6 @@ from training.traces.student import Student
 from training.traces.teacher_prompts import BELOW_BAND, STRATEGIES, WRONG, Discard, Mode, Strategy, TeacherPrompts
 
 UNREADABLE: Final = "unreadable_for_student"
-NO_RESPONSE: Final = "no_response"
 ABOVE_BAND: Final = "above_band"
 TRIES: Final[Mapping[Mode, int]] = {"question": 1, "resample": 8, "gold": 1}
 TEMPERATURES: Final[Mapping[Mode, float]] = {"question": 0.0, "resample": 0.7, "gold": 0.0}

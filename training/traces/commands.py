@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import click
 
 from evalsuite.util.text import visible
+from training.model_options import INCOMPLETE, parse_model_args, tell
 
 if TYPE_CHECKING:
     from evalsuite.run.spec import RunSpec
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from training.traces.meter import Meter
     from training.traces.run import Traces
 
-INCOMPLETE: Final = 1
-"""Exit code where some questions lack a response, or no trace was kept; 2 is for a call that can't be made."""
 _FOLDER: Final = click.Path(file_okay=False, path_type=Path)
 _FILE: Final = click.Path(dir_okay=False, path_type=Path)
 _AT_LEAST_ONE: Final = click.IntRange(1)
@@ -85,7 +84,7 @@ def traces(
     settings.check(spec.settings.decoding.temperature)
     found = questions_from(questions, answer_format, licence, limit, data_dir)
     for name, count in found.test_items_of.items():
-        _tell(f"{count:,} of these items are test items of {name}: don't evaluate what is trained on them by it")
+        tell(f"{count:,} of these items are test items of {name}: don't evaluate what is trained on them by it")
     student = student_of(options["student"], found.format, options["opens_reasoning"])
     applied, meter = read_filters(filters), _meter(spec, prices, budget)
     if out is not None:
@@ -95,7 +94,7 @@ def traces(
         click.echo("\n".join(expected.lines()))
         return 0
     check_writable(out)
-    return _ended(make_traces(found, spec, settings, applied, student, out, _tell, meter), out)
+    return _ended(make_traces(found, spec, settings, applied, student, out, tell, meter), out)
 
 
 def _meter(spec: RunSpec, prices: Path | None, budget: str | None) -> Meter:
@@ -132,15 +131,11 @@ def _band(text: str) -> Band:
 
 
 def _spec(mode: Literal["question", "resample", "gold"], options: dict[str, Any]) -> RunSpec:
-    from evalsuite.errors import ErrorCode, UsageError
     from evalsuite.models.backend import BackendSettings, Decoding
     from training.model_requests import model_spec
     from training.traces.attempts import TEMPERATURES
     from training.traces.run import PURPOSE
 
-    pairs = [arg.partition("=") for arg in options["model_args"]]
-    if wrong := [key for key, equals, _ in pairs if not equals]:
-        raise UsageError(ErrorCode.INVALID_ARGUMENT, f"`model_args` {wrong[0]!r}: write it as KEY=VALUE")
     given = options["temperature"]
     temperature = TEMPERATURES[mode] if given is None else given
     settings = BackendSettings(
@@ -150,7 +145,7 @@ def _spec(mode: Literal["question", "resample", "gold"], options: dict[str, Any]
         ),
         base_urls=options["base_url"],
         concurrency=options["concurrency"],
-        model_args={key: value for key, _, value in pairs},
+        model_args=parse_model_args(options["model_args"]),
     )
     return model_spec(options["teacher"], settings, PURPOSE)
 
@@ -182,7 +177,3 @@ def _ended(made: Traces, out: Path) -> int:
     elif not made.kept:
         click.echo("no trace was kept: there is nothing to train on", err=True)
     return INCOMPLETE if made.pending or not made.kept else 0
-
-
-def _tell(line: str) -> None:
-    click.echo(visible(line), err=True)

@@ -53,7 +53,8 @@ def write_traces(
     made_by: Mapping[str, Any],
 ) -> Manifest | None:
     """Write a folder of traces, or write it again; return its manifest, or None where no trace was kept."""
-    (folder / FILE).unlink(missing_ok=True)  # until all is written, the folder states nothing
+    for name in (FILE, TRAIN, MESSAGES, CARD):  # until all is written, the folder states nothing
+        (folder / name).unlink(missing_ok=True)
     discarded = [*_rejected(questions), *_discarded(outcomes, answers)]
     kept = [each for each in outcomes if each.kept is not None]
     files = [(DISCARDED, _write_lines(folder / DISCARDED, discarded))]

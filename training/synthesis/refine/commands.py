@@ -9,6 +9,7 @@ import click
 
 from evalsuite.errors import ErrorCode, UsageError
 from evalsuite.util.text import visible
+from training.model_options import parse_model_args
 
 if TYPE_CHECKING:
     from training.synthesis.refine.label_check import Validator
@@ -88,10 +89,7 @@ def _validator(
         return None
     from training.synthesis.refine.label_check import Validator
 
-    pairs = [arg.partition("=") for arg in model_args]
-    if not all(equals for _, equals, _ in pairs):
-        raise UsageError(ErrorCode.INVALID_ARGUMENT, "--model-arg: write it as KEY=VALUE")
-    settings["model_args"] = {key: value for key, _, value in pairs}
+    settings["model_args"] = parse_model_args(model_args)
     given = {name: value for name, value in settings.items() if value is not None}
     return Validator(validator, trials, temperature, given)
 
