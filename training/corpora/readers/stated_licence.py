@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -27,11 +28,18 @@ def licence_beside(file: Path, top: Path) -> str:
     """
     folder = file.parent
     while True:
-        for beside in sorted(each for each in folder.iterdir() if is_licence(each)):
+        for beside in _licences_in(folder, folder.stat().st_mtime_ns):
             return _stated(beside)
         if folder == top or folder == folder.parent or not folder.is_relative_to(top):
             return ""
         folder = folder.parent
+
+
+@lru_cache(maxsize=64)
+def _licences_in(folder: Path, changed: int) -> tuple[Path, ...]:
+    """Return the files of a folder that state a licence; `changed`: when one of its files came or went."""
+    # Each of a folder's files is looked up here, and a folder may hold a hundred thousand.
+    return tuple(sorted(each for each in folder.iterdir() if is_licence(each)))
 
 
 def _stated(file: Path) -> str:
