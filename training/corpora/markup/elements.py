@@ -46,7 +46,7 @@ def parse_xml(content: bytes) -> Element:
     declared = root.getroottree().docinfo.internalDTD
     if declared is not None and next(declared.iterentities(), None) is not None:
         raise UnreadableError("XML that declares entities", 1)
-    return _of_bounded_depth(root)
+    return of_bounded_depth(root)
 
 
 def parse_html(content: bytes | str) -> Element:
@@ -60,10 +60,11 @@ def parse_html(content: bytes | str) -> Element:
         root = html.document_fromstring(content, parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError, ValueError) as error:
         raise UnreadableError(f"no HTML ({error})", 1) from None
-    return _of_bounded_depth(root)
+    return of_bounded_depth(root)
 
 
-def _of_bounded_depth(root: Element) -> Element:
+def of_bounded_depth(root: Element) -> Element:
+    """Return an element of a tree in which none is too deep. Raises `UnreadableError`."""
     for element in root.xpath(_TOO_DEEP):
         raise UnreadableError(f"elements in one another, more than {DEEPEST} deep", element.sourceline or 1)
     return root

@@ -10,6 +10,7 @@ from training.corpora.documents import Document, Refused
 from training.corpora.readers.pubmed import read_pubmed
 
 LINE_FEED = "\n"
+DEEP = f"<mml:math {MATHML}>{'<mml:mfenced>' * 230}<mml:mn>1</mml:mn>{'</mml:mfenced>' * 230}</mml:math>"
 TEXTS = [
     ("10<sup>9</sup>/L", "10^9/L"),
     ("10<sup>-3</sup> mol", "10^-3 mol"),
@@ -185,6 +186,7 @@ def test_status(dump, refs, abstract, status):
         (citation(1, "<AbstractText/>"), "no_abstract"),
         (citation(1, plain("Abstract available from the publisher.")), "no_abstract"),
         (citation(1, "<AbstractText>&nosuch; 5</AbstractText>"), "malformed"),
+        (citation(1, f"<AbstractText>{DEEP}</AbstractText>"), "malformed"),
         (citation(1, pmid_element=""), "missing_id"),
         (citation("PMC5"), "missing_id"),
         (citation(0), "missing_id"),

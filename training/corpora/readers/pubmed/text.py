@@ -6,7 +6,7 @@ from typing import Final
 
 from training.corpora.digits import changed_digits
 from training.corpora.markup.dialect import Dialect, names
-from training.corpora.markup.elements import Element, own_text
+from training.corpora.markup.elements import Element, of_bounded_depth, own_text
 from training.corpora.markup.inline import Piece, Placement, join, normalised
 from training.corpora.markup.math import is_math, math_pieces
 from training.corpora.markup.source_text import source_text
@@ -81,7 +81,7 @@ def _collect(element: Element, pieces: list[Piece]) -> None:
         elif not isinstance(tag, str):
             pieces.append(Piece(Placement.PLAIN, own_text(child)))
         elif is_math(child):
-            pieces += math_pieces(child)
+            pieces += math_pieces(of_bounded_depth(child))
         else:
             _collect(child, pieces)
         tail = child.tail
