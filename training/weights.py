@@ -128,8 +128,11 @@ def load_full_weights(recipe: Recipe, start: str | Path, data: Path) -> PreTrain
     return _load_causal_lm(recipe.base, start, data, dtype)
 
 
-def load_teacher(teacher: Base, data: Path, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
-    """Load a teacher of distillation; a `UsageError` where its vocabulary isn't that of the student's tokenizer."""
+def load_teacher(teacher: Base, data: Path, tokenizer: PreTrainedTokenizerBase, student: Any) -> PreTrainedModel:
+    """Load a teacher of distillation; a `UsageError` where its vocabulary isn't the student's, or is padded otherwise.
+
+    Models of one family and tokenizer may have different numbers of logits: Qwen2.5's 0.5B 151,936, its 7B 152,064.
+    """
     from transformers import AutoTokenizer
 
     source = base_model(teacher, data)
@@ -137,7 +140,12 @@ def load_teacher(teacher: Base, data: Path, tokenizer: PreTrainedTokenizerBase) 
     if own.get_vocab() != tokenizer.get_vocab():
         message = f"`teacher` {source}: its vocabulary isn't the student's, whose tokens it is to score; choose another"
         raise UsageError(ErrorCode.MODEL_NOT_LOADABLE, message)
-    return _load_causal_lm(teacher, source, data, teacher.dtype)
+    model: PreTrainedModel = _load_causal_lm(teacher, source, data, teacher.dtype)
+    sizes = [each.config.get_text_config().vocab_size for each in (model, student)]
+    if sizes[0] != sizes[1]:
+        message = f"`teacher` {source}: has {sizes[0]:,} logits and the student {sizes[1]:,}; choose another"
+        raise UsageError(ErrorCode.MODEL_NOT_LOADABLE, message)
+    return model
 
 
 def train_in_float32(model: Any) -> None:

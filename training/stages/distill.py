@@ -25,9 +25,10 @@ def prepare(job: StageJob) -> tuple[StudentTrainer, dict[str, Any]]:
     # First, as it initialises the process state of accelerate that loading relies on.
     config = trainer_config.distill(job.recipe, stage, job.folder.checkpoints, world_size())
     prompts = rows.load(job.data_folder, "train", rows.kind_of(stage), job.cache)
+    student = load_policy(job)
     trainer = StudentTrainer(
-        model=load_policy(job),
-        teacher_model=weights.load_teacher(stage.teacher, job.data, tokenizer),
+        model=student,
+        teacher_model=weights.load_teacher(stage.teacher, job.data, tokenizer, student),
         args=config,
         train_dataset=prompts.select_columns(["prompt"]),
         processing_class=tokenizer,

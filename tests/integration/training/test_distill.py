@@ -82,6 +82,19 @@ def test_a_teacher_of_another_vocabulary_is_refused(data, tmp_path):
     assert error.value.code == ErrorCode.MODEL_NOT_LOADABLE
 
 
+def test_a_teacher_with_more_logits_is_refused(data, tmp_path):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(data / "student")
+    model.resize_token_embeddings(model.config.vocab_size + 8)
+    model.save_pretrained(data / "padded")
+    AutoTokenizer.from_pretrained(data / "student").save_pretrained(data / "padded")
+    recipe = staged.recipe(stage(teacher={"model": "./padded", "dtype": "float32"}))
+    with pytest.raises(UsageError) as error:
+        staged.train(recipe, tmp_path / "1-distill", data, data / "student")
+    assert error.value.code == ErrorCode.MODEL_NOT_LOADABLE
+
+
 def test_a_killed_stage_goes_on_to_the_same_bits(data, tmp_path):
     recipe = staged.recipe(stage())
     whole = staged.train(recipe, tmp_path / "whole", data)
