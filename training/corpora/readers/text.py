@@ -12,7 +12,7 @@ from training.corpora.readers.own_files import own_files
 
 NAME: Final = "text"
 _PARAGRAPHS: Final = re.compile(r"\n[ \t\f]*(?:\n[ \t\f]*)+")
-_HEADING: Final = re.compile(r"#[ \t]+(.+?)[ \t]*#*\n+")
+_HEADING: Final = re.compile(r"#[ \t]++([^\n]++)\n+")
 
 
 def read_text(path: Path, top: Path | None = None) -> Iterator[Record]:
@@ -34,7 +34,7 @@ def _record(name: str, content: bytes, licence: str) -> Record:
     if not licence:
         return Refused(f"{name}:1", "licence_missing", "no file LICENCE beside it says what may be done with it")
     heading = _HEADING.match(text) if name.lower().endswith(".md") else None
-    title = heading[1] if heading else Path(name).stem
+    title = (heading[1].rstrip(" \t").rstrip("#").rstrip(" \t") if heading else "") or Path(name).stem
     text = text[heading.end() :] if heading else text
     text = "\n\n".join(part.strip("\n") for part in _PARAGRAPHS.split(text)).strip()
     if not text:

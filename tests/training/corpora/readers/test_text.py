@@ -31,6 +31,14 @@ def test_each_file_is_a_document_with_the_nearest_licence(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("line", "title"), [("# Karst fever ##", "Karst fever"), ("# ##", "a"), ("#", "a"), (f"# b{' ' * 50_000}c", None)]
+)
+def test_the_heading_is_the_title(tmp_path, line, title):
+    (document,) = read(tmp_path, {"LICENCE": b"CC0", "a.md": f"{line}\n\nTake 5 mg.".encode()})
+    assert document.title == (title or line.removeprefix("# ")) and document.text.endswith("Take 5 mg.")
+
+
+@pytest.mark.parametrize(
     ("files", "reason", "line"),
     [
         ({"a.txt": b"5 mg"}, "licence_missing", 1),

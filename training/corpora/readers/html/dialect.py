@@ -10,9 +10,7 @@ from training.corpora.markup.dialect import Dialect, names
 from training.corpora.markup.elements import Element, local_name
 
 STRUCK_OUT: Final = names("del s strike")
-_NOT_SHOWN: Final = re.compile(
-    r"display\s*:\s*none|visibility\s*:\s*hidden|text-decoration[^;]*:[^;]*line-through", re.I
-)
+_NOT_SHOWN: Final = re.compile(r"display\s*+:\s*+none|visibility\s*+:\s*+hidden", re.I)
 _ROLES: Final = names("navigation banner contentinfo search")
 _HOLDS_TEXT: Final = names("main article")
 
@@ -25,7 +23,7 @@ def is_struck_out(element: Element) -> bool:
 def _is_dropped(element: Element) -> bool:
     if element.get("hidden") is not None or element.get("aria-hidden") == "true":
         return True
-    if element.get("role") in _ROLES or _NOT_SHOWN.search(element.get("style") or ""):
+    if is_struck_out(element) or element.get("role") in _ROLES or _NOT_SHOWN.search(element.get("style") or ""):
         return True
     if local_name(element) in ("header", "footer", "aside"):
         return not any(local_name(each) in _HOLDS_TEXT for each in element.iterancestors())
@@ -42,8 +40,7 @@ def _is_citation(element: Element) -> bool:
 
 
 DIALECT: Final = Dialect(
-    dropped=STRUCK_OUT
-    | names(
+    dropped=names(
         "head script style noscript template nav iframe object embed svg canvas audio video form button select input "
         "textarea datalist dialog img picture map area rp rt"
     ),
