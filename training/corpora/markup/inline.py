@@ -11,6 +11,7 @@ LINE_BREAK: Final = "\ue010"
 """Stands for a line break that is shown, until white space has been normalised."""
 _MARK: Final = re.compile(r"[A-Za-z*†‡§¶‖#](?:\s*+(?:[,;]\s*+)?[A-Za-z*†‡§¶‖#])*+")
 _ALLELE: Final = re.compile(r"\*\d[\w:]*|\*(?=\d)")
+_GENE: Final = re.compile(r"[A-Z][A-Z0-9-]*\Z")
 _ORDINAL: Final = frozenset({"st", "nd", "rd", "th"})
 _DEGREE: Final = frozenset("oOº°˚∘◦○")
 _TRADEMARK: Final = {"TM": "™", "tm": "™"} | {each: each for each in "®™©℠"}
@@ -145,7 +146,7 @@ class _Joiner:
         number = before[-1:].isdigit() or before[-1:] == "%"
         if number and text.lower() in _ORDINAL:
             self._append(text, True)
-        elif before and _ALLELE.match(text + self._following(place)):
+        elif _GENE.search(before) and _ALLELE.match(text + self._following(place)):
             self._append(text)  # CYP2C19*2, HLA-B*57:01: the asterisk is part of the name
         elif number and text in _DEGREE:
             self._append("°")
@@ -155,6 +156,7 @@ class _Joiner:
             self._append(_TRADEMARK[text])
         elif number and _MARK.fullmatch(text) and not (text in "knmxy" and _VARIABLE_POWER.search(before)):
             self.note_marks += 1
+            self._numeric_end = number  # "20" and what stands behind the mark are two numbers
         elif _UNICODE_RAISED.fullmatch(text) or (_SEPARATOR.fullmatch(text) and self._is_citation(place - 1)):
             self._append(text)
         else:

@@ -43,6 +43,7 @@ LINES = {
     "CYP2C19<sup>*</sup>2 or CYP2D6<sup>*4</sup>": "CYP2C19*2 or CYP2D6*4",
     "HLA-B<sup>*</sup>57:01": "HLA-B*57:01",
     "12<sup>*</sup> of 30": "12 of 30",
+    "20<sup>*</sup>5": "20 5",
     "20<sup>a</sup> mg": "20 mg",
     "20<sup><b>a</b></sup> mg": "20 mg",
     "20<sup>a,b</sup> mg": "20 mg",
