@@ -31,11 +31,13 @@ SIGNATURES = {
     "context: 'tuple[tuple[str, str], ...]' = (), group: 'str' = '', meta: 'Mapping[str, str]' = <factory>) -> None",
     "Run": "(result: 'RunResult') -> 'None'",
     "compare": "(a: 'RunLike', b: 'RunLike', *, tasks: 'Sequence[str]' = (), allow: 'Sequence[str]' = (), "
-    "parse_mode: 'ParseMode' = 'strict') -> 'Comparison'",
+    "parse_mode: 'ParseMode' = 'strict', training_overlap: 'TrainingOverlaps | None' = None, clean: 'bool' = False) "
+    "-> 'Comparison'",
     "evaluate": EVALUATE,
     "evaluate_async": EVALUATE,
     "gate": "(candidate: 'RunLike', baseline: 'RunLike', "
-    "policy: 'GatePolicy | Mapping[str, Any] | str | Path | None' = None) -> 'GateDecision'",
+    "policy: 'GatePolicy | Mapping[str, Any] | str | Path | None' = None, *, "
+    "training_overlap: 'TrainingOverlaps | None' = None) -> 'GateDecision'",
     "grade": "(item: 'Item', text: 'str', *, answer_format: 'str' = 'answer_tag', finish: 'Finish' = 'stop', "
     "opens_reasoning: 'bool' = False) -> 'Grade'",
     "import_log": "(path: 'str | Path | Sequence[str | Path]', out: 'str | Path | None' = None, *, "
@@ -49,8 +51,8 @@ SIGNATURES = {
     "read_run": "(path: 'str | Path | Run') -> 'Run'",
     "regrade": "(run: 'RunLike', data_dir: 'str | Path | None' = None) -> 'Regraded'",
     "report": "(runs: 'RunLike | Sequence[RunLike]', out: 'str | Path', *, stages: 'Sequence[str]' = (), "
-    "allow: 'Sequence[str]' = (), data_dir: 'str | Path | None' = None, parse_mode: 'ParseMode' = 'strict') "
-    "-> 'tuple[Path, ...]'",
+    "allow: 'Sequence[str]' = (), data_dir: 'str | Path | None' = None, parse_mode: 'ParseMode' = 'strict', "
+    "training_overlap: 'TrainingOverlaps | None' = None) -> 'tuple[Path, ...]'",
     "reward": "(text: 'str', gold: 'str', labels: 'Sequence[str]', *, answer_format: 'str' = 'answer_tag', "
     "opens_reasoning: 'bool' = False) -> 'float'",
     "tasks": "(suite: 'str | None' = None) -> 'tuple[str, ...]'",
