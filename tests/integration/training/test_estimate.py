@@ -86,7 +86,8 @@ def test_reasonmed_by_hand():
     block = norms + 2 * (2 * 4096 + 2 * 1024 + 3 * 12288) + 3 * (6 * 4096 + 12288)
     assert pretrain.memory.activations == 16_384 * (2 * 36 * 4096 + block)
     assert grpo.memory.sampling == 24e9
-    assert planned.notes == ()
+    (note,) = planned.notes
+    assert "evalsuite train corpus reasonmed-8b " in note
 
 
 def test_fleming_7b_by_hand():
