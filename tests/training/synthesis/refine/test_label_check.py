@@ -154,7 +154,7 @@ def test_a_killed_check_goes_on_and_comes_to_the_same_files(tmp_path):
 def test_another_validator_in_the_same_folder_is_refused(tmp_path, capsys):
     file = write_rows(tmp_path / "rows.jsonl", [row(0)])
     command = ["train", "refine", str(file), "--licence", "ours", "--out", str(tmp_path / "out"), "--validator"]
-    assert main([*command, "trivial/first"]) == 0
+    assert main([*command, "trivial/first"]) == 1  # it is never right, so nothing is kept
     assert main([*command, "trivial/longest"]) == 2
     assert capsys.readouterr().err.rstrip().endswith(f"[{ErrorCode.RUN_MISMATCH}]")
 
