@@ -52,7 +52,7 @@ def folder(tmp_path):
             "--base-url",
             server.url,
         ]
-        assert main([*command, "--out", str(tmp_path / "refined")]) == 0
+        assert main([*command, "--out", str(tmp_path / "refined")]) == 1  # nothing is kept: all three wait for a review
     return tmp_path / "refined"
 
 
