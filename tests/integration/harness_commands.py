@@ -38,7 +38,7 @@ def command(name, *arguments, cwd, data_dir=None, fails=False, **variables):
     """Run a command of this Python's environment to its end and return its output; it must succeed unless `fails`."""
     environment = {**os.environ, **OFFLINE, **variables} | ({"EVALSUITE_DATA": str(data_dir)} if data_dir else {})
     line = [str(Path(sys.executable).with_name(name)), *map(str, arguments)]
-    done = subprocess.run(line, cwd=cwd, env=environment, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(line, cwd=cwd, env=environment, capture_output=True, text=True, timeout=1800)
     assert fails or done.returncode == 0, f"{' '.join(line)}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return done.stdout + done.stderr
 
