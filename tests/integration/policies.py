@@ -175,5 +175,5 @@ def die(recipe: Recipe, out: Path, start: Path, data: Path, where: str, call: in
         start=str(start),
         data=str(data),
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=1800)
     assert done.returncode == -signal.SIGKILL, done.stderr

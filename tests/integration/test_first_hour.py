@@ -29,7 +29,7 @@ def evalsuite(tmp_path):
         settings = {"PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(tmp_path / "cache"), "HF_HUB_DISABLE_TELEMETRY": "1"}
         command = [sys.executable, "-c", code] if code else [sys.executable, "-m", "evalsuite", *arguments]
         env = {**kept, **settings, "HF_HOME": str(tmp_path / "hf"), **environment}
-        return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300)
+        return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=1800)
 
     return run
 

@@ -356,7 +356,7 @@ def lm_eval(folder, *arguments):
     ]
     env = {**os.environ, "HF_HUB_OFFLINE": "1", "OPENAI_API_KEY": "none", "HF_HOME": str(folder / "hf")}
     command += ["--log_samples", *map(str, arguments)]
-    subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=True, timeout=300)
+    subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=True, timeout=1800)
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ def run(command, site, folder):
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     script = str(Path(sys.executable).with_name(command[0]))
     done = subprocess.run(
-        [script, *command[1:]], env=environment, cwd=folder, capture_output=True, text=True, timeout=240
+        [script, *command[1:]], env=environment, cwd=folder, capture_output=True, text=True, timeout=1800
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 

@@ -62,7 +62,7 @@ def command(path: Path, out: Path) -> list[str]:
 
 
 def make(path: Path, out: Path) -> dict[str, str]:
-    ended = subprocess.run(command(path, out), capture_output=True, text=True, check=False, timeout=280)
+    ended = subprocess.run(command(path, out), capture_output=True, text=True, check=False, timeout=1800)
     assert ended.returncode == 0, ended.stderr
     return {file.name: sha256_of(file) for file in sorted(out.iterdir()) if file.is_file() and file.name != ".lock"}
 

@@ -38,7 +38,7 @@ def test_two_processes(tmp_path):
         env={**os.environ, "PYTHONPATH": str(Path(policies.__file__).parent), "ACCELERATE_USE_CPU": "true"},
         capture_output=True,
         text=True,
-        timeout=500,
+        timeout=1800,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     folder = StageFolder(tmp_path / "run")
