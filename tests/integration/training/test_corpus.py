@@ -95,9 +95,10 @@ def test_killed_at_ten_moments_and_run_again_gives_the_same_bytes(inputs, whole,
     assert killed and make(path, out) == whole[1]
 
 
-def test_ray_with_two_workers_gives_the_same_bytes(inputs, whole, tmp_path):
+def test_ray_with_two_workers_gives_the_same_bytes(inputs, whole, tmp_path, monkeypatch):
     pytest.importorskip("datatrove")
     pytest.importorskip("ray")
+    monkeypatch.setenv("RAY_ADDRESS", "local")  # or Ray looks for a cluster that another process has left
     assert make(config(inputs, kind="ray", workers=2, memory_gb=0.5), tmp_path / "out") == whole[1]
 
 
