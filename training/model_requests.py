@@ -77,7 +77,7 @@ class Allowance(Protocol):
     def take(self, prompt: Prompt) -> bool:
         """Reserve what a request may need at most; False: it must not be sent as long as others are in flight."""
 
-    def settle(self, prompt: Prompt, record: ResponseRecord | None) -> None:
+    def finish_request(self, prompt: Prompt, record: ResponseRecord | None) -> None:
         """Replace what was reserved by what the response really took; None: the request failed."""
 
     def spend(self, record: ResponseRecord) -> None:
@@ -264,7 +264,7 @@ class _Requests:
                     record = self._writer.append(response, self._digest(response.request))
                     self._answers.records[key] = record
                 if self._allowance is not None:
-                    self._allowance.settle(self._wanted[key], record)
+                    self._allowance.finish_request(self._wanted[key], record)
                 if record is None:
                     self._fail(response, key)
                 self._report()

@@ -113,7 +113,7 @@ class TwoAtMost:
         self.most = max(self.most, self.in_flight)
         return True
 
-    def settle(self, prompt, record):
+    def finish_request(self, prompt, record):
         self.in_flight -= 1
         self.spent += record is not None
 

@@ -54,7 +54,7 @@ class Meter:
         self._reserved[prompt.key] = need
         return True
 
-    def settle(self, prompt: Prompt, record: ResponseRecord | None) -> None:
+    def finish_request(self, prompt: Prompt, record: ResponseRecord | None) -> None:
         """Replace what was reserved by what the response took."""
         del self._reserved[prompt.key]
         if record is not None:

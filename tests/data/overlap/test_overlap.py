@@ -109,16 +109,16 @@ def test_a_phrase_that_many_questions_share_is_no_match():
 
 
 FRAME = "Which {} {} the drug that {} the disease that has symptom {} and is found in the clinic?"
-ASKED = ("receptor binds", "organ stores", "enzyme degrades", "channel passes")
+REQUESTED = ("receptor binds", "organ stores", "enzyme degrades", "channel passes")
 DOES = ("treats", "palliates", "prevents", "causes")
 
 
 def framed(names):
     """An index of questions about names, all in one frame, which differ in what they ask for and in one word more."""
     texts = [
-        FRAME.format(*asked.split(), does, name)
+        FRAME.format(*requested.split(), does, name)
         for name in names
-        for asked in ASKED
+        for requested in REQUESTED
         for does in DOES
         if does != "causes"
     ]

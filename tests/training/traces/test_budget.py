@@ -91,7 +91,7 @@ def test_responses_never_exceed_the_budget_and_leave_less_than_one_request(unit,
         if not in_flight:
             break
         sent = in_flight.pop(draw.randrange(len(in_flight)))
-        meter.settle(sent, None if draw.random() < 0.1 else record(draw.randint(50, 264), draw.randint(1, 200)))
+        meter.finish_request(sent, None if draw.random() < 0.1 else record(draw.randint(50, 264), draw.randint(1, 200)))
     most = meter.most(prompt_of(0))
     assert most == Usage(264, 200)
     spent, one = (meter.spent.tokens, most.tokens) if tariff is None else (meter.cost, tariff.cost(*most))

@@ -34,7 +34,7 @@ Marks = NDArray[np.bool_]
 
 
 class Case(NamedTuple):
-    """A subject that can be asked about with an answer, and the nodes that are then wrong.
+    """A subject of a question with its answer, and the nodes that are then wrong.
 
     `weight`: that of the subject; `rival`: a second subject that the question names, or the same one.
     """

@@ -48,16 +48,16 @@ class PoolShape(Shape):
         """Yield different questions, in rounds that ask about each subject once at most."""
         even = self.even
         while True:
-            asked = new = 0
+            tried = new = 0
             for subject in draw.order(even.subjects):
                 drawn = even.drawn(subject, draw)
                 question = self.written(drawn.case, drawn.distractors, draw) if drawn else None
                 if question:
-                    asked += 1
+                    tried += 1
                     if self.are_new([question]):
                         new += 1
                         yield question
-            if new <= _NEW * asked:
+            if new <= _NEW * tried:
                 return
 
     @property

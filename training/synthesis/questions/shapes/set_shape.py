@@ -22,7 +22,7 @@ class SetShape(Shape):
     def __init__(self, source: QuestionSource) -> None:
         super().__init__(source)
         self.used: set[int] = set()
-        """What this round has asked about."""
+        """The subjects of this round."""
 
     @cached_property
     @abstractmethod
@@ -37,7 +37,7 @@ class SetShape(Shape):
         """Yield different questions, set by set, rare subjects first by weight.
 
         A round ends after half of all subjects, as the last ones would have to be put together with each other. A
-        subject that gave no new question for some rounds is asked about no more.
+        subject that gave no new question for some rounds is drawn no more.
         """
         misses = dict.fromkeys(self.subjects, 0)
         while misses:
